@@ -1,0 +1,17 @@
+"""mmvd: Vanishing Depth for OpenMMLab. Importing it is light: it arms :mod:`mmvd.compat` and nothing else."""
+from importlib import import_module
+
+from . import compat
+from .version import __version__
+
+compat.arm()
+
+__all__ = ['__version__', 'load_model', 'ops']
+
+
+def __getattr__(name: str):
+    if name == 'ops':
+        return import_module('mmvd.ops')
+    if name == 'load_model':
+        return import_module('mmvd.apis').load_model
+    raise AttributeError(f"module 'mmvd' has no attribute {name!r}")

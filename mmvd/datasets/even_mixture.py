@@ -1,0 +1,76 @@
+"""Several datasets, drawn evenly: each epoch takes a fixed number of samples."""
+from collections.abc import Sequence
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import DATASETS
+
+from .sample_key import KeyedIndex, sample_key
+from .transforms.validity import TooLittleDepthError
+
+
+@DATASETS.register_module()
+class EvenMixture(Dataset):
+    """Draws each sample from one of its datasets with equal probability (paper section 4: nine datasets drawn evenly).
+
+    Which dataset and which of its samples depends on (seed, epoch, position) alone. A sample with too little depth, as told by
+    ``mmvd.RequireDepth``, is redrawn, and the number of redraws travels with the sample as ``num_redraws``.
+
+    Args:
+        datasets: Named dataset configs.
+        samples_per_epoch: Length of an epoch (paper: 20 000).
+        only: Name or names of the datasets to use; all if None.
+        max_redraws: Redraws of one sample after which an error names what was tried.
+        pipeline: Transforms, given to every dataset that has none of its own.
+
+    Raises:
+        ConfigError: If ``only`` names a dataset that is not there.
+    """
+
+    def __init__(self,
+                 datasets: dict[str, dict],
+                 samples_per_epoch: int,
+                 only: str | Sequence[str] | None = None,
+                 max_redraws: int = 20,
+                 pipeline: Sequence[dict] = ()):
+        chosen = selected(datasets, only)
+        self.names = list(chosen)
+        self.datasets = [DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in chosen.values()]
+        self.samples_per_epoch, self.max_redraws = samples_per_epoch, max_redraws
+        self.metainfo = dict(dataset_type='EvenMixture', datasets=self.names)
+
+    def __len__(self) -> int:
+        return self.samples_per_epoch
+
+    def full_init(self) -> None:
+        """The datasets are read when they are built; OpenMMLab's wrappers call it."""
+
+    def __getitem__(self, index: KeyedIndex) -> dict:
+        if not isinstance(index, KeyedIndex):
+            raise ConfigError("EvenMixture draws by epoch: set sampler=dict(type='mmvd.EpochSampler') in the dataloader")
+        tried = []
+        for attempt in range(self.max_redraws + 1):
+            key = sample_key(index.seed, index.epoch, int(index), attempt)
+            which, where = np.random.Generator(np.random.Philox(key=key)).random(2)
+            number = int(which * len(self.datasets))
+            dataset = self.datasets[number]
+            try:
+                sample = dataset.prepare_data(KeyedIndex(int(where * len(dataset)), index.seed, index.epoch, key))
+            except TooLittleDepthError as error:
+                tried.append(f'{self.names[number]}: {error}')
+                continue
+            sample['data_samples'].set_metainfo(dict(num_redraws=attempt, dataset=self.names[number]))
+            return sample
+        raise SampleError(f'sample {int(index)} of epoch {index.epoch} was redrawn {self.max_redraws} times without enough depth, last '
+                          f'{tried[-1]}: check the depth files or lower min_valid_pixels of mmvd.RequireDepth')
+
+
+def selected(datasets: dict[str, dict], only: str | Sequence[str] | None) -> dict[str, dict]:
+    """The named datasets, or all of them."""
+    names = [only] if isinstance(only, str) else list(only or datasets)
+    unknown = [name for name in names if name not in datasets]
+    if unknown:
+        raise ConfigError(f'only={names}: there is no dataset {", ".join(unknown)}, choose among {", ".join(datasets)}')
+    return {name: datasets[name] for name in names}

@@ -1,0 +1,153 @@
+"""RGB-D pairs from folders or lists: any camera whose images and depth files have matching names."""
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.registry import DATASETS
+
+from .decoders import get_decoder
+
+
+@DATASETS.register_module()
+class RGBDDataset(BaseDataset):
+    """Pairs of an image and a depth file.
+
+    Give either ``ann_file``, a text file with one ``image depth`` pair of relative paths per line, or ``images``, a glob of the
+    image files, with ``depth_from``, a regular expression and its replacement that turn an image path into the path of its depth
+    file.
+
+    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder``, ``depth_scale`` and, where known, ``intrinsics``.
+
+    Args:
+        data_root: Folder of the dataset.
+        decoder: Name of the depth format, see :data:`mmvd.datasets.decoders.DECODERS`.
+        images: Glob of the images below ``data_root``.
+        depth_from: ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
+        intrinsics: ``(fx, fy, cx, cy)`` in pixels of the original image, if one camera took them all.
+        exclude: Regular expression of relative image paths to leave out.
+        ann_file: List file below ``data_root``.
+        **kwargs: As in :class:`mmengine.dataset.BaseDataset`: pipeline, indices, test_mode, ...
+
+    Raises:
+        ConfigError: If the arguments contradict each other or the decoder is unknown.
+        MissingInputsError: If there is no such data.
+    """
+
+    def __init__(self,
+                 data_root: str,
+                 decoder: str,
+                 images: str | None = None,
+                 depth_from: Sequence[str] | None = None,
+                 intrinsics: Sequence[float] | None = None,
+                 exclude: str | None = None,
+                 ann_file: str = '',
+                 **kwargs):
+        get_decoder(decoder)
+        if bool(ann_file) == bool(images):
+            raise ConfigError(f'{type(self).__name__}({data_root}): give either ann_file or images with depth_from')
+        if images and depth_from is None:
+            raise ConfigError(f'{type(self).__name__}({data_root}): images needs depth_from=(pattern, replacement)')
+        self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
+        self.intrinsics = intrinsics
+        super().__init__(ann_file=ann_file, data_root=data_root, **kwargs)
+
+    @classmethod
+    def missing(cls, config: dict) -> str | None:
+        """Say what a config of this class would miss, without building it; None if the data are there."""
+        root = Path(config['data_root'])
+        if not root.is_dir():
+            return f'{root} (no such folder)'
+        if config.get('ann_file'):
+            listing = root / config['ann_file']
+            return None if listing.is_file() else f'{listing} (no such file)'
+        found = next(root.glob(config['images']), None)
+        return None if found else f'{root / config["images"]} (no such files)'
+
+    def load_data_list(self) -> list[dict]:
+        """List the pairs; a depth file that is missing is named when its sample is read."""
+        root = Path(self.data_root)
+        pairs = self._pairs_of_list() if self.ann_file else self._pairs_of_folder()
+        if not pairs:
+            raise MissingInputsError(f'{root}: no image matches {self.images or self.ann_file}')
+        return [self._entry(root, image, depth) for image, depth in pairs]
+
+    def _pairs_of_list(self) -> list[tuple[str, str]]:
+        path = Path(self.ann_file)
+        if not path.is_file():
+            raise MissingInputsError(f'{path}: no such list of image and depth files')
+        rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+        for number, row in enumerate(rows, 1):
+            if len(row) != 2:
+                raise ConfigError(f'{path}, entry {number}: expected "image depth", got {" ".join(row)!r}')
+        return [tuple(row) for row in rows]
+
+    def _pairs_of_folder(self) -> list[tuple[str, str]]:
+        root = Path(self.data_root)
+        names = sorted(path.relative_to(root).as_posix() for path in root.glob(self.images))
+        if self.exclude:
+            names = [name for name in names if not re.search(self.exclude, name)]
+        pattern, replacement = self.depth_from
+        return [(name, re.sub(pattern, replacement, name)) for name in names]
+
+    def _entry(self, root: Path, image: str, depth: str) -> dict:
+        entry = dict(img_path=str(root / image), depth_path=str(root / depth), decoder=self.decoder, depth_scale=1.0)
+        if self.intrinsics is not None:
+            entry['intrinsics'] = intrinsics_matrix(*self.intrinsics)
+        return entry
+
+    def _join_prefix(self):
+        if self.ann_file and self.data_root:
+            self.ann_file = str(Path(self.data_root) / self.ann_file)
+
+
+@DATASETS.register_module()
+class BOPDataset(RGBDDataset):
+    """A dataset in the layout of the BOP challenge (LineMod, T-LESS, YCB-V, ...).
+
+    ``<data_root>/<split>/<scene>/{rgb,depth}/*.png`` with ``scene_camera.json``, which gives each frame its intrinsics and the
+    millimetres per file step.
+
+    Args:
+        data_root: Folder of the dataset.
+        split: Folder of the split, e.g. ``train_real``; a glob is allowed.
+        **kwargs: As in :class:`RGBDDataset`.
+    """
+
+    def __init__(self, data_root: str, split: str, **kwargs):
+        super().__init__(data_root=data_root, decoder='bop', images=self._images_of(split), depth_from=('/rgb/', '/depth/'), **kwargs)
+
+    @staticmethod
+    def _images_of(split: str) -> str:
+        return f'{split}/*/rgb/*.*'
+
+    @classmethod
+    def missing(cls, config: dict) -> str | None:
+        """See :meth:`RGBDDataset.missing`."""
+        return super().missing(dict(data_root=config['data_root'], images=cls._images_of(config['split'])))
+
+    def load_data_list(self) -> list[dict]:
+        """List the frames with their cameras."""
+        entries, cameras = super().load_data_list(), {}
+        for entry in entries:
+            scene, frame = Path(entry['img_path']).parents[1], str(int(Path(entry['img_path']).stem))
+            if scene not in cameras:
+                path = scene / 'scene_camera.json'
+                if not path.is_file():
+                    raise MissingInputsError(f'{path}: no such file, the depth scale of the scene is unknown')
+                cameras[scene] = json.loads(path.read_text())
+            if frame not in cameras[scene]:
+                raise MissingInputsError(f'{scene / "scene_camera.json"}: no entry for frame {frame}')
+            entry['depth_scale'] = float(cameras[scene][frame]['depth_scale'])
+            entry['intrinsics'] = np.array(cameras[scene][frame]['cam_K'], np.float32).reshape(3, 3)
+            entry['depth_path'] = str(Path(entry['depth_path']).with_suffix('.png'))
+        return entries
+
+
+def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
+    """(3, 3) float32 pinhole matrix in pixels."""
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)

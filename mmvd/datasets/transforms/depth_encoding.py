@@ -1,0 +1,32 @@
+"""Depth encoding on the CPU, for pipelines that want it there; by default it happens inside the model."""
+import torch
+from mmcv.transforms import BaseTransform
+
+from mmvd import ops
+from mmvd.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class PositionalDepthEncoding(BaseTransform):
+    """Replace depth by its encoding (paper Eq. 1); goes with ``VDViT(depth_encoding=None, depth_channels=num_channels)``.
+
+    Required Keys: depth, (H, W) metres
+
+    Modified Keys: depth, (H, W, C) float32 in [-1, 1]
+
+    Args:
+        num_channels: Channels C, even and positive.
+        max_depth: Range in metres; maps beyond 0.95 of it are rescaled to it, as ``VDViT`` does.
+        temperature: Sets the shortest wavelength.
+    """
+
+    def __init__(self, num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4):
+        ops.depth_wavelengths(num_channels, max_depth, temperature)
+        self.arguments = (num_channels, max_depth, temperature)
+
+    def transform(self, results: dict) -> dict:
+        """Encode."""
+        depth = ops.clean_depth(torch.from_numpy(results['depth']))[None, None]
+        depth = depth * ops.range_factor(depth, self.arguments[1]).view(-1, 1, 1, 1)
+        results['depth'] = ops.positional_depth_encoding(depth, *self.arguments)[0].permute(1, 2, 0).contiguous().numpy()
+        return results

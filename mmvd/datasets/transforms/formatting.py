@@ -1,0 +1,62 @@
+"""From a pipeline's results to what the data preprocessors read."""
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import BaseDataElement
+
+from mmvd.datasets.sample_key import get_sample_key
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import TRANSFORMS
+
+_MAPS = ('depth', 'gt_depth', 'removed_mask')
+
+
+def _to_tensor(array: np.ndarray) -> torch.Tensor:
+    """(H, W) or (H, W, C) -> (1 or C, H, W)."""
+    array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+@TRANSFORMS.register_module()
+class PackRGBDInputs(BaseTransform):
+    """Pack image, depth and meta information.
+
+    Required Keys: img (H, W, 3) uint8 BGR, depth (H, W) metres or (H, W, C) encoded, gt_depth (optional), removed_mask (optional)
+
+    Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask (1, H, W) where
+    they exist. A random key of the sample goes into the meta information as ``sample_key``.
+
+    Args:
+        packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and data_samples.
+        meta_keys: Keys to keep as meta information; only without a packer.
+
+    Raises:
+        SampleError: If image and depth differ in size.
+        ConfigError: If there is no depth.
+    """
+
+    def __init__(self, packer: dict | None = None,
+                 meta_keys: Sequence[str] = ('img_path', 'depth_path', 'ori_shape', 'img_shape', 'intrinsics', 'flip')):
+        self.packer = TRANSFORMS.build(packer) if packer else None
+        self.meta_keys = tuple(meta_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Pack one sample."""
+        if results.get('depth') is None:
+            raise ConfigError('PackRGBDInputs: the sample has no depth: put mmvd.LoadDepth into the pipeline')
+        shape = results['img'].shape[:2]
+        maps = {key: _to_tensor(results[key]) for key in _MAPS if results.get(key) is not None}
+        for key, tensor in maps.items():
+            if tuple(tensor.shape[-2:]) != shape:
+                raise SampleError(f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a transform '
+                                  'moved one without the other, use the joint transforms of mmvd')
+        packed = self.packer(results) if self.packer else self._pack(results)
+        packed['data_samples'].set_metainfo(dict(sample_key=get_sample_key(results)))
+        packed.update(maps)
+        return packed
+
+    def _pack(self, results: dict) -> dict:
+        sample = BaseDataElement(metainfo={key: results[key] for key in self.meta_keys if key in results})
+        return dict(inputs=_to_tensor(results['img']), data_samples=sample)

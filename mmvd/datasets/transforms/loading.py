@@ -1,0 +1,70 @@
+"""Loading depth."""
+import cv2
+from mmcv.transforms import BaseTransform
+
+from mmvd.datasets.decoders import get_decoder, read_depth
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadDepth(BaseTransform):
+    """Read the depth file of a sample as metres.
+
+    Required Keys: depth_path, decoder (optional if given here), depth_scale (optional), img (optional, for the size check)
+
+    Modified Keys: img, intrinsics (only with ``resize_image``)
+
+    Added Keys: depth, (H, W) float32 metres, 0 = missing; seg_fields (the key is added for mmseg's transforms)
+
+    Args:
+        decoder: Name of the format; overrides the dataset's.
+        key: Where the depth goes: ``depth``, or ``gt_depth`` for a separate target, then read from ``gt_depth_path``.
+        resize_image: Whether an image of another size is brought to the size of the depth map (ScanNet, phones). Depth is never
+            resized here. Otherwise a mismatch is an error.
+
+    Raises:
+        DepthFileError: If the file cannot be read as its decoder expects.
+        SampleError: If image and depth differ in size.
+        ConfigError: If the decoder is unknown.
+    """
+
+    def __init__(self, decoder: str | None = None, key: str = 'depth', resize_image: bool = False):
+        if decoder is not None:
+            get_decoder(decoder)
+        if key not in ('depth', 'gt_depth'):
+            raise ConfigError(f"LoadDepth: key must be 'depth' or 'gt_depth', got {key!r}")
+        self.decoder, self.key, self.resize_image = decoder, key, resize_image
+
+    def transform(self, results: dict) -> dict:
+        """Add the depth map."""
+        path = results[f'{self.key}_path']
+        depth = read_depth(path, self.decoder or results['decoder'], results.get('depth_scale', 1.0))
+        if 'img' in results and results['img'].shape[:2] != depth.shape:
+            if not self.resize_image:
+                raise SampleError(f'{path}: depth is {depth.shape[1]}x{depth.shape[0]} but {results.get("img_path")} is '
+                                  f'{results["img"].shape[1]}x{results["img"].shape[0]}: register them, or set resize_image=True')
+            self._match_image(results, depth.shape)
+        results[self.key] = depth
+        fields = results.setdefault('seg_fields', [])
+        if self.key not in fields:
+            fields.append(self.key)
+        return results
+
+    @staticmethod
+    def _match_image(results: dict, shape: tuple[int, int]) -> None:
+        height, width = results['img'].shape[:2]
+        results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
+        results['img_shape'] = shape
+        if 'intrinsics' in results:
+            results['intrinsics'] = rescale_intrinsics(results['intrinsics'], shape[1] / width, shape[0] / height)
+
+
+def rescale_intrinsics(matrix, x: float, y: float):
+    """(3, 3) pinhole matrix after a resize by (x, y); pixel centres are at integers, so the image corner is at -0.5."""
+    matrix = matrix.copy()
+    matrix[0] *= x
+    matrix[1] *= y
+    matrix[0, 2] += (x - 1) / 2
+    matrix[1, 2] += (y - 1) / 2
+    return matrix

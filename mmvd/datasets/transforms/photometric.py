@@ -1,0 +1,66 @@
+"""Colour augmentation: image only, drawn from the sample's key."""
+import numpy as np
+import torch
+import torchvision.transforms.v2.functional as F
+from mmcv.transforms import BaseTransform
+
+from mmvd.datasets.sample_key import generator_of
+from mmvd.registry import TRANSFORMS
+
+
+def _to_rgb_tensor(bgr: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(bgr[..., ::-1])).permute(2, 0, 1)
+
+
+def _to_bgr_array(rgb: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray(rgb.permute(1, 2, 0).numpy()[..., ::-1])
+
+
+@TRANSFORMS.register_module()
+class RandomColorJitter(BaseTransform):
+    """Brightness, contrast, saturation and hue in random order; the defaults are the authors' code.
+
+    Required Keys: img, (H, W, 3) uint8 BGR
+
+    Modified Keys: img
+
+    Args:
+        brightness, contrast, saturation: Largest relative change.
+        hue: Largest change in turns.
+    """
+
+    def __init__(self, brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0.2, hue: float = 0.1):
+        self.limits = (brightness, contrast, saturation, hue)
+
+    def transform(self, results: dict) -> dict:
+        """Change the colours."""
+        generator = generator_of(results, 'jitter')
+        amount = (2 * generator.random(4) - 1) * self.limits
+        steps = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
+        image = _to_rgb_tensor(results['img'])
+        for i in generator.permutation(4):
+            image = steps[i](image, float(amount[i] if i == 3 else 1 + amount[i]))
+        results['img'] = _to_bgr_array(image)
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomGrayscale(BaseTransform):
+    """Drop the colours, sometimes.
+
+    Required Keys: img, (H, W, 3) uint8 BGR
+
+    Modified Keys: img
+
+    Args:
+        prob: Probability; 0.2 in the authors' code.
+    """
+
+    def __init__(self, prob: float = 0.2):
+        self.prob = prob
+
+    def transform(self, results: dict) -> dict:
+        """Replace the image by its luminance."""
+        if generator_of(results, 'grayscale').random() < self.prob:
+            results['img'] = _to_bgr_array(F.rgb_to_grayscale(_to_rgb_tensor(results['img']), 3))
+        return results

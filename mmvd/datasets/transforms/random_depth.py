@@ -1,0 +1,70 @@
+"""Random depth and random density in the pipeline; by default both run batched in the data preprocessor, by the same functions."""
+from collections.abc import Sequence
+
+import torch
+from mmcv.transforms import BaseTransform
+
+from mmvd import ops
+from mmvd.datasets.sample_key import get_sample_key
+from mmvd.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class RandomDepth(BaseTransform):
+    """Randomise the distribution of a depth map, see :func:`mmvd.ops.random_depth`.
+
+    Required Keys: depth
+
+    Modified Keys: depth
+
+    Args:
+        max_depth: Training range in metres.
+        min_depth: Smaller depth becomes missing, metres.
+    """
+
+    def __init__(self, max_depth: float = 15.0, min_depth: float = 0.05):
+        self.max_depth, self.min_depth = max_depth, min_depth
+
+    def transform(self, results: dict) -> dict:
+        """Move the depth."""
+        key = torch.tensor([get_sample_key(results)])
+        depth = torch.from_numpy(results['depth'])[None, None]
+        results['depth'] = ops.random_depth(depth, key, self.max_depth, self.min_depth)[0, 0].numpy()
+        return results
+
+
+@TRANSFORMS.register_module()
+class RandomDensityMask(BaseTransform):
+    """Remove a random share of the depth.
+
+    Required Keys: depth
+
+    Modified Keys: depth
+
+    Added Keys: gt_depth (unless there), removed_mask (H, W) bool, True where depth existed and was taken away
+
+    Args:
+        patterns: Kinds of noise, drawn with equal probability, see :func:`mmvd.ops.density_mask`.
+        mean: Mean of the removed share; moved by ``mmvd.DensityScheduleHook`` at the start of each epoch.
+        std: Its standard deviation.
+    """
+
+    def __init__(self, patterns: Sequence[str] = ('perlin', 'coarse', 'pixel'), mean: float = 0.5, std: float = 0.3):
+        self.patterns = tuple(patterns)
+        # Shared memory: workers that outlive an epoch see what the hook writes.
+        self.distribution = torch.tensor([mean, std], dtype=torch.float64).share_memory_()
+
+    def set_density(self, mean: float, std: float) -> None:
+        """Set the distribution of the removed share."""
+        self.distribution.copy_(torch.tensor([mean, std], dtype=torch.float64))
+
+    def transform(self, results: dict) -> dict:
+        """Take depth away."""
+        key = torch.tensor([get_sample_key(results)])
+        depth = torch.from_numpy(results['depth'])
+        fraction = ops.draw_density(key, *self.distribution.tolist())
+        removed = ops.random_density_mask((depth > 0)[None], fraction, key, self.patterns)[0]
+        results.setdefault('gt_depth', results['depth'])
+        results['removed_mask'] = removed.numpy()
+        results['depth'] = depth.masked_fill(removed, 0).numpy()
+        return results

@@ -1,0 +1,35 @@
+"""A sample must hold some depth."""
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmvd.errors import SampleError
+from mmvd.registry import TRANSFORMS
+
+
+class TooLittleDepthError(SampleError):
+    """The sample cannot teach anything; ``mmvd.EvenMixture`` draws another one and counts."""
+
+
+@TRANSFORMS.register_module()
+class RequireDepth(BaseTransform):
+    """Refuse samples with too little depth.
+
+    Required Keys: depth
+
+    Args:
+        min_valid_pixels: Fewest pixels with depth; 100 in the authors' code.
+
+    Raises:
+        TooLittleDepthError: If there are fewer.
+    """
+
+    def __init__(self, min_valid_pixels: int = 100):
+        self.min_valid_pixels = min_valid_pixels
+
+    def transform(self, results: dict) -> dict:
+        """Count; nothing changes."""
+        valid = int(np.count_nonzero(results['depth'] > 0))
+        if valid < self.min_valid_pixels:
+            raise TooLittleDepthError(f'{results.get("depth_path", results.get("img_path"))} has {valid} pixels with depth, '
+                                      f'{self.min_valid_pixels} are needed')
+        return results

@@ -1,0 +1,68 @@
+"""Results with provenance as JSON, and the table that ends a run."""
+import json
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.fileio import load
+from mmengine.hooks import Hook
+
+from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
+from mmvd.evaluation.report import format_table, provenance
+from mmvd.registry import HOOKS
+
+_UNTRAINED = 'untrained.json'
+
+
+@HOOKS.register_module()
+class DepthReportHook(Hook):
+    """Writes the full result of every validation to ``<work_dir>/results/`` and prints the final table.
+
+    Args:
+        untrained_reference: Whether the network is evaluated before training, to stand beside the trained one.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, untrained_reference: bool = True):
+        self.untrained_reference = untrained_reference
+        self._stage = None
+
+    def before_train(self, runner) -> None:
+        """Evaluate the untrained network, once per work dir."""
+        if self.untrained_reference and runner.val_loop is not None and runner.iter == 0:
+            self._stage = _UNTRAINED
+            runner.logger.info('evaluating the untrained network for reference')
+            runner.val_loop.run()
+            self._stage = None
+
+    def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Save the result."""
+        self._save(runner, runner.val_evaluator, self._stage or f'epoch_{runner.epoch}.json')
+
+    def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
+        """Save the result and print the table."""
+        table = self._save(runner, runner.test_evaluator, 'test.json')
+        if table:
+            runner.logger.info('\n' + format_table(table))
+
+    def after_train(self, runner) -> None:
+        """Print the final table beside the untrained network."""
+        folder = Path(runner.work_dir) / 'results'
+        last = folder / f'epoch_{runner.epoch}.json'
+        if not is_main_process() or not last.is_file():
+            return
+        untrained = folder / _UNTRAINED
+        reference = load(str(untrained))['result'] if untrained.is_file() else None
+        text = format_table(load(str(last))['result'], reference)
+        (folder / 'table.txt').write_text(text + '\n')
+        runner.logger.info(f'depth completion after {runner.epoch} epochs, see {folder}\n{text}')
+
+    @staticmethod
+    def _save(runner, evaluator, name: str) -> dict | None:
+        results = [metric.result for metric in evaluator.metrics if isinstance(metric, DepthCompletionMetric)]
+        if not results or not is_main_process():
+            return None
+        path = Path(runner.work_dir) / 'results' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(dict(result=results[0], epoch=runner.epoch, **provenance(runner.cfg, runner.seed)), indent=1))
+        return results[0]

@@ -1,0 +1,4 @@
+"""Samplers."""
+from .epoch_sampler import EpochSampler
+
+__all__ = ['EpochSampler']

@@ -1,0 +1,4 @@
+"""Metrics, baselines and reports."""
+from .depth_completion_metric import DepthCompletionMetric
+
+__all__ = ['DepthCompletionMetric']

@@ -1,0 +1,27 @@
+"""What costs nothing: completions of a depth map without a network."""
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+
+def nearest_fill(depth: np.ndarray) -> np.ndarray:
+    """Each missing pixel takes the nearest measured one: (H, W) metres -> (H, W) metres."""
+    missing = (depth <= 0).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(missing, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    values = np.zeros(labels.max() + 1, depth.dtype)
+    values[labels[missing == 0]] = depth[missing == 0]
+    return values[labels]
+
+
+def inpaint(depth: np.ndarray) -> np.ndarray:
+    """OpenCV's inpainting (Navier-Stokes; its Telea is wrong on floats) of the missing pixels: (H, W) metres -> (H, W) metres."""
+    return cv2.inpaint(depth.astype(np.float32), (depth <= 0).astype(np.uint8), 3, cv2.INPAINT_NS)
+
+
+def mean_fill(depth: np.ndarray) -> np.ndarray:
+    """Each missing pixel takes the mean of the measured ones: (H, W) metres -> (H, W) metres."""
+    return np.where(depth > 0, depth, depth[depth > 0].mean())
+
+
+BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = dict(nearest=nearest_fill, inpaint=inpaint, mean=mean_fill)

@@ -1,0 +1,133 @@
+"""Depth completion errors per density, on removed, kept and all pixels, beside baselines."""
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from torch import Tensor
+
+from mmvd.errors import ConfigError
+from mmvd.ops import auc
+from mmvd.registry import METRICS
+
+from .baselines import BASELINES
+from .errors import KEYS, depth_errors
+
+SUBSETS = ('removed', 'kept', 'all')
+PIXEL_UNITS = 'per image, then mean over images'
+
+
+@METRICS.register_module()
+class DepthCompletionMetric(BaseMetric):
+    """Errors are computed per image, then averaged over images; an image without pixels in a subset does not count there.
+
+    A pixel counts where the target is valid; it is *kept* where the input has depth, else *removed*. The grid of densities comes
+    with the samples from the model's ``test_cfg``. The full result is in ``result`` (nested, with the protocol); the returned scalars are the RMSE of removed pixels per density and the areas.
+
+    Args:
+        min_depth_m: Targets nearer than it do not count, predictions are clipped to it (authors' code: 0.01).
+        cap_m: Targets beyond it do not count, predictions are clipped to it (authors' code: 150).
+        baselines: Names out of ``nearest``, ``inpaint`` and ``mean``, computed on the same input.
+        **kwargs: As in mmengine: prefix, collect_device.
+    """
+
+    default_prefix = 'completion'
+
+    def __init__(self,
+                 min_depth_m: float = 0.01,
+                 cap_m: float = 150.0,
+                 baselines: Sequence[str] = ('nearest', 'inpaint', 'mean'),
+                 **kwargs):
+        super().__init__(**kwargs)
+        unknown = set(baselines) - set(BASELINES)
+        if unknown:
+            raise ConfigError(f'DepthCompletionMetric: unknown baselines {sorted(unknown)}, choose among {sorted(BASELINES)}')
+        self.min_depth_m, self.cap_m, self.baselines = min_depth_m, cap_m, tuple(baselines)
+        self.result: dict = {}
+        self._baseline_errors: dict[int, dict[str, np.ndarray]] = {}  # masks do not change between validations
+
+    def process(self, data_batch: dict, data_samples: Sequence) -> None:
+        """Reduce each sample to a few numbers."""
+        for sample in data_samples:
+            sample = sample if isinstance(sample, dict) else sample.to_dict()
+            target, given = sample['gt_depth'], sample['input_depth']
+            valid = (target >= self.min_depth_m) & (target <= self.cap_m)
+            masks = [valid & (given <= 0), valid & (given > 0), valid.expand_as(given)]
+            numbers = dict(protocol=sample.get('protocol', {}), model=self._errors(sample['pred_depth'], target, masks))
+            numbers.update(self._baselines_of(sample, given, target, masks))
+            numbers.update(self._probes(sample, target))
+            self.results.append(numbers)
+
+    def _errors(self, pred: Tensor, target: Tensor, masks: Sequence[Tensor]) -> np.ndarray:
+        """(subsets, D, errors)."""
+        pred = pred.clamp(self.min_depth_m, self.cap_m)
+        return torch.stack([depth_errors(pred, target, mask) for mask in masks]).cpu().numpy()
+
+    def _baselines_of(self, sample: dict, given: Tensor, target: Tensor, masks: Sequence[Tensor]) -> dict[str, np.ndarray]:
+        key = sample.get('sample_key')
+        if key is None or key not in self._baseline_errors:
+            maps = given.float().cpu().numpy()
+            errors = {}
+            for name in self.baselines:
+                # An empty input has nothing to fill with; the clip makes it min_depth_m.
+                filled = np.stack([BASELINES[name](x) if (x > 0).any() else x for x in maps])
+                errors[name] = self._errors(torch.from_numpy(filled).to(target), target, masks)
+            if key is None:
+                return errors
+            self._baseline_errors[key] = errors
+        return self._baseline_errors[key]
+
+    def _probes(self, sample: dict, target: Tensor) -> dict[str, float]:
+        if 'pred_probe' not in sample:
+            return {}
+        valid = (target >= self.min_depth_m) & (target <= self.cap_m)
+        removed = valid & (sample['input_probe'] <= 0)
+        pred = sample['pred_probe'].clamp(self.min_depth_m, self.cap_m)
+        half = sample['pred_half_depth'].clamp(self.min_depth_m, self.cap_m)
+        values = dict(halving_ratio=float((half / pred)[valid].double().median()) if valid.any() else float('nan'),
+                      probe_rmse_mm=float(depth_errors(pred, target, removed)[0, 0]))
+        if 'pred_swapped_rgb' in sample:
+            swapped = sample['pred_swapped_rgb'].clamp(self.min_depth_m, self.cap_m)
+            values['swapped_rgb_rmse_mm'] = float(depth_errors(swapped, target, removed)[0, 0])
+        return values
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Average over images and fill ``result``."""
+        methods = ['model', *self.baselines]
+        means = {name: _mean_over_images([numbers[name] for numbers in results]) for name in methods}
+        protocol = results[0]['protocol']
+        grid = protocol.get('kept_densities', ['as given'])
+        self.result = dict(
+            protocol=dict(protocol, kept_densities=grid, min_depth_m=self.min_depth_m, cap_m=self.cap_m, reduction=PIXEL_UNITS, images=len(results)),
+            errors={name: {subset: {key: _floats(means[name][s, :, k]) for k, key in enumerate(KEYS)} for s, subset in enumerate(SUBSETS)}
+                    for name in methods},
+            probes={key: float(np.nanmean([numbers[key] for numbers in results if key in numbers]))
+                    for key in ('halving_ratio', 'probe_rmse_mm', 'swapped_rgb_rmse_mm') if any(key in numbers for numbers in results)})
+        flat = {f'removed_rmse_mm_at_{kept}': value for kept, value in zip(grid, means['model'][0, :, 0], strict=True)}
+        flat.update(all_rmse_mm=float(np.mean(means['model'][2, :, 0])), **self.result['probes'])
+        if len(grid) > 1:
+            self.result['auc'] = {name: _areas(grid, means[name]) for name in methods}
+            flat['auc_removed_rmse_mm'] = self.result['auc']['model']['removed']['area']
+            flat['auc_removed_rmse_mm_per_width'] = self.result['auc']['model']['removed']['area_per_width']
+        return flat
+
+
+def _areas(grid: Sequence[float], errors: np.ndarray) -> dict:
+    """Areas of the RMSE over the grid, in mm; the paper's "AUC RMSE" may be either."""
+    areas = {}
+    for s, subset in enumerate(SUBSETS):
+        area, per_width = auc(grid, errors[s, :, 0])
+        areas[subset] = dict(area=area, area_per_width=per_width)
+    return areas
+
+
+def _mean_over_images(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    stack = np.stack(arrays)
+    counted = np.isfinite(stack)
+    with np.errstate(invalid='ignore'):
+        return np.where(counted, stack, 0).sum(0) / counted.sum(0)
+
+
+def _floats(values: np.ndarray) -> list[float | None]:
+    """NaN has no place in JSON."""
+    return [float(value) if np.isfinite(value) else None for value in values]

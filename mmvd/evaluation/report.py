@@ -1,0 +1,59 @@
+"""Text tables, and where a number comes from."""
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmvd.compat import inspect_versions
+from mmvd.version import __version__
+
+_COLUMNS = dict(model='network', untrained='untrained', nearest='nearest fill', inpaint='inpainting', mean='mean of kept')
+
+
+def provenance(config: Config, seed: int | None) -> dict:
+    """Config, versions, git revision, seed and machine of a result."""
+    git = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent, capture_output=True, text=True)
+    return dict(
+        config_file=config.filename and Path(config.filename).name,
+        config=config.pretty_text,
+        seed=seed,
+        git_revision=git.stdout.strip() or None,
+        versions=dict(inspect_versions(), mmvd=__version__, python=sys.version.split()[0]),
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu')
+
+
+def format_table(result: dict, untrained: dict | None = None) -> str:
+    """RMSE of removed pixels in mm: a row per density, a column per method; the best of a row is marked with *.
+
+    Args:
+        result: ``DepthCompletionMetric.result``.
+        untrained: The same of the untrained network.
+    """
+    curves = {name: errors['removed']['rmse_mm'] for name, errors in result['errors'].items()}
+    areas = {name: area['removed']['area_per_width'] for name, area in result.get('auc', {}).items()}
+    if untrained:
+        curves['untrained'] = untrained['errors']['model']['removed']['rmse_mm']
+        areas['untrained'] = untrained.get('auc', {}).get('model', {}).get('removed', {}).get('area_per_width')
+    names = [name for name in _COLUMNS if name in curves]
+    lines = ['RMSE on removed pixels [mm], mean over {images} images, depth within {min_depth_m} to {cap_m} m; * best of the row'.format(
+        **result['protocol'])]
+    lines.append(f'{"kept depth":<18}' + ''.join(f'{_COLUMNS[name]:>14}' for name in names))
+    for row, kept in enumerate(result['protocol']['kept_densities']):
+        label = kept if isinstance(kept, str) else f'{kept:.0%}'
+        lines.append(_row(label, [curves[name][row] for name in names]))
+    if areas:
+        lines.append(_row('AUC / width', [areas[name] for name in names]))
+    probes = result.get('probes', {})
+    if 'halving_ratio' in probes:
+        lines.append(f'input depth halved: prediction x {probes["halving_ratio"]:.3f} (ideal 0.5)')
+    if 'swapped_rgb_rmse_mm' in probes:
+        lines.append(f'RGB swapped between images: {probes["swapped_rgb_rmse_mm"]:.1f} mm, with its own RGB {probes["probe_rmse_mm"]:.1f} mm')
+    return '\n'.join(lines)
+
+
+def _row(label: str, values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    cells = ['-' if value is None else f'{value:.1f}{"*" if value == min(known) else " "}' for value in values]
+    return f'{label:<18}' + ''.join(f'{cell:>14}' for cell in cells)

@@ -1,0 +1,4 @@
+"""Backbones."""
+from .vd_vit import VDViT
+
+__all__ = ['VDViT']

@@ -1,0 +1,244 @@
+"""The Vanishing Depth encoder: a frozen RGB ViT and a depth ViT beside it, fused layer by layer."""
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmvd import ops
+from mmvd.errors import ConfigError
+from mmvd.models.weights import load_encoder_weights
+from mmvd.registry import MODELS
+
+from .fusion import SEFusion
+from .vit_stream import ARCHITECTURES, ViTStream
+
+_OUTS = ('rgb', 'fused', 'rgb+fused', 'pre_fusion')
+
+
+class StreamFeatures(NamedTuple):
+    """What one stream hands on: patch tokens (B, N, D) at the four fusion layers, and its class token (B, D), not normalised."""
+
+    tokens: list[Tensor]
+    cls_token: Tensor
+
+
+class VDFeatures(NamedTuple):
+    """Maps or class token as the hosts' heads read them, and the (B,) factor by which depth was brought into range."""
+
+    outs: tuple[Tensor, ...]
+    range_factor: Tensor
+
+
+@MODELS.register_module()
+class VDViT(BaseModule):
+    """Two ViTs of one architecture; after four layers the depth tokens are replaced by the fusion of both (paper Fig. 1).
+
+    The RGB stream runs first and never sees depth; frozen, it runs without gradients and in eval mode whatever ``train()`` says.
+    An input whose sides are no multiples of the patch size is padded below and to the right with mean colour and missing depth,
+    and the maps are cut to the input again. An input of three channels is legal: an image without depth sensor.
+
+    Args:
+        arch: ``'small'``, ``'base'``, ``'large'`` (DINOv2's) or a dict with embed_dims, depth and num_heads.
+        depth_encoding: Config of the encoding of metric depth, or None for channels that come encoded from the pipeline.
+        depth_channels: Number of those channels; only with ``depth_encoding=None``.
+        patch_size: Side of a patch in pixels.
+        img_size: Side in pixels that the position embedding is made for (DINOv2: 518).
+        fusion_layers: Four layers, counted from 1; by default 1/4, 1/2, 3/4 and all of the depth (paper: 3, 6, 9, 12).
+        gate: ``'token'`` (authors' code) or ``'image'``, see :class:`SEFusion`.
+        frozen: ``'rgb'`` (paper), ``'all'`` (downstream) or ``'none'`` (paper's row without RGB pretraining).
+        out: ``'rgb'``, ``'fused'``, ``'rgb+fused'`` (concatenated in this order) or ``'pre_fusion'`` (depth tokens before the fusion
+            of each layer). With ``'rgb'`` there is no depth stream at all.
+        out_type: ``'featmap'``, a tuple of four maps (B, C, h, w), finest first, or ``'cls_token'``, ``((B, C),)``, normalised.
+        strides: Strides of the four maps in pixels (authors' code: 2, 4, 8, 16).
+        norm_features: Whether the streams' final LayerNorm is applied to the maps.
+        over_range: ``'rescale'`` brings maps beyond 0.95 max_depth to it by one factor per image, ``'drop'`` makes such pixels missing.
+        position_rule: See :class:`ViTStream`.
+        init_cfg: ``dict(type='Pretrained', checkpoint=...)``: a DINOv2 file (official, mmpretrain, timm or Hugging Face layout), which
+            starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random without.
+
+    Raises:
+        ConfigError: If the arguments contradict each other.
+    """
+
+    def __init__(self,
+                 arch: str | dict = 'base',
+                 depth_encoding: dict | None = dict(type='mmvd.PositionalDepthEncoding'),
+                 depth_channels: int | None = None,
+                 patch_size: int = 14,
+                 img_size: int = 518,
+                 fusion_layers: Sequence[int] | None = None,
+                 gate: str = 'token',
+                 frozen: str = 'rgb',
+                 out: str = 'fused',
+                 out_type: str = 'featmap',
+                 strides: Sequence[int] = (4, 8, 16, 32),
+                 norm_features: bool = False,
+                 over_range: str = 'rescale',
+                 position_rule: str = 'dinov2',
+                 init_cfg: dict | None = None):
+        super().__init__(init_cfg)
+        self._check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range)
+        size = dict(ARCHITECTURES[arch] if isinstance(arch, str) else arch)
+        self.embed_dims, depth = size['embed_dims'], size['depth']
+        self.patch_size, self.frozen, self.out, self.out_type = patch_size, frozen, out, out_type
+        self.strides, self.over_range = tuple(strides), over_range
+        self.fusion_layers = tuple(fusion_layers or (depth * k // 4 for k in (1, 2, 3, 4)))
+        if len(self.fusion_layers) != 4 or not all(1 <= layer <= depth for layer in self.fusion_layers):
+            raise ConfigError(f'fusion_layers must be four layers between 1 and {depth}, got {self.fusion_layers}')
+        self.use_norm = norm_features or out_type == 'cls_token'
+        self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1)
+        stream = dict(size, patch_size=patch_size, img_size=img_size, position_rule=position_rule)
+        self.rgb_stream = ViTStream(**stream)
+        self.depth_encoding = MODELS.build(depth_encoding) if depth_encoding else None
+        self.depth_stream = self.fusions = None
+        if out != 'rgb':
+            channels = self.depth_encoding.out_channels if depth_encoding else depth_channels
+            self.depth_stream = ViTStream(**stream, in_channels=channels)
+            # Nothing reads the patch tokens after the last layer unless its fusion is put out.
+            last_fused = out_type == 'featmap' and out in ('fused', 'rgb+fused')
+            self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
+        self._freeze()
+
+    @staticmethod
+    def _check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range) -> None:
+        choices = dict(frozen=(frozen, ('rgb', 'all', 'none')), out=(out, _OUTS), out_type=(out_type, ('featmap', 'cls_token')),
+                       over_range=(over_range, ('rescale', 'drop')))
+        if isinstance(arch, str):
+            choices['arch'] = (arch, tuple(ARCHITECTURES))
+        for name, (value, allowed) in choices.items():
+            if value not in allowed:
+                raise ConfigError(f'VDViT: {name} must be one of {", ".join(allowed)}, got {value!r}')
+        if (depth_encoding is None) == (depth_channels is None) and out != 'rgb':
+            raise ConfigError('VDViT: give either depth_encoding, or depth_encoding=None and depth_channels for encoded input')
+        if len(strides) != 4:
+            raise ConfigError(f'VDViT: strides must be four numbers, got {tuple(strides)}')
+
+    def _freeze(self) -> None:
+        if self.frozen in ('rgb', 'all'):
+            self.rgb_stream.requires_grad_(False)
+        if self.frozen == 'all':
+            self.requires_grad_(False)
+        for stream in (self.rgb_stream, self.depth_stream):
+            if stream is not None and not self.use_norm:
+                stream.norm.requires_grad_(False)  # never read: a trainable one would break distributed training
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> 'VDViT':
+        """Set the mode; what is frozen stays in eval mode."""
+        super().train(mode)
+        if self.frozen == 'all':
+            super().train(False)
+        elif self.frozen == 'rgb':
+            self.rgb_stream.eval()
+        return self
+
+    def init_weights(self) -> None:
+        """Load the weights named by ``init_cfg`` and report what was loaded; called by the runner after construction.
+
+        Raises:
+            WeightsError: If the file is missing, unsafe or does not fit.
+        """
+        if self.init_cfg and self.init_cfg.get('type') == 'Pretrained':
+            report = load_encoder_weights(self, self.init_cfg['checkpoint'])
+            MMLogger.get_current_instance().info(report)
+            self._is_init = True
+        else:
+            super().init_weights()
+
+    def encode_rgb(self, rgb: Tensor) -> StreamFeatures:
+        """Run the RGB stream: (B, 3, H, W), normalised, any size. The result can serve several depth maps of the image."""
+        with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
+            tokens, kept = self.rgb_stream.embed(self._pad(rgb)), []
+            for layer, block in enumerate(self.rgb_stream.blocks, 1):
+                tokens = block(tokens)
+                if layer in self.fusion_layers:
+                    kept.append(tokens[:, 1:])
+            return StreamFeatures(kept, tokens[:, 0])
+
+    def encode_depth(self, depth: Tensor, rgb: StreamFeatures) -> tuple[StreamFeatures, Tensor]:
+        """Run the depth stream on (B, k, H, W) depth channels, fusing RGB features in; also gives the (B,) range factor."""
+        depth, factor = self._into_range(depth)
+        key = None
+        if self.depth_encoding is not None:
+            with torch.autocast(depth.device.type, enabled=False):
+                key = getattr(self.depth_encoding, 'key', lambda *_: None)(depth, self.embed_dims)
+                depth = self.depth_encoding(self._pad(depth))
+        else:
+            depth = self._pad(depth)
+        tokens, kept = self.depth_stream.embed(depth, key), []
+        for layer, block in enumerate(self.depth_stream.blocks, 1):
+            tokens = block(tokens)
+            if layer in self.fusion_layers:
+                level = self.fusion_layers.index(layer)
+                before = tokens[:, 1:]
+                if level < len(self.fusions):
+                    tokens = torch.cat((tokens[:, :1], self.fusions[level](before, rgb.tokens[level])), dim=1)
+                kept.append(before if self.out == 'pre_fusion' else tokens[:, 1:])
+        return StreamFeatures(kept, tokens[:, 0]), factor
+
+    def extract(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> VDFeatures:
+        """Encode a batch.
+
+        Args:
+            inputs: (B, 3 + k, H, W): RGB in RGB order, ImageNet-normalised, then depth channels (metres for PDE, 0 = missing);
+                or (B, 3, H, W) without depth.
+            rgb: RGB features of the same images, if they are known already.
+
+        Returns:
+            The outputs and the factor by which metric depth was multiplied to bring it into range.
+        """
+        image, depth = inputs[:, :3], inputs[:, 3:]
+        rgb = self.encode_rgb(image) if rgb is None else rgb
+        if self.depth_stream is None:
+            return VDFeatures(self._outs(rgb, None, inputs.shape[-2:]), inputs.new_ones(len(inputs)))
+        if depth.shape[1] == 0:
+            channels = 1 if self.depth_encoding is None else self.depth_encoding.in_channels
+            if self.depth_encoding is None:
+                raise ConfigError('VDViT: an input without depth needs depth_encoding, encoded channels have no empty value')
+            depth = image.new_zeros(len(image), channels, *image.shape[-2:])
+        with torch.no_grad() if self.frozen == 'all' else nullcontext():
+            fused, factor = self.encode_depth(depth, rgb)
+            return VDFeatures(self._outs(rgb, fused, inputs.shape[-2:]), factor)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Outputs as the hosts' heads read them; see :meth:`extract` and the class."""
+        return self.extract(inputs).outs
+
+    def _into_range(self, depth: Tensor) -> tuple[Tensor, Tensor]:
+        if self.depth_encoding is None:
+            return depth, depth.new_ones(len(depth))
+        depth, limit = ops.clean_depth(depth), self.depth_encoding.max_depth
+        factor = ops.range_factor(depth, limit)
+        if self.over_range == 'rescale':
+            return depth * factor.view(-1, 1, 1, 1), factor
+        return torch.where(depth > 0.95 * limit, torch.zeros_like(depth), depth), torch.ones_like(factor)
+
+    def _pad(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        return F.pad(x, (0, -width % self.patch_size, 0, -height % self.patch_size))
+
+    def _outs(self, rgb: StreamFeatures, fused: StreamFeatures | None, size: tuple[int, int]) -> tuple[Tensor, ...]:
+        streams = []
+        if 'rgb' in self.out:
+            streams.append((rgb, self.rgb_stream))
+        if fused is not None:
+            streams.append((fused, self.depth_stream))
+        if self.out_type == 'cls_token':
+            return (torch.cat([stream.norm(features.cls_token) for features, stream in streams], dim=1), )
+        maps = []
+        for level, stride in enumerate(self.strides):
+            tokens = [stream.norm(features.tokens[level]) if self.use_norm else features.tokens[level] for features, stream in streams]
+            maps.append(self._to_map(torch.cat(tokens, dim=2), stride, size))
+        return tuple(maps)
+
+    def _to_map(self, tokens: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
+        """(B, N, C) tokens -> (B, C, ceil(H / stride), ceil(W / stride)), bilinear, cut to the unpadded input."""
+        grid = tuple(-(-side // self.patch_size) for side in size)
+        padded = tuple(-(-cells * self.patch_size // stride) for cells in grid)
+        full = F.interpolate(tokens.transpose(1, 2).unflatten(2, grid), size=padded, mode='bilinear', align_corners=False)
+        return full[..., :-(-size[0] // stride), :-(-size[1] // stride)]

@@ -1,0 +1,80 @@
+"""Encoder, decoder and loss of Vanishing Depth pretraining and of depth completion."""
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmvd.models.backbones.vd_vit import StreamFeatures
+from mmvd.models.data_preprocessors.rgbd import sample_keys
+from mmvd.registry import MODELS
+
+from .density_sweep import DensitySweep
+
+
+@MODELS.register_module()
+class DepthCompleter(BaseModel):
+    """Completes depth maps (paper Fig. 1).
+
+    Args:
+        backbone: Config of the encoder, ``mmvd.VDViT``.
+        head: Config of the decoder, ``mmvd.DepthCompletionHead``.
+        data_preprocessor: Config, ``mmvd.RGBDDataPreprocessor``.
+        test_cfg: Arguments of :class:`DensitySweep`; without it each input is completed as it comes.
+        init_cfg: As in mmengine.
+    """
+
+    def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None, test_cfg: dict | None = None,
+                 init_cfg: dict | None = None):
+        super().__init__(data_preprocessor or dict(type='mmvd.RGBDDataPreprocessor'), init_cfg)
+        self.backbone, self.head = MODELS.build(backbone), MODELS.build(head)
+        self.sweep = DensitySweep(**test_cfg) if test_cfg else None
+
+    def forward(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, gt_depth: Tensor | None = None,
+                removed_mask: Tensor | None = None, mode: str = 'tensor') -> Tensor | dict | list:
+        """Run the model.
+
+        Args:
+            inputs: (B, 3 + k, H, W), see :class:`mmvd.VDViT`.
+            data_samples: Meta information of the samples.
+            gt_depth: (B, 1, H, W) metres, 0 = missing: what is to be recovered.
+            removed_mask: (B, 1, H, W) bool, True where depth was taken away.
+            mode: ``'tensor'``: (B, 1, H, W) metres; ``'loss'``: a dict of losses; ``'predict'``: the data samples with ``pred_depth``,
+                ``input_depth`` (D, H, W), ``gt_depth`` (1, H, W) and, with probes, what :class:`DensitySweep` adds, all in metres.
+
+        Raises:
+            RuntimeError: If the mode is unknown.
+        """
+        if mode == 'tensor':
+            return self.complete(inputs)[-1]
+        if mode == 'loss':
+            return self.head.loss(self.complete(inputs), gt_depth, removed_mask)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples, gt_depth)
+        raise RuntimeError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+
+    def complete(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> list[Tensor]:
+        """Predictions (B, 1, h, w) in metres, coarse to fine, the last at the size of the input."""
+        features, factor = self.backbone.extract(inputs, rgb)
+        preds = self.head(features, inputs.shape[-2:])
+        return [pred / factor.view(-1, 1, 1, 1) for pred in preds]
+
+    def predict(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None, gt_depth: Tensor | None) -> list[BaseDataElement]:
+        """Predictions per sample, see :meth:`forward`."""
+        data_samples = data_samples or [BaseDataElement() for _ in inputs]
+        if self.sweep is None:
+            results = dict(input_depth=inputs[:, 3:4], pred_depth=self.complete(inputs)[-1])
+        else:
+            image = inputs[:, :3]
+            rgb = self.backbone.encode_rgb(image)
+            swapped = StreamFeatures([x.roll(1, 0) for x in rgb.tokens], rgb.cls_token.roll(1, 0)) if len(inputs) > 1 else None
+            keys = sample_keys(data_samples, inputs.device)
+            results = self.sweep.run(lambda depth, features: self.complete(torch.cat((image, depth), 1), features)[-1], inputs[:, 3:], rgb,
+                                     swapped, keys)
+        results['gt_depth'] = inputs[:, 3:4] if gt_depth is None else gt_depth
+        for index, sample in enumerate(data_samples):
+            if self.sweep is not None:
+                sample.set_metainfo(dict(protocol=self.sweep.protocol()))
+            sample.set_data({name: value[index] for name, value in results.items()})
+        return list(data_samples)

@@ -1,0 +1,4 @@
+"""Data preprocessors."""
+from .rgbd import RGBDDataPreprocessor
+
+__all__ = ['RGBDDataPreprocessor']

@@ -1,0 +1,131 @@
+"""From a list of samples to the one input tensor of the models; randomises depth and density on the model's device."""
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from mmvd import ops
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import MODELS
+
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+@MODELS.register_module()
+class RGBDDataPreprocessor(BaseDataPreprocessor):
+    """Stacks image and depth into ``inputs``: RGB in RGB order, normalised, then the depth channels.
+
+    Runs in full precision also inside autocast. Images of different sizes are padded below and to the right, with mean colour
+    and missing depth.
+
+    Args:
+        mean: Mean of R, G and B in 0..255.
+        std: Standard deviation of R, G and B.
+        bgr_to_rgb: Whether the images are in OpenMMLab's BGR order.
+        random_depth: Arguments of :func:`mmvd.ops.random_depth`, applied in training; None switches it off.
+        random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training unless the samples bring
+            a ``removed_mask``; None switches it off. ``mmvd.DensityScheduleHook`` moves mean and std.
+        non_blocking: Whether copies to the device may overlap.
+    """
+
+    def __init__(self,
+                 mean: Sequence[float] = IMAGENET_MEAN,
+                 std: Sequence[float] = IMAGENET_STD,
+                 bgr_to_rgb: bool = True,
+                 random_depth: dict | None = None,
+                 random_density: dict | None = None,
+                 non_blocking: bool = False):
+        super().__init__(non_blocking)
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.bgr_to_rgb, self.random_depth = bgr_to_rgb, random_depth
+        self.random_density = None
+        if random_density is not None:
+            self.random_density = dict(dict(patterns=('perlin', 'coarse', 'pixel'), mean=0.5, std=0.3), **random_density)
+
+    def set_density(self, mean: float, std: float) -> None:
+        """Set the distribution of the removed share."""
+        if self.random_density is not None:
+            self.random_density.update(mean=mean, std=std)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), ``data_samples``, and where they
+                exist ``gt_depth`` (1, H, W) and ``removed_mask`` (1, H, W).
+            training: Whether random depth and density apply.
+
+        Returns:
+            ``inputs`` (B, 3 + k, H, W) float32, ``gt_depth`` (B, 1, H, W) float32 metres, what is to be recovered, ``removed_mask``
+            (B, 1, H, W) bool, True where depth existed and was taken away, and ``data_samples``.
+
+        Raises:
+            SampleError: If an image and its depth differ in size.
+        """
+        data = self.cast_data(data)
+        inputs = data['inputs']
+        device = inputs[0].device.type
+        with torch.autocast(device, enabled=False):
+            size = tuple(max(image.shape[axis] for image in inputs) for axis in (-2, -1))
+            rgb = torch.stack([self._normalise(image, size) for image in inputs])
+            for image, depth in zip(inputs, data['depth'], strict=True):
+                if image.shape[-2:] != depth.shape[-2:]:
+                    raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
+                                      'one without the other, use the joint transforms of mmvd')
+            depth = _stack(data['depth'], size)
+            if depth.shape[1] == 1:
+                depth = ops.clean_depth(depth)
+            depth, gt_depth, removed = self._depth_target(data, depth, size, training)
+            packed = dict(inputs=torch.cat((rgb, depth), dim=1), gt_depth=gt_depth, removed_mask=removed)
+        return dict(packed, data_samples=data.get('data_samples'))
+
+    def _normalise(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        image = image.float().flip(0) if self.bgr_to_rgb else image.float()
+        return _pad_to((image - self.mean) / self.std, size)
+
+    def _depth_target(self, data: dict, depth: Tensor, size: tuple[int, int], training: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Input depth, what is to be recovered, and what was taken away."""
+        target = ops.clean_depth(_stack(data['gt_depth'], size)) if 'gt_depth' in data else None
+        if 'removed_mask' in data:
+            return depth, target, _stack(data['removed_mask'], size)
+        if depth.shape[1] != 1:
+            if target is None:
+                raise ConfigError('encoded depth channels need gt_depth from the pipeline')
+            return depth, target, torch.zeros_like(target, dtype=torch.bool)
+        if training and target is None and (self.random_depth is not None or self.random_density is not None):
+            return self._randomise(depth, sample_keys(data['data_samples'], depth.device))
+        target = depth if target is None else target
+        return depth, target, (target > 0) & (depth == 0)
+
+    def _randomise(self, depth: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self.random_depth is not None:
+            depth = ops.random_depth(depth, keys, **self.random_depth)
+        removed = torch.zeros_like(depth, dtype=torch.bool)
+        if self.random_density is not None:
+            fraction = ops.draw_density(keys, self.random_density['mean'], self.random_density['std'])
+            removed = ops.random_density_mask((depth > 0)[:, 0], fraction, keys, self.random_density['patterns'])[:, None]
+        return depth.masked_fill(removed, 0), depth, removed
+
+
+def sample_keys(data_samples: Sequence, device: torch.device) -> Tensor:
+    """(B,) int64 random keys that travelled with the samples.
+
+    Raises:
+        ConfigError: If they carry none.
+    """
+    keys = [sample.metainfo.get('sample_key') for sample in data_samples]
+    if None in keys:
+        raise ConfigError("the samples carry no random key: end the pipeline with mmvd.PackRGBDInputs and use "
+                          "sampler=dict(type='mmvd.EpochSampler')")
+    return torch.tensor(keys, device=device)
+
+
+def _pad_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.pad(x, (0, size[1] - x.shape[-1], 0, size[0] - x.shape[-2]))
+
+
+def _stack(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    return torch.stack([_pad_to(x, size) for x in maps])

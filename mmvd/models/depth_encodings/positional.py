@@ -1,0 +1,41 @@
+"""Positional depth encoding as a module."""
+from torch import Tensor, nn
+
+from mmvd import ops
+from mmvd.registry import MODELS
+
+
+@MODELS.register_module()
+class PositionalDepthEncoding(nn.Module):
+    """Sines and cosines of metric depth (paper Eq. 1), see :func:`mmvd.ops.positional_depth_encoding`.
+
+    Args:
+        num_channels: Channels C, even and positive (paper: 32).
+        max_depth: Normaliser in metres (paper: 15).
+        temperature: Sets the shortest wavelength (authors' code and paper: 3e-4).
+        per_sample_max: Whether each map is normalised by its own maximum, which then goes to the class token as a key
+            (paper 3.1, rows without "Global"), instead of by ``max_depth``.
+        key_rule: Layout of that key, see :func:`mmvd.ops.depth_key`.
+
+    Attributes:
+        in_channels: 1, metric depth.
+        out_channels: C.
+    """
+
+    in_channels = 1
+
+    def __init__(self, num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4, per_sample_max: bool = False,
+                 key_rule: str = 'code'):
+        super().__init__()
+        ops.depth_wavelengths(num_channels, max_depth, temperature)  # complains early about arguments out of their domain
+        self.out_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
+        self.per_sample_max, self.key_rule = per_sample_max, key_rule
+
+    def forward(self, depth: Tensor) -> Tensor:
+        """Encode (B, 1, H, W) metres, 0 = missing, as (B, C, H, W) in [-1, 1], in full precision."""
+        unit = depth.flatten(1).amax(1) if self.per_sample_max else self.max_depth
+        return ops.positional_depth_encoding(depth, self.out_channels, unit, self.temperature)
+
+    def key(self, depth: Tensor, dim: int) -> Tensor | None:
+        """(B, dim) key of each map's maximum, or None where the normaliser is one constant that the model can learn."""
+        return ops.depth_key(depth.flatten(1).amax(1), dim, self.key_rule) if self.per_sample_max else None

@@ -1,0 +1,4 @@
+"""Heads."""
+from .depth_completion_head import DepthCompletionHead
+
+__all__ = ['DepthCompletionHead']

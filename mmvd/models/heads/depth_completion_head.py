@@ -1,0 +1,104 @@
+"""U-Net decoder with four heads that decode metric depth (paper section 4 and A.4; layout of the authors' code)."""
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule, Sequential
+from torch import Tensor, nn
+
+from mmvd.errors import ConfigError
+from mmvd.registry import MODELS
+
+_FINEST_EXPONENT = -2  # the smallest weight is 1 cm, as in the authors' code
+_START = 0.1
+
+
+def decode_weights(max_depth: float) -> Tensor:
+    """Weights of metric decoding in metres: powers of ten from the order of ``max_depth`` to 0.01 (15 m: 10, 1, 0.1, 0.01)."""
+    if not (math.isfinite(max_depth) and max_depth > 0):
+        raise ConfigError(f'DepthCompletionHead: max_depth must be a positive number of metres, got {max_depth}')
+    coarsest = max(math.floor(math.log10(max_depth)), _FINEST_EXPONENT)
+    return torch.tensor([10.0**k for k in range(coarsest, _FINEST_EXPONENT - 1, -1)])
+
+
+class UpBlock(BaseModule):
+    """Nearest upsampling to the size of the skip map (or of the output), concatenation, two 3 x 3 convolutions."""
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, norm_cfg: dict):
+        super().__init__()
+        conv = dict(kernel_size=3, padding=1, norm_cfg=norm_cfg)
+        self.convs = Sequential(
+            ConvModule(in_channels + skip_channels, out_channels, **conv), ConvModule(out_channels, out_channels, **conv))
+
+    def forward(self, x: Tensor, skip: Tensor | None, size: tuple[int, int]) -> Tensor:
+        """Upsample (B, C, h, w) to ``size`` and merge the skip map of that size."""
+        x = F.interpolate(x, size=size, mode='nearest')
+        return self.convs(x if skip is None else torch.cat((x, skip), dim=1))
+
+
+@MODELS.register_module()
+class DepthCompletionHead(BaseModule):
+    """Decodes four feature maps into depth at four scales.
+
+    Each scale has a vector v per pixel and decodes ``d = sum_k leaky_relu(v_k) * w_k`` (paper section 4): the leaky ReLU lets a
+    pixel recover from a negative outcome. The biases start at 0.1, so that a new network starts with positive depth (choice of
+    this implementation).
+
+    Args:
+        in_channels: Channels of the feature maps.
+        channels: Widths of the four blocks (authors' code: 512, 256, 128, 64 for ViT-B, half of that for ViT-S).
+        max_depth: Sets the decode weights; the ``max_depth`` of the encoding.
+        negative_slope: Slope of the leaky ReLU.
+        norm_cfg: Normalisation of the convolutions.
+        loss: Config of the loss.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 channels: Sequence[int] = (512, 256, 128, 64),
+                 max_depth: float = 15.0,
+                 negative_slope: float = 0.01,
+                 norm_cfg: dict = dict(type='BN'),
+                 loss: dict = dict(type='mmvd.BalancedSILoss')):
+        super().__init__()
+        if len(channels) != 4:
+            raise ConfigError(f'DepthCompletionHead: channels must be four widths, got {tuple(channels)}')
+        self.negative_slope = negative_slope
+        self.register_buffer('weights', decode_weights(max_depth), persistent=False)
+        inputs = (in_channels, *channels[:3])
+        skips = (in_channels, in_channels, in_channels, 0)
+        self.blocks = nn.ModuleList(
+            UpBlock(i, skip, o, norm_cfg) for i, skip, o in zip(inputs, skips, channels, strict=True))
+        self.vectors = nn.ModuleList(nn.Conv2d(width, len(self.weights), 3, padding=1) for width in channels)
+        for conv in self.vectors:
+            nn.init.constant_(conv.bias, _START)
+        self.loss_module = MODELS.build(loss)
+
+    def decode(self, vector: Tensor) -> Tensor:
+        """Metric decoding in full precision: (B, K, h, w) -> (B, 1, h, w) metres."""
+        with torch.autocast(vector.device.type, enabled=False):
+            active = F.leaky_relu(vector.float(), self.negative_slope)
+            return (active * self.weights.view(-1, 1, 1)).sum(1, keepdim=True)
+
+    def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
+        """Decode.
+
+        Args:
+            features: Four maps (B, C, h, w), finest first, strides 2, 4, 8, 16.
+            size: (H, W) of the input, which is the size of the last prediction.
+
+        Returns:
+            Four predictions (B, 1, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at ``size``.
+        """
+        finest_first = list(features)
+        x, preds = finest_first[3], []
+        for block, vector, skip in zip(self.blocks, self.vectors, (*finest_first[2::-1], None), strict=True):
+            x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
+            preds.append(self.decode(vector(x)))
+        return preds
+
+    def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:
+        """Loss of the predictions in metres against (B, 1, H, W) truth and removed pixels."""
+        return dict(loss_depth=self.loss_module(preds, gt_depth, removed_mask))

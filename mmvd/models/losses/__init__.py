@@ -1,0 +1,4 @@
+"""Losses."""
+from .balanced_si_loss import BalancedSILoss
+
+__all__ = ['BalancedSILoss']

@@ -1,0 +1,64 @@
+"""Weights into :class:`mmvd.VDViT`: RGB-only files start both streams, VD checkpoints fill everything."""
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from mmvd.errors import WeightsError
+
+from .files import read_weights
+from .layouts import to_dinov2_names
+
+_VD_MARK = 'rgb_stream.blocks.0.norm1.weight'
+_PATCH_WEIGHT = 'patch_embed.proj.weight'
+
+
+def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
+    """Load a file into the encoder; every tensor must fit.
+
+    A file of an RGB ViT goes into the RGB stream and, but for the weight of the patch embedding, into the depth stream too
+    (facts of the authors' code; the paper says that both streams start from it).
+
+    Args:
+        encoder: The backbone.
+        path: Weights file.
+
+    Returns:
+        One line that says what was loaded.
+
+    Raises:
+        WeightsError: If the file is missing, unsafe, or does not fit.
+    """
+    state = read_weights(path)
+    prefix = next((p for p in ('', 'backbone.', 'module.backbone.') if p + _VD_MARK in state), None)
+    if prefix is not None:
+        return _load_vd(encoder, {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}, path)
+    state, layout = to_dinov2_names(state, str(path))
+    _load_fully(encoder.rgb_stream, state, f'{path}: RGB stream')
+    report = f'{path}: {layout} layout, {len(state)} tensors into the RGB stream'
+    if encoder.depth_stream is not None:
+        shared = {key: value for key, value in state.items() if key != _PATCH_WEIGHT}
+        own = {_PATCH_WEIGHT: encoder.depth_stream.patch_embed.proj.weight}
+        _load_fully(encoder.depth_stream, {**shared, **own}, f'{path}: depth stream')
+        report += f', {len(shared)} into the depth stream; its patch embedding and the fusions start at random'
+    return report
+
+
+def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> str:
+    if encoder.depth_stream is None:
+        state = {key: value for key, value in state.items() if key.startswith('rgb_stream.')}
+    elif len(encoder.fusions) == 3:
+        state = {key: value for key, value in state.items() if not key.startswith('fusions.3.')}  # read by no output of this encoder
+    _load_fully(encoder, state, f'{path}: VD encoder')
+    return f'{path}: VD checkpoint, {len(state)} tensors into the encoder'
+
+
+def _load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
+    own = module.state_dict()
+    problems = [f'{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}'
+                for key in own if key in state and state[key].shape != own[key].shape]
+    problems += [f'{key} is missing' for key in own if key not in state]
+    problems += [f'{key} has no place' for key in state if key not in own]
+    if problems:
+        more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''
+        raise WeightsError(f'{what} does not fit: {"; ".join(problems[:3])}{more}: check arch, img_size and depth_encoding of the config')
+    module.load_state_dict(state)

@@ -1,0 +1,48 @@
+"""Reading weights files without running anything in them."""
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mmvd.errors import WeightsError
+
+_WRAPPERS = ('state_dict', 'model', 'teacher')
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a ``.safetensors`` or torch file on the CPU; never unpickles code.
+
+    Args:
+        path: File; the tensors may sit under ``state_dict``, ``model`` or ``teacher``.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        WeightsError: If the file is missing, truncated, holds no tensors or holds more than plain data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f'{path}: no such weights file (set MMVD_WEIGHTS to the folder that has it, or pass its path)')
+    try:
+        if path.suffix == '.safetensors':
+            return load_file(path)
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        if not zipfile.is_zipfile(path):
+            raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again') from error
+        raise WeightsError(f'{path}: refused, it holds more than tensors and plain data and could run code when loaded: '
+                           'save the state dict alone, or as safetensors') from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again ({type(error).__name__})') from error
+    for name in _WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(name), dict):
+            content = content[name]
+    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)} if isinstance(content, dict) else {}
+    if not tensors:
+        raise WeightsError(f'{path}: holds no tensors')
+    return tensors

@@ -1,0 +1,101 @@
+"""Random density: which pixels vanish (paper 3.2, A.3; constants of the authors' code where the paper is silent)."""
+import torch
+from torch import Tensor
+
+from .counter_rng import choose, fold, normal
+from .noise import coarse_noise, perlin_noise, pixel_noise
+
+_STREAM_FRACTION, _STREAM_PATTERN, _STREAM_MASK = 21, 22, 23
+_PATTERNS = {'perlin': perlin_noise, 'coarse': coarse_noise, 'pixel': pixel_noise}
+
+
+def density_mask(shape: tuple[int, int, int],
+                 removed_fraction: float | Tensor,
+                 pattern: str = 'perlin',
+                 seeds: Tensor | None = None,
+                 valid: Tensor | None = None) -> Tensor:
+    """Choose the pixels that vanish: those with the lowest noise, as many as asked for.
+
+    Args:
+        shape: (B, H, W).
+        removed_fraction: Share to remove, a number or (B,), between 0 and 1.
+        pattern: ``'perlin'`` (rounded shapes), ``'coarse'`` (blocks) or ``'pixel'`` (independent pixels).
+        seeds: (B,) int64; a sample's mask depends on its own seed alone. None draws seeds from torch's global generator.
+        valid: (B, H, W) bool; where given, the share is one of the valid pixels and no other pixel is removed.
+
+    Returns:
+        (B, H, W) bool, True = removed. The number removed is the rounded share, exactly: ties of coarse noise are cut in
+        reading order.
+
+    Raises:
+        ValueError: If the pattern is unknown, a fraction is outside [0, 1] or a shape does not fit.
+    """
+    batch, height, width = shape
+    if pattern not in _PATTERNS:
+        raise ValueError(f'pattern must be one of {sorted(_PATTERNS)}, got {pattern!r}')
+    if valid is not None and tuple(valid.shape) != tuple(shape):
+        raise ValueError(f'valid must have shape {tuple(shape)}, got {tuple(valid.shape)}')
+    if seeds is None:
+        seeds = torch.randint(2**62, (batch, ))
+    if seeds.shape != (batch, ):
+        raise ValueError(f'seeds must have shape ({batch},), got {tuple(seeds.shape)}')
+    seeds = seeds.to(seeds.device if valid is None else valid.device)
+    fraction = torch.as_tensor(removed_fraction, dtype=torch.float64, device=seeds.device).expand(batch)
+    if not bool(((fraction >= 0) & (fraction <= 1)).all()):
+        raise ValueError(f'removed_fraction must lie between 0 and 1, got {removed_fraction}')
+    return _lowest(_PATTERNS[pattern](shape, seeds), fraction, valid)
+
+
+def _lowest(noise: Tensor, fraction: Tensor, valid: Tensor | None) -> Tensor:
+    flat = noise.flatten(1)
+    if valid is None:
+        available = torch.full_like(fraction, flat.shape[1])
+    else:
+        flat = flat.masked_fill(~valid.flatten(1), torch.inf)
+        available = valid.flatten(1).sum(1).double()
+    count = (fraction * available).round().long()
+    order = flat.argsort(dim=1, stable=True)
+    chosen = torch.arange(flat.shape[1], device=flat.device) < count[:, None]
+    return torch.zeros_like(chosen).scatter_(1, order, chosen).view(noise.shape)
+
+
+def draw_density(keys: Tensor, mean: float, std: float, low: float = 0.01, high: float = 0.99) -> Tensor:
+    """Draw the removed share of each sample from a clipped normal distribution.
+
+    The distribution is the authors' code; the limits 1 and 99 % are the paper's (the code clips at 10 %).
+
+    Args:
+        keys: (B,) int64 sample keys.
+        mean: Mean of the removed share.
+        std: Standard deviation of the removed share.
+        low: Least share.
+        high: Greatest share.
+
+    Returns:
+        (B,) float32.
+    """
+    return (mean + std * normal(keys, _STREAM_FRACTION)).clamp(low, high)
+
+
+def random_density_mask(valid: Tensor, removed_fraction: Tensor, keys: Tensor,
+                        patterns: tuple[str, ...] = ('perlin', 'coarse', 'pixel')) -> Tensor:
+    """Remove a given share of each sample by a pattern drawn per sample with equal probability.
+
+    Args:
+        valid: (B, H, W) bool, pixels with depth.
+        removed_fraction: (B,) share of the valid pixels to remove.
+        keys: (B,) int64 sample keys.
+        patterns: Names as in :func:`density_mask`; the paper names random noise at several scales and Perlin noise.
+
+    Returns:
+        (B, H, W) bool, True = removed.
+    """
+    chosen = choose(keys, _STREAM_PATTERN, len(patterns))
+    seeds = fold(keys, _STREAM_MASK)
+    mask = torch.zeros_like(valid)
+    for number, pattern in enumerate(patterns):
+        members = (chosen == number).nonzero().flatten()
+        if len(members):
+            shape = (len(members), *valid.shape[1:])
+            mask[members] = density_mask(shape, removed_fraction[members], pattern, seeds[members], valid[members])
+    return mask

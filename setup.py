@@ -1,0 +1,49 @@
+"""Packaging of mmvd: neither OpenMMLab stack is required by name, one of the extras brings it (see README, "Both stacks")."""
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = (HERE / 'mmvd' / 'version.py').read_text().split("'")[1]
+
+CORE = [
+    'torch>=2.4',
+    'torchvision>=0.19',  # joint geometry on tensors, NMS of the stand-in operators
+    'timm>=1.0.15',  # ViT blocks: attention through SDPA, LayerScale, SwiGLU
+    'safetensors>=0.4',  # weights that cannot carry code
+    'numpy>=1.26',
+    'opencv-python>=4.8',  # image and depth files, the inpainting baseline
+    'matplotlib>=3.7',  # colour maps of the panels (mmengine's visualizer needs it as well)
+]
+HOST_NEEDS = [
+    'transformers>=4.40,<4.50',  # mmpretrain's multimodal models break on later ones
+    'ftfy',  # imported by mmseg.models, declared by neither stack
+    'regex',  # the same
+]
+ONEDL = [
+    'onedl-mmengine==0.10.12', 'onedl-mmcv==2.3.6', 'onedl-mmpretrain==1.3.6', 'onedl-mmsegmentation==1.4.2',
+    'onedl-mmdetection==3.5.1'
+]
+UPSTREAM = [
+    'mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmpretrain==1.2.0', 'mmsegmentation==1.2.2', 'mmdet==3.3.0',
+    'setuptools<81',  # mmengine 0.10.7 imports pkg_resources
+]
+
+setup(
+    name='mmvd',
+    version=VERSION,
+    description='Vanishing Depth for OpenMMLab: a metric-depth adapter for frozen RGB vision transformers',
+    long_description=(HERE / 'README.md').read_text() if (HERE / 'README.md').exists() else '',
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['mmvd', 'mmvd.*']),
+    python_requires='>=3.10,<3.13',
+    install_requires=CORE,
+    extras_require={
+        'onedl': ONEDL + HOST_NEEDS,
+        'upstream': UPSTREAM + HOST_NEEDS,
+        'test': ['pytest>=8', 'scikit-learn>=1.4'],  # scikit-learn: independent reference of the AUC
+        'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
+        'lint': ['ruff>=0.6'],
+    },
+)

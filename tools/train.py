@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Train from a config file, as everywhere in OpenMMLab."""
+import argparse
+import sys
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config
+from mmvd.errors import MMVDError
+
+
+def main() -> int:
+    """Parse the command line and train; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    parser.add_argument('--resume', nargs='?', const='auto', help='go on from a checkpoint; without a path from the latest of the work dir')
+    args = parser.parse_args()
+    try:
+        config = load_config(args)
+        if args.resume:
+            config.resume = True
+            config.load_from = None if args.resume == 'auto' else args.resume
+        build_runner(config, training=True).train()
+    except MMVDError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
