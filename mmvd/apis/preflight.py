@@ -48,9 +48,14 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
 
 
 def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
-    if 'datasets' in dataset:
-        for name, part in selected(dataset['datasets'], dataset.get('only')).items():
+    parts = dataset.get('datasets')
+    if isinstance(parts, dict):
+        for name, part in selected(parts, dataset.get('only')).items():
             yield from ((name, text) for _, text in _missing_data(part))
+        return
+    if parts:
+        for part in parts:
+            yield from _missing_data(part)
         return
     missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
     text = missing(dataset) if missing else None

@@ -87,10 +87,9 @@ def _check_libraries(report: StackReport) -> None:
     report.lines.append(f'{"cv2":<12} ' + ', '.join(f'{name} {version}' for name, version in opencv.items()))
     if len(set(opencv.values())) > 1:
         report.clashes.append(f'OpenCV is installed in several versions ({opencv}): keep one version')
-    transformers = _version('transformers')
-    if transformers and _version('mmpretrain' if _version('mmpretrain') else 'onedl-mmpretrain'):
-        if tuple(int(part) for part in transformers.split('.')[:2]) >= (4, 50):
-            report.clashes.append(f"transformers {transformers} breaks mmpretrain's models: pip install 'transformers>=4.40,<4.50'")
+    transformers, host = _version('transformers'), any(map(_version, PROVIDERS['mmpretrain']))
+    if transformers and host and tuple(int(part) for part in transformers.split('.')[:2]) >= (4, 50):
+        report.clashes.append(f"transformers {transformers} breaks mmpretrain's models: pip install 'transformers>=4.40,<4.50'")
 
 
 def inspect_versions() -> dict[str, str]:

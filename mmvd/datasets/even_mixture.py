@@ -67,6 +67,32 @@ class EvenMixture(Dataset):
                           f'{tried[-1]}: check the depth files or lower min_valid_pixels of mmvd.RequireDepth')
 
 
+@DATASETS.register_module()
+class KeyedConcat(Dataset):
+    """Several datasets one after the other, for evaluation.
+
+    Args:
+        datasets: Dataset configs.
+        pipeline: Transforms, given to every dataset that has none of its own.
+    """
+
+    def __init__(self, datasets: Sequence[dict], pipeline: Sequence[dict] = ()):
+        self.datasets = [DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in datasets]
+        self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
+        self.metainfo = dict(dataset_type='KeyedConcat')
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def full_init(self) -> None:
+        """The datasets are read when they are built; OpenMMLab's wrappers call it."""
+
+    def __getitem__(self, index: KeyedIndex) -> dict:
+        number = int(np.searchsorted(self._ends, index, side='right'))
+        start = int(self._ends[number - 1]) if number else 0
+        return self.datasets[number].prepare_data(KeyedIndex(int(index) - start, index.seed, index.epoch, index.key))
+
+
 def selected(datasets: dict[str, dict], only: str | Sequence[str] | None) -> dict[str, dict]:
     """The named datasets, or all of them."""
     names = [only] if isinstance(only, str) else list(only or datasets)

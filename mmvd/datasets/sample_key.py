@@ -21,7 +21,7 @@ class KeyedIndex(int):
         key: Key of the sample; derived from the other three if None.
     """
 
-    def __new__(cls, index: int, seed: int, epoch: int, key: int | None = None):
+    def __new__(cls, index: int, seed: int, epoch: int, key: int | None = None):  # noqa: D102
         self = super().__new__(cls, index)
         self.seed, self.epoch = seed, epoch
         self.key = sample_key(seed, epoch, index) if key is None else key

@@ -22,7 +22,8 @@ class DepthCompletionMetric(BaseMetric):
     """Errors are computed per image, then averaged over images; an image without pixels in a subset does not count there.
 
     A pixel counts where the target is valid; it is *kept* where the input has depth, else *removed*. The grid of densities comes
-    with the samples from the model's ``test_cfg``. The full result is in ``result`` (nested, with the protocol); the returned scalars are the RMSE of removed pixels per density and the areas.
+    with the samples from the model's ``test_cfg``. The full result is in ``result`` (nested, with the protocol); the returned
+    scalars are the RMSE of removed pixels per density and the areas.
 
     Args:
         min_depth_m: Targets nearer than it do not count, predictions are clipped to it (authors' code: 0.01).

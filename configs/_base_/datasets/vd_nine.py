@@ -39,46 +39,6 @@ augment = [
     dict(type='mmvd.PackRGBDInputs'),
 ]
 train_pipeline = [*load, dict(type='mmvd.RGBDRandomResizedCrop', size=224), *augment]
-train_dataloader.dataset.only.
-_base_ = './rooms_val.py'
-nine = dict(
-    # LineMod has no real training images in the BOP layout: its sequences are in "test".
-    lm=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/lm', split='test'),
-    tless=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/tless', split='train_primesense'),
-    ycbv=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/ycbv', split='train_real'),
-    graspnet=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/graspnet', decoder='mm16', images='scenes/*/*/rgb/*.png',
-        depth_from=('/rgb/', '/depth/')),
-    nyuv2=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/nyuv2', decoder='mm16', images='train/images/*_rgb.png',
-        depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png')),
-    matterport3d=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/matterport3d', decoder='div4000',
-        images='*/undistorted_color_images/*.jpg',
-        depth_from=(r'undistorted_color_images/(.*)_i(\d_\d)\.jpg', r'undistorted_depth_images/\1_d\2.png')),
-    scannet=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/scannet', decoder='mm16', images='scans/*/color/*.jpg',
-        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png')),
-    blendedmvs=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/blendedmvs', decoder='pfm', images='*/blended_images/*.jpg',
-        exclude='_masked', depth_from=(r'blended_images/(.*)\.jpg', r'rendered_depth_maps/\1.pfm')),
-    cityscapes=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/cityscapes', decoder='cityscapes',
-        images='leftImg8bit/train/*/*_leftImg8bit.png',
-        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity')),
-)
-crop_size = 224
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='mmvd.LoadDepth', resize_image=True),  # ScanNet's colour is larger than its depth
-    dict(type='mmvd.RGBDRandomRotate'),
-    dict(type='mmvd.RGBDRandomResizedCrop', size=crop_size),
-    dict(type='mmvd.RGBDRandomFlip', horizontal=0.5, vertical=0.5),
-    dict(type='mmvd.RandomColorJitter'),
-    dict(type='mmvd.RandomGrayscale'),
-    dict(type='mmvd.RequireDepth'),
-    dict(type='mmvd.PackRGBDInputs'),
-]
 train_dataloader = dict(
     batch_size=128,
     num_workers=16,

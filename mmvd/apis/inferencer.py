@@ -1,0 +1,69 @@
+"""Complete depth files of images, one or many."""
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmvd.datasets.decoders import get_decoder, read_depth
+from mmvd.errors import SampleError
+from mmvd.visualization import completion_panel, save_png
+
+from .model import VDModel, load_model
+
+_MAX_MM = np.iinfo(np.uint16).max
+
+
+class DepthCompletionInferencer:
+    """Reads pairs of files, completes the depth, writes it back as 16-bit millimetres with a picture.
+
+    Args:
+        model: A model, or what :func:`load_model` takes as its first argument.
+        checkpoint: See :func:`load_model`.
+        device: See :func:`load_model`.
+    """
+
+    def __init__(self, model: VDModel | str | Path, checkpoint: str | Path | None = None, device: str | None = None):
+        self.model = model if isinstance(model, VDModel) else load_model(model, checkpoint, device)
+
+    def __call__(self, pairs: Iterable[tuple[str | Path, str | Path | None]], decoder: str = 'mm16',
+                 out_dir: str | Path | None = None) -> list[np.ndarray]:
+        """Complete.
+
+        Args:
+            pairs: Image file and depth file (or None for an image without depth).
+            decoder: Format of the depth files.
+            out_dir: Folder for ``<image name>_depth.png`` (millimetres, at most 65.535 m) and ``<image name>_panel.png``.
+
+        Returns:
+            One (H, W) float32 map in metres per pair.
+
+        Raises:
+            SampleError: If an image cannot be read or a pair differs in size.
+            DepthFileError: If a depth file cannot be read.
+            ConfigError: If the decoder is unknown.
+        """
+        get_decoder(decoder)
+        results = []
+        for image_path, depth_path in pairs:
+            rgb = _read_rgb(image_path)
+            depth = read_depth(depth_path, decoder) if depth_path else np.zeros(rgb.shape[:2], np.float32)
+            if depth.shape != rgb.shape[:2]:
+                raise SampleError(f'{depth_path}: depth is {depth.shape} but {image_path} is {rgb.shape[:2]}: register them first')
+            results.append(self.model.complete(rgb, depth))
+            if out_dir is not None:
+                self._write(Path(out_dir), Path(image_path).stem, rgb, depth, results[-1])
+        return results
+
+    @staticmethod
+    def _write(folder: Path, name: str, rgb: np.ndarray, depth: np.ndarray, completed: np.ndarray) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f'{name}_depth.png'), np.clip(np.rint(completed * 1000), 0, _MAX_MM).astype(np.uint16))
+        save_png(folder / f'{name}_panel.png', completion_panel(rgb, depth[None], completed[None], depth))
+
+
+def _read_rgb(path: str | Path) -> np.ndarray:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SampleError(f'{path}: no readable image')
+    return image[..., ::-1]

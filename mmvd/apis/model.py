@@ -1,0 +1,116 @@
+"""One call to a model, two calls to use it."""
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from mmvd import ops
+from mmvd.errors import ConfigError, SampleError, WeightsError
+from mmvd.models.data_preprocessors.rgbd import IMAGENET_MEAN, IMAGENET_STD
+from mmvd.models.weights import read_weights
+from mmvd.registry import MODELS
+
+_CONFIGS = Path(__file__).parents[2] / 'configs'
+
+
+class VDModel:
+    """A depth completer ready for use: eval mode, no gradients.
+
+    Args:
+        completer: The model.
+        device: Where it runs.
+    """
+
+    def __init__(self, completer: torch.nn.Module, device: torch.device):
+        self.completer, self.device = completer.to(device).eval(), device
+
+    @torch.no_grad()
+    def encode(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Encode images.
+
+        Args:
+            rgb: (H, W, 3) uint8 array in RGB order, or (B, 3, H, W) uint8 or float tensor in 0..255.
+            depth: (H, W) array or (B, 1, H, W) tensor, metres, 0 = missing; None for an image without depth.
+
+        Returns:
+            Four maps (B, C, h, w), finest first, and the depth stream's normalised class token (B, D).
+        """
+        backbone, inputs = self.completer.backbone, self._inputs(rgb, depth)
+        features = backbone.encode_rgb(inputs[:, :3])
+        fused, _ = backbone.encode_depth(inputs[:, 3:], features)
+        return backbone.extract(inputs, features).outs, backbone.depth_stream.norm(fused.cls_token)
+
+    @torch.no_grad()
+    def complete(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None) -> np.ndarray | Tensor:
+        """Complete depth maps.
+
+        Args:
+            rgb: As in :meth:`encode`.
+            depth: As in :meth:`encode`.
+
+        Returns:
+            Metres at the size of the input: (H, W) float32 array for arrays, (B, 1, H, W) tensor for tensors.
+        """
+        pred = self.completer(self._inputs(rgb, depth))
+        return pred if isinstance(rgb, Tensor) else pred[0, 0].cpu().numpy()
+
+    def _inputs(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None) -> Tensor:
+        if not isinstance(rgb, Tensor):
+            rgb = torch.from_numpy(np.ascontiguousarray(rgb)).movedim(-1, 0)[None]
+        if rgb.ndim != 4 or rgb.shape[1] != 3:
+            raise SampleError(f'rgb must be (H, W, 3) or (B, 3, H, W), got {tuple(rgb.shape)}')
+        if depth is None:
+            depth = torch.zeros(len(rgb), 1, *rgb.shape[-2:])
+        elif not isinstance(depth, Tensor):
+            depth = torch.from_numpy(np.ascontiguousarray(depth))[None, None]
+        if tuple(depth.shape) != (len(rgb), 1, *rgb.shape[-2:]):
+            raise SampleError(f'depth {tuple(depth.shape)} does not fit rgb {tuple(rgb.shape)}: one (B, 1, H, W) map per image')
+        mean, std = (torch.tensor(values, device=self.device).view(-1, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        return torch.cat(((rgb.to(self.device).float() - mean) / std, ops.clean_depth(depth.to(self.device)).float()), 1)
+
+
+def find_config(config_or_name: str | Path | Config) -> Config:
+    """Config from a path, from a name like ``vd/pretrain_dinov2_pde`` or ``pretrain_dinov2_pde``, or as it is.
+
+    Raises:
+        ConfigError: If there is no such config.
+    """
+    if isinstance(config_or_name, Config):
+        return config_or_name
+    candidates = [Path(config_or_name), *sorted(_CONFIGS.glob(f'**/{Path(config_or_name).stem}.py'))]
+    path = next((path for path in candidates if path.is_file()), None)
+    if path is None:
+        names = ', '.join(sorted(path.stem for path in _CONFIGS.glob('vd/*.py')))
+        raise ConfigError(f'{config_or_name}: no such config file, and no such name among {names}')
+    return Config.fromfile(path)
+
+
+def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | None = None,
+               device: str | torch.device | None = None) -> VDModel:
+    """Build a model and fill it.
+
+    Args:
+        config_or_name: Config file, its name, or a config.
+        checkpoint: Checkpoint of the whole model. None: the weights that the config names; a config that names none asks for a
+            random model.
+        device: Where the model runs; an accelerator if there is one, by default.
+
+    Raises:
+        ConfigError: If there is no such config.
+        WeightsError: If weights are missing, unsafe or do not fit.
+    """
+    config = find_config(config_or_name)
+    completer = MODELS.build(config.model)
+    if checkpoint is None:
+        completer.init_weights()
+    else:
+        state = read_weights(checkpoint)
+        own = completer.state_dict()
+        wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
+        if wrong:
+            raise WeightsError(f'{checkpoint}: does not fit the config, {len(wrong)} of {len(own)} tensors are missing or of another '
+                               f'shape, first {wrong[0]}')
+        completer.load_state_dict(state, strict=False)
+    return VDModel(completer, torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu')))

@@ -1,0 +1,127 @@
+"""Stand-in operators against references, doctor's verdicts, lightness of the import, no unpickling anywhere."""
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from mmvd.compat import inspect_stack, stack, torch_operators
+from mmvd.compat.operators import has_compiled_operators
+
+
+def python(code: str, **kwargs) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, **kwargs)
+
+
+def test_import_is_light():
+    done = python("import sys, mmvd; print([m for m in ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet', 'cv2') if m in sys.modules])")
+    assert done.stdout.strip() == '[]', done.stderr
+
+
+def test_hosts_import_and_mask2former_has_the_right_base():
+    pytest.importorskip('mmseg')
+    done = python('import mmvd\nfrom mmseg.models import Mask2FormerHead\nfrom mmdet.models import Mask2FormerHead as Base\n'
+                  'print(issubclass(Mask2FormerHead, Base))')
+    assert done.stdout.strip().endswith('True'), done.stderr[-2000:]
+
+
+@pytest.mark.skipif(has_compiled_operators(), reason='compiled mmcv operators are installed')
+def test_operators_without_stand_in_fail_on_call_only():
+    done = python('import mmvd\nfrom mmcv import _ext\nf = _ext.carafe_forward\nprint("got it")\nf()')
+    assert 'got it' in done.stdout and 'carafe_forward' in done.stderr and 'NotImplementedError' in done.stderr
+
+
+def test_deformable_attention_against_sampling_by_hand():
+    torch.manual_seed(0)
+    shapes = torch.tensor([[4, 6], [2, 3]])
+    value = torch.randn(2, 30, 2, 5, dtype=torch.float64)
+    points = torch.rand(2, 7, 2, 2, 3, 2, dtype=torch.float64)
+    weights = torch.rand(2, 7, 2, 2, 3, dtype=torch.float64)
+    got = torch_operators.ms_deform_attn_forward(value, shapes, torch.tensor([0, 24]), points, weights)
+    expected = torch.zeros(2, 7, 2, 5, dtype=torch.float64)
+    for b, q, h, level, p in torch.cartesian_prod(*(torch.arange(n) for n in (2, 7, 2, 2, 3))).tolist():
+        rows, columns = shapes[level].tolist()
+        grid = value[b, (0, 24)[level]:(24, 30)[level], h].view(rows, columns, 5)
+        x, y = points[b, q, h, level, p, 0] * columns - 0.5, points[b, q, h, level, p, 1] * rows - 0.5
+        for dy in (0, 1):
+            for dx in (0, 1):
+                j, i = int(y.floor()) + dy, int(x.floor()) + dx
+                if 0 <= j < rows and 0 <= i < columns:
+                    expected[b, q, h] += weights[b, q, h, level, p] * (1 - (y - j).abs()) * (1 - (x - i).abs()) * grid[j, i]
+    torch.testing.assert_close(got, expected.flatten(2))
+
+
+def test_deformable_attention_backward():
+    shapes, starts = torch.tensor([[4, 4]]), torch.tensor([0])
+    tensors = [torch.rand(1, 16, 2, 3, dtype=torch.float64), torch.rand(1, 5, 2, 1, 2, 2, dtype=torch.float64),
+               torch.rand(1, 5, 2, 1, 2, dtype=torch.float64)]
+
+    class Attention(torch.autograd.Function):
+
+        @staticmethod
+        def forward(ctx, value, points, weights):
+            ctx.save_for_backward(value, points, weights)
+            return torch_operators.ms_deform_attn_forward(value, shapes, starts, points, weights)
+
+        @staticmethod
+        def backward(ctx, grad):
+            buffers = [torch.zeros_like(t) for t in ctx.saved_tensors]
+            value, points, weights = ctx.saved_tensors
+            torch_operators.ms_deform_attn_backward(value, shapes, starts, points, weights, grad, *buffers)
+            return tuple(buffers)
+
+    assert torch.autograd.gradcheck(Attention.apply, [t.requires_grad_() for t in tensors])
+
+
+@pytest.mark.parametrize('offset', [0, 1])
+def test_nms_against_loops(offset):
+    g = torch.Generator().manual_seed(0)
+    corners = torch.rand(60, 2, generator=g) * 40
+    boxes, scores = torch.cat((corners, corners + torch.rand(60, 2, generator=g) * 20 + 1), 1), torch.rand(60, generator=g)
+    kept = []
+    for i in scores.argsort(descending=True).tolist():
+        def iou(j, i=i):
+            low, high = torch.maximum(boxes[i, :2], boxes[j, :2]), torch.minimum(boxes[i, 2:], boxes[j, 2:])
+            inner = (high - low + offset).clamp(min=0).prod()
+            area = lambda b: (b[2:] - b[:2] + offset).prod()  # noqa: E731
+            return inner / (area(boxes[i]) + area(boxes[j]) - inner)
+        if all(iou(j) <= 0.4 for j in kept):
+            kept.append(i)
+    assert torch_operators.nms(boxes, scores, 0.4, offset).tolist() == kept
+
+
+def test_doctor_is_content_here():
+    done = subprocess.run([sys.executable, '-m', 'mmvd', 'doctor'], capture_output=True, text=True)
+    assert done.returncode == 0 and 'no clash found' in done.stdout and 'mmengine' in done.stdout, done.stdout
+
+
+def test_doctor_sees_a_mixed_stack(monkeypatch):
+    real = stack._version
+    monkeypatch.setattr(stack, '_version', lambda name: '9.9' if name in ('mmsegmentation', 'onedl-mmsegmentation') else real(name))
+    report = inspect_stack()
+    assert any('mmsegmentation and' in c or 'and mmsegmentation' in c for c in report.clashes)
+
+
+def test_doctor_sees_a_torch_that_does_not_fit(monkeypatch):
+    monkeypatch.setattr(stack, '_runs', lambda code: 'operator torchvision::nms does not exist' if 'torchvision' in code else None)
+    assert any('do not fit' in clash for clash in inspect_stack().clashes)
+
+
+class Evil:
+
+    def __reduce__(self):
+        return print, ('code ran', )
+
+
+@pytest.mark.parametrize('how', ['torch', 'pickle'])
+def test_the_engine_cannot_be_made_to_unpickle(tmp_path, capsys, how):
+    from mmengine.runner.checkpoint import load_checkpoint
+    path = tmp_path / 'evil.pth'
+    if how == 'torch':
+        torch.save(dict(state_dict={}, extra=Evil()), path)
+    else:
+        path.write_bytes(pickle.dumps(Evil()))
+    with pytest.raises((pickle.UnpicklingError, RuntimeError)):
+        load_checkpoint(torch.nn.Linear(1, 1), str(path))
+    assert 'code ran' not in capsys.readouterr().out

@@ -1,0 +1,54 @@
+"""Shared helpers: tiny models and data, the folder of real frames."""
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from mmengine.structures import BaseDataElement
+
+import mmvd  # noqa: F401
+from mmvd.registry import MODELS
+
+ROOT = Path(__file__).parents[1]
+TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_size=56)
+
+
+@pytest.fixture(autouse=True)
+def _repeatable():
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    yield
+    for logger in MMLogger._instance_dict.values():  # runners leave open files behind
+        logger.handlers.clear()
+
+
+@pytest.fixture
+def test_data() -> Path:
+    """The folder of real frames."""
+    folder = os.environ.get('MMVD_TEST_DATA')
+    if not folder or not Path(folder).is_dir():
+        pytest.skip('MMVD_TEST_DATA names no folder of real RGB-D frames')
+    return Path(folder)
+
+
+def tiny_completer(**changes) -> torch.nn.Module:
+    """A complete model of a few thousand parameters; ``changes`` go to the backbone."""
+    backbone = dict(type='mmvd.VDViT', strides=(2, 4, 8, 16), **{**TINY, **changes})
+    return MODELS.build(
+        dict(
+            type='mmvd.DepthCompleter',
+            data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=dict()),
+            backbone=backbone,
+            head=dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8)),
+            test_cfg=dict(kept_densities=[0.1, 0.5, 0.9], probe_density=0.5)))
+
+
+def raw_batch(count: int = 2, height: int = 56, width: int = 56, first_key: int = 0) -> dict:
+    """A batch as the collate function hands it over, with depth that varies smoothly between 0.5 and 5 m."""
+    generator = torch.Generator().manual_seed(first_key)
+    ramp = torch.linspace(0.5, 4, width).expand(height, width)
+    return dict(
+        inputs=[torch.randint(0, 256, (3, height, width), generator=generator, dtype=torch.uint8) for _ in range(count)],
+        depth=[(ramp + torch.rand((), generator=generator))[None] for _ in range(count)],
+        data_samples=[BaseDataElement(metainfo=dict(sample_key=first_key + i)) for i in range(count)])

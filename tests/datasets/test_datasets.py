@@ -1,0 +1,127 @@
+"""Datasets, mixture and sampler: layouts, even draws, the same for any worker count, new every epoch."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.engine import EpochSampler
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+
+PIPELINE = [dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.RGBDRandomResizedCrop', size=28),
+            dict(type='mmvd.RequireDepth', min_valid_pixels=5), dict(type='mmvd.RandomDensityMask'), dict(type='mmvd.PackRGBDInputs')]
+
+
+def make_pairs(root, count, value=1500, name='{:03d}'):
+    for kind in ('rgb', 'depth'):
+        (root / kind).mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        cv2.imwrite(str(root / 'rgb' / f'{name.format(i)}.png'), np.full((40, 50, 3), i, np.uint8))
+        cv2.imwrite(str(root / 'depth' / f'{name.format(i)}.png'), np.full((40, 50), value, np.uint16))
+
+
+def folder(root, **changes):
+    return dict(type='mmvd.RGBDDataset', data_root=str(root), decoder='mm16', images='rgb/*.png', depth_from=('rgb/', 'depth/'), **changes)
+
+
+def mixture(tmp_path, **changes):
+    for name, count in (('a', 2), ('b', 6)):
+        make_pairs(tmp_path / name, count)
+    config = dict(type='mmvd.EvenMixture', datasets=dict(a=folder(tmp_path / 'a'), b=folder(tmp_path / 'b')), samples_per_epoch=24,
+                  pipeline=PIPELINE)
+    return DATASETS.build({**config, **changes})
+
+
+def epoch_of(dataset, epoch, workers=0, seed=0):
+    sampler = EpochSampler(dataset, shuffle=True, seed=seed)
+    sampler.set_epoch(epoch)
+    loader = DataLoader(dataset, batch_size=4, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)
+    return [(key, mask, image) for batch in loader for key, mask, image in zip(
+        [s.sample_key for s in batch['data_samples']], batch['removed_mask'], batch['inputs'], strict=True)]
+
+
+def test_folder_and_list(tmp_path):
+    make_pairs(tmp_path, 3)
+    (tmp_path / 'train.txt').write_text('rgb/000.png depth/000.png\nrgb/002.png depth/002.png\n')
+    full = DATASETS.build(folder(tmp_path, intrinsics=(1, 2, 3, 4)))
+    listed = DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='train.txt'))
+    assert len(full) == 3 and len(listed) == 2
+    info = full.get_data_info(1)
+    assert info['depth_path'].endswith('depth/001.png') and info['intrinsics'].tolist() == [[1, 0, 3], [0, 2, 4], [0, 0, 1]]
+    assert listed.get_data_info(1)['img_path'].endswith('rgb/002.png')
+    (tmp_path / 'bad.txt').write_text('rgb/000.png\n')
+    with pytest.raises(ConfigError, match='bad.txt, entry 1'):
+        DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='bad.txt'))
+
+
+def test_dataset_refuses(tmp_path):
+    make_pairs(tmp_path, 1)
+    with pytest.raises(MissingInputsError, match='no image matches'):
+        DATASETS.build(dict(folder(tmp_path), images='nothing/*.png'))
+    with pytest.raises(ConfigError, match='decoder'):
+        DATASETS.build(dict(folder(tmp_path), decoder='png'))
+    with pytest.raises(ConfigError, match='either ann_file or images'):
+        DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16'))
+
+
+def test_bop(tmp_path):
+    scene = tmp_path / 'train_real' / '000001'
+    make_pairs(scene, 2, value=2000, name='{:06d}')
+    camera = {str(i): dict(cam_K=[1, 0, 2, 0, 3, 4, 0, 0, 1], depth_scale=0.1 * (i + 1)) for i in range(2)}
+    (scene / 'scene_camera.json').write_text(json.dumps(camera))
+    data = DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real', pipeline=PIPELINE[:2]))
+    assert [float(data.prepare_data(i)['depth'][0, 0]) for i in range(2)] == pytest.approx([0.2, 0.4])
+    assert data.get_data_info(0)['intrinsics'].tolist() == [[1, 0, 2], [0, 3, 4], [0, 0, 1]]
+    (scene / 'scene_camera.json').unlink()
+    with pytest.raises(MissingInputsError, match='scene_camera.json'):
+        DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real'))
+
+
+def test_mixture_draws_evenly_and_only_what_is_asked(tmp_path):
+    data = mixture(tmp_path, samples_per_epoch=400)
+    names = [data[KeyedIndex(i, 0, 0)]['data_samples'].dataset for i in range(400)]
+    assert abs(names.count('a') / 400 - 0.5) < 0.08  # although b is three times as large
+    only = mixture(tmp_path, only='b')
+    assert only.names == ['b']
+    with pytest.raises(ConfigError, match='no dataset c'):
+        mixture(tmp_path, only=['c'])
+    with pytest.raises(ConfigError, match='EpochSampler'):
+        data[3]
+
+
+def test_same_for_any_worker_count_and_new_every_epoch(tmp_path):
+    data = mixture(tmp_path)
+    alone, two = epoch_of(data, 0), epoch_of(data, 0, workers=2)
+    for (key_a, mask_a, image_a), (key_b, mask_b, image_b) in zip(alone, two, strict=True):
+        assert key_a == key_b and torch.equal(mask_a, mask_b) and torch.equal(image_a, image_b)
+    keys = [{key for key, _, _ in epoch_of(data, e)} for e in (0, 1)] + [{key for key, _, _ in epoch_of(data, 0, seed=1)}]
+    assert len(set.union(*keys)) == 72
+    masks = [mask.numpy().tobytes() for e in (0, 1) for _, mask, _ in epoch_of(data, e)]
+    assert len(set(masks)) == 48
+
+
+def test_ranks_draw_their_own_samples(tmp_path, monkeypatch):
+    data, drawn = mixture(tmp_path), []
+    for rank in (0, 1):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
+        drawn.append({index.key for index in EpochSampler(data, shuffle=True, seed=0)})
+    assert not drawn[0] & drawn[1] and len(drawn[0] | drawn[1]) == 24
+
+
+def test_poor_samples_are_redrawn_and_counted(tmp_path):
+    make_pairs(tmp_path / 'b', 6)
+    cv2.imwrite(str(tmp_path / 'b' / 'depth' / '000.png'), np.zeros((40, 50), np.uint16))
+    data = mixture(tmp_path, datasets=dict(b=folder(tmp_path / 'b')))
+    for name in ('000', '001', '002'):  # after the pairs were made again
+        cv2.imwrite(str(tmp_path / 'b' / 'depth' / f'{name}.png'), np.zeros((40, 50), np.uint16))
+    redraws = [data[KeyedIndex(i, 0, 0)]['data_samples'].num_redraws for i in range(24)]
+    assert 3 < sum(redraws) < 100
+    for path in (tmp_path / 'b' / 'depth').iterdir():
+        cv2.imwrite(str(path), np.zeros((40, 50), np.uint16))
+    with pytest.raises(SampleError, match='redrawn 20 times.*b: .*png has 0 pixels'):
+        data[KeyedIndex(0, 0, 0)]

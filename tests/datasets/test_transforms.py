@@ -1,0 +1,140 @@
+"""Joint transforms: what lives on the pixel grid moves together."""
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmvd import ops
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.datasets.transforms.validity import TooLittleDepthError
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import TRANSFORMS
+
+H, W = 60, 80
+
+
+def sample(key=0, **changes) -> dict:
+    """Image, depth and label hold the same piecewise constant pattern, so they stay comparable after any joint map."""
+    cells = np.kron(np.random.default_rng(3).integers(1, 200, (H // 10, W // 10)), np.ones((10, 10))).astype(np.uint8)
+    data = dict(img=np.repeat(cells[..., None], 3, 2), depth=cells.astype(np.float32), gt_depth=cells.astype(np.float32),
+                gt_seg_map=cells.copy(), gt_instance_map=cells.astype(np.int32), intrinsics=np.array([[70, 0, 40], [0, 75, 29], [0, 0, 1.]]),
+                sample_idx=KeyedIndex(key, 0, 0), img_path='x.png')
+    return {**data, **changes}
+
+
+GEOMETRY = [dict(type='mmvd.RGBDRandomFlip', horizontal=0.5, vertical=0.5), dict(type='mmvd.RGBDRandomRotate', prob=1.0),
+            dict(type='mmvd.RGBDRandomResizedCrop', size=56), dict(type='mmvd.RGBDResize', size=(120, 160)),
+            dict(type='mmvd.RGBDResize', size=45, divisor=5)]
+
+
+@pytest.mark.parametrize('config', GEOMETRY, ids=lambda c: c['type'])
+@pytest.mark.parametrize('key', range(6))
+def test_everything_moves_alike(config, key):
+    out = TRANSFORMS.build(config)(sample(key))
+    depth = out['depth']
+    assert out['img'].shape[:2] == depth.shape == out['gt_seg_map'].shape == out['gt_instance_map'].shape == out['img_shape']
+    np.testing.assert_array_equal(depth, out['gt_depth'])
+    np.testing.assert_array_equal(depth, out['gt_instance_map'])
+    np.testing.assert_array_equal(np.where(depth > 0, depth, 255), out['gt_seg_map'])  # new pixels: depth 0, label 255
+    assert set(np.unique(depth)) <= set(np.unique(sample()['depth'])) | {0}  # nothing is blended
+    inside = cv2.erode((depth > 0).astype(np.uint8), np.ones((7, 7))) > 0
+    smooth = inside & (cv2.dilate(depth, np.ones((7, 7))) == cv2.erode(depth, np.ones((7, 7))))  # away from edges
+    assert smooth.sum() > 50
+    assert np.abs(out['img'][..., 0].astype(float) - depth)[smooth].max() <= 1
+
+
+@pytest.mark.parametrize('config', [GEOMETRY[0], GEOMETRY[2], GEOMETRY[3]], ids=lambda c: c['type'])
+@pytest.mark.parametrize('key', range(4))
+def test_intrinsics_follow_the_pixels(config, key):
+    """A pixel's ray before and after: x and y over depth agree up to the sign of a flip."""
+    v, u = np.mgrid[:H, :W].astype(np.float32)
+    start = sample(key, depth=u + 1, gt_depth=v + 1, gt_seg_map=None, gt_instance_map=None)
+    out = TRANSFORMS.build(config)(dict(start))
+    rays = [((u, v), start['intrinsics'])]
+    yy, xx = np.nonzero(out['depth'] > 0)
+    rays = []
+    for (x, y), k in (((out['depth'][yy, xx] - 1, out['gt_depth'][yy, xx] - 1), start['intrinsics']), ((xx, yy), out['intrinsics'])):
+        rays.append(np.stack(((x - k[0, 2]) / k[0, 0], (y - k[1, 2]) / k[1, 1])))
+    flips = np.sign((rays[0] * rays[1]).sum(1))[:, None]
+    assert np.abs(rays[0] - flips * rays[1]).max() < 1.2 / 70  # within a pixel: nearest
+
+
+def test_colour_moves_no_geometry_and_repeats():
+    for config in (dict(type='mmvd.RandomColorJitter'), dict(type='mmvd.RandomGrayscale', prob=1.0)):
+        transform = TRANSFORMS.build(config)
+        colours = np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8)
+        out, again = (transform(sample(4, img=colours.copy()))['img'] for _ in range(2))
+        assert out.dtype == np.uint8 and out.shape == colours.shape and not np.array_equal(out, colours)
+        np.testing.assert_array_equal(out, again)
+
+
+def test_pipeline_draws_differ_by_epoch_and_sample():
+    crop = TRANSFORMS.build(GEOMETRY[2])
+    draws = [crop(sample(sample_idx=KeyedIndex(i, 0, e)))['intrinsics'].tobytes() for i in range(3) for e in range(3)]
+    assert len(set(draws)) == 9
+
+
+def test_bare_index_is_refused():
+    with pytest.raises(ConfigError, match='EpochSampler'):
+        TRANSFORMS.build(GEOMETRY[0])(sample(sample_idx=3))
+
+
+def test_random_transforms_share_the_device_functions():
+    start = sample(5, depth=np.random.default_rng(0).random((H, W)).astype(np.float32) * 3 + 0.5)
+    start.pop('gt_depth')
+    key = torch.tensor([start['sample_idx'].key])
+    depth = torch.from_numpy(start['depth'])[None, None]
+    moved = TRANSFORMS.build(dict(type='mmvd.RandomDepth'))(dict(start))
+    expected = ops.random_depth(depth, key)
+    np.testing.assert_array_equal(moved['depth'], expected[0, 0].numpy())
+    masked = TRANSFORMS.build(dict(type='mmvd.RandomDensityMask'))(dict(moved))
+    removed = ops.random_density_mask((expected > 0)[:, 0], ops.draw_density(key, 0.5, 0.3), key)
+    np.testing.assert_array_equal(masked['removed_mask'], removed[0].numpy())
+    np.testing.assert_array_equal(masked['gt_depth'], moved['depth'])
+    assert (masked['depth'][masked['removed_mask']] == 0).all()
+    encoded = TRANSFORMS.build(dict(type='mmvd.PositionalDepthEncoding', num_channels=8))(dict(start))['depth']
+    np.testing.assert_allclose(encoded, ops.positional_depth_encoding(depth, 8)[0].permute(1, 2, 0).numpy())
+
+
+def test_load_depth(tmp_path):
+    path = tmp_path / 'd.png'
+    cv2.imwrite(str(path), np.full((30, 40), 1500, np.uint16))
+    load = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16'))
+    out = load(dict(depth_path=str(path), img=np.zeros((30, 40, 3), np.uint8)))
+    assert out['depth'].dtype == np.float32 and (out['depth'] == 1.5).all() and 'depth' in out['seg_fields']
+    wrong = dict(depth_path=str(path), img=np.zeros((60, 80, 3), np.uint8), img_path='i.jpg')
+    with pytest.raises(SampleError, match='d.png: depth is 40x30 but i.jpg is 80x60.*resize_image'):
+        load(dict(wrong))
+    with pytest.raises(ConfigError, match='decoder'):
+        TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='cm'))
+    k = np.array([[100, 0, 39.5], [0, 100, 29.5], [0, 0, 1.]])
+    out = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16', resize_image=True))(dict(wrong, intrinsics=k))
+    assert out['img'].shape == (30, 40, 3)
+    np.testing.assert_allclose(out['intrinsics'], [[50, 0, 19.5], [0, 50, 14.5], [0, 0, 1]])
+
+
+def test_require_depth():
+    require = TRANSFORMS.build(dict(type='mmvd.RequireDepth', min_valid_pixels=10))
+    require(sample())
+    for bad in (0.0, -1.0, np.nan):
+        with pytest.raises(TooLittleDepthError, match='x.png has 0 pixels'):
+            require(sample(depth=np.full((H, W), bad, np.float32)))
+
+
+def test_pack():
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
+    out = pack(sample(2, removed_mask=np.zeros((H, W), bool)))
+    assert out['inputs'].shape == (3, H, W) and out['depth'].shape == out['gt_depth'].shape == out['removed_mask'].shape == (1, H, W)
+    assert out['data_samples'].sample_key == KeyedIndex(2, 0, 0).key
+    with pytest.raises(SampleError, match='moved one without the other'):
+        pack(sample(depth=np.zeros((H, W + 1), np.float32)))
+    with pytest.raises(ConfigError, match='no depth'):
+        pack(sample(depth=None))
+
+
+def test_pack_with_the_hosts_packer():
+    pytest.importorskip('mmseg')
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs')))
+    out = pack(sample(2, seg_map_path='', ori_shape=(H, W), img_shape=(H, W), seg_fields=['gt_seg_map', 'depth']))
+    assert out['data_samples'].gt_sem_seg.data.shape == (1, H, W) and out['depth'].shape == (1, H, W)
+    assert out['data_samples'].sample_key is not None

@@ -1,0 +1,34 @@
+"""Schedule, strict loading, reports: small pieces; whole runs are in tests/test_training.py."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mmvd.datasets.transforms import RandomDensityMask
+from mmvd.engine import DensityScheduleHook, StrictLoadHook
+from mmvd.engine.hooks.density_schedule_hook import _transforms
+from mmvd.errors import WeightsError
+
+
+@pytest.mark.parametrize('progress, mean, std', [(0, .3, .1), (.1, .3, .1), (.15, .4, .2), (.2, .5, .3), (1, .5, .3)])
+def test_schedule_of_the_authors(progress, mean, std):
+    assert DensityScheduleHook().at(progress) == pytest.approx((mean, std))
+
+
+def test_schedule_finds_masks_in_nested_pipelines():
+    mask = RandomDensityMask()
+    pipeline = SimpleNamespace(transforms=[SimpleNamespace(), SimpleNamespace(transforms=[mask])])
+    mixture = SimpleNamespace(datasets=[SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline))])
+    assert any(found is mask for found in _transforms(mixture))
+    runner = SimpleNamespace(iter=15, max_iters=100, train_dataloader=SimpleNamespace(dataset=mixture))
+    DensityScheduleHook().before_train_epoch(runner)
+    assert mask.distribution.tolist() == pytest.approx([0.4, 0.2]) and mask.distribution.is_shared()
+
+
+def test_strict_load():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3))
+    runner, hook = SimpleNamespace(model=model), StrictLoadHook()
+    hook.after_load_checkpoint(runner, dict(state_dict=model.state_dict()))
+    for state in ({}, {'0.weight': torch.zeros(3, 2)}, {'0.weight': torch.zeros(2, 2), '0.bias': torch.zeros(3)}):
+        with pytest.raises(WeightsError, match='does not fit'):
+            hook.after_load_checkpoint(runner, dict(state_dict=state))

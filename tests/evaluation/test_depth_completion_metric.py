@@ -1,0 +1,122 @@
+"""Errors against a plain numpy reference; averaging, baselines, areas, empty sets."""
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import BaseDataElement
+from scipy.ndimage import distance_transform_edt
+from sklearn.metrics import auc, root_mean_squared_error
+
+from mmvd.errors import ConfigError
+from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
+from mmvd.evaluation.errors import KEYS
+from mmvd.registry import METRICS
+
+GRID = [0.2, 0.5, 0.9]
+
+
+def reference(pred, target):
+    """Ten lines of numpy over the pixels that count, metres in."""
+    pred, target = pred.astype(np.float64), target.astype(np.float64)
+    ratio = np.maximum(pred / target, target / pred)
+    return dict(rmse_mm=1e3 * root_mean_squared_error(target, pred), mae_mm=1e3 * np.abs(pred - target).mean(),
+                irmse_per_km=np.sqrt(((1e3 / pred - 1e3 / target)**2).mean()), imae_per_km=np.abs(1e3 / pred - 1e3 / target).mean(),
+                abs_rel=(np.abs(pred - target) / target).mean(), delta1=(ratio < 1.25).mean(), delta2=(ratio < 1.5625).mean(),
+                delta3=(ratio < 1.953125).mean())
+
+
+def make_sample(seed, height=20, width=24):
+    g = torch.Generator().manual_seed(seed)
+    target = torch.rand(1, height, width, generator=g) * 5 + 0.5
+    target[0, :2] = 0
+    given = torch.cat([target * (torch.rand(1, height, width, generator=g) < kept) for kept in GRID])
+    sample = BaseDataElement(metainfo=dict(sample_key=seed, protocol=dict(kept_densities=GRID, pattern='pixel')))
+    sample.set_data(dict(gt_depth=target, input_depth=given, pred_depth=target + torch.randn(3, height, width, generator=g)))
+    return sample
+
+
+def run(samples, **kwargs):
+    metric = METRICS.build(dict(type='mmvd.DepthCompletionMetric', **kwargs))
+    for sample in samples:  # batch by batch: the order of accumulation must not matter
+        metric.process({}, [sample])
+    return metric, metric.evaluate(len(samples))
+
+
+def test_equals_numpy():
+    samples = [make_sample(seed) for seed in range(3)]
+    metric, flat = run(samples)
+    for s, subset in enumerate(('removed', 'kept', 'all')):
+        for d in range(3):
+            rows = []
+            for sample in samples:
+                target, given = sample.gt_depth[0].numpy(), sample.input_depth[d].numpy()
+                mask = (target > 0) & [given <= 0, given > 0, given > -1][s]
+                rows.append(reference(sample.pred_depth[d].clamp(0.01, 150).numpy()[mask], target[mask]))
+            for key in KEYS:
+                assert metric.result['errors']['model'][subset][key][d] == pytest.approx(np.mean([row[key] for row in rows]), rel=1e-5)
+    curve = metric.result['errors']['model']['removed']['rmse_mm']
+    assert flat['completion/auc_removed_rmse_mm'] == pytest.approx(auc(GRID, curve))
+    assert flat['completion/auc_removed_rmse_mm_per_width'] == pytest.approx(auc(GRID, curve) / 0.7)
+    assert flat['completion/removed_rmse_mm_at_0.5'] == pytest.approx(curve[1])
+    assert metric.result['protocol']['kept_densities'] == GRID and metric.result['protocol']['cap_m'] == 150
+
+
+def test_order_does_not_matter():
+    samples = [make_sample(seed) for seed in range(4)]
+    assert run(samples)[1] == pytest.approx(run(samples[::-1])[1])
+
+
+def test_cap_is_applied_to_both_sides():
+    sample = make_sample(0)
+    metric, _ = run([sample], cap_m=3.0, baselines=())
+    target = sample.gt_depth[0].numpy()
+    mask = (target > 0) & (target <= 3)
+    expected = reference(sample.pred_depth[1].clamp(0.01, 3.0).numpy()[mask], target[mask])
+    assert metric.result['errors']['model']['all']['rmse_mm'][1] == pytest.approx(expected['rmse_mm'], rel=1e-5)
+    assert metric.result['protocol']['cap_m'] == 3.0
+
+
+def test_empty_sets_do_not_poison():
+    full, empty = make_sample(0), make_sample(1)
+    empty.gt_depth.zero_()
+    empty.input_depth.zero_()
+    metric, flat = run([full, empty])
+    alone, _ = run([full])
+    assert metric.result['errors'] == alone.result['errors'] and metric.result['protocol']['images'] == 2
+    assert all(np.isfinite(value) for value in flat.values())
+    metric, _ = run([empty])
+    assert metric.result['errors']['model']['removed']['rmse_mm'] == [None] * 3
+
+
+def test_nothing_kept_leaves_the_baselines_without_a_clue():
+    sample = make_sample(0)
+    sample.input_depth.zero_()
+    metric, _ = run([sample])
+    assert np.isfinite(metric.result['errors']['nearest']['removed']['rmse_mm']).all()
+
+
+def test_baselines():
+    rng = np.random.default_rng(0)
+    truth = (rng.random((30, 40)) + 1).astype(np.float32)
+    depth = truth * (rng.random((30, 40)) < 0.3)
+    near, index = distance_transform_edt(depth == 0, return_indices=True)
+    filled = nearest_fill(depth)
+    assert (filled[depth > 0] == depth[depth > 0]).all()
+    gap = np.abs(filled - depth[tuple(index)])
+    assert (gap[near <= 1] == 0).mean() > 0.6 and np.isin(filled, depth[depth > 0]).all()  # ties may fall either way
+    assert np.allclose(mean_fill(depth)[depth == 0], depth[depth > 0].mean())
+    smooth = np.fromfunction(lambda y, x: 1 + 0.01 * x + 0.02 * y, (30, 40)).astype(np.float32)
+    holes = smooth * (rng.random((30, 40)) < 0.7)
+    assert np.abs(inpaint(holes) - smooth).max() < 0.06
+    with pytest.raises(ConfigError, match='unknown baselines'):
+        METRICS.build(dict(type='mmvd.DepthCompletionMetric', baselines=('magic', )))
+
+
+def test_probes():
+    sample = make_sample(0)
+    given = sample.input_depth[1:2]
+    sample.set_data(dict(input_probe=given, pred_probe=sample.gt_depth + 0.1, pred_half_depth=(sample.gt_depth + 0.1) * 0.52,
+                         pred_swapped_rgb=sample.gt_depth + 0.3))
+    metric, flat = run([sample])
+    assert flat['completion/halving_ratio'] == pytest.approx(0.52, rel=1e-4)
+    assert flat['completion/probe_rmse_mm'] == pytest.approx(100, rel=1e-3)
+    assert flat['completion/swapped_rgb_rmse_mm'] == pytest.approx(300, rel=1e-3)

@@ -1,0 +1,192 @@
+"""The whole model: preprocessing, loss, islands of precision, sweep, and that RGB is untouched by training."""
+import numpy as np
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+
+from mmvd import ops
+from mmvd.errors import ConfigError, SampleError
+from mmvd.models.backbones import VDViT
+from mmvd.models.heads.depth_completion_head import DepthCompletionHead, decode_weights
+from mmvd.registry import MODELS
+from tests.conftest import TINY, raw_batch, tiny_completer
+
+
+def preprocessor(**kwargs):
+    return MODELS.build(dict(type='mmvd.RGBDDataPreprocessor', **kwargs))
+
+
+def test_inputs_are_rgb_normalised_then_metres():
+    batch = raw_batch(2)
+    batch['inputs'][0][:] = torch.tensor([10, 20, 30], dtype=torch.uint8).view(3, 1, 1)  # BGR
+    out = preprocessor()(batch, training=True)
+    expected = (torch.tensor([30., 20., 10.]) - torch.tensor([123.675, 116.28, 103.53])) / torch.tensor([58.395, 57.12, 57.375])
+    torch.testing.assert_close(out['inputs'][0, :3, 5, 7], expected)
+    assert torch.equal(out['inputs'][:, 3:], torch.stack(batch['depth'])) and torch.equal(out['gt_depth'], torch.stack(batch['depth']))
+    assert not out['removed_mask'].any()
+
+
+def test_random_depth_and_density_by_key():
+    pre = preprocessor(random_depth=dict(), random_density=dict(mean=0.5, std=0.2))
+    out = pre(raw_batch(4), training=True)
+    depth, removed = out['inputs'][:, 3:], out['removed_mask']
+    assert (depth[removed] == 0).all() and torch.equal(depth[~removed], out['gt_depth'][~removed])
+    assert (removed <= (out['gt_depth'] > 0)).all() and removed.flatten(1).float().mean(1).unique().numel() == 4
+    batch = raw_batch(4)
+    alone = pre({key: value[2:3] for key, value in batch.items()}, training=True)
+    assert torch.equal(alone['inputs'][0], out['inputs'][2]) and torch.equal(alone['removed_mask'][0], removed[2])
+    assert not torch.equal(pre(raw_batch(4, first_key=9), training=True)['removed_mask'], removed)
+    still = pre(raw_batch(4), training=False)
+    assert torch.equal(still['inputs'][:, 3:], torch.stack(raw_batch(4)['depth']))
+
+
+def test_masks_of_the_pipeline_are_kept():
+    batch = raw_batch(2)
+    batch['removed_mask'] = [torch.rand(1, 56, 56) < 0.4 for _ in range(2)]
+    batch['gt_depth'] = [d.clone() for d in batch['depth']]
+    batch['depth'] = [d.masked_fill(m, 0) for d, m in zip(batch['depth'], batch['removed_mask'], strict=True)]
+    out = preprocessor(random_depth=dict(), random_density=dict())(batch, training=True)
+    assert torch.equal(out['removed_mask'], torch.stack(batch['removed_mask']))
+    assert torch.equal(out['gt_depth'], torch.stack(batch['gt_depth']))
+
+
+def test_sizes_are_padded_and_dirt_is_missing():
+    batch = raw_batch(2)
+    batch['inputs'][1], batch['depth'][1] = batch['inputs'][1][:, :40, :30], batch['depth'][1][:, :40, :30].clone()
+    batch['depth'][0][0, 0, :3] = torch.tensor([float('nan'), -1, float('inf')])
+    out = preprocessor()(batch)
+    assert out['inputs'].shape == (2, 4, 56, 56) and (out['inputs'][1, :, 40:] == 0).all() and (out['inputs'][0, 3, 0, :3] == 0).all()
+    batch['depth'][1] = batch['depth'][1][:, :39]
+    with pytest.raises(SampleError, match='moved one without the other'):
+        preprocessor()(batch)
+
+
+def test_samples_without_key_are_refused():
+    batch = raw_batch(1)
+    batch['data_samples'][0].set_metainfo(dict(sample_key=None))
+    with pytest.raises(ConfigError, match='EpochSampler'):
+        preprocessor(random_density=dict())(batch, training=True)
+
+
+def test_training_leaves_rgb_bit_identical():
+    model = tiny_completer()
+    alone = VDViT(**TINY, out='rgb', strides=(2, 4, 8, 16))
+    alone.rgb_stream.load_state_dict(model.backbone.rgb_stream.state_dict())
+    before = {k: v.clone() for k, v in model.backbone.rgb_stream.state_dict().items()}
+    other = {k: v.clone() for k, v in model.backbone.depth_stream.state_dict().items()}
+    wrapper = OptimWrapper(torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1))
+    model.train()
+    for step in range(3):
+        losses = model.train_step(raw_batch(2, first_key=step * 2), wrapper)
+        assert torch.isfinite(losses['loss'])
+    after = model.backbone.rgb_stream.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert sum(not torch.equal(other[k], v) for k, v in model.backbone.depth_stream.state_dict().items()) > 10
+    frozen = {id(p) for p in model.backbone.rgb_stream.parameters()}
+    assert not any(id(p) in frozen for p in wrapper.optimizer.state)
+    x = torch.randn(1, 3, 56, 56)
+    mine = model.backbone.encode_rgb(x).tokens
+    alone.eval()
+    assert all(torch.equal(a, b) for a, b in zip(mine, alone.encode_rgb(x).tokens, strict=True))
+
+
+def test_gradients_reach_what_is_trainable_and_nothing_else():
+    model = tiny_completer().train()
+    model(**model.data_preprocessor(raw_batch(2), True), mode='loss')['loss_depth'].backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+        assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
+
+
+def test_islands_of_full_precision_under_bf16():
+    model = tiny_completer().train()
+    seen = {}
+    model.backbone.depth_encoding.register_forward_hook(lambda m, i, o: seen.update(encoding=o.dtype))
+    model.head.loss_module.register_forward_hook(lambda m, i, o: seen.update(pred=i[0][0].dtype, loss=o.dtype))
+    model.backbone.depth_stream.blocks[0].mlp.fc1.register_forward_hook(lambda m, i, o: seen.update(block=o.dtype))
+    full = model(**model.data_preprocessor(raw_batch(2), True), mode='loss')['loss_depth']
+    with torch.autocast('cpu', torch.bfloat16):
+        batch = model.data_preprocessor(raw_batch(2), True)
+        half = model(**batch, mode='loss')['loss_depth']
+    assert batch['inputs'].dtype == torch.float32
+    assert seen == dict(encoding=torch.float32, pred=torch.float32, loss=torch.float32, block=torch.bfloat16)
+    torch.testing.assert_close(half, full, rtol=0.05, atol=0)
+
+
+def test_predictions_undo_the_range_factor():
+    model = tiny_completer().eval()
+    batch = model.data_preprocessor(raw_batch(1))
+    near = batch['inputs']
+    near[:, 3:] *= 14.25 / near[:, 3:].max()
+    far = torch.cat((near[:, :3], near[:, 3:] * 6), 1)
+    torch.testing.assert_close(model(far), 6 * model(near), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('size', [(56, 56), (45, 70), (33, 61)])
+def test_output_has_the_size_of_the_input(size):
+    model = tiny_completer().eval()
+    assert model(torch.rand(1, 4, *size)).shape == (1, 1, *size)
+    assert [tuple(p.shape[-2:]) for p in model.complete(torch.rand(1, 4, 64, 96))] == [(8, 12), (16, 24), (32, 48), (64, 96)]
+
+
+def test_empty_depth_and_rgb_only_are_legal():
+    model = tiny_completer().eval()
+    assert torch.isfinite(model(torch.rand(1, 3, 56, 56))).all()
+    batch = raw_batch(2)
+    batch['depth'] = [torch.zeros(1, 56, 56), torch.full((1, 56, 56), float('nan'))]
+    loss = model(**model.data_preprocessor(batch, True), mode='loss')['loss_depth']
+    loss.backward()
+    assert loss == 0
+
+
+def test_sweep_keeps_what_it_says_and_shares_rgb(monkeypatch):
+    model, runs = tiny_completer().eval(), []
+    encode = model.backbone.encode_rgb
+    monkeypatch.setattr(model.backbone, 'encode_rgb', lambda x: runs.append(1) or encode(x))
+    with torch.no_grad():
+        samples = model.test_step(raw_batch(2))
+    assert len(runs) == 1  # nine passes or three, one RGB encoding
+    for sample in samples:
+        assert sample.pred_depth.shape == sample.input_depth.shape == (3, 56, 56)
+        valid = (sample.gt_depth > 0).sum()
+        kept = (sample.input_depth > 0).flatten(1).sum(1)
+        assert ((kept - torch.tensor([0.1, 0.5, 0.9]) * valid).abs() <= 1).all()
+        nested = (sample.input_depth[0] > 0) & (sample.input_depth[1] == 0)
+        assert not nested.any()
+        one = torch.cat((model.data_preprocessor(raw_batch(2))['inputs'][:1, :3], sample.input_depth[None, 1:2]), 1)
+    assert sample.protocol['kept_densities'] == [0.1, 0.5, 0.9]
+    first = samples[0]
+    one = torch.cat((model.data_preprocessor(raw_batch(2))['inputs'][:1, :3], first.input_depth[None, 1:2]), 1)
+    with torch.no_grad():
+        torch.testing.assert_close(model(one)[0, 0], first.pred_depth[1], rtol=1e-4, atol=1e-5)
+        half = torch.cat((one[:, :3], first.input_probe[None] / 2), 1)
+        torch.testing.assert_close(model(half)[0], first.pred_half_depth, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match='kept_densities'):
+        tiny_completer().sweep.__class__(kept_densities=[1.5])
+
+
+def test_unknown_mode():
+    with pytest.raises(RuntimeError, match='mode'):
+        tiny_completer()(torch.rand(1, 4, 56, 56), mode='guess')
+
+
+@pytest.mark.parametrize('max_depth, weights', [(15.0, [10, 1, .1, .01]), (500.0, [100, 10, 1, .1, .01]), (10.0, [10, 1, .1, .01]),
+                                                (5.0, [1, .1, .01]), (1000.0, [1000, 100, 10, 1, .1, .01])])
+def test_decode_weights(max_depth, weights):
+    torch.testing.assert_close(decode_weights(max_depth), torch.tensor([float(w) for w in weights]))
+
+
+def test_metric_decoding_by_hand():
+    head = DepthCompletionHead(8, (8, 8, 8, 8))
+    vector = torch.tensor([0.2, -0.5, 3.0, 7.0]).view(1, 4, 1, 1)
+    np.testing.assert_allclose(head.decode(vector).item(), 2.0 - 0.005 + 0.3 + 0.07, rtol=1e-6)
+    with pytest.raises(ConfigError):
+        DepthCompletionHead(8, (8, 8))
+    with pytest.raises(ConfigError):
+        DepthCompletionHead(8, max_depth=-1.0)
+
+
+def test_loss_module_is_the_function():
+    preds, target, removed = [torch.rand(1, 1, s, s) + 1 for s in (4, 8)], torch.rand(1, 1, 8, 8) + 1, torch.rand(1, 1, 8, 8) < 0.5
+    module = MODELS.build(dict(type='mmvd.BalancedSILoss', alpha=3.0, lam=0.5))
+    assert torch.equal(module(preds, target, removed), ops.multi_scale_balanced_si_loss(preds, target, removed, 3.0, 0.5))
