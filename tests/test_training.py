@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmvd.compat import load_checkpoint_file
 from tests.conftest import ROOT
 from tests.fabricate import fabricate_dinov2, fabricate_nine
 
@@ -62,8 +63,8 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     log = done.stdout + done.stderr
     assert 'official or timm layout, 174 tensors into the RGB stream, 173 into the depth stream' in log
     assert 'Epoch(train) [1][2/2]' in log and (tmp_path / 'run' / 'epoch_1.pth').exists()
-    state = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)['state_dict']
-    source = torch.load(tmp_path / 'weights' / 'dinov2_vitb14_pretrain.pth', weights_only=True)
+    state = load_checkpoint_file(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
+    source = load_checkpoint_file(tmp_path / 'weights' / 'dinov2_vitb14_pretrain.pth')
     assert torch.equal(state['backbone.rgb_stream.blocks.3.mlp.fc1.weight'], source['blocks.3.mlp.fc1.weight'])
     done = run('tools/train.py', 'configs/vd/pretrain_dinov2_pde.py', '--cfg-options', 'train_dataloader.dataset.only=nyuv3',
                MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
@@ -97,7 +98,7 @@ def test_a_whole_run_and_its_evaluation(tmp_path):
     assert all(word in table for word in ('network', 'untrained', 'nearest fill', 'inpainting', 'mean of kept', 'AUC', 'RGB swapped'))
     panels = list((tmp_path / 'run').rglob('panels/*.png'))
     assert len(panels) == 6  # two samples, before training and after each epoch
-    assert list((tmp_path / 'run').rglob('vis_data/vis_image/panels/*.png'))
+    assert list((tmp_path / 'run').rglob('vis_data/vis_image/panel_sample*.png'))
     evaluated = run('tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'run/epoch_2.pth'), '--work-dir',
                     str(tmp_path / 'test'), '--cfg-options', *[f'{k}={v}'.replace(' ', '') for k, v in TINY_RUN.items() if k != 'param_scheduler'],
                     'test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False', 'test_dataloader.dataset.length=2')
@@ -130,7 +131,7 @@ def test_resumed_equals_uninterrupted(tmp_path, workers):
     config = tiny_config(tmp_path / 'parts', **changes)
     config.load_from, config.resume = str(tmp_path / 'whole' / 'epoch_1.pth'), True
     Runner.from_cfg(config).train()
-    a, b = (torch.load(tmp_path / name / 'epoch_2.pth', weights_only=True) for name in ('whole', 'parts'))
+    a, b = (load_checkpoint_file(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'parts'))
     assert all(torch.equal(a['state_dict'][key], b['state_dict'][key]) for key in a['state_dict'])
     for key, state in a['optimizer']['state'].items():
         assert all(torch.equal(value, b['optimizer']['state'][key][name]) for name, value in state.items())

@@ -1,9 +1,9 @@
 """The only place that knows which mmcv, mmengine and torch are installed."""
 from .operators import arm_operator_finder
-from .safe_loading import allow_checkpoint_types, forbid_unpickling
+from .safe_loading import allow_checkpoint_types, forbid_unpickling, load_checkpoint_file
 from .stack import StackReport, inspect_stack, inspect_versions
 
-__all__ = ['StackReport', 'allow_checkpoint_types', 'arm', 'inspect_stack', 'inspect_versions']
+__all__ = ['StackReport', 'allow_checkpoint_types', 'arm', 'inspect_stack', 'inspect_versions', 'load_checkpoint_file']
 
 
 def arm() -> None:

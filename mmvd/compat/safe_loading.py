@@ -1,5 +1,6 @@
 """No weights file may run code: neither engine is allowed to fall back to unpickling."""
 import os
+from pathlib import Path
 
 
 def forbid_unpickling() -> None:
@@ -7,12 +8,28 @@ def forbid_unpickling() -> None:
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 
-def allow_checkpoint_types() -> None:
-    """Allow the plain data that mmengine writes beside the weights (upstream 0.10.7 registers none of it)."""
+def _plain_types() -> list:
+    """Plain data that mmengine writes beside the weights."""
     import numpy as np
-    import torch
     from mmengine.logging.history_buffer import HistoryBuffer
     core = np._core if hasattr(np, '_core') else np.core
     dtypes = {type(np.dtype(name)) for name in ('float32', 'float64', 'int32', 'int64', 'uint8', 'uint32', 'uint64', 'bool')}
-    torch.serialization.add_safe_globals(
-        [HistoryBuffer, np.ndarray, np.dtype, core.multiarray._reconstruct, core.multiarray.scalar, *dtypes])
+    return [HistoryBuffer, np.ndarray, np.dtype, core.multiarray._reconstruct, core.multiarray.scalar, *dtypes]
+
+
+def allow_checkpoint_types() -> None:
+    """Let the engine load its own checkpoints: upstream 0.10.7 registers none of their types."""
+    import torch
+    torch.serialization.add_safe_globals(_plain_types())
+
+
+def load_checkpoint_file(path: str | Path) -> object:
+    """Read a torch file on the CPU without unpickling: tensors and plain data only.
+
+    Raises:
+        pickle.UnpicklingError: If it holds anything else, or is no torch file.
+    """
+    import torch
+    # Not by add_safe_globals: OneDL's engine takes back what it finds registered, each time that it loads something.
+    with torch.serialization.safe_globals(_plain_types()):
+        return torch.load(path, map_location='cpu', weights_only=True)

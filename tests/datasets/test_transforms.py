@@ -18,7 +18,7 @@ def sample(key=0, **changes) -> dict:
     cells = np.kron(np.random.default_rng(3).integers(1, 200, (H // 10, W // 10)), np.ones((10, 10))).astype(np.uint8)
     data = dict(img=np.repeat(cells[..., None], 3, 2), depth=cells.astype(np.float32), gt_depth=cells.astype(np.float32),
                 gt_seg_map=cells.copy(), gt_instance_map=cells.astype(np.int32), intrinsics=np.array([[70, 0, 40], [0, 75, 29], [0, 0, 1.]]),
-                sample_idx=KeyedIndex(key, 0, 0), img_path='x.png')
+                sample_idx=KeyedIndex(key, 0, 0), img_path='x.png', img_shape=(H, W))
     return {**data, **changes}
 
 
@@ -38,9 +38,10 @@ def test_everything_moves_alike(config, key):
     np.testing.assert_array_equal(np.where(depth > 0, depth, 255), out['gt_seg_map'])  # new pixels: depth 0, label 255
     assert set(np.unique(depth)) <= set(np.unique(sample()['depth'])) | {0}  # nothing is blended
     inside = cv2.erode((depth > 0).astype(np.uint8), np.ones((7, 7))) > 0
+    inside[:4] = inside[-4:] = inside[:, :4] = inside[:, -4:] = False  # the rim blends with what came in from outside
     smooth = inside & (cv2.dilate(depth, np.ones((7, 7))) == cv2.erode(depth, np.ones((7, 7))))  # away from edges
     assert smooth.sum() > 50
-    assert np.abs(out['img'][..., 0].astype(float) - depth)[smooth].max() <= 1
+    assert np.abs(out['img'][..., 0].astype(float) - depth)[smooth].max() <= 3  # cubic ringing
 
 
 @pytest.mark.parametrize('config', [GEOMETRY[0], GEOMETRY[2], GEOMETRY[3]], ids=lambda c: c['type'])

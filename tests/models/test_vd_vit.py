@@ -39,7 +39,7 @@ def timm_small(**kwargs):
 def mmpretrain_small():
     models = pytest.importorskip('mmpretrain.models')
     return randomise(models.VisionTransformer(arch='deit-s', img_size=518, patch_size=14, layer_scale_init_value=1e-5,
-                                              out_indices=[layer - 1 for layer in LAYERS], final_norm=False, out_type='raw'))
+                                              out_indices=[layer - 1 for layer in LAYERS], out_type='raw'))
 
 
 def timm_tokens(model, x):
@@ -52,6 +52,7 @@ def hugging_face_tokens(model, x):
 
 
 def mmpretrain_tokens(model, x):
+    model.final_norm = False  # raw tokens, as VDViT hands them on
     return [t[:, 1:] for t in model(x)]
 
 

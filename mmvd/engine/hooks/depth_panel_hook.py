@@ -50,4 +50,4 @@ class DepthPanelHook(Hook):
                                    sample.pred_depth[rows][crop].float().cpu().numpy(), sample.gt_depth[0][crop].float().cpu().numpy())
         name = f'epoch{runner.epoch:03d}_sample{self._drawn}'
         save_png(Path(runner.log_dir) / 'panels' / f'{name}.png', picture)
-        runner.visualizer.add_image(f'panels/sample{self._drawn}', picture, step=runner.epoch)
+        runner.visualizer.add_image(f'panel_sample{self._drawn}', picture, step=runner.epoch)

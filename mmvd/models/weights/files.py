@@ -3,11 +3,11 @@ import pickle
 import zipfile
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mmvd.compat import load_checkpoint_file
 from mmvd.errors import WeightsError
 
 _WRAPPERS = ('state_dict', 'model', 'teacher')
@@ -31,7 +31,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     try:
         if path.suffix == '.safetensors':
             return load_file(path)
-        content = torch.load(path, map_location='cpu', weights_only=True)
+        content = load_checkpoint_file(path)
     except pickle.UnpicklingError as error:
         if not zipfile.is_zipfile(path):
             raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again') from error
