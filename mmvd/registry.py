@@ -2,8 +2,10 @@
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -16,4 +18,6 @@ DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope='mmvd', locations
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope='mmvd', locations=['mmvd.datasets.transforms'])
 DATA_SAMPLERS = Registry('data sampler', parent=MMENGINE_DATA_SAMPLERS, scope='mmvd', locations=['mmvd.engine'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmvd', locations=['mmvd.engine'])
+LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='mmvd', locations=['mmvd.engine'])
+OPTIM_WRAPPERS = Registry('optim_wrapper', parent=MMENGINE_OPTIM_WRAPPERS, scope='mmvd', locations=['mmvd.engine'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='mmvd', locations=['mmvd.evaluation'])

@@ -17,7 +17,7 @@ TINY_RUN = {
     'model.head.in_channels': 32, 'model.head.channels': [16, 12, 8, 8], 'model.test_cfg.kept_densities': [0.2, 0.5, 0.8],
     'train_dataloader.dataset.datasets.rooms.length': 6, 'train_dataloader.dataset.samples_per_epoch': 8,
     'train_dataloader.batch_size': 4, 'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
-    'val_dataloader.num_workers': 0, 'val_dataloader.persistent_workers': False, 'val_dataloader.dataset.length': 2,
+    'val_dataloader.num_workers': 0, 'val_dataloader.persistent_workers': False, 'val_dataloader.dataset.dataset.length': 2,
     'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 1, 'default_hooks.logger.interval': 1,
     'param_scheduler': [dict(type='ConstantLR', factor=1.0, by_epoch=True)],
 }
@@ -55,8 +55,8 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     fabricate_dinov2(tmp_path / 'weights' / 'dinov2_vitb14_pretrain.pth')
     options = ['model.backbone.arch=small', 'model.head.in_channels=384', 'model.head.channels=[16,8,8,8]',
                'model.test_cfg.kept_densities=[0.2,0.8]', 'train_dataloader.batch_size=3', 'train_dataloader.num_workers=1',
-               'train_dataloader.dataset.samples_per_epoch=6', 'val_dataloader.num_workers=0', 'val_dataloader.dataset.length=2',
-               'val_dataloader.dataset.size=[56,56]', 'train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
+               'train_dataloader.dataset.samples_per_epoch=6', 'val_dataloader.num_workers=0', 'val_dataloader.dataset.dataset.length=2',
+               'val_dataloader.dataset.dataset.size=[56,56]', 'train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
     done = run('tools/train.py', 'configs/vd/pretrain_dinov2_pde.py', '--work-dir', str(tmp_path / 'run'), '--cfg-options', *options,
                MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
     assert done.returncode == 0, done.stderr[-3000:]
@@ -101,7 +101,7 @@ def test_a_whole_run_and_its_evaluation(tmp_path):
     assert list((tmp_path / 'run').rglob('vis_data/vis_image/panel_sample*.png'))
     evaluated = run('tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'run/epoch_2.pth'), '--work-dir',
                     str(tmp_path / 'test'), '--cfg-options', *[f'{k}={v}'.replace(' ', '') for k, v in TINY_RUN.items() if k != 'param_scheduler'],
-                    'test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False', 'test_dataloader.dataset.length=2')
+                    'test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False', 'test_dataloader.dataset.dataset.length=2')
     assert evaluated.returncode == 0, evaluated.stderr[-3000:]
     again = json.loads((tmp_path / 'test' / 'results' / 'test.json').read_text())
     for a, b in zip(again['result']['errors']['model']['removed']['rmse_mm'], result['result']['errors']['model']['removed']['rmse_mm'], strict=True):

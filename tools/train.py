@@ -4,7 +4,7 @@ import argparse
 import sys
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, load_config
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config, set_resume, set_speed
 from mmvd.errors import MMVDError
 
 
@@ -13,12 +13,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
     parser.add_argument('--resume', nargs='?', const='auto', help='go on from a checkpoint; without a path from the latest of the work dir')
+    parser.add_argument('--amp', action='store_true', help='bf16 autocast, without loss scaler; needs an accelerator')
+    parser.add_argument('--compile', action='store_true', help='torch.compile the forward pass')
     args = parser.parse_args()
     try:
         config = load_config(args)
+        set_speed(config, args.amp, args.compile)
         if args.resume:
-            config.resume = True
-            config.load_from = None if args.resume == 'auto' else args.resume
+            set_resume(config, args.resume)
         build_runner(config, training=True).train()
     except MMVDError as error:
         print(f'{type(error).__name__}: {error}', file=sys.stderr)

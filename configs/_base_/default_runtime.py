@@ -6,7 +6,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    checkpoint=dict(type='mmvd.AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'))
 custom_hooks = [
     dict(type='mmvd.StrictLoadHook'),
@@ -14,6 +14,7 @@ custom_hooks = [
     dict(type='mmvd.DensityScheduleHook'),
     dict(type='mmvd.DepthPanelHook'),
     dict(type='mmvd.DepthReportHook'),
+    dict(type='mmvd.InterruptHook'),
 ]
 visualizer = dict(type='mmengine.Visualizer', vis_backends=[dict(type='mmengine.LocalVisBackend')])
 log_processor = dict(by_epoch=True, window_size=50)

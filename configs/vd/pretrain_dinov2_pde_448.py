@@ -8,5 +8,5 @@ train_pipeline = [
     dict(type='Compose', transforms={{_base_.augment}}),
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(size=(448, 448)))
+val_dataloader = dict(dataset=dict(dataset=dict(size=(448, 448))))
 test_dataloader = val_dataloader

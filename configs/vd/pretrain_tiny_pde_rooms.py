@@ -14,12 +14,13 @@ train_dataloader = dict(
     batch_size=16,
     num_workers=1,
     dataset=dict(datasets=dict(rooms=rooms), samples_per_epoch=1024, pipeline=train_pipeline))
-val_dataloader = dict(batch_size=16, num_workers=1, persistent_workers=True, dataset=dict(length=32, size=(size, size), cache=True))
+val_dataloader = dict(
+    batch_size=16, num_workers=1, persistent_workers=True, dataset=dict(dataset=dict(length=32, size=(size, size), cache=True)))
 test_dataloader = val_dataloader
-train_cfg = dict(max_epochs=8, val_interval=4)
+train_cfg = dict(max_epochs=6, val_interval=3)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=1, end=8, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=1, end=6, convert_to_iter_based=True),
 ]
 default_hooks = dict(logger=dict(interval=8))

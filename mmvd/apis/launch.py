@@ -1,12 +1,15 @@
 """From a command line to a runner, with everything that can be missing told before the work starts."""
 import argparse
 import os
+import zipfile
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, MissingInputsError
 
 from .preflight import check_inputs
 
@@ -32,8 +35,50 @@ def load_config(args: argparse.Namespace) -> Config:
     config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
+    if args.launcher != 'none' and get_device() == 'cpu':
+        config.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})  # nccl needs GPUs
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return config
+
+
+def set_speed(config: Config, amp: bool, compiled: bool) -> None:
+    """Switch bf16 autocast and torch.compile on.
+
+    Raises:
+        ConfigError: If ``amp`` is asked for where no accelerator can use it.
+    """
+    if amp:
+        if get_device() == 'cpu':
+            raise ConfigError('--amp needs an accelerator: no GPU is visible to torch here, leave --amp out to train in float32')
+        config.optim_wrapper.type = 'mmvd.BF16OptimWrapper'
+    if compiled:
+        config.compile = True
+
+
+def set_resume(config: Config, which: str) -> None:
+    """Go on from a checkpoint, or from the newest of the work dir that is whole.
+
+    Args:
+        config: The config.
+        which: Path of a checkpoint, or ``auto``.
+
+    Raises:
+        MissingInputsError: If there is none.
+    """
+    path = Path(which) if which != 'auto' else newest_checkpoint(Path(config.work_dir))
+    if path is None or not path.is_file():
+        raise MissingInputsError(f'--resume: {"no checkpoint in " + config.work_dir if path is None else str(path) + " does not exist"}: '
+                                 'leave --resume out to start from the beginning')
+    config.resume, config.load_from = True, str(path)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Newest checkpoint of a run that is a whole file; None if there is none.
+
+    The file ``last_checkpoint`` is not asked: a kill may leave it empty, or pointing to what was never finished.
+    """
+    found = [path for pattern in ('epoch_*.pth', 'iter_*.pth', 'interrupted.pth') for path in folder.glob(pattern)]
+    return next((path for path in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True) if zipfile.is_zipfile(path)), None)
 
 
 def build_runner(config: Config, training: bool) -> Runner:
@@ -45,12 +90,7 @@ def build_runner(config: Config, training: bool) -> Runner:
     """
     check_inputs(config, training)
     _check_writable(Path(config.work_dir))
-    return Runner.from_cfg(config) if 'runner_type' not in config else _custom_runner(config)
-
-
-def _custom_runner(config: Config) -> Runner:
-    from mmengine.registry import RUNNERS
-    return RUNNERS.build(ConfigDict(config))
+    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 
 def _check_writable(folder: Path) -> None:

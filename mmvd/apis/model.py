@@ -9,7 +9,7 @@ from torch import Tensor
 from mmvd import ops
 from mmvd.errors import ConfigError, SampleError, WeightsError
 from mmvd.models.data_preprocessors.rgbd import IMAGENET_MEAN, IMAGENET_STD
-from mmvd.models.weights import read_weights
+from mmvd.models.weights import attach_rgb, load_checkpoint
 from mmvd.registry import MODELS
 
 _CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -106,7 +106,9 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     if checkpoint is None:
         completer.init_weights()
     else:
-        state = read_weights(checkpoint)
+        content = load_checkpoint(checkpoint)
+        attach_rgb(content, completer, str(checkpoint))
+        state = content.get('state_dict', content)
         own = completer.state_dict()
         wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
         if wrong:

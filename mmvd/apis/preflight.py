@@ -57,6 +57,9 @@ def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
         for part in parts:
             yield from _missing_data(part)
         return
+    if 'dataset' in dataset:
+        yield from _missing_data(dataset['dataset'])
+        return
     missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
     text = missing(dataset) if missing else None
     if text:

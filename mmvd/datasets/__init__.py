@@ -1,6 +1,6 @@
 """RGB-D datasets."""
-from .even_mixture import EvenMixture, KeyedConcat
+from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
 from .rgbd_dataset import BOPDataset, RGBDDataset
 from .synthetic_rooms import SyntheticRooms
 
-__all__ = ['BOPDataset', 'EvenMixture', 'KeyedConcat', 'RGBDDataset', 'SyntheticRooms']
+__all__ = ['BOPDataset', 'EvenMixture', 'KeyedConcat', 'RGBDDataset', 'SyntheticRooms', 'WithPartnerImage']

@@ -93,6 +93,32 @@ class KeyedConcat(Dataset):
         return self.datasets[number].prepare_data(KeyedIndex(int(index) - start, index.seed, index.epoch, index.key))
 
 
+@DATASETS.register_module()
+class WithPartnerImage(Dataset):
+    """Gives each sample the image of the next one as well, for the probe with swapped RGB.
+
+    The partner comes from the dataset and not from the batch, so that results depend on neither batch size nor number of processes.
+
+    Args:
+        dataset: Config of the dataset.
+    """
+
+    def __init__(self, dataset: dict):
+        self.dataset = DATASETS.build(dataset)
+        self.metainfo = dict(self.dataset.metainfo)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def full_init(self) -> None:
+        """The dataset is read when it is built; OpenMMLab's wrappers call it."""
+
+    def __getitem__(self, index: KeyedIndex) -> dict:
+        sample = self.dataset[index]
+        partner = KeyedIndex((int(index) + 1) % len(self), index.seed, index.epoch)
+        return dict(sample, partner_inputs=self.dataset[partner]['inputs'])
+
+
 def selected(datasets: dict[str, dict], only: str | Sequence[str] | None) -> dict[str, dict]:
     """The named datasets, or all of them."""
     names = [only] if isinstance(only, str) else list(only or datasets)

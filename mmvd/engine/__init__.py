@@ -1,5 +1,10 @@
-"""Samplers and hooks."""
-from .hooks import DensityScheduleHook, DepthPanelHook, DepthReportHook, RedrawCountHook, StrictLoadHook
+"""Samplers, hooks, loops, optimizer wrappers."""
+from .hooks import AtomicCheckpointHook, DensityScheduleHook, DepthPanelHook, DepthReportHook, InterruptHook, RedrawCountHook, StrictLoadHook
+from .loops import ResumableEpochLoop
+from .optim import BF16OptimWrapper
 from .samplers import EpochSampler
 
-__all__ = ['DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'EpochSampler', 'RedrawCountHook', 'StrictLoadHook']
+__all__ = [
+    'AtomicCheckpointHook', 'BF16OptimWrapper', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'EpochSampler', 'InterruptHook',
+    'RedrawCountHook', 'ResumableEpochLoop', 'StrictLoadHook'
+]

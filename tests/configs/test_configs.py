@@ -59,9 +59,10 @@ def test_the_check_would_catch_one():
 
 
 def test_validation_data_build(config):
-    if 'length' not in config.val_dataloader.dataset:
+    rooms = config.val_dataloader.dataset.dataset
+    if rooms.type != 'mmvd.SyntheticRooms':
         pytest.skip('reads files that may not be here')
-    config.val_dataloader.dataset.update(length=2, size=(28, 28))
+    rooms.update(length=2, size=(28, 28))
     data = DATASETS.build(config.val_dataloader.dataset)
     sample = data[KeyedIndex(1, 0, 0)]
     assert sample['inputs'].shape[-2:] == sample['depth'].shape[-2:]

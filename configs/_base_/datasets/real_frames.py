@@ -49,7 +49,7 @@ val_dataloader = dict(
     batch_size=7,
     num_workers=0,
     sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
-    dataset=dict(type='mmvd.KeyedConcat', datasets=val_frames, pipeline=val_pipeline))
+    dataset=dict(type='mmvd.WithPartnerImage', dataset=dict(type='mmvd.KeyedConcat', datasets=val_frames, pipeline=val_pipeline)))
 val_evaluator = dict(type='mmvd.DepthCompletionMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

@@ -1,7 +1,12 @@
 """Hooks."""
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .checks import RedrawCountHook, StrictLoadHook
 from .density_schedule_hook import DensityScheduleHook
 from .depth_panel_hook import DepthPanelHook
 from .depth_report_hook import DepthReportHook
+from .interrupt_hook import InterruptHook
 
-__all__ = ['DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'RedrawCountHook', 'StrictLoadHook']
+__all__ = [
+    'AtomicCheckpointHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'RedrawCountHook',
+    'StrictLoadHook'
+]

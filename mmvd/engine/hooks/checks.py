@@ -3,12 +3,15 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from mmvd.errors import WeightsError
+from mmvd.models.weights import attach_rgb
 from mmvd.registry import HOOKS
 
 
 @HOOKS.register_module()
 class StrictLoadHook(Hook):
     """Refuses a checkpoint that does not fill the model: mmengine's own loading goes on with random weights.
+
+    A checkpoint without the RGB stream is filled with the model's own, if they are those that it was trained with.
 
     Raises:
         WeightsError: If a tensor of the model is missing in the checkpoint or has another shape.
@@ -17,6 +20,7 @@ class StrictLoadHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare names and shapes."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        attach_rgb(checkpoint, model, str(runner.cfg.get('load_from') or 'checkpoint'))
         state = {key.removeprefix('module.'): value for key, value in checkpoint.get('state_dict', checkpoint).items()}
         own = model.state_dict()
         wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]

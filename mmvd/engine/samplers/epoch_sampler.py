@@ -1,5 +1,6 @@
 """mmengine's default sampler, whose indices know their epoch."""
 from collections.abc import Iterator
+from itertools import islice
 
 from mmengine.dataset import DefaultSampler
 
@@ -18,6 +19,13 @@ class EpochSampler(DefaultSampler):
         round_up: Whether indices are repeated until every rank has as many.
     """
 
+    _skipped = 0
+
+    def skip_batches(self, batches: int, batch_size: int) -> None:
+        """Leave out the first batches of the next pass, which a resumed run has seen."""
+        self._skipped = batches * batch_size
+
     def __iter__(self) -> Iterator[KeyedIndex]:
-        for index in super().__iter__():
+        skipped, self._skipped = self._skipped, 0
+        for index in islice(super().__iter__(), skipped, None):
             yield KeyedIndex(index, self.seed, self.epoch)

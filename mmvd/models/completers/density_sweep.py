@@ -18,7 +18,7 @@ class DensitySweep:
         pattern: How the others vanish, see :func:`mmvd.ops.density_mask`.
         seed: Seed of the masks; they depend on it and on the sample's key, and masks of lower density lie within those of higher.
         probe_density: Density at which the input depth is halved (the prediction should halve) and the RGB features are swapped
-            between the images of a batch (the prediction should suffer); None switches the probes off.
+            for those of partner images (the prediction should suffer); None switches the probes off.
     """
 
     kept_densities: Sequence[float]

@@ -32,7 +32,7 @@ class DepthCompleter(BaseModel):
         self.sweep = DensitySweep(**test_cfg) if test_cfg else None
 
     def forward(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, gt_depth: Tensor | None = None,
-                removed_mask: Tensor | None = None, mode: str = 'tensor') -> Tensor | dict | list:
+                removed_mask: Tensor | None = None, partner_rgb: Tensor | None = None, mode: str = 'tensor') -> Tensor | dict | list:
         """Run the model.
 
         Args:
@@ -40,6 +40,7 @@ class DepthCompleter(BaseModel):
             data_samples: Meta information of the samples.
             gt_depth: (B, 1, H, W) metres, 0 = missing: what is to be recovered.
             removed_mask: (B, 1, H, W) bool, True where depth was taken away.
+            partner_rgb: (B, 3, H, W) other images, for the probe with swapped RGB.
             mode: ``'tensor'``: (B, 1, H, W) metres; ``'loss'``: a dict of losses; ``'predict'``: the data samples with ``pred_depth``,
                 ``input_depth`` (D, H, W), ``gt_depth`` (1, H, W) and, with probes, what :class:`DensitySweep` adds, all in metres.
 
@@ -51,7 +52,7 @@ class DepthCompleter(BaseModel):
         if mode == 'loss':
             return self.head.loss(self.complete(inputs), gt_depth, removed_mask)
         if mode == 'predict':
-            return self.predict(inputs, data_samples, gt_depth)
+            return self.predict(inputs, data_samples, gt_depth, partner_rgb)
         raise RuntimeError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
 
     def complete(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> list[Tensor]:
@@ -60,7 +61,8 @@ class DepthCompleter(BaseModel):
         preds = self.head(features, inputs.shape[-2:])
         return [pred / factor.view(-1, 1, 1, 1) for pred in preds]
 
-    def predict(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None, gt_depth: Tensor | None) -> list[BaseDataElement]:
+    def predict(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None, gt_depth: Tensor | None = None,
+                partner_rgb: Tensor | None = None) -> list[BaseDataElement]:
         """Predictions per sample, see :meth:`forward`."""
         data_samples = data_samples or [BaseDataElement() for _ in inputs]
         if self.sweep is None:
@@ -68,7 +70,7 @@ class DepthCompleter(BaseModel):
         else:
             image = inputs[:, :3]
             rgb = self.backbone.encode_rgb(image)
-            swapped = StreamFeatures([x.roll(1, 0) for x in rgb.tokens], rgb.cls_token.roll(1, 0)) if len(inputs) > 1 else None
+            swapped = None if partner_rgb is None else self.backbone.encode_rgb(partner_rgb)
             keys = sample_keys(data_samples, inputs.device)
             results = self.sweep.run(lambda depth, features: self.complete(torch.cat((image, depth), 1), features)[-1], inputs[:, 3:], rgb,
                                      swapped, keys)

@@ -55,12 +55,13 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
 
         Args:
             data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), ``data_samples``, and where they
-                exist ``gt_depth`` (1, H, W) and ``removed_mask`` (1, H, W).
+                exist ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h, w) uint8, other images.
             training: Whether random depth and density apply.
 
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32, ``gt_depth`` (B, 1, H, W) float32 metres, what is to be recovered, ``removed_mask``
-            (B, 1, H, W) bool, True where depth existed and was taken away, and ``data_samples``.
+            (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``, and with partners ``partner_rgb``
+            (B, 3, H, W), normalised.
 
         Raises:
             SampleError: If an image and its depth differ in size.
@@ -80,11 +81,19 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
                 depth = ops.clean_depth(depth)
             depth, gt_depth, removed = self._depth_target(data, depth, size, training)
             packed = dict(inputs=torch.cat((rgb, depth), dim=1), gt_depth=gt_depth, removed_mask=removed)
+            if 'partner_inputs' in data:
+                packed['partner_rgb'] = torch.stack([self._as_partner(*pair, size)
+                                                     for pair in zip(data['partner_inputs'], inputs, strict=True)])
         return dict(packed, data_samples=data.get('data_samples'))
 
     def _normalise(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         image = image.float().flip(0) if self.bgr_to_rgb else image.float()
         return _pad_to((image - self.mean) / self.std, size)
+
+    def _as_partner(self, partner: Tensor, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """Another image at the size of this one."""
+        resized = F.interpolate(partner[None].float(), image.shape[-2:], mode='bilinear', antialias=True)[0]
+        return self._normalise(resized, size)
 
     def _depth_target(self, data: dict, depth: Tensor, size: tuple[int, int], training: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Input depth, what is to be recovered, and what was taken away."""

@@ -49,32 +49,47 @@ class DepthCompletionHead(BaseModule):
     Args:
         in_channels: Channels of the feature maps.
         channels: Widths of the four blocks (authors' code: 512, 256, 128, 64 for ViT-B, half of that for ViT-S).
+        skip_channels: Width to which a 1 x 1 convolution brings the three skip maps; None takes them as they are (authors' code, 41 GMAC
+            for ViT-B at 224 px; 64 with half the widths takes 8).
         max_depth: Sets the decode weights; the ``max_depth`` of the encoding.
         negative_slope: Slope of the leaky ReLU.
         norm_cfg: Normalisation of the convolutions.
+        norm_eval: Whether batch norm uses and keeps its running statistics in training too (tiny batches, exact distribution).
         loss: Config of the loss.
     """
 
     def __init__(self,
                  in_channels: int,
                  channels: Sequence[int] = (512, 256, 128, 64),
+                 skip_channels: int | None = None,
                  max_depth: float = 15.0,
                  negative_slope: float = 0.01,
                  norm_cfg: dict = dict(type='BN'),
+                 norm_eval: bool = False,
                  loss: dict = dict(type='mmvd.BalancedSILoss')):
         super().__init__()
         if len(channels) != 4:
             raise ConfigError(f'DepthCompletionHead: channels must be four widths, got {tuple(channels)}')
-        self.negative_slope = negative_slope
+        self.negative_slope, self.norm_eval = negative_slope, norm_eval
         self.register_buffer('weights', decode_weights(max_depth), persistent=False)
         inputs = (in_channels, *channels[:3])
-        skips = (in_channels, in_channels, in_channels, 0)
+        skips = (*[skip_channels or in_channels] * 3, 0)
+        self.skips = nn.ModuleList(nn.Conv2d(in_channels, skip_channels, 1) if skip_channels else nn.Identity() for _ in range(3))
         self.blocks = nn.ModuleList(
             UpBlock(i, skip, o, norm_cfg) for i, skip, o in zip(inputs, skips, channels, strict=True))
         self.vectors = nn.ModuleList(nn.Conv2d(width, len(self.weights), 3, padding=1) for width in channels)
         for conv in self.vectors:
             nn.init.constant_(conv.bias, _START)
         self.loss_module = MODELS.build(loss)
+
+    def train(self, mode: bool = True) -> 'DepthCompletionHead':
+        """Set the mode; batch norm stays in eval mode with ``norm_eval``."""
+        super().train(mode)
+        if self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def decode(self, vector: Tensor) -> Tensor:
         """Metric decoding in full precision: (B, K, h, w) -> (B, 1, h, w) metres."""
@@ -92,9 +107,9 @@ class DepthCompletionHead(BaseModule):
         Returns:
             Four predictions (B, 1, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at ``size``.
         """
-        finest_first = list(features)
-        x, preds = finest_first[3], []
-        for block, vector, skip in zip(self.blocks, self.vectors, (*finest_first[2::-1], None), strict=True):
+        x, preds = features[3], []
+        skips = [conv(skip) for conv, skip in zip(self.skips, features[2::-1], strict=True)]
+        for block, vector, skip in zip(self.blocks, self.vectors, (*skips, None), strict=True):
             x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
             preds.append(self.decode(vector(x)))
         return preds

@@ -13,25 +13,23 @@ from mmvd.errors import WeightsError
 _WRAPPERS = ('state_dict', 'model', 'teacher')
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read the tensors of a ``.safetensors`` or torch file on the CPU; never unpickles code.
+def load_checkpoint(path: str | Path) -> dict:
+    """Read everything in a ``.safetensors`` or torch file on the CPU; never unpickles code.
 
     Args:
-        path: File; the tensors may sit under ``state_dict``, ``model`` or ``teacher``.
+        path: File.
 
     Returns:
-        Tensors by name.
+        The content; of a safetensors file its tensors by name.
 
     Raises:
-        WeightsError: If the file is missing, truncated, holds no tensors or holds more than plain data.
+        WeightsError: If the file is missing, truncated or holds more than plain data.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f'{path}: no such weights file (set MMVD_WEIGHTS to the folder that has it, or pass its path)')
     try:
-        if path.suffix == '.safetensors':
-            return load_file(path)
-        content = load_checkpoint_file(path)
+        content = load_file(path) if path.suffix == '.safetensors' else load_checkpoint_file(path)
     except pickle.UnpicklingError as error:
         if not zipfile.is_zipfile(path):
             raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again') from error
@@ -39,10 +37,22 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
                            'save the state dict alone, or as safetensors') from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again ({type(error).__name__})') from error
+    if not isinstance(content, dict):
+        raise WeightsError(f'{path}: holds no tensors by name')
+    return content
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read the tensors of a file, which may sit under ``state_dict``, ``model`` or ``teacher``.
+
+    Raises:
+        WeightsError: See :func:`load_checkpoint`; or if there are no tensors.
+    """
+    content = load_checkpoint(path)
     for name in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(name), dict):
+        if isinstance(content.get(name), dict):
             content = content[name]
-    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)} if isinstance(content, dict) else {}
+    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise WeightsError(f'{path}: holds no tensors')
     return tensors

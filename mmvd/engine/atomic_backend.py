@@ -1,0 +1,61 @@
+"""Files that exist whole or not at all."""
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from mmengine.fileio import LocalBackend, register_backend
+
+from mmvd.errors import SavingError
+
+BACKEND = 'mmvd_atomic'
+
+
+class AtomicLocalBackend(LocalBackend):
+    """Writes aside, syncs, renames: a kill or a full disk leaves the previous file."""
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write bytes.
+
+        Raises:
+            SavingError: If the disk is full or the folder cannot be written; nothing is left behind.
+        """
+        target = Path(filepath)
+        aside = None
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, aside = tempfile.mkstemp(prefix=f'.{target.name}.', suffix='.part', dir=target.parent)
+            with os.fdopen(handle, 'wb') as file:
+                file.write(obj)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            if aside is not None:
+                Path(aside).unlink(missing_ok=True)
+            raise SavingError(f'{target}: could not be written ({error.strerror}); earlier checkpoints are intact: free some space and '
+                              'go on with --resume') from error
+
+
+def save_atomically(content: object, path: str | Path) -> None:
+    """``torch.save`` that leaves a whole file or none.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    AtomicLocalBackend().put(buffer.getvalue(), path)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)  # the rename itself must survive a power cut
+    finally:
+        os.close(handle)
+
+
+register_backend(BACKEND, AtomicLocalBackend, force=True)

@@ -1,0 +1,41 @@
+"""Checkpoints that survive a kill at any moment."""
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+
+from mmvd.engine.atomic_backend import BACKEND
+from mmvd.registry import HOOKS
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """mmengine's hook, made safe: each file is written aside, synced and renamed, and old ones go only after the new one is there.
+
+    Args:
+        max_keep_ckpts: Checkpoints to keep; all if negative.
+        **kwargs: As in :class:`mmengine.hooks.CheckpointHook`.
+    """
+
+    def __init__(self, *args, max_keep_ckpts: int = -1, **kwargs):
+        # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
+        super().__init__(*args, max_keep_ckpts=-1, backend_args=dict(backend=BACKEND), **kwargs)
+        self._keep, self._steps = max_keep_ckpts, []
+
+    def before_train(self, runner) -> None:
+        """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
+        super().before_train(runner)
+        self._steps = list(runner.message_hub.get_info('saved_steps', [])) if runner.iter else []
+        if is_main_process():
+            for part in Path(self.out_dir).glob('.*.part'):
+                part.unlink(missing_ok=True)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        steps = [old for old in self._steps if old != step] + [step]
+        kept = steps if self._keep <= 0 else steps[-self._keep:]
+        runner.message_hub.update_info('saved_steps', kept)
+        super()._save_checkpoint_with_step(runner, step, meta)
+        if is_main_process():
+            for old in set(steps) - set(kept):
+                (Path(self.out_dir) / self.filename_tmpl.format(old)).unlink(missing_ok=True)
+        self._steps = kept

@@ -1,0 +1,73 @@
+"""A polite end: Ctrl-C and SIGTERM leave a state that can be resumed."""
+import signal
+import threading
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.hooks import Hook
+
+from mmvd.engine.atomic_backend import BACKEND
+from mmvd.errors import Interrupted
+from mmvd.registry import HOOKS
+
+INTERRUPTED = 'interrupted.pth'
+
+
+@HOOKS.register_module()
+class InterruptHook(Hook):
+    """Ends the training after the running step when the process is asked to stop.
+
+    Without further ado the running epoch is lost, the last checkpoint is there. With ``save_mid_epoch`` the state is saved as
+    ``interrupted.pth``, from which ``--resume`` goes on within the epoch (``mmvd.ResumableEpochLoop``). A second signal ends at once.
+
+    Args:
+        save_mid_epoch: Whether to save on the way out.
+
+    Raises:
+        Interrupted: At the end of the step.
+    """
+
+    priority = 'LOWEST'
+
+    def __init__(self, save_mid_epoch: bool = False):
+        self.save_mid_epoch, self._signal, self._previous = save_mid_epoch, None, {}
+
+    def before_train(self, runner) -> None:
+        """Take over the two signals; only the main thread may."""
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def after_train(self, runner) -> None:
+        """Give them back."""
+        self._give_back()
+
+    def _note(self, number: int, frame) -> None:
+        if self._signal is not None:
+            raise KeyboardInterrupt
+        self._signal = number
+
+    def _give_back(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
+
+    def _asked_to_stop(self) -> bool:
+        """Whether any rank was: all must leave at the same step."""
+        if get_world_size() == 1:
+            return self._signal is not None
+        flag = torch.tensor([float(self._signal is not None)])
+        all_reduce(flag)
+        return bool(flag > 0)
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
+        """Leave if asked to."""
+        if not self._asked_to_stop():
+            return
+        self._give_back()
+        last = runner.message_hub.get_info('last_ckpt') or 'nothing saved yet'
+        if self.save_mid_epoch:
+            runner.save_checkpoint(runner.work_dir, INTERRUPTED, by_epoch=False, backend_args=dict(backend=BACKEND))
+            last = Path(runner.work_dir) / INTERRUPTED
+        raise Interrupted(f'stopped by a signal in epoch {runner.epoch + 1} after iteration {runner.iter + 1}; last state: {last}: go on with '
+                          '--resume')

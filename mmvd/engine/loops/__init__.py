@@ -1,0 +1,4 @@
+"""Loops."""
+from .resumable_epoch_loop import ResumableEpochLoop
+
+__all__ = ['ResumableEpochLoop']

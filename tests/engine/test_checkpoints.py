@@ -1,0 +1,178 @@
+"""Saving survives kills and full disks; adapters know the RGB weights they belong to; interrupted runs go on."""
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import save_checkpoint
+
+from mmvd.apis.launch import newest_checkpoint
+from mmvd.engine import AtomicCheckpointHook
+from mmvd.engine.atomic_backend import save_atomically
+from mmvd.errors import SavingError, WeightsError
+from mmvd.models.weights import attach_rgb, load_checkpoint, rgb_hash, strip_rgb
+from tests.conftest import ROOT, tiny_completer
+from tests.test_training import TINY_RUN, tiny_config
+
+
+def save_for_ever(folder: Path, pipe) -> None:
+    """Checkpoint after checkpoint, one kept; says which are through."""
+
+    class Saver(SimpleNamespace):
+
+        def save_checkpoint(self, folder, name, *args, backend_args=None, **kwargs):
+            state = {str(i): torch.full((256, 256), float(self.step)) for i in range(40)}
+            save_checkpoint(dict(state_dict=state, meta=dict(epoch=self.step)), f'{folder}/{name}', backend_args=backend_args)
+
+    torch.set_num_threads(1)
+    hook = AtomicCheckpointHook(interval=1, max_keep_ckpts=1)
+    hook.out_dir, hook.filename_tmpl, hook.file_client_args = str(folder), 'epoch_{}.pth', None
+    saver = Saver(message_hub=MessageHub('saver'), work_dir=str(folder))
+    for step in range(1, 10000):
+        saver.step = step
+        hook._save_checkpoint_with_step(saver, step, {})
+        pipe.send(step)
+
+
+@pytest.mark.parametrize('number', range(20))
+def test_sigkill_leaves_a_whole_checkpoint(tmp_path, number):
+    context = multiprocessing.get_context('fork')
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=save_for_ever, args=(tmp_path, writer), daemon=True)
+    process.start()
+    assert reader.recv() == 1
+    time.sleep(random.Random(number).uniform(0, 0.2))
+    process.kill()
+    process.join()
+    last = 1
+    while reader.poll():
+        last = reader.recv()
+    content = load_checkpoint(newest_checkpoint(tmp_path))
+    assert content['meta']['epoch'] >= last  # what was reported as saved is there, or something newer
+    assert len(content['state_dict']) == 40
+    assert all((value == content['meta']['epoch']).all() for value in content['state_dict'].values())
+
+
+def test_full_disk_is_a_clear_error_and_the_previous_file_is_whole(tmp_path, monkeypatch):
+    path = tmp_path / 'epoch_1.pth'
+    save_atomically(dict(a=torch.ones(3)), path)
+
+    def full(handle):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(SavingError, match='epoch_1.pth: could not be written .No space left on device.*--resume'):
+        save_atomically(dict(a=torch.zeros(3)), path)
+    assert load_checkpoint(path)['a'].sum() == 3 and [p.name for p in tmp_path.iterdir()] == ['epoch_1.pth']
+
+
+def test_real_file_size_limit(tmp_path):
+    """The kernel's own refusal, by a limit on the size of files."""
+    code = ('import mmvd, resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n'
+            'from mmvd.engine.atomic_backend import AtomicLocalBackend\nfrom mmvd.errors import SavingError\n'
+            'AtomicLocalBackend().put(b"x" * 1000, sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n'
+            'try:\n    AtomicLocalBackend().put(b"y" * 100000, sys.argv[1])\nexcept SavingError as e:\n    print("refused", e)')
+    done = subprocess.run([sys.executable, '-c', code, str(tmp_path / 'f')], capture_output=True, text=True)
+    assert 'refused' in done.stdout and (tmp_path / 'f').read_bytes() == b'x' * 1000, done.stderr
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_newest_checkpoint_skips_what_is_not_whole(tmp_path):
+    assert newest_checkpoint(tmp_path) is None
+    for number in (1, 2):
+        save_atomically(dict(meta=number), tmp_path / f'epoch_{number}.pth')
+        os.utime(tmp_path / f'epoch_{number}.pth', (number, number))
+    (tmp_path / 'epoch_3.pth').write_bytes(b'')
+    assert newest_checkpoint(tmp_path).name == 'epoch_2.pth'
+
+
+def test_pruning_keeps_the_newest(tmp_path):
+    config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 3, 'train_cfg.val_interval': 10, 'default_hooks.checkpoint.max_keep_ckpts': 2})
+    config.custom_hooks = [hook for hook in config.custom_hooks if 'Report' not in hook.type and 'Panel' not in hook.type]
+    Runner.from_cfg(config).train()
+    assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['epoch_2.pth', 'epoch_3.pth']
+    assert not list(tmp_path.glob('.*.part'))
+
+
+def test_adapter(tmp_path):
+    model, other = tiny_completer(), tiny_completer()
+    full = dict(state_dict=model.state_dict(), meta=dict(epoch=1), optimizer=dict(x=1))
+    adapter = strip_rgb(full)
+    assert not any('rgb_stream' in key for key in adapter['state_dict']) and 'optimizer' not in adapter
+    save_atomically(adapter, tmp_path / 'adapter.pth')
+    loaded = load_checkpoint(tmp_path / 'adapter.pth')
+    attach_rgb(loaded, model, 'adapter.pth')
+    assert all(torch.equal(loaded['state_dict'][key], value) for key, value in model.state_dict().items())
+    torch.nn.init.normal_(other.backbone.rgb_stream.cls_token)
+    with pytest.raises(WeightsError) as caught:
+        attach_rgb(load_checkpoint(tmp_path / 'adapter.pth'), other, 'adapter.pth')
+    assert rgb_hash(model.state_dict()) in str(caught.value) and rgb_hash(other.state_dict()) in str(caught.value)
+    assert rgb_hash(model.state_dict()) == rgb_hash(model.backbone.state_dict())  # wherever the stream sits
+    with pytest.raises(WeightsError, match='no RGB stream'):
+        strip_rgb(adapter)
+
+
+def test_adapter_goes_through_the_commands(tmp_path):
+    """Publish, then test with the RGB weights named by the config, and with wrong ones."""
+    config = tiny_config(tmp_path / 'run', **{'train_cfg.max_epochs': 1, 'model.backbone.frozen': 'rgb'})
+    runner = Runner.from_cfg(config)
+    runner.train()
+    rgb = {key.removeprefix('backbone.rgb_stream.'): value for key, value in runner.model.state_dict().items() if 'rgb_stream' in key}
+    torch.save(rgb, tmp_path / 'rgb.pth')
+    torch.save({key: value + 1 for key, value in rgb.items()}, tmp_path / 'wrong.pth')
+    done = subprocess.run([sys.executable, 'tools/model_converters/publish_adapter.py', str(tmp_path / 'run/epoch_1.pth'),
+                           str(tmp_path / 'adapter.pth')], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and 'SHA-256' in done.stdout, done.stderr
+    options = [f'{key}={value}'.replace(' ', '') for key, value in TINY_RUN.items() if key != 'param_scheduler']
+    options += ['test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False', 'test_dataloader.dataset.dataset.length=2']
+    for name, code in (('rgb.pth', 0), ('wrong.pth', 2)):
+        init = ['model.backbone.init_cfg.type=Pretrained', f'model.backbone.init_cfg.checkpoint={tmp_path / name}']
+        done = subprocess.run([sys.executable, 'tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'adapter.pth'),
+                               '--work-dir', str(tmp_path / 'test'), '--cfg-options', *options, *init], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == code, done.stderr[-2000:]
+    assert 'SHA-256' in done.stderr and done.stderr.count('an adapter trained beside') == 1
+
+
+@pytest.mark.parametrize('mid_epoch', [False, True])
+def test_sigterm_then_resume_equals_uninterrupted(tmp_path, mid_epoch):
+    """A run of two epochs of two steps is stopped by a signal within the second epoch and resumed."""
+    whole = tiny_config(tmp_path / 'whole')
+    Runner.from_cfg(whole).train()
+    options = {key: value for key, value in TINY_RUN.items() if key != 'param_scheduler'}
+    options['default_hooks.logger.interval'] = 1
+    stopper = tmp_path / 'stopper.py'
+    stopper.write_text('import os, signal\nfrom mmengine.hooks import Hook\nfrom mmvd.registry import HOOKS\n\n\n@HOOKS.register_module()\n'
+                       'class StopperHook(Hook):\n\n    def before_train_iter(self, runner, batch_idx, data_batch=None):\n'
+                       '        if runner.iter == 2:\n            os.kill(os.getpid(), signal.SIGTERM)\n')
+    config = tiny_config(tmp_path / 'parts')
+    config.custom_imports = dict(imports=['mmvd', 'stopper'], allow_failed_imports=False)
+    config.custom_hooks = [dict(hook, save_mid_epoch=mid_epoch) if 'Interrupt' in hook.type else hook for hook in config.custom_hooks]
+    config.custom_hooks.append(dict(type='mmvd.StopperHook'))
+    config.dump(tmp_path / 'stopped.py')
+    done = subprocess.run([sys.executable, 'tools/train.py', str(tmp_path / 'stopped.py')], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, 'PYTHONPATH': str(tmp_path)})
+    assert done.returncode == 2 and 'Interrupted: stopped by a signal in epoch 2 after iteration 3' in done.stderr, done.stderr[-2000:]
+    newest = newest_checkpoint(tmp_path / 'parts')
+    assert newest.name == ('interrupted.pth' if mid_epoch else 'epoch_1.pth')
+    resumed = tiny_config(tmp_path / 'parts')
+    resumed.resume, resumed.load_from = True, str(newest)
+    runner = Runner.from_cfg(resumed)
+    runner.train()
+    assert runner.iter == 4
+    a, b = (load_checkpoint(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'parts'))
+    assert all(torch.equal(a['state_dict'][key], b['state_dict'][key]) for key in a['state_dict'])
+    assert a['meta']['iter'] == b['meta']['iter']
+
+
+def test_resume_auto_without_checkpoint(tmp_path):
+    done = subprocess.run([sys.executable, 'tools/train.py', 'configs/vd/pretrain_tiny_pde_rooms.py', '--work-dir', str(tmp_path), '--resume'],
+                          cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and 'no checkpoint in' in done.stderr and 'Traceback' not in done.stderr

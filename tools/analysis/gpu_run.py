@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""A real pretraining on rooms rendered on the device: samples/s and loss over time, peak memory, bf16 beside fp32; CSV."""
+import argparse
+import csv
+import shlex
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.structures import BaseDataElement
+
+import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.timing import device_name, synchronise
+from mmvd.datasets.rooms import render_rooms
+from mmvd.datasets.sample_key import sample_key
+from mmvd.registry import MODELS
+
+FIELDS = ('step', 'seconds', 'samples_per_s', 'loss', 'loss_float32_same_batch', 'peak_gib', 'device', 'dtype', 'torch', 'command')
+
+
+def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
+    """Rooms of one step as a loader would hand them over, rendered on the device."""
+    keys = [sample_key(0, 0, step * batch + i) for i in range(batch)]
+    rooms = render_rooms(torch.tensor(keys, device=device), side, side)
+    return dict(inputs=list(rooms.rgb.permute(0, 3, 1, 2).flip(1)), depth=list(rooms.depth[:, None]),
+                data_samples=[BaseDataElement(metainfo=dict(sample_key=key)) for key in keys])
+
+
+def run(args: argparse.Namespace, config: Config) -> list[dict]:
+    """Train and measure; a row every ``--every`` steps."""
+    device, dtype = torch.device(args.device), getattr(torch, args.dtype)
+    config.model.backbone.init_cfg = None  # random RGB weights: this run measures, it does not publish
+    model = MODELS.build(config.model).to(device).train()
+    if args.compile:
+        model.backbone.forward = torch.compile(model.backbone.forward)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], args.lr)
+
+    def autocast():
+        return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+    def loss_of(data: dict) -> torch.Tensor:
+        return model(**model.data_preprocessor(data, True), mode='loss')['loss_depth']
+
+    rows, start, since = [], time.perf_counter(), time.perf_counter()
+    for step in range(1, args.steps + 1):
+        data = rooms_batch(step, args.batch, args.side, device)
+        with autocast():
+            loss = loss_of(data)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % args.every == 0:
+            synchronise(device)
+            rate = args.every * args.batch / (time.perf_counter() - since)
+            with torch.no_grad():
+                with autocast():
+                    half = loss_of(data)
+                full = loss_of(data)
+            peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else float('nan')
+            rows.append(dict(step=step, seconds=round(time.perf_counter() - start, 2), samples_per_s=round(rate, 2), loss=round(float(half), 4),
+                             loss_float32_same_batch=round(float(full), 4), peak_gib=round(peak, 3)))
+            print(rows[-1], flush=True)
+            since = time.perf_counter()
+    return rows
+
+
+def main() -> None:
+    """Parse the command line, run, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', default='configs/vd/pretrain_dinov2_pde_rooms.py')
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--dtype', choices=('float32', 'bfloat16'), default='bfloat16')
+    parser.add_argument('--batch', type=int, default=128)
+    parser.add_argument('--side', type=int, default=224)
+    parser.add_argument('--steps', type=int, default=500)
+    parser.add_argument('--every', type=int, default=20)
+    parser.add_argument('--lr', type=float, default=1e-4)
+    parser.add_argument('--compile', action='store_true')
+    parser.add_argument('--out', default='work_dirs/gpu_run.csv')
+    args = parser.parse_args()
+    rows = run(args, Config.fromfile(args.config))
+    common = dict(device=device_name(torch.device(args.device)), dtype=args.dtype, torch=torch.__version__,
+                  command='python ' + shlex.join(sys.argv))
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    with open(args.out, 'w', newline='') as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(dict(row, **common) for row in rows)
+
+
+if __name__ == '__main__':
+    main()
