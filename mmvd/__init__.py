@@ -6,12 +6,12 @@ from .version import __version__
 
 compat.arm()
 
-__all__ = ['__version__', 'load_model', 'ops']
+__all__ = ['__version__', 'apis', 'load_model', 'ops']
 
 
 def __getattr__(name: str):
-    if name == 'ops':
-        return import_module('mmvd.ops')
+    if name in ('apis', 'ops'):
+        return import_module(f'mmvd.{name}')
     if name == 'load_model':
         return import_module('mmvd.apis').load_model
     raise AttributeError(f"module 'mmvd' has no attribute {name!r}")

@@ -11,8 +11,9 @@ from mmvd.models.weights import load_checkpoint
 from tests.conftest import ROOT
 from tests.test_training import TINY_RUN
 
-# fp32 sums in another order: the tolerance of weights after four steps of SGD.
-RTOL, ATOL = 1e-4, 1e-6
+# Weights after two steps of SGD in fp32, sums in another order (1e-7 seen). Later steps of an untrained network amplify it: predictions
+# near 0 m have steep logarithms.
+RTOL, ATOL = 1e-5, 1e-6
 
 
 def free_port() -> str:
@@ -23,7 +24,8 @@ def free_port() -> str:
 
 def train(folder, processes: int) -> dict:
     options = {**TINY_RUN, 'train_dataloader.batch_size': 4 // processes, 'val_dataloader.dataset.dataset.length': 3,
-               'val_dataloader.batch_size': 2, 'model.head.norm_eval': True, 'optim_wrapper.optimizer.type': 'SGD'}
+               'val_dataloader.batch_size': 2, 'model.head.norm_eval': True, 'optim_wrapper.optimizer.type': 'SGD',
+               'train_cfg.max_epochs': 1}
     options.pop('param_scheduler')
     pairs = [f'{key}={value}'.replace(' ', '') for key, value in options.items()]
     done = subprocess.run(['bash', 'tools/dist_train.sh', 'configs/vd/pretrain_tiny_pde_rooms.py', str(processes), '--work-dir', str(folder),
@@ -31,8 +33,8 @@ def train(folder, processes: int) -> dict:
                           env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
-    return dict(state=load_checkpoint(folder / 'epoch_2.pth')['state_dict'],
-                result=json.loads((folder / 'results' / 'epoch_2.json').read_text())['result'])
+    return dict(state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
+                result=json.loads((folder / 'results' / 'epoch_1.json').read_text())['result'])
 
 
 @pytest.fixture(scope='module')

@@ -7,7 +7,7 @@ from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.registry import DATASETS, MODELS
 
 FRAMES = [('redwood_open3d', 'mm16', 'color/00000.jpg', (r'color/(.*)\.jpg', r'depth/\1.png')),
-          ('tum', 'div5000', 'fr2_desk_1_color.png', ('_color', '_depth')), ('icl_nuim', 'div5000', 'color/1.png', ('color/', 'depth/')),
+          ('tum', 'div5000', 'fr2_desk_1_color.png', ('_color', '_depth')), ('ycbv', 'div10000', '000001-color.png', ('-color', '-depth')),
           ('cleargrasp/real', 'exr', '000000123-opaque-rgb-img.jpg', (r'rgb-img\.jpg', 'depth-img.exr'))]
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.RGBDResize', size=(56, 56)),
             dict(type='mmvd.PackRGBDInputs')]

@@ -91,7 +91,7 @@ def test_a_whole_run_and_its_evaluation(tmp_path):
     runner.train()
     folder = tmp_path / 'run' / 'results'
     result = json.loads((folder / 'epoch_2.json').read_text())
-    assert result['seed'] == 0 and 'torch' in result['versions'] and 'VDViT' in result['config'] and result['git_revision']
+    assert result['seed'] == 0 and 'torch' in result['versions'] and 'VDViT' in result['config'] and 'git_revision' in result
     assert result['result']['protocol'] == dict(kept_densities=[0.2, 0.5, 0.8], pattern='pixel', mask_seed=0, probe_density=0.5,
                                                 min_depth_m=0.01, cap_m=150.0, reduction='per image, then mean over images', images=2)
     table = (folder / 'table.txt').read_text()

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, load_config
+from mmvd.apis.launch import add_common_arguments, build_runner, describe, load_config
 from mmvd.errors import MMVDError
 
 
@@ -19,7 +19,7 @@ def main() -> int:
         config.load_from = args.checkpoint
         build_runner(config, training=False).test()
     except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        print(describe(error), file=sys.stderr)
         return 2
     return 0
 

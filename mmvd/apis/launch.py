@@ -4,12 +4,13 @@ import os
 import zipfile
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, MissingInputsError, MMVDError
 
 from .preflight import check_inputs
 
@@ -35,10 +36,16 @@ def load_config(args: argparse.Namespace) -> Config:
     config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
-    if args.launcher != 'none' and get_device() == 'cpu':
-        config.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})  # nccl needs GPUs
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.launcher == 'pytorch' and get_device() == 'cpu':
+        _start_processes_without_gpus(config)
     return config
+
+
+def _start_processes_without_gpus(config: Config) -> None:
+    """Mmengine sets a CUDA device and wraps the model for one; on CPUs the processes talk by gloo."""
+    torch.distributed.init_process_group('gloo')
+    config.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
 
 
 def set_speed(config: Config, amp: bool, compiled: bool) -> None:
@@ -62,14 +69,27 @@ def set_resume(config: Config, which: str) -> None:
         config: The config.
         which: Path of a checkpoint, or ``auto``.
 
+    With ``auto`` and nothing to go on from, training starts from the beginning, as in OpenMMLab.
+
     Raises:
-        MissingInputsError: If there is none.
+        MissingInputsError: If the named checkpoint does not exist.
     """
     path = Path(which) if which != 'auto' else newest_checkpoint(Path(config.work_dir))
-    if path is None or not path.is_file():
-        raise MissingInputsError(f'--resume: {"no checkpoint in " + config.work_dir if path is None else str(path) + " does not exist"}: '
-                                 'leave --resume out to start from the beginning')
+    if path is None:
+        print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
+        return
+    if not path.is_file():
+        raise MissingInputsError(f'--resume: {path} does not exist')
     config.resume, config.load_from = True, str(path)
+    config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
+
+
+def describe(error: MMVDError) -> str:
+    """What to tell the user; of an error in a loader's worker process its message without the worker's traceback."""
+    name, text = type(error).__name__, str(error).strip()
+    if text.startswith('Caught '):
+        text = text.splitlines()[-1].removeprefix(f'{type(error).__module__}.{name}: ')
+    return f'{name}: {text}'
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

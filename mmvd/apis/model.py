@@ -79,7 +79,8 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     """
     if isinstance(config_or_name, Config):
         return config_or_name
-    candidates = [Path(config_or_name), *sorted(_CONFIGS.glob(f'**/{Path(config_or_name).stem}.py'))]
+    is_name = not str(config_or_name).endswith('.py')
+    candidates = [Path(config_or_name), *(sorted(_CONFIGS.glob(f'**/{config_or_name}.py')) if is_name else ())]
     path = next((path for path in candidates if path.is_file()), None)
     if path is None:
         names = ', '.join(sorted(path.stem for path in _CONFIGS.glob('vd/*.py')))
@@ -93,8 +94,8 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
 
     Args:
         config_or_name: Config file, its name, or a config.
-        checkpoint: Checkpoint of the whole model. None: the weights that the config names; a config that names none asks for a
-            random model.
+        checkpoint: Checkpoint of the whole model. None: the checkpoint (``load_from``) or the RGB weights that the config names;
+            a config that names neither asks for a random model.
         device: Where the model runs; an accelerator if there is one, by default.
 
     Raises:
@@ -103,6 +104,7 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     """
     config = find_config(config_or_name)
     completer = MODELS.build(config.model)
+    checkpoint = checkpoint or config.get('load_from')
     if checkpoint is None:
         completer.init_weights()
     else:

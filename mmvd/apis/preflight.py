@@ -34,6 +34,7 @@ def check_inputs(config: Config, training: bool) -> None:
         f'  and weights below the folder MMVD_WEIGHTS (default: weights), {_DINOV2};',
         '  train on some of the datasets:  --cfg-options train_dataloader.dataset.only=nyuv2,scannet',
         '  name a weights file yourself:   --cfg-options model.backbone.init_cfg.checkpoint=PATH',
+        '  name a checkpoint to start from (the second stage needs the first one\'s last): --cfg-options load_from=PATH',
         '  without any data or weights:    make pretrain   (a small model on built-in rooms)']))
 
 

@@ -29,6 +29,7 @@ class RGBDDataset(BaseDataset):
         images: Glob of the images below ``data_root``.
         depth_from: ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
         intrinsics: ``(fx, fy, cx, cy)`` in pixels of the original image, if one camera took them all.
+        resize_image: Whether images of another size are brought to the size of their depth maps (ScanNet, phones); else an error.
         exclude: Regular expression of relative image paths to leave out.
         ann_file: List file below ``data_root``.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: pipeline, indices, test_mode, ...
@@ -44,6 +45,7 @@ class RGBDDataset(BaseDataset):
                  images: str | None = None,
                  depth_from: Sequence[str] | None = None,
                  intrinsics: Sequence[float] | None = None,
+                 resize_image: bool = False,
                  exclude: str | None = None,
                  ann_file: str = '',
                  **kwargs):
@@ -53,7 +55,7 @@ class RGBDDataset(BaseDataset):
         if images and depth_from is None:
             raise ConfigError(f'{type(self).__name__}({data_root}): images needs depth_from=(pattern, replacement)')
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
-        self.intrinsics = intrinsics
+        self.intrinsics, self.resize_image = intrinsics, resize_image
         super().__init__(ann_file=ann_file, data_root=data_root, **kwargs)
 
     @classmethod
@@ -95,7 +97,8 @@ class RGBDDataset(BaseDataset):
         return [(name, re.sub(pattern, replacement, name)) for name in names]
 
     def _entry(self, root: Path, image: str, depth: str) -> dict:
-        entry = dict(img_path=str(root / image), depth_path=str(root / depth), decoder=self.decoder, depth_scale=1.0)
+        entry = dict(img_path=str(root / image), depth_path=str(root / depth), decoder=self.decoder, depth_scale=1.0,
+                     resize_image=self.resize_image)
         if self.intrinsics is not None:
             entry['intrinsics'] = intrinsics_matrix(*self.intrinsics)
         return entry

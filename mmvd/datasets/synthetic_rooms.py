@@ -82,9 +82,11 @@ class SyntheticRooms(Dataset):
             img_path=f'room {self.seed}/{int(index)}',
             img_shape=self.size,
             ori_shape=self.size,
+            seg_fields=['gt_seg_map', 'gt_instance_map', 'depth'],
             sample_idx=index)
         if self.exact_target:
             data['gt_depth'] = room.exact_depth[0].numpy().copy()
+            data['seg_fields'].append('gt_depth')
         return data
 
     def prepare_data(self, index: int) -> dict:

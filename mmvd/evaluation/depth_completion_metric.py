@@ -54,7 +54,8 @@ class DepthCompletionMetric(BaseMetric):
             target, given = sample['gt_depth'], sample['input_depth']
             valid = (target >= self.min_depth_m) & (target <= self.cap_m)
             masks = [valid & (given <= 0), valid & (given > 0), valid.expand_as(given)]
-            numbers = dict(protocol=sample.get('protocol', {}), model=self._errors(sample['pred_depth'], target, masks))
+            counts = torch.stack([mask.flatten(1).sum(1) for mask in masks]).cpu().numpy()
+            numbers = dict(counts=counts, protocol=sample.get('protocol', {}), model=self._errors(sample['pred_depth'], target, masks))
             numbers.update(self._baselines_of(sample, given, target, masks))
             numbers.update(self._probes(sample, target))
             self.results.append(numbers)
@@ -95,21 +96,23 @@ class DepthCompletionMetric(BaseMetric):
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over images and fill ``result``."""
         methods = ['model', *self.baselines]
-        means = {name: _mean_over_images([numbers[name] for numbers in results]) for name in methods}
+        counts = np.stack([numbers['counts'] for numbers in results])
+        means = {name: _mean_over_images(np.stack([numbers[name] for numbers in results]), counts) for name in methods}
         protocol = results[0]['protocol']
         grid = protocol.get('kept_densities', ['as given'])
         self.result = dict(
             protocol=dict(protocol, kept_densities=grid, min_depth_m=self.min_depth_m, cap_m=self.cap_m, reduction=PIXEL_UNITS, images=len(results)),
             errors={name: {subset: {key: _floats(means[name][s, :, k]) for k, key in enumerate(KEYS)} for s, subset in enumerate(SUBSETS)}
                     for name in methods},
-            probes={key: float(np.nanmean([numbers[key] for numbers in results if key in numbers]))
+            probes={key: _mean_known([numbers[key] for numbers in results if key in numbers])
                     for key in ('halving_ratio', 'probe_rmse_mm', 'swapped_rgb_rmse_mm') if any(key in numbers for numbers in results)})
         flat = {f'removed_rmse_mm_at_{kept}': value for kept, value in zip(grid, means['model'][0, :, 0], strict=True)}
         flat.update(all_rmse_mm=float(np.mean(means['model'][2, :, 0])), **self.result['probes'])
+        flat = {key: float('nan') if value is None else value for key, value in flat.items()}
         if len(grid) > 1:
             self.result['auc'] = {name: _areas(grid, means[name]) for name in methods}
-            flat['auc_removed_rmse_mm'] = self.result['auc']['model']['removed']['area']
-            flat['auc_removed_rmse_mm_per_width'] = self.result['auc']['model']['removed']['area_per_width']
+            for key, value in self.result['auc']['model']['removed'].items():
+                flat[f'auc_removed_rmse_mm{key.removeprefix("area")}'] = float('nan') if value is None else value
         return flat
 
 
@@ -118,15 +121,21 @@ def _areas(grid: Sequence[float], errors: np.ndarray) -> dict:
     areas = {}
     for s, subset in enumerate(SUBSETS):
         area, per_width = auc(grid, errors[s, :, 0])
-        areas[subset] = dict(area=area, area_per_width=per_width)
+        areas[subset] = dict(zip(('area', 'area_per_width'), _floats((area, per_width)), strict=True))
     return areas
 
 
-def _mean_over_images(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    stack = np.stack(arrays)
-    counted = np.isfinite(stack)
+def _mean_over_images(errors: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean over the images that have pixels; NaN of a prediction that is not finite stays NaN, it must not be averaged away."""
+    counted = (counts > 0)[..., None]
     with np.errstate(invalid='ignore'):
-        return np.where(counted, stack, 0).sum(0) / counted.sum(0)
+        return np.where(counted, errors, 0).sum(0) / counted.sum(0)
+
+
+def _mean_known(values: Sequence[float]) -> float | None:
+    """Mean of what could be measured at all."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else None
 
 
 def _floats(values: np.ndarray) -> list[float | None]:

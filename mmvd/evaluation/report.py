@@ -14,14 +14,22 @@ _COLUMNS = dict(model='network', untrained='untrained', nearest='nearest fill', 
 
 def provenance(config: Config, seed: int | None) -> dict:
     """Config, versions, git revision, seed and machine of a result."""
-    git = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent, capture_output=True, text=True)
     return dict(
         config_file=config.filename and Path(config.filename).name,
         config=config.pretty_text,
         seed=seed,
-        git_revision=git.stdout.strip() or None,
+        git_revision=_git_revision(),
         versions=dict(inspect_versions(), mmvd=__version__, python=sys.version.split()[0]),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu')
+
+
+def _git_revision() -> str | None:
+    """Revision of the checkout; None outside of one, or without git."""
+    try:
+        git = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent, capture_output=True, text=True)
+    except OSError:
+        return None
+    return git.stdout.strip() or None
 
 
 def format_table(result: dict, untrained: dict | None = None) -> str:
@@ -46,9 +54,9 @@ def format_table(result: dict, untrained: dict | None = None) -> str:
     if areas:
         lines.append(_row('AUC / width', [areas[name] for name in names]))
     probes = result.get('probes', {})
-    if 'halving_ratio' in probes:
+    if probes.get('halving_ratio') is not None:
         lines.append(f'input depth halved: prediction x {probes["halving_ratio"]:.3f} (ideal 0.5)')
-    if 'swapped_rgb_rmse_mm' in probes:
+    if probes.get('swapped_rgb_rmse_mm') is not None:
         lines.append(f'RGB swapped between images: {probes["swapped_rgb_rmse_mm"]:.1f} mm, with its own RGB {probes["probe_rmse_mm"]:.1f} mm')
     return '\n'.join(lines)
 

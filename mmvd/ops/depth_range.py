@@ -30,6 +30,6 @@ def range_factor(depth: Tensor, max_depth: float, headroom: float = 0.95) -> Ten
     Returns:
         (B,) factor, at most 1; 1 where the map is within range or empty.
     """
-    farthest = depth.flatten(1).amax(1)
+    farthest = clean_depth(depth).flatten(1).amax(1)
     limit = headroom * max_depth
     return torch.where(farthest > limit, limit / farthest.clamp(min=limit), torch.ones_like(farthest))

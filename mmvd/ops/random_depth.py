@@ -22,7 +22,7 @@ def _bin_groups(max_depth: float) -> list[Tensor]:
 
 
 def random_depth(depth: Tensor, keys: Tensor, max_depth: float = 15.0, min_depth: float = MIN_DEPTH,
-                 bin_jitter: float = 0.1, scale_jitter: float = 0.2) -> Tensor:
+                 bin_jitter: float = 0.1, scale_jitter: float = 0.2, companion: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
     """Offset, rescale between two jittered bins, jitter the scale of, or keep each map, 25 % each.
 
     Every case is an affine map of the valid pixels, so a batch costs one multiply and add. Maps whose maximum exceeds
@@ -36,9 +36,10 @@ def random_depth(depth: Tensor, keys: Tensor, max_depth: float = 15.0, min_depth
         min_depth: Smaller results become missing, metres.
         bin_jitter: Relative jitter of the bins.
         scale_jitter: Relative jitter of the scale.
+        companion: (B, 1, H, W) metres, another map of the same scene (a denser target), which moves by the same affine map.
 
     Returns:
-        (B, 1, H, W) metres, 0 = missing where it was and where the result leaves the range.
+        (B, 1, H, W) metres, 0 = missing where it was and where the result leaves the range; with a companion both.
     """
     with torch.autocast(depth.device.type, enabled=False):
         depth = clean_depth(depth)
@@ -47,9 +48,13 @@ def random_depth(depth: Tensor, keys: Tensor, max_depth: float = 15.0, min_depth
         shrink = torch.where(high > 0.95 * max_depth, over / high.clamp(min=min_depth), torch.ones_like(high))
         scale, shift = _draw_affine(keys, low * shrink, high * shrink, std * shrink, max_depth, min_depth, bin_jitter, scale_jitter)
         scale, shift = (scale * shrink).view(-1, 1, 1, 1), shift.view(-1, 1, 1, 1)
-        moved = depth * scale + shift
-        inside = (depth > 0) & (moved >= min_depth * (1 - 1e-5)) & (moved <= max_depth)
-        return torch.where(inside, moved, torch.zeros_like(moved))
+
+        def move(depth: Tensor) -> Tensor:
+            moved = depth * scale + shift
+            inside = (depth > 0) & (moved >= min_depth * (1 - 1e-5)) & (moved <= max_depth)
+            return torch.where(inside, moved, torch.zeros_like(moved))
+
+        return move(depth) if companion is None else (move(depth), move(clean_depth(companion)))
 
 
 def _statistics(depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:

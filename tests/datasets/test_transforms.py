@@ -17,7 +17,8 @@ def sample(key=0, **changes) -> dict:
     """Image, depth and label hold the same piecewise constant pattern, so they stay comparable after any joint map."""
     cells = np.kron(np.random.default_rng(3).integers(1, 200, (H // 10, W // 10)), np.ones((10, 10))).astype(np.uint8)
     data = dict(img=np.repeat(cells[..., None], 3, 2), depth=cells.astype(np.float32), gt_depth=cells.astype(np.float32),
-                gt_seg_map=cells.copy(), gt_instance_map=cells.astype(np.int32), intrinsics=np.array([[70, 0, 40], [0, 75, 29], [0, 0, 1.]]),
+                gt_seg_map=cells.copy(), gt_instance_map=cells.astype(np.int32), removed_mask=cells > 100,
+                intrinsics=np.array([[70, 0, 40], [0, 75, 29], [0, 0, 1.]]),
                 sample_idx=KeyedIndex(key, 0, 0), img_path='x.png', img_shape=(H, W))
     return {**data, **changes}
 
@@ -35,6 +36,7 @@ def test_everything_moves_alike(config, key):
     assert out['img'].shape[:2] == depth.shape == out['gt_seg_map'].shape == out['gt_instance_map'].shape == out['img_shape']
     np.testing.assert_array_equal(depth, out['gt_depth'])
     np.testing.assert_array_equal(depth, out['gt_instance_map'])
+    np.testing.assert_array_equal(depth > 100, out['removed_mask'])
     np.testing.assert_array_equal(np.where(depth > 0, depth, 255), out['gt_seg_map'])  # new pixels: depth 0, label 255
     assert set(np.unique(depth)) <= set(np.unique(sample()['depth'])) | {0}  # nothing is blended
     inside = cv2.erode((depth > 0).astype(np.uint8), np.ones((7, 7))) > 0
@@ -82,7 +84,7 @@ def test_bare_index_is_refused():
 
 def test_random_transforms_share_the_device_functions():
     start = sample(5, depth=np.random.default_rng(0).random((H, W)).astype(np.float32) * 3 + 0.5)
-    start.pop('gt_depth')
+    start.pop('gt_depth'), start.pop('removed_mask')
     key = torch.tensor([start['sample_idx'].key])
     depth = torch.from_numpy(start['depth'])[None, None]
     moved = TRANSFORMS.build(dict(type='mmvd.RandomDepth'))(dict(start))

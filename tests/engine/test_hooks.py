@@ -27,7 +27,7 @@ def test_schedule_finds_masks_in_nested_pipelines():
 
 def test_strict_load():
     model = torch.nn.Sequential(torch.nn.Linear(2, 3))
-    runner, hook = SimpleNamespace(model=model), StrictLoadHook()
+    runner, hook = SimpleNamespace(model=model, cfg={}), StrictLoadHook()
     hook.after_load_checkpoint(runner, dict(state_dict=model.state_dict()))
     for state in ({}, {'0.weight': torch.zeros(3, 2)}, {'0.weight': torch.zeros(2, 2), '0.bias': torch.zeros(3)}):
         with pytest.raises(WeightsError, match='does not fit'):

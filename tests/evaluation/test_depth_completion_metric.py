@@ -1,4 +1,6 @@
 """Errors against a plain numpy reference; averaging, baselines, areas, empty sets."""
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,16 @@ def test_empty_sets_do_not_poison():
     assert all(np.isfinite(value) for value in flat.values())
     metric, _ = run([empty])
     assert metric.result['errors']['model']['removed']['rmse_mm'] == [None] * 3
+
+
+def test_a_prediction_that_is_not_finite_is_not_averaged_away():
+    good, bad = make_sample(0), make_sample(1)
+    bad.pred_depth[1] = float('nan')
+    metric, flat = run([good, bad])
+    curve = metric.result['errors']['model']['removed']['rmse_mm']
+    assert curve[1] is None and curve[0] is not None and metric.result['auc']['model']['removed']['area'] is None
+    assert np.isnan(flat['completion/auc_removed_rmse_mm'])
+    json.dumps(metric.result, allow_nan=False)
 
 
 def test_nothing_kept_leaves_the_baselines_without_a_clue():

@@ -40,6 +40,25 @@ def test_random_depth_and_density_by_key():
     assert torch.equal(still['inputs'][:, 3:], torch.stack(raw_batch(4)['depth']))
 
 
+def test_a_separate_target_moves_along():
+    """A sparse sensor map and its dense truth: both randomised alike, only the input is thinned."""
+    batch = raw_batch(4)
+    batch['gt_depth'] = [d.clone() for d in batch['depth']]
+    batch['depth'] = [d * (torch.rand(1, 56, 56) < 0.5) for d in batch['depth']]
+    out = preprocessor(random_depth=dict(), random_density=dict(mean=0.5, std=0.1))(batch, training=True)
+    given = out['inputs'][:, 3:]
+    assert torch.equal(given[given > 0], out['gt_depth'][given > 0])
+    kept = (given > 0).flatten(1).float().mean(1)
+    assert (kept < 0.45).all() and ((out['gt_depth'] > 0).flatten(1).float().mean(1) > 0.9).all()
+    assert torch.equal(out['removed_mask'], (out['gt_depth'] > 0) & (given == 0))
+
+
+def test_images_without_depth():
+    batch = raw_batch(2)
+    del batch['depth']
+    assert preprocessor()(batch)['inputs'].shape == (2, 3, 56, 56)
+
+
 def test_masks_of_the_pipeline_are_kept():
     batch = raw_batch(2)
     batch['removed_mask'] = [torch.rand(1, 56, 56) < 0.4 for _ in range(2)]

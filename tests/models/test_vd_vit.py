@@ -186,6 +186,19 @@ def test_maps_for_any_size(out, channels, size):
     assert token.shape == (2, channels)
 
 
+@pytest.mark.parametrize('stride', [2, 4, 8, 16, 32])
+@pytest.mark.parametrize('side', [56, 50, 61])
+def test_maps_stay_where_the_tokens_are(stride, side):
+    """Tokens that hold their own x position give maps that hold the positions of their cells, away from the rim."""
+    model = VDViT(**TINY)
+    cells = -(-side // 14)
+    positions = (torch.arange(cells) + 0.5) * 14
+    tokens = positions.repeat(cells)[None, :, None]
+    row = model._to_map(tokens, stride, (side, side))[0, 0, 0]
+    expected = (torch.arange(-(-side // stride)) + 0.5) * stride
+    torch.testing.assert_close(row, expected.clamp(7, float(positions[-1])))
+
+
 def test_rgb_only_input_is_an_empty_depth_map():
     model = VDViT(**TINY).eval()
     rgb = torch.randn(2, 3, 56, 56)
@@ -218,9 +231,10 @@ def test_frozen_is_frozen(frozen):
         assert (parameter.grad is not None) == trainable, name
 
 
+@pytest.mark.parametrize('frozen', ['rgb', 'none'])
 @pytest.mark.parametrize('changes', [dict(out='pre_fusion'), dict(out_type='cls_token'), dict(norm_features=True), dict(out='rgb+fused')])
-def test_every_trainable_parameter_gets_a_gradient(changes):
-    model = VDViT(**TINY, **changes)
+def test_every_trainable_parameter_gets_a_gradient(changes, frozen):
+    model = VDViT(**TINY, **changes, frozen=frozen)
     torch.stack([(out * torch.randn_like(out)).sum() for out in model(torch.rand(2, 4, 56, 56))]).sum().backward()
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 

@@ -46,7 +46,7 @@ train_dataloader = dict(
     dataset=dict(type='mmvd.EvenMixture', datasets=train_frames, samples_per_epoch=160, pipeline=[*load, *augment]))
 val_pipeline = [*load, dict(type='mmvd.RGBDResize', size=size, divisor=14), dict(type='mmvd.PackRGBDInputs')]
 val_dataloader = dict(
-    batch_size=7,
+    batch_size=1,  # aspect ratios differ, and padding would enter the attention
     num_workers=0,
     sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
     dataset=dict(type='mmvd.WithPartnerImage', dataset=dict(type='mmvd.KeyedConcat', datasets=val_frames, pipeline=val_pipeline)))

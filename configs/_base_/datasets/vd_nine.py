@@ -17,7 +17,7 @@ nine = dict(
         depth_from=(r'undistorted_color_images/(.*)_i(\d_\d)\.jpg', r'undistorted_depth_images/\1_d\2.png')),
     scannet=dict(
         type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/scannet', decoder='mm16', images='scans/*/color/*.jpg',
-        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png')),
+        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'), resize_image=True),  # its colour is larger than its depth
     blendedmvs=dict(
         type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/blendedmvs', decoder='pfm', images='*/blended_images/*.jpg',
         exclude='_masked', depth_from=(r'blended_images/(.*)\.jpg', r'rendered_depth_maps/\1.pfm')),
@@ -28,7 +28,7 @@ nine = dict(
 )
 load = [
     dict(type='LoadImageFromFile'),
-    dict(type='mmvd.LoadDepth', resize_image=True),  # ScanNet's colour is larger than its depth
+    dict(type='mmvd.LoadDepth'),
     dict(type='mmvd.RGBDRandomRotate'),
 ]
 augment = [

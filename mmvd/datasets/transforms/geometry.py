@@ -8,7 +8,7 @@ from mmvd.registry import TRANSFORMS
 
 from .loading import rescale_intrinsics
 
-_NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}  # and what fills new pixels
+_NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}  # and what fills new pixels
 # OpenCV's INTER_NEAREST takes the pixel left of the centre; the exact one stays aligned with the image.
 _NEAREST = cv2.INTER_NEAREST_EXACT
 
@@ -20,7 +20,8 @@ class _JointTransform(BaseTransform):
         results['img'] = move_image(results['img'])
         for key, fill in _NEAREST_KEYS.items():
             if results.get(key) is not None:
-                results[key] = move_map(results[key], fill)
+                array = results[key]  # OpenCV moves no booleans
+                results[key] = move_map(array.view(np.uint8) if array.dtype == bool else array, fill).astype(array.dtype, copy=False)
         results['img_shape'] = results['img'].shape[:2]
 
 

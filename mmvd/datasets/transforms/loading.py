@@ -6,12 +6,14 @@ from mmvd.datasets.decoders import get_decoder, read_depth
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
+_ASPECT_TOLERANCE = 0.02  # ScanNet: 1296 x 968 for 640 x 480
+
 
 @TRANSFORMS.register_module()
 class LoadDepth(BaseTransform):
     """Read the depth file of a sample as metres.
 
-    Required Keys: depth_path, decoder (optional if given here), depth_scale (optional), img (optional, for the size check)
+    Required Keys: depth_path, decoder (optional if given here), depth_scale (optional), resize_image (optional), img (optional)
 
     Modified Keys: img, intrinsics (only with ``resize_image``)
 
@@ -20,8 +22,8 @@ class LoadDepth(BaseTransform):
     Args:
         decoder: Name of the format; overrides the dataset's.
         key: Where the depth goes: ``depth``, or ``gt_depth`` for a separate target, then read from ``gt_depth_path``.
-        resize_image: Whether an image of another size is brought to the size of the depth map (ScanNet, phones). Depth is never
-            resized here. Otherwise a mismatch is an error.
+        resize_image: Whether an image of another size, but the same aspect ratio, is brought to the size of the depth map (ScanNet,
+            phones); the dataset may ask for it as well. Depth is never resized here. Otherwise a mismatch is an error.
 
     Raises:
         DepthFileError: If the file cannot be read as its decoder expects.
@@ -41,7 +43,7 @@ class LoadDepth(BaseTransform):
         path = results[f'{self.key}_path']
         depth = read_depth(path, self.decoder or results['decoder'], results.get('depth_scale', 1.0))
         if 'img' in results and results['img'].shape[:2] != depth.shape:
-            if not self.resize_image:
+            if not (self.resize_image or results.get('resize_image')):
                 raise SampleError(f'{path}: depth is {depth.shape[1]}x{depth.shape[0]} but {results.get("img_path")} is '
                                   f'{results["img"].shape[1]}x{results["img"].shape[0]}: register them, or set resize_image=True')
             self._match_image(results, depth.shape)
@@ -54,6 +56,9 @@ class LoadDepth(BaseTransform):
     @staticmethod
     def _match_image(results: dict, shape: tuple[int, int]) -> None:
         height, width = results['img'].shape[:2]
+        if abs(width * shape[0] / (height * shape[1]) - 1) > _ASPECT_TOLERANCE:
+            raise SampleError(f'{results.get("img_path")}: {width}x{height} has another aspect ratio than its depth, {shape[1]}x{shape[0]}: '
+                              'they show different fields of view, register them')
         results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
         results['img_shape'] = shape
         if 'intrinsics' in results:

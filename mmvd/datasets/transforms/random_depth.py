@@ -66,5 +66,6 @@ class RandomDensityMask(BaseTransform):
         removed = ops.random_density_mask((depth > 0)[None], fraction, key, self.patterns)[0]
         results.setdefault('gt_depth', results['depth'])
         results['removed_mask'] = removed.numpy()
+        results.setdefault('seg_fields', []).extend({'gt_depth', 'removed_mask'} - set(results.get('seg_fields', [])))
         results['depth'] = depth.masked_fill(removed, 0).numpy()
         return results

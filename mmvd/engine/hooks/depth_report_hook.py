@@ -18,7 +18,7 @@ class DepthReportHook(Hook):
     """Writes the full result of every validation to ``<work_dir>/results/`` and prints the final table.
 
     Args:
-        untrained_reference: Whether the network is evaluated before training, to stand beside the trained one.
+        untrained_reference: Whether a network that starts from scratch is evaluated before training, to stand beside the trained one.
     """
 
     priority = 'LOW'
@@ -29,7 +29,7 @@ class DepthReportHook(Hook):
 
     def before_train(self, runner) -> None:
         """Evaluate the untrained network, once per work dir."""
-        if self.untrained_reference and runner.val_loop is not None and runner.iter == 0:
+        if self.untrained_reference and runner.val_loop is not None and runner.iter == 0 and not runner.cfg.get('load_from'):
             self._stage = _UNTRAINED
             runner.logger.info('evaluating the untrained network for reference')
             runner.val_loop.run()

@@ -8,6 +8,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 
 from mmvd.engine.atomic_backend import BACKEND
+from mmvd.engine.loops.resumable_epoch_loop import MID_EPOCH
 from mmvd.errors import Interrupted
 from mmvd.registry import HOOKS
 
@@ -67,6 +68,7 @@ class InterruptHook(Hook):
         self._give_back()
         last = runner.message_hub.get_info('last_ckpt') or 'nothing saved yet'
         if self.save_mid_epoch:
+            runner.message_hub.update_info(MID_EPOCH, [batch_idx + 1, len(runner.train_dataloader)])
             runner.save_checkpoint(runner.work_dir, INTERRUPTED, by_epoch=False, backend_args=dict(backend=BACKEND))
             last = Path(runner.work_dir) / INTERRUPTED
         raise Interrupted(f'stopped by a signal in epoch {runner.epoch + 1} after iteration {runner.iter + 1}; last state: {last}: go on with '

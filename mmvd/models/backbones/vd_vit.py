@@ -123,9 +123,14 @@ class VDViT(BaseModule):
             self.rgb_stream.requires_grad_(False)
         if self.frozen == 'all':
             self.requires_grad_(False)
-        for stream in (self.rgb_stream, self.depth_stream):
-            if stream is not None and not self.use_norm:
-                stream.norm.requires_grad_(False)  # never read: a trainable one would break distributed training
+        # What nothing reads must not be trainable: it would break distributed training.
+        if not (self.use_norm and 'rgb' in self.out):
+            self.rgb_stream.norm.requires_grad_(False)
+        if self.depth_stream is not None and not self.use_norm:
+            self.depth_stream.norm.requires_grad_(False)
+        if 'rgb' not in self.out:
+            last_read = self.fusion_layers[len(self.fusions) - 1]
+            self.rgb_stream.blocks[last_read:].requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> 'VDViT':
@@ -237,8 +242,11 @@ class VDViT(BaseModule):
         return tuple(maps)
 
     def _to_map(self, tokens: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
-        """(B, N, C) tokens -> (B, C, ceil(H / stride), ceil(W / stride)), bilinear, cut to the unpadded input."""
+        """(B, N, C) tokens -> (B, C, ceil(H / stride), ceil(W / stride)), bilinear at the exact scale, cut to the unpadded input."""
         grid = tuple(-(-side // self.patch_size) for side in size)
-        padded = tuple(-(-cells * self.patch_size // stride) for cells in grid)
-        full = F.interpolate(tokens.transpose(1, 2).unflatten(2, grid), size=padded, mode='bilinear', align_corners=False)
-        return full[..., :-(-size[0] // stride), :-(-size[1] // stride)]
+        wanted = tuple(-(-side // stride) for side in size)
+        tokens = tokens.transpose(1, 2).unflatten(2, grid)
+        extra = -(-stride // self.patch_size)  # more of the rim, so that the last cell is there whatever is rounded
+        scale = self.patch_size / stride
+        full = F.interpolate(F.pad(tokens, (0, extra, 0, extra), 'replicate'), scale_factor=scale, mode='bilinear')
+        return full[..., :wanted[0], :wanted[1]]

@@ -27,8 +27,9 @@ class DensitySweep:
     probe_density: float | None = None
 
     def __post_init__(self):
-        if not self.kept_densities or not all(0 <= kept <= 1 for kept in self.kept_densities):
-            raise ConfigError(f'kept_densities must be shares between 0 and 1, got {self.kept_densities}')
+        grid = list(self.kept_densities)
+        if not grid or not all(0 <= kept <= 1 for kept in grid) or grid != sorted(set(grid)):
+            raise ConfigError(f'kept_densities must be ascending shares between 0 and 1, got {grid}')
 
     def protocol(self) -> dict:
         """What a result must be read with."""

@@ -61,7 +61,7 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32, ``gt_depth`` (B, 1, H, W) float32 metres, what is to be recovered, ``removed_mask``
             (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``, and with partners ``partner_rgb``
-            (B, 3, H, W), normalised.
+            (B, 3, H, W), normalised. Without depth only ``inputs`` (B, 3, H, W) and ``data_samples``.
 
         Raises:
             SampleError: If an image and its depth differ in size.
@@ -72,6 +72,8 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         with torch.autocast(device, enabled=False):
             size = tuple(max(image.shape[axis] for image in inputs) for axis in (-2, -1))
             rgb = torch.stack([self._normalise(image, size) for image in inputs])
+            if 'depth' not in data:  # no depth sensor
+                return dict(inputs=rgb, data_samples=data.get('data_samples'))
             for image, depth in zip(inputs, data['depth'], strict=True):
                 if image.shape[-2:] != depth.shape[-2:]:
                     raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
@@ -104,19 +106,19 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
             if target is None:
                 raise ConfigError('encoded depth channels need gt_depth from the pipeline')
             return depth, target, torch.zeros_like(target, dtype=torch.bool)
-        if training and target is None and (self.random_depth is not None or self.random_density is not None):
-            return self._randomise(depth, sample_keys(data['data_samples'], depth.device))
         target = depth if target is None else target
+        if training and (self.random_depth is not None or self.random_density is not None):
+            depth, target = self._randomise(depth, target, sample_keys(data['data_samples'], depth.device))
         return depth, target, (target > 0) & (depth == 0)
 
-    def _randomise(self, depth: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _randomise(self, depth: Tensor, target: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         if self.random_depth is not None:
-            depth = ops.random_depth(depth, keys, **self.random_depth)
-        removed = torch.zeros_like(depth, dtype=torch.bool)
+            depth, target = ops.random_depth(depth, keys, companion=target, **self.random_depth)
         if self.random_density is not None:
             fraction = ops.draw_density(keys, self.random_density['mean'], self.random_density['std'])
-            removed = ops.random_density_mask((depth > 0)[:, 0], fraction, keys, self.random_density['patterns'])[:, None]
-        return depth.masked_fill(removed, 0), depth, removed
+            removed = ops.random_density_mask((depth > 0)[:, 0], fraction, keys, self.random_density['patterns'])
+            depth = depth.masked_fill(removed[:, None], 0)
+        return depth, target
 
 
 def sample_keys(data_samples: Sequence, device: torch.device) -> Tensor:

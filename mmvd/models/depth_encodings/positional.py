@@ -33,9 +33,10 @@ class PositionalDepthEncoding(nn.Module):
 
     def forward(self, depth: Tensor) -> Tensor:
         """Encode (B, 1, H, W) metres, 0 = missing, as (B, C, H, W) in [-1, 1], in full precision."""
+        depth = ops.clean_depth(depth)
         unit = depth.flatten(1).amax(1) if self.per_sample_max else self.max_depth
         return ops.positional_depth_encoding(depth, self.out_channels, unit, self.temperature)
 
     def key(self, depth: Tensor, dim: int) -> Tensor | None:
         """(B, dim) key of each map's maximum, or None where the normaliser is one constant that the model can learn."""
-        return ops.depth_key(depth.flatten(1).amax(1), dim, self.key_rule) if self.per_sample_max else None
+        return ops.depth_key(ops.clean_depth(depth).flatten(1).amax(1), dim, self.key_rule) if self.per_sample_max else None
