@@ -13,7 +13,7 @@ def _plain_types() -> list:
     """Plain data that mmengine writes beside the weights."""
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
-    core = np._core if hasattr(np, '_core') else np.core
+    core = np._core if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else np.core
     dtypes = {type(np.dtype(name)) for name in ('float32', 'float64', 'int32', 'int64', 'uint8', 'uint32', 'uint64', 'bool')}
 
     def history_method(owner: type, name: str):
