@@ -1,0 +1,31 @@
+"""The measuring scripts run from end to end at the smallest size."""
+import csv
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
+
+
+def test_benchmark(tmp_path):
+    out = tmp_path / 'b.csv'
+    run('tools/analysis/benchmark.py', '--preset', 'tiny', '--repeats', '1', '--workers', '0', '--device', 'cpu', '--out', str(out), '--only',
+        'pde', 'loader', 'frozen', 'forward', 'sweep', 'flops')
+    rows = list(csv.DictReader(out.open()))
+    assert [row['name'] for row in rows] == ['pde', 'loader', 'step', 'forward', 'density sweep', 'flops']
+    assert all(float(row['ratio']) > 0 and row['torch'] and '--preset tiny' in row['command'] for row in rows)
+
+
+def test_gpu_run(tmp_path):
+    out = tmp_path / 'g.csv'
+    run('tools/analysis/gpu_run.py', '--config', 'configs/vd/pretrain_tiny_pde_rooms.py', '--device', 'cpu', '--batch', '2', '--side', '56',
+        '--steps', '2', '--every', '1', '--dtype', 'bfloat16', '--out', str(out))
+    rows = list(csv.DictReader(out.open()))
+    assert len(rows) == 2
+    for row in rows:
+        assert abs(float(row['loss']) / float(row['loss_float32_same_batch']) - 1) < 0.1
