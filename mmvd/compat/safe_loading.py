@@ -1,4 +1,5 @@
 """No weights file may run code: neither engine is allowed to fall back to unpickling."""
+import functools
 import os
 import pickle
 from pathlib import Path
@@ -9,6 +10,7 @@ def forbid_unpickling() -> None:
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 
+@functools.cache
 def _plain_types() -> list:
     """Plain data that mmengine writes beside the weights."""
     import numpy as np
@@ -38,6 +40,5 @@ def load_checkpoint_file(path: str | Path) -> object:
         pickle.UnpicklingError: If it holds anything else, or is no torch file.
     """
     import torch
-    # Not by add_safe_globals: OneDL's engine takes back what it finds registered, each time that it loads something.
-    with torch.serialization.safe_globals(_plain_types()):
-        return torch.load(path, map_location='cpu', weights_only=True)
+    allow_checkpoint_types()  # again: torch's safe_globals context, which OneDL's engine uses, takes back on leaving what it names
+    return torch.load(path, map_location='cpu', weights_only=True)

@@ -108,6 +108,18 @@ def test_doctor_sees_a_torch_that_does_not_fit(monkeypatch):
     assert any('do not fit' in clash for clash in inspect_stack().clashes)
 
 
+def test_own_checkpoints_load_whatever_others_registered(tmp_path):
+    """A safe_globals context takes back, on leaving, types that were allowed before it."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    from mmvd.compat import load_checkpoint_file
+    torch.save(dict(message_hub=dict(log_scalars={'loss': HistoryBuffer([1.0], [1])})), tmp_path / 'own.pth')
+    for _ in range(2):
+        assert load_checkpoint_file(tmp_path / 'own.pth')['message_hub']['log_scalars']['loss'].data[0][0] == 1.0
+        with torch.serialization.safe_globals([HistoryBuffer]):
+            pass
+
+
 class Evil:
 
     def __reduce__(self):
