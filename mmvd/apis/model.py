@@ -7,9 +7,9 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.errors import ConfigError, SampleError, WeightsError
+from mmvd.errors import ConfigError, SampleError
 from mmvd.models.data_preprocessors.rgbd import IMAGENET_MEAN, IMAGENET_STD
-from mmvd.models.weights import attach_rgb, load_checkpoint
+from mmvd.models.weights import attach_rgb, check_fills, load_checkpoint
 from mmvd.registry import MODELS
 
 _CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -111,10 +111,6 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
         content = load_checkpoint(checkpoint)
         attach_rgb(content, completer, str(checkpoint))
         state = content.get('state_dict', content)
-        own = completer.state_dict()
-        wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
-        if wrong:
-            raise WeightsError(f'{checkpoint}: does not fit the config, {len(wrong)} of {len(own)} tensors are missing or of another '
-                               f'shape, first {wrong[0]}')
+        check_fills(completer, state, str(checkpoint))
         completer.load_state_dict(state, strict=False)
     return VDModel(completer, torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu')))

@@ -14,7 +14,7 @@ from .baselines import BASELINES
 from .errors import KEYS, depth_errors
 
 SUBSETS = ('removed', 'kept', 'all')
-PIXEL_UNITS = 'per image, then mean over images'
+REDUCTION = 'per image, then mean over images'
 
 
 @METRICS.register_module()
@@ -101,7 +101,7 @@ class DepthCompletionMetric(BaseMetric):
         protocol = results[0]['protocol']
         grid = protocol.get('kept_densities', ['as given'])
         self.result = dict(
-            protocol=dict(protocol, kept_densities=grid, min_depth_m=self.min_depth_m, cap_m=self.cap_m, reduction=PIXEL_UNITS, images=len(results)),
+            protocol=dict(protocol, kept_densities=grid, min_depth_m=self.min_depth_m, cap_m=self.cap_m, reduction=REDUCTION, images=len(results)),
             errors={name: {subset: {key: _floats(means[name][s, :, k]) for k, key in enumerate(KEYS)} for s, subset in enumerate(SUBSETS)}
                     for name in methods},
             probes={key: _mean_known([numbers[key] for numbers in results if key in numbers])

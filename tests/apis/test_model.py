@@ -60,7 +60,7 @@ def test_load_model(tmp_path, model):
     assert mmvd.load_model('pretrain_tiny_pde_rooms', device='cpu').completer.backbone.embed_dims == 96
     with pytest.raises(ConfigError, match='no such config'):
         mmvd.load_model('pretrain_nothing')
-    with pytest.raises(WeightsError, match='does not fit the config'):
+    with pytest.raises(WeightsError, match='does not fit the model'):
         mmvd.load_model('pretrain_tiny_pde_rooms', tmp_path / 'a.pth')
     with pytest.raises(WeightsError, match='no such weights file'):
         mmvd.load_model('pretrain_tiny_pde_rooms', tmp_path / 'b.pth')

@@ -96,7 +96,7 @@ def render_rooms(keys: Tensor, height: int, width: int, sensor: bool = False, sh
     albedo = albedo_at(keys, materials, material, local)
     start = point + normal * 2e-3
     shadow, _ = cast_rays(layout, start, layout.light[:, None] - start)
-    rgb = light_up(keys, layout, albedo, point, normal, shadow >= 1, what)
+    rgb = light_up(keys, layout, albedo, point, normal, shadow >= 1)
     shape = (len(keys), height, width)
     depth = depth.view(shape)
     seen = depth

@@ -73,7 +73,7 @@ def albedo_at(keys: Tensor, materials: Materials, owner: Tensor, local: Tensor) 
     return torch.lerp(first, second, swing[..., None])
 
 
-def light_up(keys: Tensor, layout: Layout, albedo: Tensor, point: Tensor, normal: Tensor, lit: Tensor, what: Tensor) -> Tensor:
+def light_up(keys: Tensor, layout: Layout, albedo: Tensor, point: Tensor, normal: Tensor, lit: Tensor) -> Tensor:
     """Lambert's law with a lamp, an even ambient light, darker room edges, a random exposure and white balance.
 
     Args:
@@ -83,7 +83,6 @@ def light_up(keys: Tensor, layout: Layout, albedo: Tensor, point: Tensor, normal
         point: (B, N, 3) metres, world.
         normal: (B, N, 3) unit.
         lit: (B, N) bool, whether the lamp sees the point.
-        what: (B, N) what was hit.
 
     Returns:
         (B, N, 3) RGB in 0..1.

@@ -2,8 +2,7 @@
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmvd.errors import WeightsError
-from mmvd.models.weights import attach_rgb
+from mmvd.models.weights import attach_rgb, check_fills
 from mmvd.registry import HOOKS
 
 
@@ -20,13 +19,10 @@ class StrictLoadHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare names and shapes."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        attach_rgb(checkpoint, model, str(runner.cfg.get('load_from') or 'checkpoint'))
+        source = str(runner.cfg.get('load_from') or 'checkpoint')
+        attach_rgb(checkpoint, model, source)
         state = {key.removeprefix('module.'): value for key, value in checkpoint.get('state_dict', checkpoint).items()}
-        own = model.state_dict()
-        wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
-        if wrong:
-            raise WeightsError(f'the checkpoint does not fit the model: {len(wrong)} of {len(own)} tensors are missing or of another shape, '
-                               f'first {wrong[0]}: check that config and checkpoint belong together')
+        check_fills(model, state, source)
 
 
 @HOOKS.register_module()

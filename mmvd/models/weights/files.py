@@ -5,7 +5,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmvd.compat import load_checkpoint_file
 from mmvd.errors import WeightsError
@@ -40,6 +40,19 @@ def load_checkpoint(path: str | Path) -> dict:
     if not isinstance(content, dict):
         raise WeightsError(f'{path}: holds no tensors by name')
     return content
+
+
+def check_fills(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Refuse a state dict that leaves tensors of a model as they are.
+
+    Raises:
+        WeightsError: If a tensor of the model is missing in it or has another shape.
+    """
+    own = model.state_dict()
+    wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
+    if wrong:
+        raise WeightsError(f'{source}: does not fit the model, {len(wrong)} of {len(own)} tensors are missing or of another shape, first '
+                           f'{wrong[0]}: check that config and checkpoint belong together')
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
