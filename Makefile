@@ -6,6 +6,9 @@ STAMP := $(VENV)/.installed
 # Where the folder of real frames exists; tests that need it skip elsewhere.
 export MMVD_TEST_DATA ?= $(realpath ../shared/data)
 
+# Most tests are processes that import torch or steps of tiny models: two at a time, one thread each.
+PARALLEL := -n 2 --dist loadgroup
+
 .PHONY: setup pretrain real-frames test test-upstream test-all lint doctor clean
 
 setup: $(STAMP)
@@ -20,7 +23,7 @@ pretrain: $(STAMP)
 	$(PY) tools/train.py configs/vd/pretrain_tiny_pde_rooms.py $(ARGS)
 
 test: $(STAMP)
-	$(PY) -m pytest -q tests $(ARGS)
+	$(PY) -m pytest -q $(PARALLEL) tests $(ARGS)
 
 # A frozen, really pretrained ViT-S/14 (not DINOv2: see SOURCES.md of the frames) and real frames of several sensors.
 WEIGHTS := $(or $(MMVD_WEIGHTS),weights)
@@ -45,12 +48,12 @@ $(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
 	touch $@
 
 test-upstream: $(UPSTREAM)/.installed
-	$(UPSTREAM)/bin/python -m pytest -q tests $(ARGS)
+	$(UPSTREAM)/bin/python -m pytest -q $(PARALLEL) tests $(ARGS)
 
 # One real step with every shipped config on both stacks.
 test-all: $(UPSTREAM)/.installed
-	$(PY) -m pytest -q tests/configs $(ARGS)
-	$(UPSTREAM)/bin/python -m pytest -q tests/configs $(ARGS)
+	$(PY) -m pytest -q $(PARALLEL) tests/configs $(ARGS)
+	$(UPSTREAM)/bin/python -m pytest -q $(PARALLEL) tests/configs $(ARGS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

@@ -45,7 +45,7 @@ setup(
     extras_require={
         'onedl': ONEDL + HOST_NEEDS,
         'upstream': UPSTREAM + HOST_NEEDS,
-        'test': ['pytest>=8', 'scikit-learn>=1.4'],  # scikit-learn: independent reference of the AUC
+        'test': ['pytest>=8', 'pytest-xdist>=3.5', 'scikit-learn>=1.4'],  # two processes; independent references of AUC, mIoU, probes
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
         'lint': ['ruff>=0.6'],

@@ -17,7 +17,7 @@ TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_s
 @pytest.fixture(autouse=True)
 def _repeatable():
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else 2)
     yield
     for logger in MMLogger._instance_dict.values():  # runners leave open files behind
         logger.handlers.clear()

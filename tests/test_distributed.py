@@ -37,6 +37,9 @@ def train(folder, processes: int) -> dict:
                 result=json.loads((folder / 'results' / 'epoch_1.json').read_text())['result'])
 
 
+pytestmark = pytest.mark.xdist_group('two processes')  # both tests read the same two runs
+
+
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp('dist')

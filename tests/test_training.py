@@ -125,7 +125,7 @@ def test_unwritable_work_dir(tmp_path):
 @pytest.mark.parametrize('workers', [0, 2])
 def test_resumed_equals_uninterrupted(tmp_path, workers):
     """Weights, optimizer state and schedule after 1 + 1 epochs are those after 2, bit by bit."""
-    changes = {'train_dataloader.num_workers': workers, 'train_dataloader.persistent_workers': workers > 0}
+    changes = {'train_dataloader.num_workers': workers, 'train_dataloader.persistent_workers': workers > 0, 'custom_hooks.2.end': 1.0}
     whole = Runner.from_cfg(tiny_config(tmp_path / 'whole', **changes))
     whole.train()
     config = tiny_config(tmp_path / 'parts', **changes)
@@ -136,3 +136,6 @@ def test_resumed_equals_uninterrupted(tmp_path, workers):
     for key, state in a['optimizer']['state'].items():
         assert all(torch.equal(value, b['optimizer']['state'][key][name]) for name, value in state.items())
     assert a['param_schedulers'] == b['param_schedulers']
+    for name in ('train/removed_mean', 'train/loss'):  # the curriculum, which moves to the end here, and what every draw leads to
+        histories = [checkpoint['message_hub']['log_scalars'][name].data[0] for checkpoint in (a, b)]
+        assert histories[0].tolist() == histories[1].tolist() and len(set(histories[0].tolist())) == 4

@@ -10,7 +10,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'))
 custom_hooks = [
     dict(type='mmvd.StrictLoadHook'),
-    dict(type='mmvd.RedrawCountHook'),
+    dict(type='mmvd.SampleCountHook'),
     dict(type='mmvd.DensityScheduleHook'),
     dict(type='mmvd.DepthPanelHook'),
     dict(type='mmvd.DepthReportHook'),

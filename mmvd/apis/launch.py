@@ -59,7 +59,7 @@ def set_speed(config: Config, amp: bool, compiled: bool) -> None:
             raise ConfigError('--amp needs an accelerator: no GPU is visible to torch here, leave --amp out to train in float32')
         config.optim_wrapper.type = 'mmvd.BF16OptimWrapper'
     if compiled:
-        config.compile = True
+        config.custom_hooks = [*config.get('custom_hooks', []), dict(type='mmvd.CompileHook')]
 
 
 def set_resume(config: Config, which: str) -> None:
@@ -106,8 +106,10 @@ def build_runner(config: Config, training: bool) -> Runner:
 
     Raises:
         MissingInputsError: If datasets or weights are missing.
-        ConfigError: If the work dir cannot be written.
+        ConfigError: If the work dir cannot be written, or FSDP is asked for without GPUs.
     """
+    if 'FSDP' in config.get('strategy', {}).get('type', '') and get_device() == 'cpu':
+        raise ConfigError("strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch here")
     check_inputs(config, training)
     _check_writable(Path(config.work_dir))
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)

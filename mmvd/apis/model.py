@@ -9,7 +9,7 @@ from torch import Tensor
 from mmvd import ops
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.data_preprocessors.rgbd import IMAGENET_MEAN, IMAGENET_STD
-from mmvd.models.weights import attach_rgb, check_fills, load_checkpoint
+from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint
 from mmvd.registry import MODELS
 
 _CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -109,7 +109,8 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
         completer.init_weights()
     else:
         content = load_checkpoint(checkpoint)
-        attach_rgb(content, completer, str(checkpoint))
+        attach(content, completer, str(checkpoint))
+        check_encoding(completer.backbone, content, str(checkpoint))
         state = content.get('state_dict', content)
         check_fills(completer, state, str(checkpoint))
         completer.load_state_dict(state, strict=False)

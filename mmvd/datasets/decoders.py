@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmvd.errors import ConfigError, DepthFileError
+from mmvd.errors import ConfigError, DepthFileError, MMVDError
 
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
 import cv2  # noqa: E402
@@ -14,19 +14,22 @@ import cv2  # noqa: E402
 _ENDINGS = {b'\x89PNG': b'IEND\xaeB`\x82'}  # libpng fills what a truncated file lacks with zeros, without a word
 
 
-def _read_raster(path: str) -> np.ndarray:
+def read_raster(path: str, error: type[MMVDError] = DepthFileError) -> np.ndarray:
+    """Read an image file as it is stored; a file that is missing, empty, truncated or unreadable is an ``error`` that names it."""
+    if not os.path.isfile(path):
+        raise error(f'{path}: no such file')
     data = np.fromfile(path, np.uint8)
     head, tail = data[:4].tobytes(), data[-64:].tobytes()
     if head in _ENDINGS and _ENDINGS[head] not in tail:
-        raise DepthFileError(f'{path}: truncated PNG, copy or export the file again')
+        raise error(f'{path}: truncated PNG, copy or export the file again')
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     if image is None:
-        raise DepthFileError(f'{path}: not a readable image (empty, truncated or of a format that OpenCV does not know)')
+        raise error(f'{path}: not a readable image (empty, truncated or of a format that OpenCV does not know)')
     return image
 
 
 def _read_uint16(path: str) -> np.ndarray:
-    image = _read_raster(path)
+    image = read_raster(path)
     if image.ndim != 2:
         raise DepthFileError(f'{path}: {image.shape[2]} channels where depth has one: a colour-mapped picture holds no metric depth')
     if image.dtype != np.uint16:
@@ -35,7 +38,7 @@ def _read_uint16(path: str) -> np.ndarray:
 
 
 def _read_float(path: str) -> np.ndarray:
-    image = _read_raster(path)
+    image = read_raster(path)
     if image.ndim == 3:
         if not all(np.array_equal(image[..., 0], image[..., c], equal_nan=True) for c in range(min(3, image.shape[2]))):
             raise DepthFileError(f'{path}: three different channels where depth has one')
@@ -93,6 +96,8 @@ DECODERS: dict[str, Decoder] = {
     'div10000': _linear('uint16 tenth millimetres (YCB-Video): d = raw / 10000', 10000),
     'sunrgbd': Decoder('uint16 rotated by three bits (SUN RGB-D): d = ((raw >> 3) | (raw << 13)) / 1000', _read_uint16,
                        lambda raw, scale: _rotate_right_3(raw) / np.float32(1000)),
+    'sunrgbd_doubled': Decoder("SUN RGB-D at twice its value, as the authors' segmentation read it: d = ((raw >> 3) | (raw << 13)) / 500", _read_uint16,
+                               lambda raw, scale: _rotate_right_3(raw) / np.float32(500)),
     'apc': Decoder('uint16 rotated by three bits (Amazon Picking Challenge): d = ((raw >> 3) | (raw << 13)) / 10000', _read_uint16,
                    lambda raw, scale: _rotate_right_3(raw) / np.float32(10000)),
     'bop': Decoder("uint16 with the frame's depth_scale in millimetres (BOP): d = raw * depth_scale / 1000", _read_uint16,

@@ -76,16 +76,20 @@ class RGBDDataset(BaseDataset):
         pairs = self._pairs_of_list() if self.ann_file else self._pairs_of_folder()
         if not pairs:
             raise MissingInputsError(f'{root}: no image matches {self.images or self.ann_file}')
-        return [self._entry(root, image, depth) for image, depth in pairs]
+        return [self._entry(root, *paths) for paths in pairs]
 
-    def _pairs_of_list(self) -> list[tuple[str, str]]:
+    def _columns(self) -> Sequence[str]:
+        """What a row of ``ann_file`` holds."""
+        return ('image', 'depth')
+
+    def _pairs_of_list(self) -> list[tuple[str, ...]]:
         path = Path(self.ann_file)
         if not path.is_file():
             raise MissingInputsError(f'{path}: no such list of image and depth files')
         rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
         for number, row in enumerate(rows, 1):
-            if len(row) != 2:
-                raise ConfigError(f'{path}, entry {number}: expected "image depth", got {" ".join(row)!r}')
+            if len(row) != len(self._columns()):
+                raise ConfigError(f'{path}, entry {number}: expected "{" ".join(self._columns())}", got {" ".join(row)!r}')
         return [tuple(row) for row in rows]
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:

@@ -99,3 +99,19 @@ def random_density_mask(valid: Tensor, removed_fraction: Tensor, keys: Tensor,
             shape = (len(members), *valid.shape[1:])
             mask[members] = density_mask(shape, removed_fraction[members], pattern, seeds[members], valid[members])
     return mask
+
+
+def alter_depth(depth: Tensor, keys: Tensor, zeros: float, scale: float) -> Tensor:
+    """Take away a share of the valid pixels, independently drawn, and multiply the rest (paper Table 7).
+
+    Args:
+        depth: (B, 1, H, W) metres, 0 = missing.
+        keys: (B,) int64 sample keys; pixels missing at a share are missing at any larger one.
+        zeros: Share between 0 and 1.
+        scale: Factor on the metres.
+
+    Returns:
+        (B, 1, H, W) metres.
+    """
+    removed = density_mask((len(depth), *depth.shape[-2:]), zeros, 'pixel', keys, (depth > 0)[:, 0])
+    return depth.masked_fill(removed[:, None], 0) * scale

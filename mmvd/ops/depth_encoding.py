@@ -73,7 +73,7 @@ def positional_depth_encoding(depth: Tensor,
             depth, max_depth = depth / unit, 1.0
         wavelengths = depth_wavelengths(num_channels, max_depth, temperature).to(depth.device)
         turns = depth * (1 / wavelengths).to(depth.dtype).view(-1, 1, 1)
-        phase = (turns - turns.floor()) * (2 * math.pi)  # whole turns off first: thousands of them would cost the last digits
+        phase = turns.frac() * (2 * math.pi)  # whole turns off first: thousands of them would cost the last digits
         return torch.stack((phase.sin(), phase.cos()), dim=2).flatten(1, 2)
 
 

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmvd.apis.launch import describe, newest_checkpoint, set_resume
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import DepthFileError, MissingInputsError, SavingError, WeightsError
-from mmvd.models.weights import attach_rgb, load_checkpoint, rgb_hash, strip_rgb
+from mmvd.models.weights import attach, leave_out, load_checkpoint, part_hash
 from tests.conftest import ROOT, tiny_completer
 from tests.test_training import TINY_RUN, tiny_config
 
@@ -119,19 +119,19 @@ def test_pruning_keeps_the_newest(tmp_path):
 def test_adapter(tmp_path):
     model, other = tiny_completer(), tiny_completer()
     full = dict(state_dict=model.state_dict(), meta=dict(epoch=1), optimizer=dict(x=1))
-    adapter = strip_rgb(full)
-    assert not any('rgb_stream' in key for key in adapter['state_dict']) and 'optimizer' not in adapter
+    adapter = leave_out(full)
+    assert not any('rgb_stream' in key for key in adapter['state_dict']) and adapter['optimizer'] == dict(x=1)
     save_atomically(adapter, tmp_path / 'adapter.pth')
     loaded = load_checkpoint(tmp_path / 'adapter.pth')
-    attach_rgb(loaded, model, 'adapter.pth')
+    attach(loaded, model, 'adapter.pth')
     assert all(torch.equal(loaded['state_dict'][key], value) for key, value in model.state_dict().items())
     torch.nn.init.normal_(other.backbone.rgb_stream.cls_token)
     with pytest.raises(WeightsError) as caught:
-        attach_rgb(load_checkpoint(tmp_path / 'adapter.pth'), other, 'adapter.pth')
-    assert rgb_hash(model.state_dict()) in str(caught.value) and rgb_hash(other.state_dict()) in str(caught.value)
-    assert rgb_hash(model.state_dict()) == rgb_hash(model.backbone.state_dict())  # wherever the stream sits
-    with pytest.raises(WeightsError, match='no RGB stream'):
-        strip_rgb(adapter)
+        attach(load_checkpoint(tmp_path / 'adapter.pth'), other, 'adapter.pth')
+    assert part_hash(model.state_dict()) in str(caught.value) and part_hash(other.state_dict()) in str(caught.value)
+    assert part_hash(model.state_dict()) == part_hash(model.backbone.state_dict())  # wherever the stream sits
+    with pytest.raises(WeightsError, match='no rgb_stream to leave out'):
+        leave_out(adapter)
 
 
 def test_adapter_goes_through_the_commands(tmp_path):
@@ -152,7 +152,7 @@ def test_adapter_goes_through_the_commands(tmp_path):
         done = subprocess.run([sys.executable, 'tools/test.py', str(tmp_path / 'adapted.py'), str(tmp_path / 'adapter.pth'), '--work-dir',
                                str(tmp_path / 'test')], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == code, done.stderr[-2000:]
-    assert 'SHA-256' in done.stderr and done.stderr.count('an adapter trained beside') == 1
+    assert 'SHA-256' in done.stderr and done.stderr.count('was trained beside a rgb_stream') == 1
 
 
 @pytest.mark.parametrize('mid_epoch', [False, True])

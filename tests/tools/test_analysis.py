@@ -15,9 +15,9 @@ def run(*arguments) -> subprocess.CompletedProcess:
 def test_benchmark(tmp_path):
     out = tmp_path / 'b.csv'
     run('tools/analysis/benchmark.py', '--preset', 'tiny', '--repeats', '1', '--workers', '0', '--device', 'cpu', '--out', str(out), '--only',
-        'pde', 'loader', 'frozen', 'forward', 'sweep', 'flops')
+        'pde', 'perlin', 'loader', 'frozen', 'forward', 'decoder', 'sweep', 'flops')
     rows = list(csv.DictReader(out.open()))
-    assert [row['name'] for row in rows] == ['pde', 'loader', 'step', 'forward', 'density sweep', 'flops']
+    assert [row['name'] for row in rows] == ['pde', 'perlin', 'loader', 'step', 'forward', 'decoder', 'density sweep', 'flops']
     assert all(float(row['ratio']) > 0 and row['torch'] and '--preset tiny' in row['command'] for row in rows)
 
 

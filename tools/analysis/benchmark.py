@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Speed and memory as comparisons of two things in one run: medians, ratios, CSV. Shared machines are noisy, ratios less so."""
 import argparse
+import copy
 import statistics
 import time
 from contextlib import nullcontext
@@ -154,6 +155,29 @@ def forward(bench: Bench) -> list[Comparison]:
     return [compare('forward', ('VDViT', full), ('two bare ViTs', bare), bench.device, bench.repeats, bench.note)]
 
 
+def decoder(bench: Bench) -> list[Comparison]:
+    """Decoder, forward and backward, in channels-last order, as the encoder's maps come, against the usual one."""
+    head = bench.completer().head.train()
+    features = [torch.randn(bench.batch, head.skips[0].in_channels, bench.side // s, bench.side // s, device=bench.device) for s in (2, 4, 8, 16)]
+    first = copy.deepcopy(head).to(memory_format=torch.contiguous_format)
+    moved = [feature.to(memory_format=torch.channels_last) for feature in features]
+
+    def run(model, maps):
+        with bench.autocast():
+            model(maps, (bench.side, bench.side))[-1].sum().backward()
+
+    return [compare('decoder', ('channels last', lambda: run(head, moved)), ('channels first', lambda: run(first, features)), bench.device,
+                    bench.repeats, bench.note)]
+
+
+def compiled(bench: Bench) -> list[Comparison]:
+    """Training step with compiled transformer blocks (``--compile``) against eager ones; the warm-up call compiles."""
+    models = [bench.completer().train(), bench.completer().train()]
+    models[0].backbone.compile_blocks()
+    return [compare('compile', *((name, bench.train_step(model)) for name, model in zip(('compiled', 'eager'), models, strict=True)),
+                    bench.device, bench.repeats, bench.note)]
+
+
 def sweep(bench: Bench) -> list[Comparison]:
     """Nine densities with shared RGB features against nine runs."""
     model = bench.completer(densities=DENSITIES).eval()
@@ -193,7 +217,7 @@ def flops(bench: Bench) -> list[Comparison]:
                        note=f'{bench.note}; {count / 1e9:.1f} GFLOP; matrix rate {rate / 1e9:.3f} TFLOP/s, {n}x{n}')]
 
 
-BENCHMARKS = dict(pde=pde, perlin=perlin, loader=loader, frozen=frozen, forward=forward, sweep=sweep, flops=flops)
+BENCHMARKS = dict(pde=pde, perlin=perlin, loader=loader, frozen=frozen, forward=forward, decoder=decoder, compiled=compiled, sweep=sweep, flops=flops)
 
 
 def main() -> None:

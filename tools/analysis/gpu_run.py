@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
     config.model.backbone.init_cfg = None  # random RGB weights: this run measures, it does not publish
     model = MODELS.build(config.model).to(device).train()
     if args.compile:
-        model.backbone.forward = torch.compile(model.backbone.forward)
+        model.backbone.compile_blocks()
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], args.lr)
 
     def autocast():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Leave the frozen RGB stream out of a checkpoint: small to share, bound to the RGB weights by their SHA-256."""
+"""Leave frozen weights and the state of the run out of a checkpoint: small to share, bound to what was left out by its SHA-256."""
 import argparse
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import MMVDError
-from mmvd.models.weights import load_checkpoint, strip_rgb
+from mmvd.models.weights import BACKBONE, LEFT_OUT, RGB, leave_out, load_checkpoint
 
 
 def main() -> int:
@@ -15,15 +15,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='full checkpoint')
     parser.add_argument('out', help='where the adapter goes')
+    parser.add_argument('--part', choices=('rgb', 'backbone'), default='rgb',
+                        help='what to leave out: the RGB stream, or, of a downstream model, the whole frozen encoder')
     args = parser.parse_args()
     try:
-        adapter = strip_rgb(load_checkpoint(args.checkpoint))
+        full = load_checkpoint(args.checkpoint)
+        weights = dict(state_dict=full.get('state_dict', full), meta=full.get('meta', {}))
+        adapter = leave_out(weights, dict(rgb=RGB, backbone=BACKBONE)[args.part])
         save_atomically(adapter, args.out)
     except MMVDError as error:
         print(f'{type(error).__name__}: {error}', file=sys.stderr)
         return 2
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
-    print(f'{args.out}: {sizes[1]:.1f} MiB of {sizes[0]:.1f}, RGB left out with SHA-256 {adapter["rgb_sha256"]}')
+    print(f'{args.out}: {sizes[1]:.1f} MiB of {sizes[0]:.1f}, {args.part} left out with SHA-256 {adapter[LEFT_OUT]["sha256"]}')
     return 0
 
 

@@ -3,13 +3,15 @@ import mmcv.transforms  # noqa: F401  registers LoadImageFromFile and friends
 
 from .depth_encoding import PositionalDepthEncoding
 from .formatting import PackRGBDInputs
-from .geometry import RGBDRandomFlip, RGBDRandomResizedCrop, RGBDRandomRotate, RGBDResize
+from .geometry import RGBDRandomCrop, RGBDRandomFlip, RGBDRandomResizedCrop, RGBDRandomRotate, RGBDResize
+from .labels import LoadLabels, LoadRoomInstances
 from .loading import LoadDepth
-from .photometric import RandomColorJitter, RandomGrayscale
-from .random_depth import RandomDensityMask, RandomDepth
+from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment
+from .random_depth import AlterDepth, RandomDensityMask, RandomDepth
 from .validity import RequireDepth
 
 __all__ = [
-    'LoadDepth', 'PackRGBDInputs', 'PositionalDepthEncoding', 'RGBDRandomFlip', 'RGBDRandomResizedCrop', 'RGBDRandomRotate', 'RGBDResize',
-    'RandomColorJitter', 'RandomDensityMask', 'RandomDepth', 'RandomGrayscale', 'RequireDepth'
+    'AlterDepth', 'LoadDepth', 'LoadLabels', 'LoadRoomInstances', 'PackRGBDInputs', 'PositionalDepthEncoding', 'RGBDRandomCrop', 'RGBDRandomFlip',
+    'RGBDRandomResizedCrop', 'RGBDRandomRotate', 'RGBDResize', 'RandomColorJitter', 'RandomDensityMask', 'RandomDepth', 'RandomGrayscale',
+    'RequireDepth', 'ThreeAugment'
 ]

@@ -130,6 +130,43 @@ class RGBDRandomRotate(_JointTransform):
 
 
 @TRANSFORMS.register_module()
+class RGBDRandomCrop(_JointTransform):
+    """Crop a window of a fixed size, as mmseg's ``RandomCrop`` does; a smaller image stays as it is, the data preprocessor pads it.
+
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+
+    Modified Keys: those, img_shape
+
+    Args:
+        size: (height, width) in pixels.
+        cat_max_ratio: Largest share that one class may take of the labelled pixels; ten windows are tried, the last one is taken.
+        ignore_index: Label that does not count.
+    """
+
+    def __init__(self, size: tuple[int, int], cat_max_ratio: float = 1.0, ignore_index: int = 255):
+        self.size, self.cat_max_ratio, self.ignore_index = tuple(size), cat_max_ratio, ignore_index
+
+    def transform(self, results: dict) -> dict:
+        """Crop everything."""
+        height, width = results['img'].shape[:2]
+        new = min(self.size[0], height), min(self.size[1], width)
+        for u in generator_of(results, 'window').random((10, 2)):
+            top, left = int(u[0] * (height - new[0] + 1)), int(u[1] * (width - new[1] + 1))
+            window = np.s_[top:top + new[0], left:left + new[1]]
+            if self.cat_max_ratio >= 1 or self._is_varied(results['gt_seg_map'][window]):
+                break
+        self._move(results, lambda img: img[window], lambda a, fill: a[window])
+        if 'intrinsics' in results:
+            results['intrinsics'] = results['intrinsics'].copy()
+            results['intrinsics'][:2, 2] -= (left, top)
+        return results
+
+    def _is_varied(self, labels: np.ndarray) -> bool:
+        counts = np.unique(labels[labels != self.ignore_index], return_counts=True)[1]
+        return len(counts) > 1 and counts.max() < self.cat_max_ratio * counts.sum()
+
+
+@TRANSFORMS.register_module()
 class RGBDRandomResizedCrop(_JointTransform):
     """Crop a random area, pad it to a square and resize it (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3, zero padding).
 

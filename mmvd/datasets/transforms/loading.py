@@ -1,5 +1,8 @@
 """Loading depth."""
+from pathlib import Path
+
 import cv2
+import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvd.datasets.decoders import get_decoder, read_depth
@@ -17,13 +20,14 @@ class LoadDepth(BaseTransform):
 
     Modified Keys: img, intrinsics (only with ``resize_image``)
 
-    Added Keys: depth, (H, W) float32 metres, 0 = missing; seg_fields (the key is added for mmseg's transforms)
+    Added Keys: depth, (H, W) float32 metres, 0 = missing; missing_depth; seg_fields (the key is added for mmseg's transforms)
 
     Args:
         decoder: Name of the format; overrides the dataset's.
         key: Where the depth goes: ``depth``, or ``gt_depth`` for a separate target, then read from ``gt_depth_path``.
         resize_image: Whether an image of another size, but the same aspect ratio, is brought to the size of the depth map (ScanNet,
             phones); the dataset may ask for it as well. Depth is never resized here. Otherwise a mismatch is an error.
+        allow_missing_depth: Whether an image whose depth file does not exist gets an empty map; ``mmvd.SampleCountHook`` counts them.
 
     Raises:
         DepthFileError: If the file cannot be read as its decoder expects.
@@ -31,17 +35,21 @@ class LoadDepth(BaseTransform):
         ConfigError: If the decoder is unknown.
     """
 
-    def __init__(self, decoder: str | None = None, key: str = 'depth', resize_image: bool = False):
+    def __init__(self, decoder: str | None = None, key: str = 'depth', resize_image: bool = False, allow_missing_depth: bool = False):
         if decoder is not None:
             get_decoder(decoder)
         if key not in ('depth', 'gt_depth'):
             raise ConfigError(f"LoadDepth: key must be 'depth' or 'gt_depth', got {key!r}")
-        self.decoder, self.key, self.resize_image = decoder, key, resize_image
+        self.decoder, self.key, self.resize_image, self.allow_missing_depth = decoder, key, resize_image, allow_missing_depth
 
     def transform(self, results: dict) -> dict:
         """Add the depth map."""
         path = results[f'{self.key}_path']
-        depth = read_depth(path, self.decoder or results['decoder'], results.get('depth_scale', 1.0))
+        results['missing_depth'] = self.allow_missing_depth and not Path(path).is_file()
+        if results['missing_depth']:
+            depth = np.zeros(results['img'].shape[:2], np.float32)
+        else:
+            depth = read_depth(path, self.decoder or results['decoder'], results.get('depth_scale', 1.0))
         if 'img' in results and results['img'].shape[:2] != depth.shape:
             if not (self.resize_image or results.get('resize_image')):
                 raise SampleError(f'{path}: depth is {depth.shape[1]}x{depth.shape[0]} but {results.get("img_path")} is '

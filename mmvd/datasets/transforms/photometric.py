@@ -1,4 +1,6 @@
 """Colour augmentation: image only, drawn from the sample's key."""
+import math
+
 import numpy as np
 import torch
 import torchvision.transforms.v2.functional as F
@@ -63,4 +65,34 @@ class RandomGrayscale(BaseTransform):
         """Replace the image by its luminance."""
         if generator_of(results, 'grayscale').random() < self.prob:
             results['img'] = _to_bgr_array(F.rgb_to_grayscale(_to_rgb_tensor(results['img']), 3))
+        return results
+
+
+@TRANSFORMS.register_module()
+class ThreeAugment(BaseTransform):
+    """Exactly one of grayscale, solarisation and Gaussian blur (the authors' code; the paper, A.5 and A.6, lists the three).
+
+    Required Keys: img, (H, W, 3) uint8 BGR
+
+    Modified Keys: img
+
+    Args:
+        prob: Probability that one of them is applied.
+        threshold: Values above it are inverted by the solarisation.
+        sigma: Smallest and largest standard deviation of the blur in pixels.
+    """
+
+    def __init__(self, prob: float = 1.0, threshold: float = 128.0, sigma: tuple[float, float] = (0.1, 2.0)):
+        self.prob, self.threshold, self.sigma = prob, threshold, sigma
+
+    def transform(self, results: dict) -> dict:
+        """Change the image."""
+        u = generator_of(results, 'three augment').random(3)
+        if u[0] >= self.prob:
+            return results
+        image = _to_rgb_tensor(results['img'])
+        sigma = self.sigma[0] + (self.sigma[1] - self.sigma[0]) * u[2]
+        steps = (lambda x: F.rgb_to_grayscale(x, 3), lambda x: F.solarize(x, self.threshold),
+                 lambda x: F.gaussian_blur(x, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma] * 2))
+        results['img'] = _to_bgr_array(steps[int(u[1] * 3)](image))
         return results

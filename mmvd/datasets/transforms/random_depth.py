@@ -69,3 +69,27 @@ class RandomDensityMask(BaseTransform):
         results.setdefault('seg_fields', []).extend({'gt_depth', 'removed_mask'} - set(results.get('seg_fields', [])))
         results['depth'] = depth.masked_fill(removed, 0).numpy()
         return results
+
+
+@TRANSFORMS.register_module()
+class AlterDepth(BaseTransform):
+    """Take away a share of the depth and change its scale, the same for every sample (paper Table 7, retrained heads).
+
+    Required Keys: depth
+
+    Modified Keys: depth
+
+    Args:
+        zeros: Share of the valid pixels that become missing, independently drawn.
+        scale: Factor on the metres.
+    """
+
+    def __init__(self, zeros: float = 0.0, scale: float = 1.0):
+        self.zeros, self.scale = zeros, scale
+
+    def transform(self, results: dict) -> dict:
+        """Change the depth."""
+        key = torch.tensor([get_sample_key(results)])
+        depth = torch.from_numpy(results['depth'])[None, None]
+        results['depth'] = ops.alter_depth(depth, key, self.zeros, self.scale)[0, 0].numpy()
+        return results

@@ -1,12 +1,13 @@
 """Hooks."""
 from .atomic_checkpoint_hook import AtomicCheckpointHook
-from .checks import RedrawCountHook, StrictLoadHook
+from .checks import SampleCountHook, StrictLoadHook
+from .compile_hook import CompileHook
 from .density_schedule_hook import DensityScheduleHook
 from .depth_panel_hook import DepthPanelHook
 from .depth_report_hook import DepthReportHook
 from .interrupt_hook import InterruptHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'RedrawCountHook',
+    'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'SampleCountHook',
     'StrictLoadHook'
 ]

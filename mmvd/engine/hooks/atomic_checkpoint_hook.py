@@ -5,6 +5,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmvd.engine.atomic_backend import BACKEND
+from mmvd.models.weights import leave_out
 from mmvd.registry import HOOKS
 
 
@@ -14,13 +15,16 @@ class AtomicCheckpointHook(CheckpointHook):
 
     Args:
         max_keep_ckpts: Checkpoints to keep; all if negative.
+        save_best: Name of one metric, or None.
+        leave_out: Frozen part that is not saved, only its SHA-256: ``'backbone.'`` (downstream, ``frozen='all'``) or ``'rgb_stream.'``.
+            The weights files named by the config then belong to the checkpoint.
         **kwargs: As in :class:`mmengine.hooks.CheckpointHook`.
     """
 
-    def __init__(self, *args, max_keep_ckpts: int = -1, **kwargs):
+    def __init__(self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs):
         # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
-        super().__init__(*args, max_keep_ckpts=-1, backend_args=dict(backend=BACKEND), **kwargs)
-        self._keep, self._steps = max_keep_ckpts, []
+        super().__init__(*args, max_keep_ckpts=-1, save_best=save_best, backend_args=dict(backend=BACKEND), **kwargs)
+        self._keep, self._steps, self._leave_out = max_keep_ckpts, [], leave_out
 
     def before_train(self, runner) -> None:
         """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
@@ -29,6 +33,21 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             for part in Path(self.out_dir).glob('.*.part'):
                 part.unlink(missing_ok=True)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take out what is frozen."""
+        if self._leave_out:
+            checkpoint.update(leave_out(checkpoint, self._leave_out))
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        if not self.save_best:
+            return
+        old, self.best_ckpt_path = self.best_ckpt_path, None  # the parent would remove it before the new one is written
+        super()._save_best_checkpoint(runner, metrics)
+        if self.best_ckpt_path is None:
+            self.best_ckpt_path = old
+        elif old and old != self.best_ckpt_path and is_main_process():
+            Path(old).unlink(missing_ok=True)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         steps = [old for old in self._steps if old != step] + [step]

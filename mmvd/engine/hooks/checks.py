@@ -1,8 +1,10 @@
 """What must not pass unnoticed in a long run."""
+from collections.abc import Sequence
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmvd.models.weights import attach_rgb, check_fills
+from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills
 from mmvd.registry import HOOKS
 
 
@@ -10,34 +12,58 @@ from mmvd.registry import HOOKS
 class StrictLoadHook(Hook):
     """Refuses a checkpoint that does not fill the model: mmengine's own loading goes on with random weights.
 
-    A checkpoint without the RGB stream is filled with the model's own, if they are those that it was trained with.
+    A checkpoint that leaves frozen weights out is filled with the model's own, if they are those that it was trained with.
 
     Raises:
-        WeightsError: If a tensor of the model is missing in the checkpoint or has another shape.
+        WeightsError: If a tensor of the model is missing in the checkpoint or has another shape, or the depth encoding is another.
     """
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare names and shapes."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        """Compare names, shapes and the depth encoding."""
+        model = _unwrapped(runner.model)
         source = str(runner.cfg.get('load_from') or 'checkpoint')
-        attach_rgb(checkpoint, model, source)
+        attach(checkpoint, model, source)
+        check_encoding(getattr(model, 'backbone', None), checkpoint, source)
         state = {key.removeprefix('module.'): value for key, value in checkpoint.get('state_dict', checkpoint).items()}
         check_fills(model, state, source)
 
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Note the depth encoding that the weights belong to."""
+        encoding = getattr(getattr(_unwrapped(runner.model), 'backbone', None), 'depth_encoding', None)
+        if encoding is not None:
+            checkpoint['meta'][ENCODING] = encoding.constants()
+
+
+def _unwrapped(model):
+    return model.module if is_model_wrapper(model) else model
+
 
 @HOOKS.register_module()
-class RedrawCountHook(Hook):
-    """Logs how many samples were redrawn for want of depth, as ``train/redrawn_samples``, summed over the run."""
+class SampleCountHook(Hook):
+    """Logs how many samples were redrawn for want of depth, and how many had no depth file, summed over the run."""
 
     def __init__(self):
-        self.count = 0
+        self.redrawn = self.missing = 0
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
-        """Add the redraws of the batch."""
-        self.count += sum(sample.metainfo.get('num_redraws', 0) for sample in data_batch['data_samples'])
-        runner.message_hub.update_scalar('train/redrawn_samples', self.count)
+        """Add those of the batch."""
+        self._count(data_batch)
+        runner.message_hub.update_scalar('train/redrawn_samples', self.redrawn)
+        runner.message_hub.update_scalar('train/samples_without_depth', self.missing)
+
+    def after_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+        """Add those of the batch."""
+        self._count(data_batch)
+
+    def _count(self, data_batch: dict) -> None:
+        samples = data_batch['data_samples']
+        self.redrawn += sum(sample.metainfo.get('num_redraws', 0) for sample in samples)
+        self.missing += sum(sample.metainfo.get('missing_depth', False) for sample in samples)
 
     def after_train(self, runner) -> None:
         """Say it once more at the end."""
-        if self.count:
-            runner.logger.warning(f'{self.count} samples had too little depth and were redrawn')
+        for count, what in ((self.redrawn, 'had too little depth and were redrawn'), (self.missing, 'had no depth file and got an empty map')):
+            if count:
+                runner.logger.warning(f'{count} samples {what}')
+
+    after_test = after_train

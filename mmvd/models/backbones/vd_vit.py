@@ -155,6 +155,12 @@ class VDViT(BaseModule):
         else:
             super().init_weights()
 
+    def compile_blocks(self) -> None:
+        """Compile the transformer blocks of both streams in place."""
+        for stream in filter(None, (self.rgb_stream, self.depth_stream)):
+            for block in stream.blocks:
+                block.compile()
+
     def encode_rgb(self, rgb: Tensor) -> StreamFeatures:
         """Run the RGB stream: (B, 3, H, W), normalised, any size. The result can serve several depth maps of the image."""
         with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
@@ -180,10 +186,12 @@ class VDViT(BaseModule):
             tokens = block(tokens)
             if layer in self.fusion_layers:
                 level = self.fusion_layers.index(layer)
-                before = tokens[:, 1:]
+                cls_token, before = tokens.split((1, tokens.shape[1] - 1), dim=1)  # one backward; two slices would each fill a map with 0
+                after = before
                 if level < len(self.fusions):
-                    tokens = torch.cat((tokens[:, :1], self.fusions[level](before, rgb.tokens[level])), dim=1)
-                kept.append(before if self.out == 'pre_fusion' else tokens[:, 1:])
+                    after = self.fusions[level](before, rgb.tokens[level])
+                    tokens = torch.cat((cls_token, after), dim=1)
+                kept.append(before if self.out == 'pre_fusion' else after)
         return StreamFeatures(kept, tokens[:, 0]), factor
 
     def extract(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> VDFeatures:
@@ -246,7 +254,9 @@ class VDViT(BaseModule):
         grid = tuple(-(-side // self.patch_size) for side in size)
         wanted = tuple(-(-side // stride) for side in size)
         tokens = tokens.transpose(1, 2).unflatten(2, grid)
-        extra = -(-stride // self.patch_size)  # more of the rim, so that the last cell is there whatever is rounded
         scale = self.patch_size / stride
-        full = F.interpolate(F.pad(tokens, (0, extra, 0, extra), 'replicate'), scale_factor=scale, mode='bilinear')
-        return full[..., :wanted[0], :wanted[1]]
+        if any(int(side * scale) < size for side, size in zip(grid, wanted, strict=True)):
+            extra = -(-stride // self.patch_size)  # more of the rim, so that the last cell is there whatever is rounded
+            tokens = F.pad(tokens, (0, extra, 0, extra), 'replicate')
+        full = F.interpolate(tokens, scale_factor=scale, mode='bilinear')
+        return full if full.shape[-2:] == wanted else full[..., :wanted[0], :wanted[1]]

@@ -1,4 +1,7 @@
 """Data preprocessors."""
+from .cls import RGBDClsDataPreprocessor
+from .det import RGBDDetDataPreprocessor
 from .rgbd import RGBDDataPreprocessor
+from .seg import RGBDSegDataPreprocessor
 
-__all__ = ['RGBDDataPreprocessor']
+__all__ = ['RGBDClsDataPreprocessor', 'RGBDDataPreprocessor', 'RGBDDetDataPreprocessor', 'RGBDSegDataPreprocessor']

@@ -68,25 +68,40 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         """
         data = self.cast_data(data)
         inputs = data['inputs']
-        device = inputs[0].device.type
-        with torch.autocast(device, enabled=False):
-            size = tuple(max(image.shape[axis] for image in inputs) for axis in (-2, -1))
-            rgb = torch.stack([self._normalise(image, size) for image in inputs])
-            if 'depth' not in data:  # no depth sensor
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            size = common_size(inputs)
+            rgb, depth = self.stack(data, size)
+            if depth is None:
                 return dict(inputs=rgb, data_samples=data.get('data_samples'))
-            for image, depth in zip(inputs, data['depth'], strict=True):
-                if image.shape[-2:] != depth.shape[-2:]:
-                    raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
-                                      'one without the other, use the joint transforms of mmvd')
-            depth = _stack(data['depth'], size)
-            if depth.shape[1] == 1:
-                depth = ops.clean_depth(depth)
             depth, gt_depth, removed = self._depth_target(data, depth, size, training)
             packed = dict(inputs=torch.cat((rgb, depth), dim=1), gt_depth=gt_depth, removed_mask=removed)
             if 'partner_inputs' in data:
                 packed['partner_rgb'] = torch.stack([self._as_partner(*pair, size)
                                                      for pair in zip(data['partner_inputs'], inputs, strict=True)])
         return dict(packed, data_samples=data.get('data_samples'))
+
+    def stack(self, data: dict, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        """Normalise, clean and pad a batch.
+
+        Args:
+            data: Lists ``inputs`` and, where there is a depth sensor, ``depth``, on the device.
+            size: (height, width) of the result; images are padded below and to the right.
+
+        Returns:
+            (B, 3, H, W) RGB, normalised, and (B, k, H, W) depth channels or None.
+
+        Raises:
+            SampleError: If an image and its depth differ in size.
+        """
+        rgb = torch.stack([self._normalise(image, size) for image in data['inputs']])
+        if 'depth' not in data:
+            return rgb, None
+        for image, depth in zip(data['inputs'], data['depth'], strict=True):
+            if image.shape[-2:] != depth.shape[-2:]:
+                raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
+                                  'one without the other, use the joint transforms of mmvd')
+        depth = _stack(data['depth'], size)
+        return rgb, ops.clean_depth(depth) if depth.shape[1] == 1 else depth
 
     def _normalise(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         image = image.float().flip(0) if self.bgr_to_rgb else image.float()
@@ -132,6 +147,12 @@ def sample_keys(data_samples: Sequence, device: torch.device) -> Tensor:
         raise ConfigError("the samples carry no random key: end the pipeline with mmvd.PackRGBDInputs and use "
                           "sampler=dict(type='mmvd.EpochSampler')")
     return torch.tensor(keys, device=device)
+
+
+def common_size(inputs: Sequence[Tensor], divisor: int = 1, least: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """(height, width) that holds every image, at least ``least``, in multiples of ``divisor``."""
+    sides = (max(lower, *(image.shape[axis] for image in inputs)) for axis, lower in zip((-2, -1), least, strict=True))
+    return tuple(-(-side // divisor) * divisor for side in sides)
 
 
 def _pad_to(x: Tensor, size: tuple[int, int]) -> Tensor:

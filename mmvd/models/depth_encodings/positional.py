@@ -31,6 +31,11 @@ class PositionalDepthEncoding(nn.Module):
         self.out_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
         self.per_sample_max, self.key_rule = per_sample_max, key_rule
 
+    def constants(self) -> dict:
+        """What weights trained with this encoding depend on; saved in the meta of checkpoints."""
+        return dict(type=type(self).__name__, num_channels=self.out_channels, max_depth=float(self.max_depth),
+                    temperature=float(self.temperature), per_sample_max=self.per_sample_max)
+
     def forward(self, depth: Tensor) -> Tensor:
         """Encode (B, 1, H, W) metres, 0 = missing, as (B, C, H, W) in [-1, 1], in full precision."""
         depth = ops.clean_depth(depth)

@@ -1,4 +1,4 @@
-"""Checkpoints without the frozen RGB stream: the hash of what was left out is kept, and asked for when it is put back."""
+"""Checkpoints without a frozen part: the hash of what was left out is kept, and asked for when it is put back."""
 import hashlib
 
 import torch
@@ -6,58 +6,59 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
-HASH_KEY = 'rgb_sha256'
-_RGB = 'rgb_stream.'
+RGB, BACKBONE = 'rgb_stream.', 'backbone.'  # parts that can be left out: the RGB stream, or the whole frozen encoder
+LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...)
 
 
-def rgb_hash(state: dict[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, types and values of the RGB stream's tensors, wherever they sit in a state dict."""
+def part_hash(state: dict[str, Tensor], part: str = RGB) -> str:
+    """SHA-256 over names, shapes, types and values of a part's tensors, wherever they sit in a state dict."""
     digest = hashlib.sha256()
-    for key in sorted(key for key in state if _RGB in key):
+    for key in sorted(key for key in state if part in key):
         value = state[key].detach().cpu().contiguous()
-        digest.update(f'{key[key.index(_RGB):]} {tuple(value.shape)} {value.dtype}'.encode())
+        digest.update(f'{key[key.index(part):]} {tuple(value.shape)} {value.dtype}'.encode())
         digest.update(value.view(torch.uint8).numpy().tobytes() if value.ndim else value.numpy().tobytes())
     return digest.hexdigest()
 
 
-def strip_rgb(checkpoint: dict) -> dict:
-    """The checkpoint with model weights only, without the RGB stream, and with its hash.
+def leave_out(checkpoint: dict, part: str = RGB) -> dict:
+    """The checkpoint without a part of its weights, and with the part's hash; everything else stays.
 
     Args:
-        checkpoint: A checkpoint with ``state_dict``, and maybe optimizer and the rest of a run.
+        checkpoint: A checkpoint with ``state_dict``.
+        part: ``RGB`` or ``BACKBONE``.
 
     Returns:
-        ``state_dict`` without the RGB stream, ``meta``, and ``rgb_sha256``.
+        A shallow copy with a smaller ``state_dict`` and the key ``left_out``.
 
     Raises:
-        WeightsError: If there is no RGB stream in it.
+        WeightsError: If there is no such part in it.
     """
     state = checkpoint['state_dict']
-    if not any(_RGB in key for key in state):
-        raise WeightsError('the checkpoint has no RGB stream to leave out')
-    adapter = {key: value for key, value in state.items() if _RGB not in key}
-    return {'state_dict': adapter, 'meta': checkpoint.get('meta', {}), HASH_KEY: rgb_hash(state)}
+    kept = type(state)((key, value) for key, value in state.items() if part not in key)
+    if len(kept) == len(state):
+        raise WeightsError(f'the checkpoint has no {part.rstrip(".")} to leave out')
+    return {**checkpoint, 'state_dict': kept, LEFT_OUT: dict(part=part, sha256=part_hash(state, part))}
 
 
-def attach_rgb(checkpoint: dict, model: nn.Module, source: str) -> None:
-    """Put the model's own RGB weights into an adapter-only checkpoint, in place; does nothing to a full one.
+def attach(checkpoint: dict, model: nn.Module, source: str) -> None:
+    """Put the model's own weights back where a part was left out, in place; does nothing to a full checkpoint.
 
     Args:
         checkpoint: What was loaded.
-        model: A model with a ``backbone`` whose RGB stream is filled, or can be by its ``init_weights``.
+        model: A model with a ``backbone`` that is filled, or can be by its ``init_weights``.
         source: Name of the checkpoint, for messages.
 
     Raises:
-        WeightsError: If the RGB weights are not those the adapter was trained with; names both hashes.
+        WeightsError: If the model's part is not the one the checkpoint was trained with; names both hashes.
     """
-    wanted = checkpoint.get(HASH_KEY)
-    if wanted is None:
+    if LEFT_OUT not in checkpoint:
         return
-    if rgb_hash(model.state_dict()) != wanted:
+    part, wanted = checkpoint[LEFT_OUT]['part'], checkpoint[LEFT_OUT]['sha256']
+    if part_hash(model.state_dict(), part) != wanted:
         model.backbone.init_weights()  # testing does not call it
     own = model.state_dict()
-    found = rgb_hash(own)
+    found = part_hash(own, part)
     if found != wanted:
-        raise WeightsError(f'{source}: an adapter trained beside RGB weights with SHA-256 {wanted}, but the config brings {found}: name the '
-                           'RGB weights it was trained with in model.backbone.init_cfg.checkpoint')
-    checkpoint['state_dict'].update({key: value for key, value in own.items() if _RGB in key})
+        raise WeightsError(f'{source}: was trained beside a {part.rstrip(".")} with SHA-256 {wanted}, but the config brings {found}: name the '
+                           'weights it was trained with in model.backbone.init_cfg.checkpoint')
+    checkpoint['state_dict'].update({key: value for key, value in own.items() if part in key})

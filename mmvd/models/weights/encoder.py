@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
-from .files import read_weights
+from .files import check_encoding, load_checkpoint, tensors_of
 from .layouts import to_dinov2_names
 
 _VD_MARK = 'rgb_stream.blocks.0.norm1.weight'
@@ -28,9 +28,11 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
     Raises:
         WeightsError: If the file is missing, unsafe, or does not fit.
     """
-    state = read_weights(path)
+    content = load_checkpoint(path)
+    state = tensors_of(content, path)
     prefix = next((p for p in ('', 'backbone.', 'module.backbone.') if p + _VD_MARK in state), None)
     if prefix is not None:
+        check_encoding(encoder, content, str(path))
         return _load_vd(encoder, {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}, path)
     state, layout = to_dinov2_names(state, str(path))
     _load_fully(encoder.rgb_stream, state, f'{path}: RGB stream')

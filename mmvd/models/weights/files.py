@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mmvd.compat import load_checkpoint_file
 from mmvd.errors import WeightsError
 
+ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
 _WRAPPERS = ('state_dict', 'model', 'teacher')
 
 
@@ -42,6 +43,27 @@ def load_checkpoint(path: str | Path) -> dict:
     return content
 
 
+def check_encoding(encoder: nn.Module, checkpoint: dict, source: str) -> None:
+    """Refuse weights that were trained with another depth encoding: the shapes may fit, the channels would mean something else.
+
+    Args:
+        encoder: The backbone.
+        checkpoint: What was loaded; ``mmvd.StrictLoadHook`` wrote the encoding into its meta. Without it nothing is checked.
+        source: Name of the file, for messages.
+
+    Raises:
+        WeightsError: If the encodings differ.
+    """
+    trained, own = checkpoint.get('meta', {}).get(ENCODING), getattr(encoder, 'depth_encoding', None)
+    if trained is not None and own is not None and trained != own.constants():
+        raise WeightsError(f'{source}: was trained with the depth encoding {_brief(trained)}, but the config has {_brief(own.constants())}: '
+                           'set model.backbone.depth_encoding as it was in training')
+
+
+def _brief(constants: dict) -> str:
+    return f'{constants["type"]}({", ".join(f"{key}={value}" for key, value in constants.items() if key != "type")})'
+
+
 def check_fills(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     """Refuse a state dict that leaves tensors of a model as they are.
 
@@ -61,7 +83,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: See :func:`load_checkpoint`; or if there are no tensors.
     """
-    content = load_checkpoint(path)
+    return tensors_of(load_checkpoint(path), path)
+
+
+def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
+    """The tensors in what was read from a file, see :func:`read_weights`."""
     for name in _WRAPPERS:
         if isinstance(content.get(name), dict):
             content = content[name]

@@ -1,0 +1,36 @@
+"""Names and colours of the classes of the label sets."""
+from mmvd.errors import ConfigError
+
+from .rooms import CLASSES as ROOMS
+
+NYU40 = ('wall', 'floor', 'cabinet', 'bed', 'chair', 'sofa', 'table', 'door', 'window', 'bookshelf', 'picture', 'counter', 'blinds', 'desk',
+         'shelves', 'curtain', 'dresser', 'pillow', 'mirror', 'floor mat', 'clothes', 'ceiling', 'books', 'refrigerator', 'television',
+         'paper', 'towel', 'shower curtain', 'box', 'whiteboard', 'person', 'night stand', 'toilet', 'sink', 'lamp', 'bathtub', 'bag',
+         'other structure', 'other furniture', 'other prop')
+SUNRGBD37 = NYU40[:37]  # the same classes, without the three that collect the rest
+_OF_MMSEG = dict(cityscapes='cityscapes', ade20k='ade20k', cocostuff='cocostuff')
+_OWN = dict(rooms=ROOMS, sunrgbd=SUNRGBD37, nyuv2=NYU40)
+LABEL_SETS = (*_OWN, *_OF_MMSEG)
+
+
+def label_metainfo(name: str) -> dict:
+    """``classes`` and ``palette`` (RGB, 0 to 255) as mmseg's metrics and pictures read them.
+
+    Raises:
+        ConfigError: If there is no such label set.
+    """
+    if name in _OWN:
+        return dict(classes=_OWN[name], palette=[_distinct_colour(index + 1) for index in range(len(_OWN[name]))])
+    if name not in _OF_MMSEG:
+        raise ConfigError(f'unknown label set {name!r}: choose one of {", ".join(LABEL_SETS)}')
+    from mmseg.utils import get_classes, get_palette
+    return dict(classes=tuple(get_classes(_OF_MMSEG[name])), palette=get_palette(_OF_MMSEG[name]))
+
+
+def _distinct_colour(index: int) -> list[int]:
+    """The colour map of PASCAL VOC: the bits of the index, dealt out to red, green and blue."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            channels[channel] |= ((index >> (3 * bit + channel)) & 1) << (7 - bit)
+    return channels

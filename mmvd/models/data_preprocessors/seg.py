@@ -1,0 +1,54 @@
+"""RGB-D batches for mmseg's segmentors."""
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+
+from mmvd.registry import MODELS
+
+from .rgbd import RGBDDataPreprocessor, common_size
+
+
+@MODELS.register_module()
+class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
+    """:class:`RGBDDataPreprocessor` for mmseg: ``inputs`` of RGB and depth channels, labels padded along with 255.
+
+    mmseg's own preprocessor swaps or asserts three channels. What is padded is told in the samples' ``padding_size`` and ``pad_shape``,
+    so that mmseg cuts it away again.
+
+    Args:
+        size: (height, width) that a training batch has at least: the crop.
+        size_divisor: Sides become multiples of it (14, the patch of DINOv2).
+        seg_pad_val: Label of what was padded.
+        **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
+    """
+
+    def __init__(self, size: Sequence[int] | None = None, size_divisor: int = 14, seg_pad_val: int = 255, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.size_divisor, self.seg_pad_val = tuple(size) if size else (0, 0), size_divisor, seg_pad_val
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Prepare a batch.
+
+        Args:
+            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing; may be absent), ``data_samples``.
+            training: Whether ``size`` applies.
+
+        Returns:
+            ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
+        """
+        data = self.cast_data(data)
+        with torch.autocast(data['inputs'][0].device.type, enabled=False):
+            size = common_size(data['inputs'], self.size_divisor, self.size if training else (0, 0))
+            rgb, depth = self.stack(data, size)
+        for image, sample in zip(data['inputs'], data.get('data_samples') or (), strict=False):
+            self._pad_sample(sample, image.shape[-2:], size)
+        return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))
+
+    def _pad_sample(self, sample, old: tuple[int, int], size: tuple[int, int]) -> None:
+        below, right = size[0] - old[0], size[1] - old[1]
+        sample.set_metainfo(dict(pad_shape=size, padding_size=[0, right, 0, below]))
+        labels = sample.get('gt_sem_seg')
+        if labels is not None and tuple(labels.shape) == tuple(old):  # at evaluation labels keep the original resolution
+            sample.set_data(dict(gt_sem_seg=PixelData(data=F.pad(labels.data, (0, right, 0, below), value=self.seg_pad_val))))
