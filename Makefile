@@ -16,7 +16,7 @@ setup: $(STAMP)
 $(STAMP): setup.py constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,bench,real,lint]'
+	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,data,bench,real,lint]'
 	touch $@
 
 pretrain: $(STAMP)
@@ -44,7 +44,7 @@ $(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
 	test -x $(UPSTREAM)/bin/python || $(PYTHON) -m venv $(UPSTREAM)
 	cd $(call SITE,$(VENV)) && ln -sfn $$(for name in $(BORROWED); do ls -d "$$PWD"/$$name; done 2>/dev/null) $(call SITE,$(abspath $(UPSTREAM)))/
 	$(UPSTREAM)/bin/python -m pip install --quiet --upgrade pip
-	$(UPSTREAM)/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[upstream,test]'
+	$(UPSTREAM)/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[upstream,test,data]'
 	touch $@
 
 test-upstream: $(UPSTREAM)/.installed

@@ -46,6 +46,7 @@ setup(
         'onedl': ONEDL + HOST_NEEDS,
         'upstream': UPSTREAM + HOST_NEEDS,
         'test': ['pytest>=8', 'pytest-xdist>=3.5', 'scikit-learn>=1.4'],  # two processes; independent references of AUC, mIoU, probes
+        'data': ['h5py>=3.10', 'scipy>=1.11', 'tqdm>=4.60'],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
         'lint': ['ruff>=0.6'],

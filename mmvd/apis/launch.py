@@ -11,6 +11,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError
+from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
 from .preflight import check_inputs
 
@@ -81,7 +82,8 @@ def set_resume(config: Config, which: str) -> None:
     if not path.is_file():
         raise MissingInputsError(f'--resume: {path} does not exist')
     config.resume, config.load_from = True, str(path)
-    config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
+    if LEFT_OUT not in load_checkpoint(path):
+        config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
 
 
 def describe(error: MMVDError) -> str:

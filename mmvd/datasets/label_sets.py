@@ -1,4 +1,6 @@
 """Names and colours of the classes of the label sets."""
+from collections.abc import Sequence
+
 from mmvd.errors import ConfigError
 
 from .rooms import CLASSES as ROOMS
@@ -13,16 +15,21 @@ _OWN = dict(rooms=ROOMS, sunrgbd=SUNRGBD37, nyuv2=NYU40)
 LABEL_SETS = (*_OWN, *_OF_MMSEG)
 
 
-def label_metainfo(name: str) -> dict:
+def label_metainfo(name: str | None, classes: Sequence[str] = ()) -> dict:
     """``classes`` and ``palette`` (RGB, 0 to 255) as mmseg's metrics and pictures read them.
+
+    Args:
+        name: Name of a label set; None for classes of your own.
+        classes: Their names.
 
     Raises:
         ConfigError: If there is no such label set.
     """
-    if name in _OWN:
-        return dict(classes=_OWN[name], palette=[_distinct_colour(index + 1) for index in range(len(_OWN[name]))])
+    classes = tuple(classes) if name is None else _OWN.get(name)
+    if classes:
+        return dict(classes=classes, palette=[_distinct_colour(index + 1) for index in range(len(classes))])
     if name not in _OF_MMSEG:
-        raise ConfigError(f'unknown label set {name!r}: choose one of {", ".join(LABEL_SETS)}')
+        raise ConfigError(f'unknown label set {name!r}: choose one of {", ".join(LABEL_SETS)}, or give the names of your own classes')
     from mmseg.utils import get_classes, get_palette
     return dict(classes=tuple(get_classes(_OF_MMSEG[name])), palette=get_palette(_OF_MMSEG[name]))
 

@@ -18,7 +18,8 @@ class RGBDSegDataset(RGBDDataset):
     as ``mmvd.LoadLabels`` reads them. With ``ann_file`` the list has three columns: image, depth, label.
 
     Args:
-        label_set: Name of the classes, see :data:`mmvd.datasets.label_sets.LABEL_SETS`.
+        label_set: Name of the classes, see :data:`mmvd.datasets.label_sets.LABEL_SETS`; or
+        classes: Names of your own.
         labels_from: ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
         reduce_zero_label: Whether file value 0 means "no label" and classes start at 1; else 255 means it and classes start at 0.
         **kwargs: As in :class:`RGBDDataset`.
@@ -34,7 +35,8 @@ class RGBDSegDataset(RGBDDataset):
     def __init__(self, data_root: str, **kwargs):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.labels_from, self.reduce_zero_label = kwargs.pop('labels_from', None), kwargs.pop('reduce_zero_label', False)
-        metainfo = dict(label_metainfo(kwargs.pop('label_set')), reduce_zero_label=self.reduce_zero_label, **kwargs.pop('metainfo', {}))
+        names = label_metainfo(kwargs.pop('label_set', None), kwargs.pop('classes', ()))
+        metainfo = dict(names, reduce_zero_label=self.reduce_zero_label, **kwargs.pop('metainfo', {}))
         if bool(self.labels_from) == bool(kwargs.get('ann_file')):
             raise ConfigError(f'{type(self).__name__}({data_root}): give either labels_from, or ann_file with three columns')
         self.num_classes = len(metainfo['classes'])
@@ -49,7 +51,8 @@ class RGBDSegDataset(RGBDDataset):
     @classmethod
     def count_classes(cls, config: dict) -> int:
         """Number of classes of a config of this class, without building it."""
-        return len(label_metainfo({**cls.DEFAULTS, **config}['label_set'])['classes'])
+        settings = {**cls.DEFAULTS, **config}
+        return len(label_metainfo(settings.get('label_set'), settings.get('classes', ()))['classes'])
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
         label = label or re.sub(*self.labels_from, image)

@@ -5,7 +5,8 @@ from torch.utils.data import Dataset
 
 from mmvd.registry import DATASETS
 
-from .rooms import CLASSES, SCENES, Rooms, render_rooms
+from .label_sets import label_metainfo
+from .rooms import SCENES, Rooms, render_rooms
 from .sample_key import KeyedIndex, sample_key
 
 
@@ -30,7 +31,7 @@ class SyntheticRooms(Dataset):
         test_mode: Accepted for OpenMMLab's sake; the data are the same.
     """
 
-    METAINFO = dict(classes=CLASSES, scenes=SCENES, dataset_type='SyntheticRooms')
+    METAINFO = dict(label_metainfo('rooms'), scenes=SCENES, dataset_type='SyntheticRooms')
 
     def __init__(self,
                  length: int,
@@ -47,6 +48,16 @@ class SyntheticRooms(Dataset):
         self._cache = {} if cache else None
         self.pipeline = Compose(pipeline)
         self.metainfo = dict(self.METAINFO)
+
+    @classmethod
+    def count_classes(cls, config: dict) -> int:
+        """Number of semantic classes of a config of this class."""
+        return len(cls.METAINFO['classes'])
+
+    @classmethod
+    def count_scenes(cls, config: dict) -> int:
+        """Number of scene classes of a config of this class."""
+        return len(cls.METAINFO['scenes'])
 
     def __len__(self) -> int:
         return self.length

@@ -1,19 +1,8 @@
 """Samplers, hooks, loops, optimizer wrappers."""
-from .hooks import (
-    AtomicCheckpointHook,
-    CompileHook,
-    DensityScheduleHook,
-    DepthPanelHook,
-    DepthReportHook,
-    InterruptHook,
-    SampleCountHook,
-    StrictLoadHook,
-)
+from . import hooks
+from .hooks import *  # noqa: F403
 from .loops import ResumableEpochLoop
 from .optim import BF16OptimWrapper
 from .samplers import EpochSampler
 
-__all__ = [
-    'AtomicCheckpointHook', 'BF16OptimWrapper', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'EpochSampler', 'InterruptHook',
-    'SampleCountHook', 'ResumableEpochLoop', 'StrictLoadHook'
-]
+__all__ = [*hooks.__all__, 'BF16OptimWrapper', 'EpochSampler', 'ResumableEpochLoop']

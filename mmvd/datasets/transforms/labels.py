@@ -4,7 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvd.datasets.decoders import read_raster
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import SampleError
 from mmvd.registry import TRANSFORMS
 
 IGNORE = 255
@@ -44,34 +44,32 @@ class LoadLabels(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadRoomInstances(BaseTransform):
-    """Instances of a built-in room for mmdet; needs mmdet.
+    """Instances of a built-in room for mmdet; after the geometry, needs mmdet.
 
-    Required Keys: gt_instance_map (0 = the room, 1 + o = object o), object_class
+    Required Keys: gt_instance_map (0 = the room, 1 + o = object o), object_class, sample_idx
 
     Added Keys: gt_bboxes (N, 4) float32 x1, y1, x2, y2 in pixels, gt_bboxes_labels (N,) int64, gt_ignore_flags (N,) bool, gt_masks
-    (``BitmapMasks``)
+    (``BitmapMasks``), and for ``mmdet.CocoMetric`` img_id and instances (boxes, labels and run-length masks)
 
     Args:
         min_pixels: Objects with fewer visible pixels are left out.
-        first_class: Class index that becomes label 0: the classes before it (wall, floor, ceiling) have no instances.
     """
 
-    def __init__(self, min_pixels: int = 20, first_class: int = 3):
-        if min_pixels < 1:
-            raise ConfigError(f'LoadRoomInstances: min_pixels must be at least 1, got {min_pixels}')
-        self.min_pixels, self.first_class = min_pixels, first_class
+    def __init__(self, min_pixels: int = 20):
+        self.min_pixels = max(min_pixels, 1)
 
     def transform(self, results: dict) -> dict:
         """Turn the instance map into boxes and masks."""
-        from mmdet.structures.mask import BitmapMasks
+        from mmdet.structures.mask import BitmapMasks, encode_mask_results
         instances = results['gt_instance_map']
         numbers, counts = np.unique(instances, return_counts=True)
         numbers = numbers[(counts >= self.min_pixels) & (numbers > 0)]
-        masks = np.stack([instances == n for n in numbers]).astype(np.uint8) if len(numbers) else np.zeros((0, *instances.shape), np.uint8)
+        masks = (instances == numbers[:, None, None]).astype(np.uint8)
         boxes = np.array([cv2.boundingRect(mask) for mask in masks], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        results['gt_bboxes'] = boxes
-        results['gt_bboxes_labels'] = results['object_class'][numbers - 1].astype(np.int64) - self.first_class
-        results['gt_ignore_flags'] = np.zeros(len(numbers), bool)
-        results['gt_masks'] = BitmapMasks(masks, *instances.shape)
+        labels = results['object_class'][numbers - 1].astype(np.int64)
+        results.update(gt_bboxes=boxes, gt_bboxes_labels=labels, gt_ignore_flags=np.zeros(len(numbers), bool),
+                       gt_masks=BitmapMasks(masks, *instances.shape), img_id=int(results['sample_idx']))
+        results['instances'] = [dict(bbox=box.tolist(), bbox_label=int(label), mask=mask, ignore_flag=0)
+                                for box, label, mask in zip(boxes, labels, encode_mask_results(list(masks)), strict=True)]
         return results

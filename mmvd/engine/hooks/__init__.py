@@ -6,8 +6,9 @@ from .density_schedule_hook import DensityScheduleHook
 from .depth_panel_hook import DepthPanelHook
 from .depth_report_hook import DepthReportHook
 from .interrupt_hook import InterruptHook
+from .seg_panel_hook import SegPanelHook
 
 __all__ = [
     'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'SampleCountHook',
-    'StrictLoadHook'
+    'SegPanelHook', 'StrictLoadHook'
 ]

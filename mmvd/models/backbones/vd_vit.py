@@ -59,7 +59,8 @@ class VDViT(BaseModule):
         over_range: ``'rescale'`` brings maps beyond 0.95 max_depth to it by one factor per image, ``'drop'`` makes such pixels missing.
         position_rule: See :class:`ViTStream`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)``: a DINOv2 file (official, mmpretrain, timm or Hugging Face layout), which
-            starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random without.
+            starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random without; ``dict(type='Random')`` says
+            so by name, which the commands ask for where the encoder is frozen.
 
     Raises:
         ConfigError: If the arguments contradict each other.
@@ -152,7 +153,7 @@ class VDViT(BaseModule):
             report = load_encoder_weights(self, self.init_cfg['checkpoint'])
             MMLogger.get_current_instance().info(report)
             self._is_init = True
-        else:
+        elif not self.init_cfg or self.init_cfg.get('type') != 'Random':
             super().init_weights()
 
     def compile_blocks(self) -> None:

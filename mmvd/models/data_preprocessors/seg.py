@@ -33,7 +33,7 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
 
         Args:
             data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing; may be absent), ``data_samples``.
-            training: Whether ``size`` applies.
+            training: Whether ``size`` applies and labels are padded.
 
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
@@ -43,12 +43,12 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
             size = common_size(data['inputs'], self.size_divisor, self.size if training else (0, 0))
             rgb, depth = self.stack(data, size)
         for image, sample in zip(data['inputs'], data.get('data_samples') or (), strict=False):
-            self._pad_sample(sample, image.shape[-2:], size)
+            self._pad_sample(sample, image.shape[-2:], size, training)
         return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))
 
-    def _pad_sample(self, sample, old: tuple[int, int], size: tuple[int, int]) -> None:
+    def _pad_sample(self, sample, old: tuple[int, int], size: tuple[int, int], training: bool) -> None:
         below, right = size[0] - old[0], size[1] - old[1]
         sample.set_metainfo(dict(pad_shape=size, padding_size=[0, right, 0, below]))
         labels = sample.get('gt_sem_seg')
-        if labels is not None and tuple(labels.shape) == tuple(old):  # at evaluation labels keep the original resolution
+        if training and labels is not None:  # at evaluation labels keep the original resolution
             sample.set_data(dict(gt_sem_seg=PixelData(data=F.pad(labels.data, (0, right, 0, below), value=self.seg_pad_val))))

@@ -1,0 +1,74 @@
+"""What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine.dataset import BaseDataset
+
+from mmvd.errors import MMVDError
+
+from .transforms.labels import IGNORE, LoadLabels
+from .transforms.loading import LoadDepth
+
+PAPER_TABLE_6 = {  # mean and standard deviation of depth in metres, share of pixels with depth
+    'SUNRGBDSegDataset': (2.3, 0.7, 0.87), 'NYUv2SegDataset': (4.1, 1.5, 0.86), 'CityscapesRGBDDataset': (27.7, 26.0, 0.78)
+}
+_SHOWN_FAILURES = 5
+
+
+@dataclass
+class DatasetFacts:
+    """Facts of one split; depth statistics are means over images of each image's mean and standard deviation (facts, part 4)."""
+
+    images: int = 0
+    mean_m: float = 0.0
+    std_m: float = 0.0
+    density: float = 0.0
+    histogram: np.ndarray | None = None
+    failures: list[str] = field(default_factory=list)
+
+
+def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> DatasetFacts:
+    """Read every sample of a dataset, or ``limit`` of them spread evenly; what cannot be read is noted, not raised.
+
+    Args:
+        dataset: A :class:`mmvd.datasets.RGBDDataset`, with or without labels.
+        limit: Most samples to read.
+        progress: Called with (done, total).
+    """
+    total = len(dataset)
+    chosen = np.unique(np.linspace(0, total - 1, min(limit or total, total)).round().astype(int))
+    facts, depth, histogram = DatasetFacts(images=total), [], np.zeros(IGNORE + 1, np.int64)
+    for number, index in enumerate(chosen, 1):
+        results = dataset.get_data_info(int(index))
+        try:
+            results = LoadDepth()(LoadImageFromFile()(results))
+            if 'seg_map_path' in results:
+                histogram += np.bincount(LoadLabels()(results)['gt_seg_map'].ravel(), minlength=IGNORE + 1)
+            valid = results['depth'][results['depth'] > 0]
+            depth.append((valid.mean() if valid.size else 0, valid.std() if valid.size else 0, valid.size / results['depth'].size))
+        except (MMVDError, FileNotFoundError) as error:
+            facts.failures.append(str(error))
+        if progress:
+            progress(number, len(chosen))
+    if depth:
+        facts.mean_m, facts.std_m, facts.density = map(float, np.mean(depth, axis=0))
+    facts.histogram = histogram if histogram.any() else None
+    return facts
+
+
+def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = ()) -> str:
+    """Lines for people."""
+    paper = PAPER_TABLE_6.get(name)
+    beside = f"   (the paper's Table 6: {paper[0]} +- {paper[1]} m, {paper[2]:.0%})" if paper else ''
+    lines = [f'{name}: {facts.images} images, depth {facts.mean_m:.2f} +- {facts.std_m:.2f} m, {facts.density:.0%} of the pixels{beside}']
+    if facts.histogram is not None:
+        known = max(facts.histogram[:IGNORE].sum(), 1)
+        lines.append(f'  unlabelled: {facts.histogram[IGNORE] / facts.histogram.sum():.1%} of the pixels; shares of the labelled ones:')
+        cells = [f'{label} {facts.histogram[index] / known:.2%}' for index, label in enumerate(classes)]
+        lines += ['    ' + ', '.join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
+    lines += [f'  FAILED {text}' for text in facts.failures[:_SHOWN_FAILURES]]
+    if facts.failures:
+        lines.append(f'  {len(facts.failures)} samples could not be read')
+    return '\n'.join(lines)

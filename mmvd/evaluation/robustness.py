@@ -1,0 +1,148 @@
+"""Segmentation under altered depth (paper Table 7): a grid of missing shares and scales, the RGB stream run once per image."""
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from torch import Tensor, nn
+
+from mmvd import ops
+from mmvd.errors import ConfigError
+from mmvd.models.data_preprocessors.rgbd import sample_keys
+
+ZEROS, SCALES = (1.0, 0.999, 0.99, 0.5, 0.0), (0.1, 0.5, 1.0, 2.0, 5.0)  # paper Table 7
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """What happens to the depth of every image: share of valid pixels that vanish, factor on the rest."""
+
+    zeros: float = 0.0
+    scale: float = 1.0
+
+    def __str__(self) -> str:
+        return f'{self.zeros:.1%} zeros, scale {self.scale:g}'
+
+
+PAPER_COLUMNS = (*(Alteration(zeros) for zeros in ZEROS), *(Alteration(0.0, scale) for scale in SCALES if scale != 1))
+# mIoU of the paper's Table 7 in the order of PAPER_COLUMNS, and of its RGB-only head: SUN RGB-D, DINOv2 + VD(PDE).
+PAPER_MIOU, PAPER_MIOU_RGB = (55.63, 55.14, 55.64, 56.01, 56.05, 55.22, 55.50, 55.28, 55.19), 53.75
+
+
+def full_grid() -> list[Alteration]:
+    """Every share with every scale; without any depth the scale says nothing."""
+    return [Alteration(zeros, scale) for zeros in ZEROS for scale in SCALES if zeros < 1 or scale == 1]
+
+
+@dataclass
+class DepthStatistics:
+    """Mean and standard deviation of valid depth in metres and share of missing pixels, over all pixels that were added."""
+
+    count: float = 0.0
+    total: float = 0.0
+    squares: float = 0.0
+    pixels: float = 0.0
+
+    def add(self, depth: Tensor) -> None:
+        """Add (..., H, W) metres, 0 = missing."""
+        depth = depth.double()
+        self.count += float((depth > 0).sum())
+        self.total += float(depth.sum())
+        self.squares += float((depth**2).sum())
+        self.pixels += depth.numel()
+
+    def result(self) -> dict[str, float]:
+        """``mean_m``, ``std_m`` (0 without depth) and ``missing``."""
+        count = max(self.count, 1.0)
+        mean = self.total / count
+        return dict(mean_m=mean, std_m=max(self.squares / count - mean**2, 0.0)**0.5, missing=1 - self.count / max(self.pixels, 1.0))
+
+
+@torch.no_grad()
+def predict_altered(segmentor: nn.Module, inputs: Tensor, samples: Sequence, alterations: Sequence[Alteration]):
+    """Segment a batch under each alteration.
+
+    Args:
+        segmentor: An mmseg ``EncoderDecoder`` whose backbone is ``mmvd.VDViT``.
+        inputs: (B, 4, H, W) as its data preprocessor makes them.
+        samples: B data samples.
+        alterations: What to do to the depth.
+
+    Yields:
+        The altered (B, 1, H, W) depth in metres as it is encoded, brought into range, and B samples with ``pred_sem_seg``, for each alteration.
+    """
+    image, depth, keys = inputs[:, :3], inputs[:, 3:], sample_keys(samples, inputs.device)
+    rgb = segmentor.backbone.encode_rgb(image)
+    metas = [sample.metainfo for sample in samples]
+    for alteration in alterations:
+        altered = ops.alter_depth(depth, keys, alteration.zeros, alteration.scale)
+        features = segmentor.backbone.extract(torch.cat((image, altered), 1), rgb)
+        logits = segmentor.decode_head.predict(features.outs, metas, segmentor.test_cfg)
+        yield altered * features.range_factor.view(-1, 1, 1, 1), segmentor.postprocess_result(logits, deepcopy(list(samples)))
+
+
+def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alteration], progress=None) -> list[dict]:
+    """Evaluate a trained segmentor under each alteration.
+
+    Args:
+        segmentor: In eval mode, on its device.
+        dataloader: Test data.
+        metric_of: Makes a fresh :class:`mmengine.evaluator.BaseMetric`.
+        alterations: What to do to the depth.
+        progress: Called with (done, total) batches.
+
+    Returns:
+        One dict per alteration: ``zeros``, ``scale``, ``mIoU`` in percent, and the statistics of the depth that reached the encoder.
+    """
+    metrics: list[BaseMetric] = [metric_of() for _ in alterations]
+    statistics = [DepthStatistics() for _ in alterations]
+    for number, data in enumerate(dataloader, 1):
+        batch = segmentor.data_preprocessor(data, False)
+        if batch['inputs'].shape[1] != 4:
+            raise ConfigError('the robustness sweep alters metric depth: the pipeline must hand over one depth channel')
+        for k, (altered, outputs) in enumerate(predict_altered(segmentor, batch['inputs'], batch['data_samples'], alterations)):
+            statistics[k].add(altered)
+            metrics[k].process(data, [sample.to_dict() for sample in outputs])
+        if progress:
+            progress(number, len(dataloader))
+    length = len(dataloader.dataset)
+    return [dict(zeros=a.zeros, scale=a.scale, mIoU=float(m.evaluate(length)['mIoU']), **s.result())
+            for a, m, s in zip(alterations, metrics, statistics, strict=True)]
+
+
+def with_alteration(config: Config, alteration: Alteration) -> Config:
+    """The config with the alteration before the packing of its training and test pipelines: for heads trained on such depth."""
+    config = deepcopy(config)
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        pipeline = config[loader].dataset.pipeline
+        pipeline.insert(len(pipeline) - 1, dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale))
+    return config
+
+
+def format_table(rows: Sequence[dict], rgb_only: float | None = None) -> str:
+    """Table 7's layout, with the paper's row beneath: rows of :func:`sweep` that hold at least ``PAPER_COLUMNS``."""
+    by_setting = {(row['zeros'], row['scale']): row for row in rows}
+    columns = [by_setting[a.zeros, a.scale] for a in PAPER_COLUMNS]
+    own, paper = ('-' if rgb_only is None else f'{rgb_only:.2f}'), f'{PAPER_MIOU_RGB:.2f}'
+
+    def line(label: str, cells: Sequence[str], last: str = '') -> str:
+        return f'{label:<42}' + ''.join(f'{cell:>8}' for cell in cells) + f'{last:>10}'
+
+    lines = [
+        line('random zeros [%]', [f'{100 * row["zeros"]:g}' for row in columns]),
+        line('depth scale', [f'{row["scale"]:g}' if row['zeros'] < 1 else '-' for row in columns], 'RGB only'),
+        line('depth mean [m]', [f'{row["mean_m"]:.2f}' for row in columns]),
+        line('depth std [m]', [f'{row["std_m"]:.2f}' for row in columns]),
+        line('depth zeros [%]', [f'{100 * row["missing"]:.0f}' for row in columns]),
+        line('mIoU, this checkpoint', [f'{row["mIoU"]:.2f}' for row in columns], own),
+        line("mIoU, the paper's Table 7 (SUN RGB-D)", [f'{value:.2f}' for value in PAPER_MIOU], paper),
+    ]
+    scales = [scale for scale in SCALES if (0.0, scale) in by_setting]
+    if len(rows) > len(PAPER_COLUMNS):
+        lines += ['', line('mIoU by zeros [%] and scale', [f'{scale:g}' for scale in scales])]
+        for zeros in ZEROS:
+            cells = [by_setting.get((zeros, scale if zeros < 1 else 1.0)) for scale in scales]
+            lines.append(line(f'{100 * zeros:g}', [f'{row["mIoU"]:.2f}' for row in cells]))
+    return '\n'.join(lines)

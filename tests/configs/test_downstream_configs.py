@@ -1,0 +1,55 @@
+"""Shipped downstream configs take one real step at a small size, and say what the paper says."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmvd.registry import DATASETS, MODELS
+from tests.conftest import ROOT
+
+SETS = dict(sunrgbd=(37, 20), nyuv2=(40, 20), cityscapes=(19, 20), ade20k=(150, 30), cocostuff=(171, 30))
+FORMS = ('vd', 'rgb', 'vdscratch')
+
+
+def load(name: str) -> Config:
+    return Config.fromfile(ROOT / f'configs/{name}.py')
+
+
+@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('dataset', SETS)
+def test_segmentation_recipe_of_the_paper(dataset, form):
+    config, (classes, thousands) = load(f'seg/m2f_{form}_{dataset}'), SETS[dataset]
+    head, backbone = config.model.decode_head, config.model.backbone
+    assert head.num_classes == classes == len(head.loss_cls.class_weight) - 1
+    assert DATASETS.get(config.train_dataloader.dataset.type).count_classes(config.train_dataloader.dataset) == classes
+    steps = config.train_cfg.max_epochs * config.train_dataloader.sampler.samples_per_epoch // config.train_dataloader.batch_size
+    assert steps == 1000 * thousands == config.param_scheduler[0].end and config.train_dataloader.batch_size == 16
+    crop = next(t for t in config.train_dataloader.dataset.pipeline if 'Crop' in t.type)
+    assert tuple(crop.size) == (518, 518) and 518 % 14 == 0
+    assert backbone.frozen == 'all' and backbone.norm_features  # alike for the RGB-only baseline
+    assert (backbone.out, head.in_channels[0]) == (('rgb', 768) if form == 'rgb' else ('rgb+fused', 1536))
+    weights = dict(vd='vd_dinov2_pde.pth', rgb='dinov2_vitb14_pretrain.pth', vdscratch='vd_scratch_pde.pth')
+    assert backbone.init_cfg.checkpoint.endswith(weights[form])
+    assert (config.optim_wrapper.optimizer.lr, config.optim_wrapper.optimizer.weight_decay) == (1e-4, 0.05)
+
+
+@pytest.mark.parametrize('strides', [(4, 8, 16, 32), (2, 4, 8, 16)])  # standard, the authors' code
+@pytest.mark.parametrize('name', ['m2f_vd_sunrgbd', 'm2f_rgb_ade20k', 'm2f_vdscratch_cityscapes'])
+def test_one_real_step_of_segmentation(name, strides):
+    config, small = load(f'seg/{name}'), load('seg/m2f_vd_rooms_tiny').model
+    classes = config.model.decode_head.num_classes
+    config.model.backbone.update(arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56, init_cfg=None, strides=strides)
+    widths = [64 if config.model.backbone.out == 'rgb+fused' else 32] * 4
+    small.decode_head.update(in_channels=widths, num_classes=classes)
+    small.decode_head.loss_cls.class_weight = [1.0] * classes + [0.1]
+    model = MODELS.build(dict(config.model, decode_head=small.decode_head, data_preprocessor=dict(config.model.data_preprocessor, size=(56, 56))))
+    model.train()
+    from mmengine.structures import PixelData
+    from mmseg.structures import SegDataSample
+    samples = [SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 5, (1, 50, 40))), metainfo=dict(img_shape=(50, 40))) for _ in range(2)]
+    data = dict(inputs=[torch.randint(0, 256, (3, 50, 40), dtype=torch.uint8) for _ in range(2)],
+                depth=[torch.rand(1, 50, 40) * 5 for _ in range(2)], data_samples=samples)
+    total, _ = model.parse_losses(model(**model.data_preprocessor(data, True), mode='loss'))
+    total.backward()
+    assert torch.isfinite(total)
+    for key, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, key

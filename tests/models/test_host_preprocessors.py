@@ -1,0 +1,67 @@
+"""Data preprocessors of the three hosts: one input tensor, labels padded along, nothing else."""
+import pytest
+import torch
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
+
+from mmvd.errors import SampleError
+from mmvd.registry import MODELS
+
+MEAN, STD = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
+HOSTS = ('mmvd.RGBDSegDataPreprocessor', 'mmvd.RGBDClsDataPreprocessor', 'mmvd.RGBDDetDataPreprocessor')
+
+
+def batch(sizes=((20, 30), (28, 15))) -> dict:
+    return dict(inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes], depth=[torch.rand(1, *size) * 4 for size in sizes],
+                data_samples=[BaseDataElement(metainfo=dict(img_shape=size)) for size in sizes])
+
+
+@pytest.mark.parametrize('host', HOSTS)
+def test_inputs(host):
+    data = batch()
+    data['depth'][0][0, 0, 0] = float('nan')
+    out = MODELS.build(dict(type=host))(data)
+    assert set(out) == {'inputs', 'data_samples'} and out['inputs'].dtype == torch.float32
+    height, width = (28, 30) if 'Cls' in host else (28, 42)
+    assert out['inputs'].shape == (2, 4, height, width)
+    rgb = data['inputs'][0].flip(0).float()  # BGR files, RGB order
+    torch.testing.assert_close(out['inputs'][0, :3, :20, :30], (rgb - MEAN.view(-1, 1, 1)) / STD.view(-1, 1, 1))
+    assert out['inputs'][0, 3, 0, 0] == 0 and torch.equal(out['inputs'][1, 3, :28, :15], data['depth'][1][0])
+    assert (out['inputs'][0, :, 20:] == 0).all() and (out['inputs'][1, :, :, 15:] == 0).all()  # mean colour, missing depth
+
+
+@pytest.mark.parametrize('host', HOSTS)
+def test_without_depth_and_with_wrong_depth(host):
+    data = batch()
+    depth = data.pop('depth')
+    assert MODELS.build(dict(type=host))(data)['inputs'].shape[1] == 3
+    with pytest.raises(SampleError, match='moved one without the other'):
+        MODELS.build(dict(type=host))(dict(data, depth=depth[::-1]))
+
+
+def test_stacked_batches_are_legal_for_classification():
+    data = dict(inputs=torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8), depth=torch.rand(2, 1, 8, 8))
+    assert MODELS.build(dict(type=HOSTS[1]))(data)['inputs'].shape == (2, 4, 8, 8)
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_segmentation_labels(training):
+    data = batch()
+    for sample in data['data_samples']:
+        sample.set_data(dict(gt_sem_seg=PixelData(data=torch.ones(1, *sample.img_shape, dtype=torch.long))))
+    out = MODELS.build(dict(type=HOSTS[0], size=(56, 56)))(data, training)
+    first = out['data_samples'][0]
+    assert out['inputs'].shape[-2:] == first.pad_shape == ((56, 56) if training else (28, 42))
+    assert first.padding_size == ([0, 26, 0, 36] if training else [0, 12, 0, 8])
+    labels = first.gt_sem_seg.data
+    if training:
+        assert labels.shape == (1, 56, 56) and (labels[0, :20, :30] == 1).all() and (labels[0, 20:] == 255).all()
+    else:
+        assert labels.shape == (1, 20, 30)
+
+
+def test_instance_masks():
+    masks = pytest.importorskip('mmdet.structures.mask')
+    data = batch(((20, 30), ))
+    data['data_samples'][0].set_data(dict(gt_instances=InstanceData(masks=masks.BitmapMasks([torch.ones(20, 30).numpy()], 20, 30))))
+    sample = MODELS.build(dict(type=HOSTS[2]))(data, True)['data_samples'][0]
+    assert sample.batch_input_shape == sample.pad_shape == (28, 42) and sample.gt_instances.masks.masks.shape == (1, 28, 42)

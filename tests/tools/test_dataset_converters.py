@@ -1,0 +1,127 @@
+"""Converters on fabricated official layouts, run as a user runs them; what they leave is read by the shipped configs."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.registry import DATASETS
+from tests import fabricate
+from tests.conftest import ROOT
+
+
+def convert(name: str, *arguments) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, f'tools/dataset_converters/{name}.py', *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+def samples(monkeypatch, data, name: str, loader: str = 'train_dataloader') -> list[dict]:
+    """Samples of a segmentation config, loaded and not yet augmented."""
+    monkeypatch.setenv('MMVD_DATA', str(data))
+    settings = Config.fromfile(ROOT / f'configs/seg/m2f_vd_{name}.py')[loader].dataset
+    assert DATASETS.get(settings.type).missing(settings) is None
+    dataset = DATASETS.build(dict(settings, pipeline=Config.fromfile(ROOT / f'configs/seg/m2f_vd_{name}.py').train_pipeline[:3]))
+    return [dataset.prepare_data(KeyedIndex(i, 0, 0)) for i in range(len(dataset))]
+
+
+def check(sample: dict, labels: list[int], near: float = 1, far: float = 4) -> None:
+    depth = sample['depth']
+    assert sample['img'].shape[:2] == depth.shape == sample['gt_seg_map'].shape == fabricate.SIZE
+    assert depth.min() == pytest.approx(near, rel=2e-3) and depth.max() == pytest.approx(far, rel=2e-3)
+    assert (sample['gt_seg_map'] == fabricate.stripes(labels)).all()
+
+
+def test_sunrgbd(tmp_path, monkeypatch):
+    root = tmp_path / 'sunrgbd'
+    done = convert('sunrgbd', root)
+    assert done.returncode == 2 and 'SUNRGBDMeta.mat: no such file, unpack' in done.stderr
+    fabricate.fabricate_sunrgbd(root)
+    done = convert('sunrgbd', root)
+    assert done.returncode == 0 and "{'train': 2, 'test': 1}" in done.stdout, done.stderr
+    train, test = (samples(monkeypatch, tmp_path, 'sunrgbd', f'{split}_dataloader') for split in ('train', 'test'))
+    assert len(train) == 2 and len(test) == 1
+    for sample in (*train, *test):
+        check(sample, [255, 0, 36])
+    assert (root / 'scenes_train.txt').read_text().split()[2::3] == ['bedroom', 'living_room']
+    doubled = DATASETS.build(dict(type='mmvd.SUNRGBDSegDataset', data_root=str(root), ann_file='train.txt', paper_compat=True,
+                                  pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth')]))
+    np.testing.assert_allclose(doubled[0]['depth'], 2 * train[0]['depth'], rtol=1e-6)
+    told = convert('sunrgbd', root, '--verify')
+    assert told.returncode == 0 and '2 images, depth 2.50 +- 0.88 m, 100%' in told.stdout, told.stderr
+    assert "the paper's Table 6: 2.3 +- 0.7 m, 87%" in told.stdout and 'wall 52.38%' in told.stdout and 'unlabelled: 34.4%' in told.stdout
+
+
+def test_nyuv2(tmp_path, monkeypatch):
+    root = tmp_path / 'nyuv2'
+    fabricate.fabricate_nyuv2_mat(root)
+    done = convert('nyuv2', root)
+    assert done.returncode == 0 and "{'train': 2, 'test': 1}" in done.stdout, done.stderr
+    train = samples(monkeypatch, tmp_path, 'nyuv2')
+    assert len(train) == 2
+    check(train[0], [255, 4, 39])
+    original = np.random.default_rng(0).integers(0, 256, (3, fabricate.SIZE[1], fabricate.SIZE[0]), dtype=np.uint8)
+    assert (train[0]['img'][..., ::-1] == original.transpose(2, 1, 0)).all()
+    assert (root / 'scenes_train.txt').read_text().splitlines()[1] == 'train/images/0003_rgb.png train/depth/0003_depth.png study'
+    assert convert('nyuv2', root, '--depth', 'filled').returncode == 0
+    check(samples(monkeypatch, tmp_path, 'nyuv2')[0], [255, 4, 39], 2, 5)
+
+
+def test_cityscapes(tmp_path, monkeypatch):
+    fabricate.fabricate_cityscapes(tmp_path / 'cityscapes')
+    assert convert('label_ids', 'cityscapes', tmp_path / 'cityscapes').returncode == 0
+    assert convert('label_ids', 'cityscapes', tmp_path / 'cityscapes').returncode == 0  # what it wrote is not taken for input
+    for sample in samples(monkeypatch, tmp_path, 'cityscapes'):
+        check(sample, [255, 0, 18], 5, 40)
+
+
+@pytest.fixture
+def depth_model(tmp_path):
+    """A tiny random depth-estimation model that predicts metres, as a Hugging Face folder."""
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config, DPTImageProcessor
+    backbone = Dinov2Config(hidden_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=56, patch_size=14,
+                            out_features=[f'stage{i}' for i in range(1, 5)], reshape_hidden_states=False)
+    config = DepthAnythingConfig(backbone_config=backbone, reassemble_hidden_size=16, neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8,
+                                 head_hidden_size=4, depth_estimation_type='metric', max_depth=20)
+    torch.manual_seed(0)
+    DepthAnythingForDepthEstimation(config).save_pretrained(tmp_path / 'model')
+    DPTImageProcessor(size=dict(height=56, width=56), ensure_multiple_of=14, keep_aspect_ratio=False).save_pretrained(tmp_path / 'model')
+    return tmp_path / 'model'
+
+
+def test_predicted_depth_for_ade20k_and_cocostuff(tmp_path, monkeypatch, depth_model):
+    ade, coco = tmp_path / 'ade/ADEChallengeData2016', tmp_path / 'coco_stuff164k'
+    fabricate.fabricate_ade20k(ade)
+    fabricate.fabricate_cocostuff(coco)
+    assert convert('label_ids', 'cocostuff', coco).returncode == 0
+    for root in (ade, coco):
+        done = convert('predict_depth', root, '--model', depth_model, '--device', 'cpu')
+        assert done.returncode == 0 and '2 depth maps written' in done.stdout, done.stderr
+    first = next(ade.glob('images/training/*_depth.png'))
+    before = first.read_bytes()
+    next(ade.glob('images/validation/*_depth.png')).unlink()  # an interrupted run
+    done = convert('predict_depth', ade, '--model', depth_model, '--device', 'cpu')
+    assert '1 depth maps written' in done.stdout and first.read_bytes() == before
+    for name, labels in (('ade20k', [255, 0, 149]), ('cocostuff', [0, 170, 255])):
+        for sample in samples(monkeypatch, tmp_path, name):
+            assert 0 < sample['depth'].min() <= sample['depth'].max() <= 20 and sample['depth'].shape == sample['img'].shape[:2]
+            assert (sample['gt_seg_map'] == fabricate.stripes(labels)).all()
+    told = convert('label_ids', 'ade20k', ade, '--verify')
+    assert told.returncode == 0 and 'ADE20KRGBDDataset: 1 images' in told.stdout
+
+
+def test_relative_depth_is_refused(tmp_path, depth_model):
+    config = depth_model / 'config.json'
+    config.write_text(config.read_text().replace('"metric"', '"relative"'))
+    fabricate.fabricate_ade20k(tmp_path / 'ade')
+    done = convert('predict_depth', tmp_path / 'ade', '--model', depth_model, '--device', 'cpu')
+    assert done.returncode == 2 and 'predicts relative depth' in done.stderr
+    done = convert('predict_depth', tmp_path / 'ade', '--model', tmp_path / 'nothing', '--device', 'cpu')
+    assert done.returncode == 2 and 'no such depth-estimation model' in done.stderr
+
+
+def test_verification_names_what_cannot_be_read(tmp_path):
+    fabricate.fabricate_ade20k(tmp_path)
+    done = convert('label_ids', 'ade20k', tmp_path, '--verify')
+    assert done.returncode == 1 and 'ADE_0_depth.png: no such depth file' in done.stdout and '1 samples could not be read' in done.stdout

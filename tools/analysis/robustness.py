@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Paper Table 7 for a trained checkpoint: mIoU over missing shares and scales of depth, RGB features once per image."""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import METRICS
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.launch import add_common_arguments, build_runner, describe, load_config
+from mmvd.errors import MMVDError
+from mmvd.evaluation.report import provenance
+from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
+
+
+def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
+    """Rows of :func:`mmvd.evaluation.robustness.sweep` for a checkpoint on the test data of a config."""
+    config.load_from = checkpoint
+    runner = build_runner(config, training=False)
+    runner.load_or_resume()
+    runner.logger.setLevel('WARNING')  # a table of classes per setting is too much
+    dataloader = runner.build_dataloader(config.test_dataloader, seed=0)
+
+    def metric_of():
+        metric = METRICS.build(config.test_evaluator)
+        metric.dataset_meta = dataloader.dataset.metainfo
+        return metric
+
+    def progress(done: int, total: int) -> None:
+        print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
+
+    return sweep(runner.model.eval(), dataloader, metric_of, alterations, progress)
+
+
+def retrain(config: Config, folder: Path) -> list[dict]:
+    """A head of its own for every column, trained and tested on depth altered alike."""
+    rows = []
+    for alteration in PAPER_COLUMNS:
+        own = with_alteration(config, alteration)
+        own.work_dir = str(folder / f'zeros{alteration.zeros:g}_scale{alteration.scale:g}')
+        checkpoint = Path(own.work_dir) / f'epoch_{own.train_cfg.max_epochs}.pth'
+        if not checkpoint.is_file():
+            build_runner(own, training=True).train()
+        row = evaluate(own, str(checkpoint), [Alteration()])[0]
+        rows.append(dict(row, zeros=alteration.zeros, scale=alteration.scale))
+    return rows
+
+
+def rgb_only_miou(args: argparse.Namespace) -> float | None:
+    """MIoU of the RGB-only baseline, if it was named."""
+    if not args.rgb:
+        return None
+    config = Config.fromfile(args.rgb[0])
+    config.work_dir = str(Path(args.out).parent / 'rgb')
+    config.load_from = args.rgb[1]
+    return float(build_runner(config, training=False).test()['mIoU'])
+
+
+def main() -> int:
+    """Parse the command line, sweep, write the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint of the segmentor; not with --retrain')
+    parser.add_argument('--paper-columns', action='store_true', help="only the paper's nine columns, not every share with every scale")
+    parser.add_argument('--retrain', action='store_true', help='train a head for each of the nine columns instead of testing one head on all')
+    parser.add_argument('--rgb', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='RGB-only baseline for the last column')
+    parser.add_argument('--out', default='work_dirs/robustness.json')
+    args = parser.parse_args()
+    if bool(args.checkpoint) == args.retrain:
+        parser.error('give either a checkpoint or --retrain')
+    torch.manual_seed(0)
+    try:
+        config = load_config(args)
+        if args.retrain:
+            rows, config = retrain(config, Path(config.work_dir)), load_config(args)
+        else:
+            rows = evaluate(config, args.checkpoint, list(PAPER_COLUMNS) if args.paper_columns else full_grid())
+        table = format_table(rows, rgb_only_miou(args))
+    except MMVDError as error:
+        print(describe(error), file=sys.stderr)
+        return 2
+    mode = 'heads retrained on depth altered alike' if args.retrain else 'one head, depth altered at test time'
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(dict(mode=mode, rows=rows, **provenance(config, 0)), indent=1))
+    out.with_suffix('.txt').write_text(f'{mode}\n{table}\n')
+    print(f'{mode}\n{table}\n{out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Frozen VD beside its RGB-only twin on the built-in rooms, ordinary and with shuffled textures, over several seeds: one table with spread.
+
+Goes on where it was interrupted: a run whose last checkpoint is there is not trained again.
+"""
+import argparse
+import csv
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.timing import device_name
+from mmvd.compat import inspect_versions
+
+ROOT = Path(__file__).parents[2]
+TEXTURES = dict(ordinary=False, shuffled=True)
+
+
+def options_of(seed: int, shuffled: bool) -> list[str]:
+    """Command-line options of one run."""
+    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    return [f'randomness.seed={seed}', *(f'{loader}.dataset.shuffle_textures={shuffled}' for loader in loaders)]
+
+
+def train(config: Path, folder: Path, options: list[str]) -> Path:
+    """Train unless it is done; the last checkpoint."""
+    last = folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth'
+    if not last.is_file():
+        print(f'{folder.name} ...', file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options', *options],
+                       cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return last
+
+
+def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
+    """MIoU of the three rows of one run."""
+    from mmvd.evaluation.robustness import Alteration
+    from tools.analysis.robustness import evaluate
+    values, options = {}, options_of(seed, TEXTURES[textures])
+    for name in ('vd', 'rgb'):
+        path = ROOT / f'configs/seg/m2f_{name}_rooms.py'
+        folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
+        checkpoint = train(path, folder, options)
+        config = Config.fromfile(path)
+        config.merge_from_dict({option.split('=')[0]: TEXTURES[textures] for option in options[1:]})
+        config.work_dir = str(folder / 'test')
+        rows = evaluate(config, str(checkpoint), [Alteration(), Alteration(1.0)] if name == 'vd' else [Alteration()])
+        values.update(zip(('frozen VD', 'frozen VD, depth removed at test') if name == 'vd' else ('RGB-only twin', ),
+                          (row['mIoU'] for row in rows), strict=True))
+    return values
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """CSV with machine, versions and command."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    import torch
+    common = dict(device=device_name(torch.device('cpu')), torch=inspect_versions()['torch'], command=' '.join(['python', *sys.argv]))
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, [*rows[0], *common])
+        writer.writeheader()
+        writer.writerows(dict(row, **common) for row in rows)
+
+
+def main() -> int:
+    """Parse the command line, train, write the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--work-dir', default='work_dirs/rooms_table')
+    parser.add_argument('--out', default='work_dirs/rooms_table/segmentation.csv')
+    args = parser.parse_args()
+    rows = []
+    for textures in TEXTURES:
+        runs = [segmentation(args, seed, textures) for seed in args.seeds]
+        for name in runs[0]:
+            values = [run[name] for run in runs]
+            spread = statistics.stdev(values) if len(values) > 1 else float('nan')
+            rows.append(dict(textures=textures, model=name, mean=f'{statistics.mean(values):.2f}', std=f'{spread:.2f}',
+                             **{f'seed{seed}': f'{value:.2f}' for seed, value in zip(args.seeds, values, strict=True)}, unit='mIoU in %'))
+            print(f'{textures:<10}{name:<36}{statistics.mean(values):7.2f} +- {spread:.2f}   {values}', flush=True)
+        write(Path(args.out), rows)
+    print(args.out)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Cityscapes and COCO-Stuff 164k: label maps with consecutive training ids (255 = no label) beside the official ones.
+
+Cityscapes: gtFine/SPLIT/CITY/*_gtFine_labelIds.png -> *_labelTrainIds.png, 19 classes. COCO-Stuff: annotations/SPLIT/*.png (pixel maps) ->
+*_labelTrainIds.png, 171 classes. ADE20K needs no conversion, only ``--verify``.
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+from verify import verify_root
+
+import mmvd  # noqa: F401
+from mmvd.datasets.decoders import read_raster
+from mmvd.errors import MissingInputsError, MMVDError, SampleError
+
+IGNORE = 255
+CITYSCAPES = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)  # label ids that are evaluated, in training order
+COCO_UNUSED = {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}  # of the 182 ids of the pixel maps
+LAYOUTS = {
+    'cityscapes': ('gtFine/*/*/*_gtFine_labelIds.png', ('_labelIds.png', '_labelTrainIds.png'), CITYSCAPES),
+    'cocostuff': ('annotations/*/*.png', ('.png', '_labelTrainIds.png'), tuple(i for i in range(182) if i not in COCO_UNUSED)),
+}
+FOLDERS = dict(cityscapes='cityscapes', cocostuff='coco_stuff164k', ade20k='ade/ADEChallengeData2016')
+
+
+def convert(name: str, root: Path) -> int:
+    """Write the maps that are not there yet; returns their number."""
+    glob, (old, new), ids = LAYOUTS[name]
+    table = np.full(256, IGNORE, np.uint8)
+    table[list(ids)] = np.arange(len(ids))
+    files = sorted(path for path in root.glob(glob) if not path.name.endswith('_labelTrainIds.png'))
+    if not files:
+        raise MissingInputsError(f'{root / glob}: no such files, unpack the official archives into {root}')
+    for path in tqdm(files, name):
+        target = path.with_name(path.name.removesuffix(old) + new)
+        if not target.is_file():
+            cv2.imwrite(str(target), table[read_raster(str(path), SampleError)])
+    return len(files)
+
+
+def main() -> int:
+    """Parse the command line and convert or verify; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('dataset', choices=FOLDERS)
+    parser.add_argument('root', nargs='?', type=Path, help='folder of the dataset; below MMVD_DATA by default')
+    parser.add_argument('--verify', action='store_true', help='tell what is there instead')
+    args = parser.parse_args()
+    root = args.root or Path(os.environ.get('MMVD_DATA', 'data')) / FOLDERS[args.dataset]
+    try:
+        if args.verify or args.dataset not in LAYOUTS:
+            return verify_root(args.dataset, root)
+        print(f'{convert(args.dataset, root)} label maps')
+    except MMVDError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""NYUv2: the labelled .mat file to images, millimetre depth, label maps of 40 classes and lists with scene names.
+
+Put nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat into one folder (default: MMVD_DATA/nyuv2), then run this. It writes there
+{train,test}/{images/NNNN_rgb.png,depth/NNNN_depth.png,masks/NNNN_mask.png} (labels: 0 = none, 1 to 40) and scenes_{train,test}.txt.
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+from scipy.io import loadmat
+from tqdm import tqdm
+from verify import verify_root
+
+import mmvd  # noqa: F401
+from mmvd.errors import MissingInputsError, MMVDError
+
+LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
+
+
+def _text(file: h5py.File, reference) -> str:
+    return ''.join(map(chr, np.asarray(file[reference]).ravel()))
+
+
+def convert(root: Path, depth: str) -> dict[str, int]:
+    """Write files and lists; returns the number of frames per split."""
+    for name in (LABELED, SPLITS, MAPPING):
+        if not (root / name).is_file():
+            raise MissingInputsError(f'{root / name}: no such file, put {LABELED}, {SPLITS} and {MAPPING} into {root}')
+    splits = loadmat(root / SPLITS)
+    table = np.concatenate(([0], loadmat(root / MAPPING)['mapClass'].ravel())).astype(np.uint8)  # 0 = no label stays 0
+    scenes = dict(train=[], test=[])
+    with h5py.File(root / LABELED) as file:
+        for split in scenes:
+            for folder in ('images', 'depth', 'masks'):
+                (root / split / folder).mkdir(parents=True, exist_ok=True)
+            for number in tqdm(splits[f'{split}Ndxs'].ravel().tolist(), f'NYUv2 {split}'):
+                names = [f'{split}/{folder}/{number:04d}_{kind}.png' for folder, kind in (('images', 'rgb'), ('depth', 'depth'), ('masks', 'mask'))]
+                image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
+                metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
+                cv2.imwrite(str(root / names[0]), np.ascontiguousarray(image[..., ::-1]))
+                cv2.imwrite(str(root / names[1]), np.clip(np.rint(metres * 1000), 0, 65535).astype(np.uint16))
+                cv2.imwrite(str(root / names[2]), table[file['labels'][number - 1].T])
+                scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')
+    for split, rows in scenes.items():
+        (root / f'scenes_{split}.txt').write_text('\n'.join(rows) + '\n')
+    return {split: len(rows) for split, rows in scenes.items()}
+
+
+def main() -> int:
+    """Parse the command line and convert or verify; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('root', nargs='?', type=Path, default=Path(os.environ.get('MMVD_DATA', 'data')) / 'nyuv2')
+    parser.add_argument('--depth', choices=('raw', 'filled'), default='raw', help="the sensor's depth, or the one filled in by its authors")
+    parser.add_argument('--verify', action='store_true', help='tell what is there instead (official: 795 train, 654 test)')
+    args = parser.parse_args()
+    try:
+        if args.verify:
+            return verify_root('nyuv2', args.root)
+        print(convert(args.root, args.depth))
+    except MMVDError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

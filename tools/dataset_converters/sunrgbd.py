@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""SUN RGB-D: label maps of 37 classes, lists of the official split, and lists with scene names.
+
+Unpack the official SUNRGBD.zip and SUNRGBDtoolbox.zip into one folder (default: MMVD_DATA/sunrgbd), then run this. It writes there
+labels/NNNNN.png (0 = no label, 1 to 37), {train,test}.txt (image, depth, label) and scenes_{train,test}.txt (image, depth, scene).
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+from scipy.io import loadmat
+from tqdm import tqdm
+from verify import verify_root
+
+import mmvd  # noqa: F401
+from mmvd.errors import MissingInputsError, MMVDError
+
+META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
+SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
+_MARK = 'SUNRGBD/'  # paths in the toolbox are those of its authors' machine; what counts begins here
+
+
+def relative(path: str) -> str:
+    """Path below the unpacked folder."""
+    return _MARK + path.rstrip('/').split(f'/{_MARK}', 1)[1]
+
+
+def convert(root: Path, depth: str) -> dict[str, int]:
+    """Write labels and lists; returns the number of frames per split."""
+    for name in (META, LABELS, SPLIT):
+        if not (root / name).is_file():
+            raise MissingInputsError(f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}')
+    frames = np.atleast_1d(loadmat(root / META, squeeze_me=True, struct_as_record=False)['SUNRGBDMeta'])
+    train = {relative(str(path)) for path in np.atleast_1d(loadmat(root / SPLIT, squeeze_me=True)['alltrain'])}
+    rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
+    (root / 'labels').mkdir(exist_ok=True)
+    with h5py.File(root / LABELS) as file:
+        references = file['SUNRGBD2Dseg']['seglabel']
+        for number, frame in enumerate(tqdm(frames, 'SUN RGB-D')):
+            folder = relative(os.path.dirname(os.path.dirname(str(frame.rgbpath))))
+            label = f'labels/{number + 1:05d}.png'
+            if not (root / label).is_file():
+                labels = np.asarray(file[references[number][0]]).T.astype(np.uint8)  # MATLAB's arrays are column by column
+                cv2.imwrite(str(root / label), labels)
+            split = 'train' if folder in train else 'test'
+            pair = f'{folder}/image/{frame.rgbname} {folder}/{depth}/{frame.depthname}'
+            rows[split].append(f'{pair} {label}')
+            scene = root / folder / 'scene.txt'
+            if scene.is_file():
+                scenes[split].append(f'{pair} {scene.read_text().strip().replace(" ", "_")}')
+    for split in rows:
+        (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
+        (root / f'scenes_{split}.txt').write_text('\n'.join(scenes[split]) + '\n')
+    return {split: len(entries) for split, entries in rows.items()}
+
+
+def main() -> int:
+    """Parse the command line and convert or verify; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('root', nargs='?', type=Path, default=Path(os.environ.get('MMVD_DATA', 'data')) / 'sunrgbd')
+    parser.add_argument('--depth', choices=('depth', 'depth_bfx'), default='depth', help="the sensor's depth, or the filled one")
+    parser.add_argument('--verify', action='store_true', help='tell what is there instead (official: 5285 train, 5050 test)')
+    args = parser.parse_args()
+    try:
+        if args.verify:
+            return verify_root('sunrgbd', args.root)
+        print(convert(args.root, args.depth))
+    except MMVDError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

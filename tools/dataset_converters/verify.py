@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Read the datasets of a config and tell what they hold: counts, label histogram, depth statistics beside the paper's Table 6."""
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+
+import mmvd  # noqa: F401  first: it arms the operator stand-ins
+from mmvd.datasets.verification import examine, format_facts
+from mmvd.errors import MMVDError
+from mmvd.registry import DATASETS
+
+ROOT = Path(__file__).parents[2]
+
+
+def verify(config: Path, limit: int | None = None, root: Path | None = None) -> int:
+    """Examine the training and validation sets of a config, in another folder if given; returns how many samples could not be read."""
+    failures = 0
+    for loader in ('train_dataloader', 'val_dataloader'):
+        settings = Config.fromfile(config)[loader].dataset
+        if root is not None:
+            settings.data_root = str(root)
+        missing = DATASETS.get(settings.type).missing(settings)
+        if missing:
+            print(f'{loader}: {missing}', file=sys.stderr)
+            failures += 1
+            continue
+        dataset = DATASETS.build(dict(settings, pipeline=[]))
+
+        def progress(done: int, total: int, loader: str = loader) -> None:
+            print(f'\r{loader}: {done}/{total}', end='' if done < total else '\n', file=sys.stderr, flush=True)
+
+        facts = examine(dataset, limit, progress)
+        print(f'{loader}: {format_facts(type(dataset).__name__, facts, dataset.metainfo.get("classes", ()))}')
+        failures += len(facts.failures)
+    return failures
+
+
+def verify_root(name: str, root: Path) -> int:
+    """Exit code of ``--verify`` of a converter: examine the dataset of a segmentation config in a folder."""
+    return 1 if verify(ROOT / f'configs/seg/m2f_vd_{name}.py', root=root) else 0
+
+
+def main() -> int:
+    """Parse the command line and verify; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--limit', type=int, help='most samples per split to read, spread evenly')
+    args = parser.parse_args()
+    try:
+        return 1 if verify(Path(args.config), args.limit) else 0
+    except MMVDError as error:
+        print(f'{type(error).__name__}: {error}', file=sys.stderr)
+        return 2
+
+
+if __name__ == '__main__':
+    sys.exit(main())
