@@ -23,6 +23,14 @@ def _complete(args: argparse.Namespace) -> int:
     return 0
 
 
+def _classify(args: argparse.Namespace) -> int:
+    from mmvd.apis import RGBDClassificationInferencer
+    from mmvd.apis.inferencer import pairs_of
+    for found in RGBDClassificationInferencer(args.config, args.checkpoint)(pairs_of(args.image, args.depth), args.decoder):
+        print(f'{found.image}: {found.name} ({found.score:.1%})')
+    return 0
+
+
 def _demo(args: argparse.Namespace) -> int:
     from mmvd.apis import load_model
     from mmvd.apis.demo import demo_panel
@@ -50,6 +58,13 @@ def main() -> int:
     complete.add_argument('depth', nargs='?', help='depth file; without it the depth is guessed from colour alone')
     complete.add_argument('--decoder', default='mm16', help='format of the depth file')
     complete.set_defaults(run=_complete, out='work_dirs/complete')
+    classify = commands.add_parser('classify', help='name the class of one image or of the images of a folder')
+    classify.add_argument('image', help='image file, or a folder of images')
+    classify.add_argument('depth', nargs='?', help='depth file, or a folder of files with the names of the images')
+    classify.add_argument('--decoder', default='mm16', help='format of the depth files')
+    classify.add_argument('--config', required=True, help='config of the classifier, as export_linear_head.py writes it')
+    classify.add_argument('--checkpoint', required=True)
+    classify.set_defaults(run=_classify)
     demo = commands.add_parser('demo', help='complete the depth of a built-in room at several densities')
     demo.add_argument('--index', type=int, default=0, help='number of the room')
     demo.set_defaults(run=_demo, out='work_dirs/demo.png')

@@ -139,3 +139,13 @@ def fabricate_cocostuff(root: Path) -> None:
     for split in ('train2017', 'val2017'):
         _image(root / f'images/{split}/0.jpg', 0)
         _labels(root / f'annotations/{split}/0.png', stripes([0, 181, 255]))
+
+
+def fabricate_classes(root: Path, name: str) -> None:
+    """Two classes in the layout of ImageNet with predicted depth, or of MVIP."""
+    for kind in ('first', 'second'):
+        for split in ('train', 'val' if name == 'imagenet' else 'test'):
+            for i in range(2):
+                folder = f'{split}/{kind}' if name == 'imagenet' else f'{kind}/{split}_data/{i}/' + ('0/' if split == 'train' else '') + 'cam_01'
+                _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
+                _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000)

@@ -12,6 +12,7 @@ from mmvd.visualization import completion_panel, save_png
 from .model import VDModel, load_model
 
 _MAX_MM = np.iinfo(np.uint16).max
+_IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp')
 
 
 class DepthCompletionInferencer:
@@ -46,10 +47,7 @@ class DepthCompletionInferencer:
         get_decoder(decoder)
         results = []
         for image_path, depth_path in pairs:
-            rgb = _read_rgb(image_path)
-            depth = read_depth(depth_path, decoder) if depth_path else np.zeros(rgb.shape[:2], np.float32)
-            if depth.shape != rgb.shape[:2]:
-                raise SampleError(f'{depth_path}: depth is {depth.shape} but {image_path} is {rgb.shape[:2]}: register them first')
+            rgb, depth = read_pair(image_path, depth_path, decoder)
             results.append(self.model.complete(rgb, depth))
             if out_dir is not None:
                 self._write(Path(out_dir), Path(image_path).stem, rgb, depth, results[-1])
@@ -60,6 +58,41 @@ class DepthCompletionInferencer:
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f'{name}_depth.png'), np.clip(np.rint(completed * 1000), 0, _MAX_MM).astype(np.uint16))
         save_png(folder / f'{name}_panel.png', completion_panel(rgb, depth[None], completed[None], depth))
+
+
+def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: str) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) uint8 RGB and (H, W) float32 metres, all missing without a depth file.
+
+    Raises:
+        SampleError: If the image cannot be read or the two differ in size.
+        DepthFileError: If the depth file cannot be read.
+    """
+    rgb = _read_rgb(image_path)
+    depth = read_depth(depth_path, decoder) if depth_path else np.zeros(rgb.shape[:2], np.float32)
+    if depth.shape != rgb.shape[:2]:
+        raise SampleError(f'{depth_path}: depth is {depth.shape} but {image_path} is {rgb.shape[:2]}: register them first')
+    return rgb, depth
+
+
+def pairs_of(images: str | Path, depths: str | Path | None) -> list[tuple[Path, Path | None]]:
+    """One image with its depth file, or the images of a folder with the files of the same stem in another.
+
+    Raises:
+        SampleError: If there is no image, or an image of a folder has no depth file.
+    """
+    images = Path(images)
+    if not images.is_dir():
+        return [(images, depths and Path(depths))]
+    found = sorted(path for path in images.iterdir() if path.suffix.lower() in _IMAGE_ENDINGS)
+    if not found:
+        raise SampleError(f'{images}: no images in this folder')
+    if depths is None:
+        return [(path, None) for path in found]
+    by_stem = {path.stem: path for path in Path(depths).iterdir()}
+    missing = [path for path in found if path.stem not in by_stem]
+    if missing:
+        raise SampleError(f'{missing[0]}: no depth file of this name in {depths} ({len(missing)} of {len(found)} images have none)')
+    return [(path, by_stem[path.stem]) for path in found]
 
 
 def _read_rgb(path: str | Path) -> np.ndarray:

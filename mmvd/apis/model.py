@@ -103,15 +103,28 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
         WeightsError: If weights are missing, unsafe or do not fit.
     """
     config = find_config(config_or_name)
-    completer = MODELS.build(config.model)
-    checkpoint = checkpoint or config.get('load_from')
+    return VDModel(build_filled(config, checkpoint or config.get('load_from')), default_device(device))
+
+
+def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Module:
+    """Build the model of a config and fill it from a checkpoint, or with the weights that the config names.
+
+    Raises:
+        WeightsError: If weights are missing, unsafe or do not fit.
+    """
+    model = MODELS.build(config.model)
     if checkpoint is None:
-        completer.init_weights()
-    else:
-        content = load_checkpoint(checkpoint)
-        attach(content, completer, str(checkpoint))
-        check_encoding(completer.backbone, content, str(checkpoint))
-        state = content.get('state_dict', content)
-        check_fills(completer, state, str(checkpoint))
-        completer.load_state_dict(state, strict=False)
-    return VDModel(completer, torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu')))
+        model.init_weights()
+        return model
+    content = load_checkpoint(checkpoint)
+    attach(content, model, str(checkpoint))
+    check_encoding(model.backbone, content, str(checkpoint))
+    state = content.get('state_dict', content)
+    check_fills(model, state, str(checkpoint))
+    model.load_state_dict(state, strict=False)
+    return model
+
+
+def default_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or an accelerator if there is one."""
+    return torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))

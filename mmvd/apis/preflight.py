@@ -86,9 +86,9 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
     for loader in loaders:
         dataset = (config.get(loader) or {}).get('dataset', {})
         count = getattr(DATASETS.get(dataset.get('type', '')), counter, None)
-        if count and 'num_classes' in head and head['num_classes'] != count(dataset):
-            raise ConfigError(f'{loader}: {dataset["type"]} has {count(dataset)} classes, but the head of the model has '
-                              f'num_classes={head["num_classes"]}')
+        found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
+        if found and 'num_classes' in head and head['num_classes'] != found:
+            raise ConfigError(f'{loader}: {dataset["type"]} has {found} classes, but the head of the model has num_classes={head["num_classes"]}')
 
 
 def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """RGB-D datasets."""
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
 from .rgbd_dataset import BOPDataset, RGBDDataset
+from .scene_datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
 from .seg_datasets import (
     ADE20KRGBDDataset,
     CityscapesRGBDDataset,
@@ -12,6 +13,7 @@ from .seg_datasets import (
 from .synthetic_rooms import SyntheticRooms
 
 __all__ = [
-    'ADE20KRGBDDataset', 'BOPDataset', 'COCOStuffRGBDDataset', 'CityscapesRGBDDataset', 'EvenMixture', 'KeyedConcat', 'NYUv2SegDataset',
-    'RGBDDataset', 'RGBDSegDataset', 'SUNRGBDSegDataset', 'SyntheticRooms', 'WithPartnerImage'
+    'ADE20KRGBDDataset', 'BOPDataset', 'COCOStuffRGBDDataset', 'CityscapesRGBDDataset', 'EvenMixture', 'ImageNetRGBDDataset', 'KeyedConcat',
+    'MVIPDataset', 'NYUv2SceneDataset', 'NYUv2SegDataset', 'RGBDClassDataset', 'RGBDDataset', 'RGBDSegDataset', 'SUNRGBDSceneDataset',
+    'SUNRGBDSegDataset', 'SyntheticRooms', 'WithPartnerImage'
 ]

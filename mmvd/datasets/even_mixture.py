@@ -79,7 +79,7 @@ class KeyedConcat(Dataset):
     def __init__(self, datasets: Sequence[dict], pipeline: Sequence[dict] = ()):
         self.datasets = [DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in datasets]
         self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
-        self.metainfo = dict(dataset_type='KeyedConcat')
+        self.metainfo = dict(self.datasets[0].metainfo, dataset_type='KeyedConcat')
 
     def __len__(self) -> int:
         return int(self._ends[-1])

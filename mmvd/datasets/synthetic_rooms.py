@@ -27,6 +27,7 @@ class SyntheticRooms(Dataset):
         exact_target: Whether the exact depth is the target to complete; only with ``sensor``.
         shuffle_textures: Whether materials are drawn regardless of the class, so that colour says nothing of it.
         cache: Whether rendered rooms are kept in memory (4 images of ``size`` each), per worker process.
+        split: What the rooms are for, as ``mmvd.LinearProbeMetric`` reads it.
         pipeline: Transforms.
         test_mode: Accepted for OpenMMLab's sake; the data are the same.
     """
@@ -41,9 +42,10 @@ class SyntheticRooms(Dataset):
                  exact_target: bool = False,
                  shuffle_textures: bool = False,
                  cache: bool = False,
+                 split: str = 'test',
                  pipeline: list = (),
                  test_mode: bool = False):
-        self.length, self.seed, self.size = length, seed, tuple(size)
+        self.length, self.seed, self.size, self.split = length, seed, tuple(size), split
         self.sensor, self.exact_target, self.shuffle_textures, self.test_mode = sensor, exact_target, shuffle_textures, test_mode
         self._cache = {} if cache else None
         self.pipeline = Compose(pipeline)
@@ -86,6 +88,7 @@ class SyntheticRooms(Dataset):
             gt_seg_map=room.semantic[0].to(torch.uint8).numpy(),
             gt_instance_map=room.instance[0].int().numpy(),
             gt_label=int(room.scene[0]),
+            split=self.split,
             intrinsics=room.intrinsics[0].numpy().copy(),
             object_class=room.object_class[0].numpy(),
             object_pose=room.object_pose[0].numpy(),

@@ -5,6 +5,7 @@ Goes on where it was interrupted: a run whose last checkpoint is there is not tr
 """
 import argparse
 import csv
+import json
 import statistics
 import subprocess
 import sys
@@ -54,6 +55,24 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
     return values
 
 
+def classification(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
+    """Accuracy of the head chosen on held-out rooms, of frozen VD and its twin."""
+    values = {}
+    for name, label in (('vd', 'frozen VD'), ('rgb', 'RGB-only twin')):
+        folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
+        shuffled = TEXTURES[textures]
+        last = train(ROOT / f'configs/cls/linear84_{name}_rooms.py', folder, [
+            f'randomness.seed={seed}', f'train_dataloader.dataset.shuffle_textures={shuffled}',
+            *(f'val_dataloader.dataset.datasets.{part}.shuffle_textures={shuffled}' for part in (0, 1))])
+        result = json.loads((folder / 'results' / f'{last.stem}.json').read_text())['result']
+        values[label] = result['selected_on_holdout']['test']
+        values[f'{label}, best of 84 on the test rooms'] = result['best_on_test']['test']
+    return values
+
+
+TASKS = dict(segmentation=(segmentation, 'mIoU in %'), classification=(classification, 'accuracy in %'))
+
+
 def write(path: Path, rows: list[dict]) -> None:
     """CSV with machine, versions and command."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,19 +87,25 @@ def write(path: Path, rows: list[dict]) -> None:
 def main() -> int:
     """Parse the command line, train, write the table; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('task', choices=TASKS)
+    parser.add_argument('--textures', nargs='+', choices=TEXTURES, default=list(TEXTURES))
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--work-dir', default='work_dirs/rooms_table')
-    parser.add_argument('--out', default='work_dirs/rooms_table/segmentation.csv')
+    parser.add_argument('--work-dir', help='work_dirs/rooms_<task> by default')
+    parser.add_argument('--out', help='CSV; <task>.csv in the work dir by default')
     args = parser.parse_args()
+    args.work_dir = args.work_dir or f'work_dirs/rooms_{args.task}'
+    args.out = args.out or f'{args.work_dir}/{args.task}.csv'
+    run, unit = TASKS[args.task]
     rows = []
-    for textures in TEXTURES:
-        runs = [segmentation(args, seed, textures) for seed in args.seeds]
+    for textures in args.textures:
+        runs = [run(args, seed, textures) for seed in args.seeds]
         for name in runs[0]:
             values = [run[name] for run in runs]
             spread = statistics.stdev(values) if len(values) > 1 else float('nan')
             rows.append(dict(textures=textures, model=name, mean=f'{statistics.mean(values):.2f}', std=f'{spread:.2f}',
-                             **{f'seed{seed}': f'{value:.2f}' for seed, value in zip(args.seeds, values, strict=True)}, unit='mIoU in %'))
-            print(f'{textures:<10}{name:<36}{statistics.mean(values):7.2f} +- {spread:.2f}   {values}', flush=True)
+                             **{f'seed{seed}': f'{value:.2f}' for seed, value in zip(args.seeds, values, strict=True)}, unit=unit))
+            each = ' '.join(f'{value:.2f}' for value in values)
+            print(f'{textures:<10}{name:<44}{statistics.mean(values):7.2f} +- {spread:.2f}   ({each})', flush=True)
         write(Path(args.out), rows)
     print(args.out)
     return 0

@@ -3,7 +3,7 @@ import mmcv.transforms  # noqa: F401  registers LoadImageFromFile and friends
 
 from .depth_encoding import PositionalDepthEncoding
 from .formatting import PackRGBDInputs
-from .geometry import RGBDRandomCrop, RGBDRandomFlip, RGBDRandomResizedCrop, RGBDRandomRotate, RGBDResize
+from .geometry import RGBDCenterCrop, RGBDRandomCrop, RGBDRandomFlip, RGBDRandomResizedCrop, RGBDRandomRotate, RGBDResize
 from .labels import LoadLabels, LoadRoomInstances
 from .loading import LoadDepth
 from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment
@@ -11,7 +11,7 @@ from .random_depth import AlterDepth, RandomDensityMask, RandomDepth
 from .validity import RequireDepth
 
 __all__ = [
-    'AlterDepth', 'LoadDepth', 'LoadLabels', 'LoadRoomInstances', 'PackRGBDInputs', 'PositionalDepthEncoding', 'RGBDRandomCrop', 'RGBDRandomFlip',
-    'RGBDRandomResizedCrop', 'RGBDRandomRotate', 'RGBDResize', 'RandomColorJitter', 'RandomDensityMask', 'RandomDepth', 'RandomGrayscale',
-    'RequireDepth', 'ThreeAugment'
+    'AlterDepth', 'LoadDepth', 'LoadLabels', 'LoadRoomInstances', 'PackRGBDInputs', 'PositionalDepthEncoding', 'RGBDCenterCrop', 'RGBDRandomCrop',
+    'RGBDRandomFlip', 'RGBDRandomResizedCrop', 'RGBDRandomRotate', 'RGBDResize', 'RandomColorJitter', 'RandomDensityMask', 'RandomDepth',
+    'RandomGrayscale', 'RequireDepth', 'ThreeAugment'
 ]

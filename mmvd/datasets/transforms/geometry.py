@@ -167,6 +167,32 @@ class RGBDRandomCrop(_JointTransform):
 
 
 @TRANSFORMS.register_module()
+class RGBDCenterCrop(_JointTransform):
+    """Cut the centre out of a sample that is at least as large.
+
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+
+    Modified Keys: those, img_shape
+
+    Args:
+        size: Side of the result in pixels.
+    """
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def transform(self, results: dict) -> dict:
+        """Cut everything."""
+        top, left = (max((side - self.size) // 2, 0) for side in results['img'].shape[:2])
+        window = np.s_[top:top + self.size, left:left + self.size]
+        self._move(results, lambda img: img[window], lambda a, fill: a[window])
+        if 'intrinsics' in results:
+            results['intrinsics'] = results['intrinsics'].copy()
+            results['intrinsics'][:2, 2] -= (left, top)
+        return results
+
+
+@TRANSFORMS.register_module()
 class RGBDRandomResizedCrop(_JointTransform):
     """Crop a random area, pad it to a square and resize it (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3, zero padding).
 

@@ -6,9 +6,10 @@ from .density_schedule_hook import DensityScheduleHook
 from .depth_panel_hook import DepthPanelHook
 from .depth_report_hook import DepthReportHook
 from .interrupt_hook import InterruptHook
+from .probe_report_hook import ProbeReportHook
 from .seg_panel_hook import SegPanelHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'SampleCountHook',
-    'SegPanelHook', 'StrictLoadHook'
+    'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'ProbeReportHook',
+    'SampleCountHook', 'SegPanelHook', 'StrictLoadHook'
 ]

@@ -20,11 +20,26 @@ from .vit_stream import ARCHITECTURES, ViTStream
 _OUTS = ('rgb', 'fused', 'rgb+fused', 'pre_fusion')
 
 
+_OUT_TYPES = ('featmap', 'cls_token', 'avg_featmap')
+
+
 class StreamFeatures(NamedTuple):
-    """What one stream hands on: patch tokens (B, N, D) at the four fusion layers, and its class token (B, D), not normalised."""
+    """What one stream hands on, not normalised.
+
+    Attributes:
+        tokens: Patch tokens (B, N, D) at the four fusion layers.
+        cls_tokens: Class tokens (B, D) of the last blocks that are asked for.
+        patches: Patch tokens (B, N, D) at the end.
+    """
 
     tokens: list[Tensor]
-    cls_token: Tensor
+    cls_tokens: list[Tensor]
+    patches: Tensor
+
+    @property
+    def cls_token(self) -> Tensor:
+        """(B, D) class token of the last block."""
+        return self.cls_tokens[-1]
 
 
 class VDFeatures(NamedTuple):
@@ -53,7 +68,9 @@ class VDViT(BaseModule):
         frozen: ``'rgb'`` (paper), ``'all'`` (downstream) or ``'none'`` (paper's row without RGB pretraining).
         out: ``'rgb'``, ``'fused'``, ``'rgb+fused'`` (concatenated in this order) or ``'pre_fusion'`` (depth tokens before the fusion
             of each layer). With ``'rgb'`` there is no depth stream at all.
-        out_type: ``'featmap'``, a tuple of four maps (B, C, h, w), finest first, or ``'cls_token'``, ``((B, C),)``, normalised.
+        out_type: ``'featmap'``, a tuple of four maps (B, C, h, w), finest first, or ``'cls_token'``, ``((B, C),)``, normalised, or
+            ``'avg_featmap'``, the same of the mean patch tokens of the last block.
+        last_blocks: Class tokens of so many last blocks are concatenated, each normalised, as in DINOv2's linear evaluation.
         strides: Strides of the four maps in pixels (authors' code: 2, 4, 8, 16).
         norm_features: Whether the streams' final LayerNorm is applied to the maps.
         over_range: ``'rescale'`` brings maps beyond 0.95 max_depth to it by one factor per image, ``'drop'`` makes such pixels missing.
@@ -77,6 +94,7 @@ class VDViT(BaseModule):
                  frozen: str = 'rgb',
                  out: str = 'fused',
                  out_type: str = 'featmap',
+                 last_blocks: int = 1,
                  strides: Sequence[int] = (4, 8, 16, 32),
                  norm_features: bool = False,
                  over_range: str = 'rescale',
@@ -87,12 +105,14 @@ class VDViT(BaseModule):
         size = dict(ARCHITECTURES[arch] if isinstance(arch, str) else arch)
         self.embed_dims, depth = size['embed_dims'], size['depth']
         self.patch_size, self.frozen, self.out, self.out_type = patch_size, frozen, out, out_type
-        self.strides, self.over_range = tuple(strides), over_range
+        self.strides, self.over_range, self.first_cls = tuple(strides), over_range, depth - last_blocks + 1
+        if not 1 <= last_blocks <= depth or (last_blocks > 1 and out_type != 'cls_token'):
+            raise ConfigError(f"VDViT: last_blocks must lie between 1 and {depth}, and goes with out_type='cls_token'")
         self.fusion_layers = tuple(fusion_layers or (depth * k // 4 for k in (1, 2, 3, 4)))
         if len(self.fusion_layers) != 4 or not all(1 <= layer <= depth for layer in self.fusion_layers):
             raise ConfigError(f'fusion_layers must be four layers between 1 and {depth}, got {self.fusion_layers}')
-        self.use_norm = norm_features or out_type == 'cls_token'
-        self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1)
+        self.use_norm = norm_features or out_type != 'featmap'
+        self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1) * last_blocks
         stream = dict(size, patch_size=patch_size, img_size=img_size, position_rule=position_rule)
         self.rgb_stream = ViTStream(**stream)
         self.depth_encoding = MODELS.build(depth_encoding) if depth_encoding else None
@@ -101,13 +121,13 @@ class VDViT(BaseModule):
             channels = self.depth_encoding.out_channels if depth_encoding else depth_channels
             self.depth_stream = ViTStream(**stream, in_channels=channels)
             # Nothing reads the patch tokens after the last layer unless its fusion is put out.
-            last_fused = out_type == 'featmap' and out in ('fused', 'rgb+fused')
+            last_fused = out_type != 'cls_token' and out in ('fused', 'rgb+fused')
             self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
         self._freeze()
 
     @staticmethod
     def _check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range) -> None:
-        choices = dict(frozen=(frozen, ('rgb', 'all', 'none')), out=(out, _OUTS), out_type=(out_type, ('featmap', 'cls_token')),
+        choices = dict(frozen=(frozen, ('rgb', 'all', 'none')), out=(out, _OUTS), out_type=(out_type, _OUT_TYPES),
                        over_range=(over_range, ('rescale', 'drop')))
         if isinstance(arch, str):
             choices['arch'] = (arch, tuple(ARCHITECTURES))
@@ -165,12 +185,14 @@ class VDViT(BaseModule):
     def encode_rgb(self, rgb: Tensor) -> StreamFeatures:
         """Run the RGB stream: (B, 3, H, W), normalised, any size. The result can serve several depth maps of the image."""
         with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
-            tokens, kept = self.rgb_stream.embed(self._pad(rgb)), []
+            tokens, kept, cls_tokens = self.rgb_stream.embed(self._pad(rgb)), [], []
             for layer, block in enumerate(self.rgb_stream.blocks, 1):
                 tokens = block(tokens)
                 if layer in self.fusion_layers:
                     kept.append(tokens[:, 1:])
-            return StreamFeatures(kept, tokens[:, 0])
+                if layer >= self.first_cls:
+                    cls_tokens.append(tokens[:, 0])
+            return StreamFeatures(kept, cls_tokens, tokens[:, 1:])
 
     def encode_depth(self, depth: Tensor, rgb: StreamFeatures) -> tuple[StreamFeatures, Tensor]:
         """Run the depth stream on (B, k, H, W) depth channels, fusing RGB features in; also gives the (B,) range factor."""
@@ -182,7 +204,7 @@ class VDViT(BaseModule):
                 depth = self.depth_encoding(self._pad(depth))
         else:
             depth = self._pad(depth)
-        tokens, kept = self.depth_stream.embed(depth, key), []
+        tokens, kept, cls_tokens = self.depth_stream.embed(depth, key), [], []
         for layer, block in enumerate(self.depth_stream.blocks, 1):
             tokens = block(tokens)
             if layer in self.fusion_layers:
@@ -193,7 +215,9 @@ class VDViT(BaseModule):
                     after = self.fusions[level](before, rgb.tokens[level])
                     tokens = torch.cat((cls_token, after), dim=1)
                 kept.append(before if self.out == 'pre_fusion' else after)
-        return StreamFeatures(kept, tokens[:, 0]), factor
+            if layer >= self.first_cls:
+                cls_tokens.append(tokens[:, 0])
+        return StreamFeatures(kept, cls_tokens, tokens[:, 1:]), factor
 
     def extract(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> VDFeatures:
         """Encode a batch.
@@ -242,8 +266,10 @@ class VDViT(BaseModule):
             streams.append((rgb, self.rgb_stream))
         if fused is not None:
             streams.append((fused, self.depth_stream))
+        if self.out_type == 'avg_featmap':
+            return (torch.cat([stream.norm(features.patches).mean(1) for features, stream in streams], dim=1), )
         if self.out_type == 'cls_token':
-            return (torch.cat([stream.norm(features.cls_token) for features, stream in streams], dim=1), )
+            return (torch.cat([stream.norm(token) for features, stream in streams for token in features.cls_tokens], dim=1), )
         maps = []
         for level, stride in enumerate(self.strides):
             tokens = [stream.norm(features.tokens[level]) if self.use_norm else features.tokens[level] for features, stream in streams]

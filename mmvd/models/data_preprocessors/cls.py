@@ -1,6 +1,7 @@
 """RGB-D batches for mmpretrain's classifiers."""
 import torch
 
+from mmvd.errors import ConfigError
 from mmvd.registry import MODELS
 
 from .rgbd import RGBDDataPreprocessor, common_size
@@ -13,8 +14,17 @@ class RGBDClsDataPreprocessor(RGBDDataPreprocessor):
     mmpretrain's own preprocessor swaps channels only where there are three.
 
     Args:
+        batch_augments: Handed over by mmpretrain; must be None, mixing images says nothing of how to mix metres.
         **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
+
+    Raises:
+        ConfigError: If batch augmentations are asked for.
     """
+
+    def __init__(self, batch_augments: dict | None = None, **kwargs):
+        super().__init__(**kwargs)
+        if batch_augments:
+            raise ConfigError('RGBDClsDataPreprocessor: batch augmentations (model.train_cfg.augments) would mix images and not their depth')
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.

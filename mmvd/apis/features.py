@@ -1,0 +1,122 @@
+"""Features of a frozen encoder over a dataset, kept in a file if asked for."""
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from mmvd.compat import inspect_versions
+from mmvd.engine.atomic_backend import AtomicLocalBackend
+from mmvd.errors import ConfigError
+from mmvd.models.weights import BACKBONE, part_hash
+from mmvd.version import __version__
+
+
+@dataclass
+class Features:
+    """Features (N, D) float32, labels (N,) int64, and whether a sample belongs to the test set rather than to a held-out part: (N,) bool."""
+
+    features: Tensor
+    labels: Tensor
+    is_test: Tensor
+
+    def part(self, test: bool) -> 'Features':
+        """The test samples, or the others."""
+        chosen = self.is_test == test
+        return Features(self.features[chosen], self.labels[chosen], self.is_test[chosen])
+
+
+def extract_features(model: nn.Module, loader: dict, cache_dir: str | Path | None = None,
+                     progress: Callable[[int, int], None] | None = None) -> Features:
+    """Run the backbone of a classifier over a dataset.
+
+    Args:
+        model: An mmpretrain ``ImageClassifier`` on its device, filled.
+        loader: Config of the dataloader; its pipeline must not draw anything at random.
+        cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of anything else is
+            never read: its name and its content carry the hash of all three.
+        progress: Called with (done, total) batches.
+
+    Raises:
+        ConfigError: If the pipeline is random.
+    """
+    random = [name for name in _transforms(loader['dataset']) if 'Random' in name or name.endswith('ThreeAugment')]
+    if random:
+        raise ConfigError(f'features are computed once, but the pipeline draws at random: take {", ".join(random)} out')
+    dataloader = Runner.build_dataloader(dict(loader, drop_last=False), seed=0)
+    if cache_dir is None:
+        return _compute(model, dataloader, progress)
+    key = cache_key(model, loader, dataloader.dataset)
+    path = Path(cache_dir) / f'features_{key[:16]}.safetensors'
+    cached = _read(path, key)
+    if cached is None:
+        cached = _compute(model, dataloader, progress)
+        content = dict(features=cached.features, labels=cached.labels, is_test=cached.is_test)
+        AtomicLocalBackend().put(save(content, metadata=dict(key=key)), path)
+    return cached
+
+
+def cache_key(model: nn.Module, loader: dict, dataset) -> str:
+    """SHA-256 over the weights and settings of encoder and preprocessor, the pipeline, and names, sizes and dates of all files."""
+    parts = dict(
+        weights=part_hash({f'{BACKBONE}{key}': value for key, value in model.backbone.state_dict().items()}, BACKBONE),
+        encoder=repr((type(model.backbone).__name__, model.backbone.out, model.backbone.out_type, model.backbone.first_cls,
+                      model.backbone.over_range, model.backbone.fusion_layers, getattr(model.backbone.depth_encoding, 'constants', dict)())),
+        preprocessor=[model.data_preprocessor.mean.tolist(), model.data_preprocessor.std.tolist(), model.data_preprocessor.bgr_to_rgb],
+        data=Config(dict(dataset=loader['dataset'])).pretty_text, files=list(_files(dataset)),
+        versions=[__version__, inspect_versions()['torch']])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _transforms(node) -> Iterator[str]:
+    """Names of all transforms in a dataset config."""
+    if isinstance(node, dict):
+        if isinstance(node.get('type'), str):
+            yield node['type']
+        for value in node.values():
+            yield from _transforms(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _transforms(value)
+
+
+def _files(dataset) -> Iterator[tuple]:
+    for inner in getattr(dataset, 'datasets', [dataset]):
+        for index in range(len(inner)) if hasattr(inner, 'load_data_list') else ():
+            entry = inner.get_data_info(index)
+            for name in ('img_path', 'depth_path'):
+                path = Path(entry[name])
+                status = path.stat() if path.is_file() else None
+                yield entry[name], entry['gt_label'], status and (status.st_size, status.st_mtime_ns)
+
+
+def _read(path: Path, key: str) -> Features | None:
+    """What a cache file holds, if it is whole and of this key."""
+    try:
+        with safe_open(str(path), 'pt') as file:
+            if file.metadata().get('key') == key:
+                return Features(*(file.get_tensor(name) for name in ('features', 'labels', 'is_test')))
+    except (OSError, SafetensorError):
+        pass
+    return None
+
+
+@torch.no_grad()
+def _compute(model: nn.Module, dataloader, progress: Callable[[int, int], None] | None) -> Features:
+    model.eval()
+    features, labels, is_test = [], [], []
+    for number, data in enumerate(dataloader, 1):
+        batch = model.data_preprocessor(data, False)
+        features.append(model.backbone(batch['inputs'])[-1].float().cpu())
+        labels += [int(sample.gt_label) for sample in batch['data_samples']]
+        is_test += [sample.get('split', 'test') == 'test' for sample in batch['data_samples']]
+        if progress:
+            progress(number, len(dataloader))
+    return Features(torch.cat(features), torch.tensor(labels), torch.tensor(is_test))

@@ -1,0 +1,149 @@
+"""RGB-D datasets with one class per image: scenes, objects, parts."""
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.logging import MMLogger
+
+from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.registry import DATASETS
+
+from .rgbd_dataset import RGBDDataset
+from .sample_key import sample_key
+
+NYU10 = ('bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore', 'others')
+SUN19 = ('bathroom', 'bedroom', 'classroom', 'computer_room', 'conference_room', 'corridor', 'dining_area', 'dining_room', 'discussion_area',
+         'furniture_store', 'home_office', 'kitchen', 'lab', 'lecture_theatre', 'library', 'living_room', 'office', 'rest_space', 'study_space')
+_PARTS = ('all', 'train', 'holdout')
+
+
+@DATASETS.register_module()
+class RGBDClassDataset(RGBDDataset):
+    """Pairs of image and depth with a class.
+
+    Each entry of the data list has, beside those of :class:`RGBDDataset`, ``gt_label`` and ``split``. With ``ann_file`` the list has three
+    columns: image, depth, class name (spaces as underscores).
+
+    Args:
+        data_root: Folder of the dataset.
+        classes: Names; None takes the sorted class folders that ``label_from`` finds in ``classes_in``.
+        label_from: Regular expression whose first group is the class name in the relative image path; only with ``images``.
+        classes_in: Glob of images below ``data_root`` whose classes count, normally those of the training split.
+        others: Name of the class that takes unknown names; None drops such samples and counts them.
+        part: ``'all'``, or one side of a training set divided by ``holdout``: ``'train'`` or ``'holdout'``.
+        holdout: Share of the samples that is held out, chosen by the sample's number.
+        split: What the samples are for, as ``mmvd.LinearProbeMetric`` reads it: ``'test'`` or ``'holdout'``.
+        **kwargs: As in :class:`RGBDDataset`.
+
+    Raises:
+        ConfigError: If the arguments contradict each other or classes differ between splits.
+        MissingInputsError: If there is no such data, or a class folder has no images.
+    """
+
+    DEFAULTS: dict = {}
+    PREPARED_BY: str | None = None
+
+    def __init__(self, data_root: str, **kwargs):
+        kwargs = {**self.DEFAULTS, **kwargs}
+        self.label_from, self.classes_in, self.others = (kwargs.pop(name, None) for name in ('label_from', 'classes_in', 'others'))
+        self.part, self.holdout, self.split = kwargs.pop('part', 'all'), kwargs.pop('holdout', 0.1), kwargs.pop('split', 'test')
+        if self.part not in _PARTS or not 0 < self.holdout < 1:
+            raise ConfigError(f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 and 1')
+        if bool(self.label_from) == bool(kwargs.get('ann_file')):
+            raise ConfigError(f'{type(self).__name__}({data_root}): give either label_from, or ann_file with three columns')
+        classes = kwargs.pop('classes', None) or self._classes_of_folders(Path(data_root), self.classes_in or kwargs.get('images'))
+        self.dropped: Counter = Counter()
+        super().__init__(data_root=data_root, metainfo=dict(classes=tuple(classes)), **kwargs)
+
+    @classmethod
+    def missing(cls, config: dict) -> str | None:
+        """See :meth:`RGBDDataset.missing`; names the command that makes what is missing."""
+        text = super().missing({**cls.DEFAULTS, **config})
+        return f'{text}; made by: {cls.PREPARED_BY}' if text and cls.PREPARED_BY else text
+
+    @classmethod
+    def count_scenes(cls, config: dict) -> int | None:
+        """Number of classes of a config of this class; None if only the folders tell."""
+        classes = {**cls.DEFAULTS, **config}.get('classes')
+        return len(classes) if classes else None
+
+    def _columns(self) -> Sequence[str]:
+        return ('image', 'depth', 'class')
+
+    def _classes_of_folders(self, root: Path, images: str) -> list[str]:
+        names = {self._name_of(path.relative_to(root).as_posix()) for path in root.glob(images)}
+        if not names:
+            raise MissingInputsError(f'{root}: no image matches {images}')
+        return sorted(names)
+
+    def _name_of(self, image: str) -> str:
+        found = re.search(self.label_from, image)
+        if not found:
+            raise ConfigError(f'{image}: label_from={self.label_from!r} finds no class in this path')
+        return found[1]
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples of known classes, or of the asked part of them."""
+        entries = super().load_data_list()
+        known = [entry for entry in entries if entry['gt_label'] >= 0]
+        if self.dropped:
+            names = ', '.join(f'{name} ({count})' for name, count in self.dropped.most_common(5))
+            MMLogger.get_current_instance().warning(f'{self.data_root}: {sum(self.dropped.values())} samples of classes that do not count '
+                                                    f'were dropped: {names}{" ..." if len(self.dropped) > 5 else ""}')
+        absent = set(range(len(self.metainfo['classes']))) - {entry['gt_label'] for entry in known}
+        if absent and self.label_from:
+            first = self.metainfo['classes'][min(absent)]
+            raise ConfigError(f'{self.data_root}/{self.images}: {len(absent)} of {len(self.metainfo["classes"])} classes have no images here, first '
+                              f'{first}: the splits must have the same class folders, each with images')
+        if self.part == 'all':
+            return known
+        limit = round(self.holdout * 1000)
+        return [entry for number, entry in enumerate(known) if (sample_key(0, 0, number) % 1000 < limit) == (self.part == 'holdout')]
+
+    def _entry(self, root: Path, image: str, depth: str, name: str | None = None) -> dict:
+        name, classes = name or self._name_of(image), self.metainfo['classes']
+        if name not in classes:
+            if self.label_from:
+                raise ConfigError(f'{root / image}: class {name} is not among the {len(classes)} classes of the training split')
+            if self.others is None:
+                self.dropped[name] += 1
+            name = self.others
+        label = classes.index(name) if name in classes else -1
+        return dict(super()._entry(root, image, depth), gt_label=label, split=self.split)
+
+
+@DATASETS.register_module()
+class SUNRGBDSceneDataset(RGBDClassDataset):
+    """SUN RGB-D, 19 scenes, samples of other scenes dropped: ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``."""
+
+    DEFAULTS = dict(decoder='sunrgbd', classes=SUN19)
+    PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py'
+
+
+@DATASETS.register_module()
+class NYUv2SceneDataset(RGBDClassDataset):
+    """NYUv2, 10 scenes, the last of which takes the rest: ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``."""
+
+    DEFAULTS = dict(decoder='mm16', classes=NYU10, others='others')
+    PREPARED_BY = 'python tools/dataset_converters/nyuv2.py'
+
+
+@DATASETS.register_module()
+class ImageNetRGBDDataset(RGBDClassDataset):
+    """ImageNet-1k in class folders with predicted depth beside the images: ``images='train/*/*.JPEG'`` or ``'val/*/*.JPEG'``."""
+
+    DEFAULTS = dict(decoder='mm16', classes_in='train/*/*.JPEG', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png'))
+    PREPARED_BY = "class folders train/ and val/, then python tools/dataset_converters/predict_depth.py ROOT --images '*/*/*.JPEG'"
+
+
+@DATASETS.register_module()
+class MVIPDataset(RGBDClassDataset):
+    """MVIP, 308 industrial parts from ten cameras, each view a sample.
+
+    Layout of its authors' code: ``CLASS/train_data/POSITION/ROTATION/cam_NN/NN_{rgb,depth}.png`` and ``CLASS/{valid,test}_data/SET/cam_NN/...``.
+    """
+
+    TRAIN, TEST = '*/train_data/*/*/cam_*/*_rgb.png', '*/test_data/*/cam_*/*_rgb.png'
+    DEFAULTS = dict(decoder='mm16', classes_in=TRAIN, label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))
+    PREPARED_BY = 'the official archive'

@@ -1,0 +1,73 @@
+"""Datasets with one class per image: lists, folders, held-out parts, odd classes."""
+import cv2
+import numpy as np
+import pytest
+
+from mmvd.datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
+from mmvd.datasets.scene_datasets import NYU10, SUN19
+from mmvd.errors import ConfigError, MissingInputsError
+
+
+def write(root, *names) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / name), np.zeros((4, 6), np.uint16 if 'depth' in name else np.uint8))
+
+
+def labels(dataset) -> list[int]:
+    return [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
+
+
+def test_unknown_scenes_are_dropped_and_counted(tmp_path):
+    (tmp_path / 'scenes_train.txt').write_text('a.jpg a.png bedroom\nb.jpg b.png idk\nc.jpg c.png study_space\nd.jpg d.png idk\n')
+    dataset = SUNRGBDSceneDataset(str(tmp_path), ann_file='scenes_train.txt')
+    assert labels(dataset) == [SUN19.index('bedroom'), SUN19.index('study_space')] and dataset.dropped == {'idk': 2}
+    assert len(SUN19) == 19 and SUNRGBDSceneDataset.count_scenes({}) == 19
+    other = NYUv2SceneDataset(str(tmp_path), ann_file='scenes_train.txt')
+    assert labels(other) == [0, 9, 9, 9] and len(NYU10) == 10 and not other.dropped  # "others" is a class of its own
+    (tmp_path / 'bad.txt').write_text('a.jpg a.png\n')
+    with pytest.raises(ConfigError, match='entry 1: expected "image depth class"'):
+        SUNRGBDSceneDataset(str(tmp_path), ann_file='bad.txt')
+
+
+def test_held_out_part_is_a_partition(tmp_path):
+    (tmp_path / 'l.txt').write_text(''.join(f'{i}.jpg {i}.png bedroom\n' for i in range(500)))
+    parts = [SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part=part) for part in ('train', 'holdout')]
+    names = [{d.get_data_info(i)['img_path'] for i in range(len(d))} for d in parts]
+    assert not names[0] & names[1] and len(names[0] | names[1]) == 500 and 30 < len(names[1]) < 70
+    again = SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part='holdout', split='holdout')
+    assert {again.get_data_info(i)['img_path'] for i in range(len(again))} == names[1] and again.get_data_info(0)['split'] == 'holdout'
+    with pytest.raises(ConfigError, match='part must be one of'):
+        SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part='valid')
+
+
+def test_class_folders(tmp_path):
+    write(tmp_path, *(f'{split}/{name}/0.JPEG' for split in ('train', 'val') for name in ('n02', 'n01')), 'train/n01/1.JPEG')
+    train, val = (ImageNetRGBDDataset(str(tmp_path), images=f'{split}/*/*.JPEG') for split in ('train', 'val'))
+    assert train.metainfo['classes'] == val.metainfo['classes'] == ('n01', 'n02') and labels(train) == [0, 0, 1] and labels(val) == [0, 1]
+    assert train.get_data_info(1)['depth_path'].endswith('train/n01/1_depth.png')
+
+
+def test_class_folders_that_do_not_fit(tmp_path):
+    write(tmp_path, 'train/n01/0.JPEG', 'train/n02/0.JPEG', 'val/n01/0.JPEG')
+    (tmp_path / 'val/n02').mkdir()
+    with pytest.raises(ConfigError, match='1 of 2 classes have no images here, first n02'):
+        ImageNetRGBDDataset(str(tmp_path), images='val/*/*.JPEG')
+    write(tmp_path, 'val/n02/0.JPEG', 'val/n03/0.JPEG')
+    with pytest.raises(ConfigError, match='class n03 is not among the 2 classes of the training split'):
+        ImageNetRGBDDataset(str(tmp_path), images='val/*/*.JPEG')
+    with pytest.raises(MissingInputsError, match='no image matches'):
+        ImageNetRGBDDataset(str(tmp_path / 'none'), images='val/*/*.JPEG')
+    with pytest.raises(ConfigError, match='either label_from, or ann_file'):
+        RGBDClassDataset(str(tmp_path), decoder='mm16', classes=['a'])
+
+
+def test_mvip_views(tmp_path):
+    for part in ('bolt', 'axle'):
+        write(tmp_path, *(f'{part}/train_data/0/{rot}/cam_0{cam}/0{cam}_{kind}.png'
+                          for rot in (0, 90) for cam in (1, 2) for kind in ('rgb', 'depth')))
+        write(tmp_path, *(f'{part}/test_data/set1/cam_01/01_{kind}.png' for kind in ('rgb', 'depth', 'rgb_mask_gen')))
+    train, test = MVIPDataset(str(tmp_path), images=MVIPDataset.TRAIN), MVIPDataset(str(tmp_path), images=MVIPDataset.TEST)
+    assert train.metainfo['classes'] == ('axle', 'bolt') and labels(train) == [0] * 4 + [1] * 4 and labels(test) == [0, 1]
+    assert test.get_data_info(1)['depth_path'].endswith('bolt/test_data/set1/cam_01/01_depth.png')
+    assert MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=MVIPDataset.TRAIN)).endswith('made by: the official archive')

@@ -1,0 +1,77 @@
+"""Which head is reported; k-NN against scikit-learn; the layout of Table 7."""
+import numpy as np
+import pytest
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+
+from mmvd.errors import ConfigError
+from mmvd.evaluation import LinearProbeMetric
+from mmvd.evaluation.knn import knn_accuracy
+from mmvd.evaluation.robustness import PAPER_COLUMNS, DepthStatistics, format_table, full_grid
+
+
+def samples(right: dict[str, list[list[bool]]]) -> list[dict]:
+    """Samples of class 1 that each head names rightly or not."""
+    return [dict(probe_labels=torch.tensor([1 if ok else 0 for ok in row]), gt_label=torch.tensor([1]), split=split)
+            for split, rows in right.items() for row in rows]
+
+
+def evaluate(metric: LinearProbeMetric, data: list[dict]) -> dict:
+    metric.process({}, data)
+    return metric.evaluate(len(data))
+
+
+def test_the_head_is_chosen_on_the_held_out_part():
+    data = samples(dict(holdout=[[0, 1, 1, 0], [0, 1, 0, 0]], test=[[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]))
+    metric = LinearProbeMetric([0.1, 0.2], [0.0, 0.5])
+    flat = evaluate(metric, data)
+    assert flat == {'probe/accuracy': 25.0, 'probe/accuracy_selected_on_holdout': 25.0, 'probe/accuracy_best_on_test': 75.0,
+                    'probe/holdout_accuracy': 100.0}
+    assert metric.result['selected'] == dict(head=1, learning_rate=0.2, dropout=0.0, holdout=100.0, test=25.0)
+    assert 'head 1: rate 0.2' in metric.table() and 'head 0: rate 0.1' in metric.table() and len(metric.result['heads']) == 4
+    paper = LinearProbeMetric([0.1, 0.2], [0.0, 0.5], paper_compat=True)
+    assert evaluate(paper, data)['probe/accuracy'] == 75.0 and 'paper_compat' in paper.table()
+
+
+def test_without_held_out_part_only_the_papers_way_is_left():
+    data = samples(dict(test=[[1, 0], [1, 1]]))
+    with pytest.raises(ConfigError, match='need a test set and a held-out part'):
+        evaluate(LinearProbeMetric([0.1, 0.2], [0.0]), data)
+    paper = LinearProbeMetric([0.1, 0.2], [0.0], paper_compat=True)
+    assert evaluate(paper, data)['probe/accuracy'] == 100.0 and paper.result['selected']['holdout'] is None
+
+
+@pytest.mark.parametrize('k', [1, 5, 20])
+def test_knn_is_scikit_learns(k):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 4, (220, ), generator=generator)
+    features = torch.randn(220, 16, generator=generator) + 1.2 * torch.nn.functional.one_hot(labels, 16)
+    reference = KNeighborsClassifier(k, metric='cosine', weights=lambda d: np.exp((1 - d) / 0.07))
+    reference.fit(features[:150].numpy(), labels[:150].numpy())
+    expected = 100 * reference.score(features[150:].numpy(), labels[150:].numpy())
+    assert knn_accuracy(features[:150], labels[:150], features[150:], labels[150:], [k])[k] == pytest.approx(expected)
+    assert 30 < expected < 100
+
+
+def test_depth_statistics_are_numpys():
+    depth = torch.rand(3, 1, 8, 9)
+    depth[depth < 0.3] = 0
+    statistics = DepthStatistics()
+    for part in depth:
+        statistics.add(part)
+    valid = depth[depth > 0].numpy()
+    found = statistics.result()
+    assert (found['mean_m'], found['std_m']) == (pytest.approx(valid.mean(), rel=1e-6), pytest.approx(valid.std(), rel=1e-5))
+    assert found['missing'] == pytest.approx(float((depth == 0).float().mean()))
+    assert DepthStatistics().result() == dict(mean_m=0, std_m=0, missing=1)
+
+
+def test_table_7_has_the_papers_columns():
+    rows = [dict(zeros=a.zeros, scale=a.scale, mIoU=10 + i, mean_m=1.0, std_m=0.5, missing=0.1) for i, a in enumerate(full_grid())]
+    assert len(rows) == 21 and len(PAPER_COLUMNS) == 9
+    text = format_table(rows, 12.5)
+    own = next(line for line in text.splitlines() if 'this checkpoint' in line)
+    by_setting = {(row['zeros'], row['scale']): f'{row["mIoU"]:.2f}' for row in rows}
+    assert own.split()[3:] == [*(by_setting[a.zeros, a.scale] for a in PAPER_COLUMNS), '12.50']
+    paper = next(line for line in text.splitlines() if "the paper's Table 7" in line)
+    assert paper.split()[-10:] == ['55.63', '55.14', '55.64', '56.01', '56.05', '55.22', '55.50', '55.28', '55.19', '53.75']

@@ -1,0 +1,196 @@
+"""Linear probes from end to end: rooms, official layouts, export, inference, feature cache, resume."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmvd.apis.features import extract_features
+from mmvd.apis.launch import build_runner, newest_checkpoint
+from mmvd.errors import ConfigError
+from mmvd.models.weights import load_checkpoint
+from mmvd.registry import MODELS
+from tests import fabricate
+from tests.conftest import ROOT
+from tests.test_training import run
+
+SMALL = {
+    'model.backbone.arch.embed_dims': 32, 'model.backbone.arch.num_heads': 2, 'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random',
+    'model.head.in_channels': 64, 'train_dataloader.dataset.length': 12, 'train_dataloader.dataset.size': [56, 56], 'train_dataloader.batch_size': 4,
+    'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'train_dataloader.sampler.samples_per_epoch': 8,
+    'train_dataloader.dataset.pipeline.0.size': 56, 'train_cfg.max_epochs': 2, 'default_hooks.logger.interval': 1,
+    **{f'{loader}.{key}': value for loader in ('val_dataloader', 'test_dataloader') for key, value in {
+        'num_workers': 0, 'persistent_workers': False, 'batch_size': 4, 'dataset.datasets.0.length': 5, 'dataset.datasets.1.length': 6,
+        'dataset.datasets.0.size': [56, 56], 'dataset.datasets.1.size': [56, 56]}.items()},
+}
+
+
+def small(work_dir, **changes) -> Config:
+    config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_rooms.py')
+    config.merge_from_dict({**SMALL, **changes})
+    config.work_dir = str(work_dir)
+    return config
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('probes')
+    config = small(folder / 'run')
+    config.dump(folder / 'config.py')
+    runner = build_runner(config, training=True)
+    before = {key: value.clone() for key, value in runner.model.backbone.state_dict().items()}
+    runner.train()
+    assert all(torch.equal(before[key], value) for key, value in runner.model.backbone.state_dict().items())
+    return folder
+
+
+pytestmark = pytest.mark.xdist_group('probes')
+
+
+def test_rooms(trained):
+    result = json.loads((trained / 'run/results/epoch_2.json').read_text())['result']
+    assert result['images'] == dict(holdout=5, test=6) and len(result['heads']) == 84
+    best = max(head['holdout'] for head in result['heads'])
+    assert result['selected']['holdout'] == best and result['selected'] in result['heads']
+    assert result['best_on_test']['test'] == max(head['test'] for head in result['heads'])
+    weight = load_checkpoint(trained / 'run/epoch_2.pth')['state_dict']['head.weight']
+    assert weight.shape == (84, 5, 64) and not torch.equal(weight[0], weight[13])
+
+
+def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
+    result = json.loads((trained / 'run/results/epoch_2.json').read_text())['result']
+    done = run('tools/model_converters/export_linear_head.py', str(trained / 'config.py'), str(trained / 'run/epoch_2.pth'), str(tmp_path / 'best'))
+    assert done.returncode == 0 and f'head {result["selected"]["head"]} (' in done.stdout, done.stderr
+    done = run('tools/test.py', str(tmp_path / 'best.py'), str(tmp_path / 'best.pth'), '--work-dir', str(tmp_path / 'test'))
+    assert done.returncode == 0, done.stderr[-2000:]
+    metrics = json.loads(next((tmp_path / 'test').glob('*/*.json')).read_text())
+    assert metrics['accuracy/top1'] == pytest.approx(result['selected']['test'], abs=1e-4)
+    folder = tmp_path / 'frames'
+    for kind, value in (('rgb', np.full((60, 80, 3), 90, np.uint8)), ('depth', np.full((60, 80), 1500, np.uint16))):
+        (folder / kind).mkdir(parents=True)
+        for name in 'ab':
+            cv2.imwrite(str(folder / kind / f'{name}.png'), value)
+    arguments = ('--config', str(tmp_path / 'best.py'), '--checkpoint', str(tmp_path / 'best.pth'))
+    told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
+    assert told.returncode == 0 and told.stdout.count('.png: ') == 2 and '%' in told.stdout, told.stderr[-2000:]
+    assert any(scene in told.stdout for scene in ('bedroom', 'living room', 'office', 'kitchen', 'bathroom'))
+    (folder / 'depth/b.png').unlink()
+    told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
+    assert told.returncode == 2 and 'b.png: no depth file of this name' in told.stderr
+    refused = run('tools/model_converters/export_linear_head.py', str(trained / 'config.py'), str(trained / 'run/epoch_2.pth'),
+                  str(tmp_path / 'x'), '--head', '84')
+    assert refused.returncode == 2 and 'has heads 0 to 83' in refused.stderr
+
+
+def test_resumed_probes_equal_uninterrupted_ones(trained, tmp_path):
+    config = small(tmp_path, **{'load_from': str(trained / 'run/epoch_1.pth'), 'resume': True})
+    build_runner(config, training=True).train()
+    a, b = (load_checkpoint(folder / 'epoch_2.pth')['state_dict'] for folder in (trained / 'run', tmp_path))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert newest_checkpoint(tmp_path) is not None
+
+
+@pytest.mark.parametrize('out, out_type, last_blocks, width', [
+    ('rgb', 'cls_token', 1, 32), ('fused', 'cls_token', 1, 32), ('rgb+fused', 'cls_token', 1, 64), ('rgb+fused', 'avg_featmap', 1, 64),
+    ('rgb+fused', 'cls_token', 3, 192)
+])
+def test_choice_of_features(tmp_path, out, out_type, last_blocks, width):
+    config = small(tmp_path, **{'model.backbone.out': out, 'model.backbone.out_type': out_type, 'model.backbone.last_blocks': last_blocks,
+                                'model.head.in_channels': width, 'train_cfg.max_epochs': 1})
+    runner = build_runner(config, training=True)
+    runner.train()
+    assert runner.model.backbone.out_channels == width
+
+
+def test_head_with_another_number_of_classes_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='has 5 classes, but the head of the model has num_classes=19'):
+        build_runner(small(tmp_path, **{'model.head.num_classes': 19, 'train_dataloader.dataset.length': 2}), training=True)
+
+
+def test_feature_cache(tmp_path):
+    config = small(tmp_path)
+    model, loader = MODELS.build(config.model), config.val_dataloader
+    first = extract_features(model, loader, tmp_path)
+    path, = tmp_path.glob('features_*.safetensors')
+    stamp = path.stat().st_mtime_ns
+    again = extract_features(model, loader, tmp_path)
+    assert torch.equal(first.features, again.features) and path.stat().st_mtime_ns == stamp and first.is_test.sum() == 6
+    path.write_bytes(path.read_bytes()[:200])  # truncated: computed anew
+    assert torch.equal(extract_features(model, loader, tmp_path).features, first.features)
+    torch.nn.init.normal_(model.backbone.rgb_stream.cls_token)  # other weights
+    other = extract_features(model, loader, tmp_path)
+    assert not torch.equal(other.features, first.features) and len(list(tmp_path.glob('features_*'))) == 2
+    loader.dataset.datasets[1].seed = 7  # other data
+    assert not torch.equal(extract_features(model, loader, tmp_path).features, other.features)
+    renamed = next(iter(tmp_path.glob('features_*')))  # a file of another key under this name is not believed
+    for old in list(tmp_path.glob('features_*')):
+        if old != renamed:
+            old.write_bytes(renamed.read_bytes())
+    assert torch.equal(extract_features(model, loader, tmp_path).features, extract_features(model, loader).features)
+    with pytest.raises(ConfigError, match='draws at random: take mmvd.RGBDRandomResizedCrop'):
+        extract_features(model, config.train_dataloader, tmp_path)
+
+
+def test_changed_files_make_a_cache_stale(tmp_path):
+    from mmvd.datasets.sample_key import KeyedIndex  # noqa: F401
+    for name in 'ab':
+        cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((56, 56, 3), ord(name), np.uint8))
+        np.save(tmp_path / f'{name}.npy', np.ones((56, 56), np.float32))
+    (tmp_path / 'l.txt').write_text('a.png a.npy bedroom\nb.png b.npy office\n')
+    config = small(tmp_path)
+    pack = config.val_dataloader.dataset.pipeline[-1]
+    loader = dict(config.val_dataloader, dataset=dict(
+        type='mmvd.RGBDClassDataset', data_root=str(tmp_path), ann_file='l.txt', decoder='npy', classes=['bedroom', 'office'],
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), pack]))
+    model = MODELS.build(config.model)
+    first = extract_features(model, loader, tmp_path / 'cache')
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((56, 56, 3), np.uint8))
+    assert not torch.equal(extract_features(model, loader, tmp_path / 'cache').features, first.features)
+
+
+def test_knn_probe(tmp_path):
+    config = small(tmp_path)
+    config.dump(tmp_path / 'c.py')
+    done = run('tools/analysis/probe_features.py', str(tmp_path / 'c.py'), '--knn', '1', '5', '--logistic', '--cache', str(tmp_path / 'cache'))
+    assert done.returncode == 0 and '12 training, 6 test images, 64 features' in done.stdout, done.stderr[-2000:]
+    assert '1-NN: ' in done.stdout and '5-NN: ' in done.stdout and 'logistic regression: ' in done.stdout
+
+
+def test_promised_command_says_what_is_missing(tmp_path):
+    done = run('tools/train.py', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path))
+    assert done.returncode == 2 and 'vd_dinov2_pde.pth (no such file); made by' in done.stderr
+    assert f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py' in done.stderr
+
+
+@pytest.mark.parametrize('name', ['sunrgbd', 'nyuv2', 'imagenet', 'mvip'])
+def test_official_layouts_train(tmp_path, monkeypatch, name):
+    """Fabricated files in the official layout, one epoch of two steps with the shipped config at a small size."""
+    root = tmp_path / name
+    if name == 'sunrgbd':
+        fabricate.fabricate_sunrgbd(root, 3, 2)
+        assert run('tools/dataset_converters/sunrgbd.py', str(root)).returncode == 0
+    elif name == 'nyuv2':
+        fabricate.fabricate_nyuv2_mat(root)
+        assert run('tools/dataset_converters/nyuv2.py', str(root)).returncode == 0
+    else:
+        fabricate.fabricate_classes(root, name)
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    config = Config.fromfile(ROOT / f'configs/cls/linear84_vd_{name}.py')
+    config.merge_from_dict({
+        'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random',
+        'model.head.in_channels': 64, 'train_dataloader.batch_size': 2, 'train_dataloader.sampler.samples_per_epoch': 4, 'train_cfg.max_epochs': 1,
+        'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
+        'val_dataloader.persistent_workers': False, 'val_evaluator.paper_compat': True})
+    config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
+    config.train_dataloader.dataset.part = 'all'
+    config.val_dataloader.dataset.datasets = config.val_dataloader.dataset.datasets[1:]  # too few samples to hold some out
+    config.work_dir = str(tmp_path / 'run')
+    if name in ('imagenet', 'mvip'):
+        with pytest.raises(ConfigError, match='have 2 classes, but the head of the model has num_classes=(1000|308)'):
+            build_runner(config, training=True).train()
+        config.model.head.num_classes = 2
+    runner = build_runner(config, training=True)
+    runner.train()
+    assert 'val/probe/accuracy' in runner.message_hub.log_scalars
