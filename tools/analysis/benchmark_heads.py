@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Downstream heads as comparisons of two things in one run: frozen against trained encoder, 84 grouped probes against one and against modules."""
+import argparse
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from mmengine.structures import BaseDataElement
+from torch import nn
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.timing import Comparison, compare, write_csv
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.models import LinearProbeHead, VDViT
+from mmvd.registry import MODELS
+
+RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2)
+DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+class Modules(nn.Module):
+    """The same probes as a list of layers, each with its own dropout: what the grouped head replaces."""
+
+    def __init__(self, num_classes: int, in_channels: int):
+        super().__init__()
+        self.settings = [(rate, dropout) for dropout in DROPOUTS for rate in RATES]
+        self.heads = nn.ModuleList(nn.Linear(in_channels, num_classes) for _ in self.settings)
+
+    def loss(self, feats: tuple, samples: list) -> dict:
+        """Sum of the losses."""
+        labels = torch.cat([sample.gt_label for sample in samples])
+        losses = [rate * F.cross_entropy(head(F.dropout(feats[-1], dropout)), labels)
+                  for head, (rate, dropout) in zip(self.heads, self.settings, strict=True)]
+        return dict(loss=torch.stack(losses).sum())
+
+
+def stepper(encode: Callable[[], torch.Tensor], head: nn.Module, samples: list) -> Callable[[], None]:
+    """A function that takes one step of a head on the features that ``encode`` computes."""
+    optimizer = torch.optim.SGD(head.parameters(), lr=1.0, momentum=0.9)
+
+    def step() -> None:
+        head.loss((encode(), ), samples)['loss'].backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def probes(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
+    """84 grouped probes against one probe and against 84 modules, with the frozen encoder in the step and without."""
+    encoder = VDViT(args.arch, frozen='all', out='rgb+fused', out_type='cls_token').to(device)
+    inputs = torch.cat((torch.randn(args.batch, 3, 224, 224), torch.rand(args.batch, 1, 224, 224) * 5), 1).to(device)
+    samples = [BaseDataElement(metainfo=dict(sample_key=i), gt_label=torch.tensor([i % 19], device=device)) for i in range(args.batch)]
+    features = encoder(inputs)[-1]
+    width = features.shape[1]
+    heads = {'84 grouped probes': LinearProbeHead(19, width, RATES, DROPOUTS), 'one probe': LinearProbeHead(19, width, [0.1], [0.1]),
+             '84 modules': Modules(19, width)}
+    rows = []
+    for what, encode in (('step with frozen encoder', lambda: encoder(inputs)[-1]), ('step of the heads alone', lambda: features)):
+        steps = {name: stepper(encode, head.to(device).train(), samples) for name, head in heads.items()}
+        for other in ('one probe', '84 modules'):
+            rows.append(compare(what, ('84 grouped probes', steps['84 grouped probes']), (other, steps[other]), device, args.repeats,
+                                f'{args.arch}, batch {args.batch} at 224 px, 19 classes'))
+    return rows
+
+
+def saved_mib(function: Callable[[], torch.Tensor]) -> float:
+    """MiB of tensors that autograd keeps for the backward pass; storage shared by several counts once."""
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = function()
+        total = sum(kept.values())
+    del result
+    return total / 2**20
+
+
+def segmentation(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
+    """Step time and activation memory of a segmentor with frozen encoder against one that trains it."""
+    config = Config.fromfile('configs/seg/m2f_vd_rooms.py')
+    data = DATASETS.build(config.train_dataloader.dataset)
+    samples = [data[KeyedIndex(i, 0, 0)] for i in range(4)]
+    batch = {key: [sample[key] for sample in samples] for key in samples[0]}
+    steps, losses = [], []
+    for frozen in ('all', 'none'):
+        config.model.backbone.update(frozen=frozen, init_cfg=None, out_type='featmap')
+        model = MODELS.build(config.model).to(device).train()
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-4)
+
+        def loss(model=model) -> torch.Tensor:
+            return model.parse_losses(model(**model.data_preprocessor(batch, True), mode='loss'))[0]
+
+        def step(loss=loss, optimizer=optimizer) -> None:
+            loss().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        steps.append(step)
+        losses.append(loss)
+    labels, note = ('encoder frozen', 'encoder trained'), 'm2f_vd_rooms, batch 4 at 112 px'
+    rows = [compare('segmentation step', (labels[0], steps[0]), (labels[1], steps[1]), device, args.repeats, note)]
+    rows.append(Comparison('segmentation activations', *labels, *map(saved_mib, losses), 1, 'MiB', note))
+    return rows
+
+
+def main() -> None:
+    """Parse the command line, run the comparisons, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--only', nargs='+', choices=('probes', 'segmentation'), default=['probes', 'segmentation'])
+    parser.add_argument('--arch', choices=('small', 'base', 'large'), default='small')
+    parser.add_argument('--batch', type=int, default=16)
+    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--out', default='work_dirs/benchmark_heads.csv')
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    rows = []
+    for name in args.only:
+        for row in dict(probes=probes, segmentation=segmentation)[name](args, torch.device(args.device)):
+            rows.append(row)
+            print(f'{row.name:<26} {row.a}: {row.median_a:.4g} {row.unit}   {row.b}: {row.median_b:.4g} {row.unit}   ratio {row.ratio:.3f}   ({row.note})',
+                  flush=True)
+    write_csv(args.out, rows, torch.device(args.device), 'float32')
+
+
+if __name__ == '__main__':
+    main()
