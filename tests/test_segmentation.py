@@ -270,8 +270,10 @@ def test_missing_depth_files_are_an_error_or_counted(tmp_path):
 
     config = tiny(tmp_path / 'run')
     config.train_dataloader.dataset = data()
+    runner = build_runner(config, training=True)
     with pytest.raises(DepthFileError, match='b.npy: no such depth file'):
-        build_runner(config, training=True).train()
+        runner.train()
+    assert runner.iter == 0  # before training starts
     config.train_dataloader.dataset = data(allow_missing_depth=True)
     runner = build_runner(config, training=True)
     runner.train()

@@ -60,4 +60,4 @@ test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=epochs, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
 param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=steps_per_epoch * epochs, by_epoch=False)]
-custom_hooks = [dict(type='mmvd.StrictLoadHook'), dict(type='mmvd.SampleCountHook'), dict(type='mmvd.InterruptHook')]
+custom_hooks = [dict(type=f'mmvd.{name}') for name in ('StrictLoadHook', 'FirstLookHook', 'SampleCountHook', 'InterruptHook')]

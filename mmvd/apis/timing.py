@@ -34,6 +34,10 @@ class Comparison:
         """A / b."""
         return self.median_a / self.median_b
 
+    def __str__(self) -> str:
+        return (f'{self.name:<26} {self.a}: {self.median_a:.4g} {self.unit}   {self.b}: {self.median_b:.4g} {self.unit}   ratio {self.ratio:.3f}   '
+                f'({self.note})')
+
 
 def synchronise(device: torch.device) -> None:
     """Wait for the device."""

@@ -26,6 +26,7 @@ class DatasetFacts:
     std_m: float = 0.0
     density: float = 0.0
     histogram: np.ndarray | None = None
+    classes: np.ndarray | None = None
     failures: list[str] = field(default_factory=list)
 
 
@@ -40,6 +41,9 @@ def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[
     total = len(dataset)
     chosen = np.unique(np.linspace(0, total - 1, min(limit or total, total)).round().astype(int))
     facts, depth, histogram = DatasetFacts(images=total), [], np.zeros(IGNORE + 1, np.int64)
+    labels = [dataset.get_data_info(i).get('gt_label') for i in range(total)]
+    if total and labels[0] is not None:
+        facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
     for number, index in enumerate(chosen, 1):
         results = dataset.get_data_info(int(index))
         try:
@@ -67,6 +71,9 @@ def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = ()) ->
         known = max(facts.histogram[:IGNORE].sum(), 1)
         lines.append(f'  unlabelled: {facts.histogram[IGNORE] / facts.histogram.sum():.1%} of the pixels; shares of the labelled ones:')
         cells = [f'{label} {facts.histogram[index] / known:.2%}' for index, label in enumerate(classes)]
+        lines += ['    ' + ', '.join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
+    if facts.classes is not None:
+        cells = [f'{label} {count}' for label, count in zip(classes, facts.classes, strict=True)]
         lines += ['    ' + ', '.join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
     lines += [f'  FAILED {text}' for text in facts.failures[:_SHOWN_FAILURES]]
     if facts.failures:

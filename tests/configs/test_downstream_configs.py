@@ -32,12 +32,31 @@ def test_segmentation_recipe_of_the_paper(dataset, form):
     assert (config.optim_wrapper.optimizer.lr, config.optim_wrapper.optimizer.weight_decay) == (1e-4, 0.05)
 
 
+@pytest.mark.parametrize('form', ('vd', 'rgb'))
+@pytest.mark.parametrize('dataset, classes, batch, steps', [('sunrgbd', 19, 128, 1000), ('nyuv2', 10, 128, 1000), ('mvip', 308, 128, 1000),
+                                                            ('imagenet', 1000, 1024, 12500)])
+def test_probing_recipe_of_the_paper(dataset, classes, batch, steps, form):
+    config = load(f'cls/linear84_{form}_{dataset}')
+    head, loader = config.model.head, config.train_dataloader
+    assert (head.num_classes, loader.batch_size, len(head.learning_rates), len(head.dropouts)) == (classes, batch, 14, 6)
+    assert config.train_cfg.max_epochs * loader.sampler.samples_per_epoch // batch == steps and head.lr_scale == batch / 256
+    assert (head.learning_rates[0], head.learning_rates[-1], head.dropouts[-1]) == (1e-5, 0.2, 0.5)
+    assert config.val_evaluator.learning_rates == head.learning_rates and config.val_evaluator.dropouts == head.dropouts
+    assert config.optim_wrapper.optimizer == dict(type='SGD', lr=1.0, momentum=0.9, weight_decay=0.0)
+    crop = next(t for t in loader.dataset.pipeline if 'Crop' in t.type)
+    assert crop.size == 224 and config.model.backbone.out == dict(vd='rgb+fused', rgb='rgb')[form]
+    held_out, test = config.val_dataloader.dataset.datasets
+    assert held_out.split == 'holdout' and held_out.part == 'holdout' and loader.dataset.part == 'train' and 'split' not in test
+    assert held_out.get('holdout') == loader.dataset.get('holdout')  # else the two parts would overlap
+
+
 @pytest.mark.parametrize('strides', [(4, 8, 16, 32), (2, 4, 8, 16)])  # standard, the authors' code
-@pytest.mark.parametrize('name', ['m2f_vd_sunrgbd', 'm2f_rgb_ade20k', 'm2f_vdscratch_cityscapes'])
-def test_one_real_step_of_segmentation(name, strides):
+@pytest.mark.parametrize('name, out', [('m2f_vd_sunrgbd', None), ('m2f_rgb_ade20k', None), ('m2f_vdscratch_cityscapes', 'fused')])
+def test_one_real_step_of_segmentation(name, out, strides):
     config, small = load(f'seg/{name}'), load('seg/m2f_vd_rooms_tiny').model
     classes = config.model.decode_head.num_classes
     config.model.backbone.update(arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56, init_cfg=None, strides=strides)
+    config.model.backbone.out = out or config.model.backbone.out
     widths = [64 if config.model.backbone.out == 'rgb+fused' else 32] * 4
     small.decode_head.update(in_channels=widths, num_classes=classes)
     small.decode_head.loss_cls.class_weight = [1.0] * classes + [0.1]

@@ -1,4 +1,5 @@
 """Converters on fabricated official layouts, run as a user runs them; what they leave is read by the shipped configs."""
+import os
 import subprocess
 import sys
 
@@ -51,6 +52,7 @@ def test_sunrgbd(tmp_path, monkeypatch):
     told = convert('sunrgbd', root, '--verify')
     assert told.returncode == 0 and '2 images, depth 2.50 +- 0.88 m, 100%' in told.stdout, told.stderr
     assert "the paper's Table 6: 2.3 +- 0.7 m, 87%" in told.stdout and 'wall 52.38%' in told.stdout and 'unlabelled: 34.4%' in told.stdout
+    assert 'SUNRGBDSceneDataset: ' in told.stdout and 'living_room 1' in told.stdout
 
 
 def test_nyuv2(tmp_path, monkeypatch):
@@ -119,6 +121,13 @@ def test_relative_depth_is_refused(tmp_path, depth_model):
     assert done.returncode == 2 and 'predicts relative depth' in done.stderr
     done = convert('predict_depth', tmp_path / 'ade', '--model', tmp_path / 'nothing', '--device', 'cpu')
     assert done.returncode == 2 and 'no such depth-estimation model' in done.stderr
+
+
+def test_class_folders_are_verified(tmp_path):
+    fabricate.fabricate_classes(tmp_path / 'mvip', 'mvip')
+    done = subprocess.run([sys.executable, 'tools/dataset_converters/verify.py', 'configs/cls/linear84_vd_mvip.py'], cwd=ROOT, capture_output=True,
+                          text=True, env={**os.environ, 'MMVD_DATA': str(tmp_path)})
+    assert done.returncode == 0 and 'MVIPDataset: 4 images, depth 2.50' in done.stdout and 'first 2, second 2' in done.stdout, done.stderr
 
 
 def test_verification_names_what_cannot_be_read(tmp_path):

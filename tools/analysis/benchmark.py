@@ -238,8 +238,7 @@ def main() -> None:
     for name in args.only:
         for row in BENCHMARKS[name](bench):
             rows.append(row)
-            print(f'{row.name:<14} {row.a}: {row.median_a:.4g} {row.unit}   {row.b}: {row.median_b:.4g} {row.unit}   ratio {row.ratio:.3f}   '
-                  f'({row.note})', flush=True)
+            print(row, flush=True)
         write_csv(args.out, rows, bench.device, args.dtype)
 
 

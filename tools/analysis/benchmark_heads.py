@@ -124,8 +124,7 @@ def main() -> None:
     for name in args.only:
         for row in dict(probes=probes, segmentation=segmentation)[name](args, torch.device(args.device)):
             rows.append(row)
-            print(f'{row.name:<26} {row.a}: {row.median_a:.4g} {row.unit}   {row.b}: {row.median_b:.4g} {row.unit}   ratio {row.ratio:.3f}   ({row.note})',
-                  flush=True)
+            print(row, flush=True)
     write_csv(args.out, rows, torch.device(args.device), 'float32')
 
 

@@ -19,27 +19,31 @@ def verify(config: Path, limit: int | None = None, root: Path | None = None) -> 
     failures = 0
     for loader in ('train_dataloader', 'val_dataloader'):
         settings = Config.fromfile(config)[loader].dataset
-        if root is not None:
-            settings.data_root = str(root)
-        missing = DATASETS.get(settings.type).missing(settings)
-        if missing:
-            print(f'{loader}: {missing}', file=sys.stderr)
-            failures += 1
-            continue
-        dataset = DATASETS.build(dict(settings, pipeline=[]))
-
-        def progress(done: int, total: int, loader: str = loader) -> None:
-            print(f'\r{loader}: {done}/{total}', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
-        facts = examine(dataset, limit, progress)
-        print(f'{loader}: {format_facts(type(dataset).__name__, facts, dataset.metainfo.get("classes", ()))}')
-        failures += len(facts.failures)
+        for part in settings.get('datasets', [settings]):
+            failures += verify_part(loader, dict(part, **({'data_root': str(root)} if root else {})), limit)
     return failures
 
 
+def verify_part(label: str, settings: dict, limit: int | None) -> int:
+    """Examine one dataset; returns how many samples could not be read."""
+    missing = DATASETS.get(settings['type']).missing(settings)
+    if missing:
+        print(f'{label}: {missing}', file=sys.stderr)
+        return 1
+    dataset = DATASETS.build(dict(settings, pipeline=[]))
+
+    def progress(done: int, total: int) -> None:
+        print(f'\r{label}: {done}/{total}', end='' if done < total else '\n', file=sys.stderr, flush=True)
+
+    facts = examine(dataset, limit, progress)
+    print(f'{label}: {format_facts(type(dataset).__name__, facts, dataset.metainfo.get("classes", ()))}')
+    return len(facts.failures)
+
+
 def verify_root(name: str, root: Path) -> int:
-    """Exit code of ``--verify`` of a converter: examine the dataset of a segmentation config in a folder."""
-    return 1 if verify(ROOT / f'configs/seg/m2f_vd_{name}.py', root=root) else 0
+    """Exit code of ``--verify`` of a converter: examine the dataset of the segmentation and the classification config in a folder."""
+    configs = [ROOT / f'configs/seg/m2f_vd_{name}.py', ROOT / f'configs/cls/linear84_vd_{name}.py']
+    return 1 if sum(verify(path, root=root) for path in configs if path.is_file()) else 0
 
 
 def main() -> int:

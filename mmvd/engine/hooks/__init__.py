@@ -1,6 +1,6 @@
 """Hooks."""
 from .atomic_checkpoint_hook import AtomicCheckpointHook
-from .checks import SampleCountHook, StrictLoadHook
+from .checks import FirstLookHook, SampleCountHook, StrictLoadHook
 from .compile_hook import CompileHook
 from .density_schedule_hook import DensityScheduleHook
 from .depth_panel_hook import DepthPanelHook
@@ -10,6 +10,6 @@ from .probe_report_hook import ProbeReportHook
 from .seg_panel_hook import SegPanelHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'InterruptHook', 'ProbeReportHook',
-    'SampleCountHook', 'SegPanelHook', 'StrictLoadHook'
+    'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'FirstLookHook',
+    'InterruptHook', 'ProbeReportHook', 'SampleCountHook', 'SegPanelHook', 'StrictLoadHook'
 ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
+from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills
 from mmvd.registry import HOOKS
 
@@ -36,6 +37,29 @@ class StrictLoadHook(Hook):
 
 def _unwrapped(model):
     return model.module if is_model_wrapper(model) else model
+
+
+@HOOKS.register_module()
+class FirstLookHook(Hook):
+    """Reads some samples before training starts, so that what is wrong with all of them ends the run in seconds.
+
+    Whole datasets are read by the ``--verify`` of their converters.
+
+    Args:
+        samples: Number of samples, spread evenly over the training set.
+
+    Raises:
+        MMVDError: What the pipeline raises: missing or odd depth, labels out of range, sizes that differ.
+    """
+
+    def __init__(self, samples: int = 8):
+        self.samples = samples
+
+    def before_train(self, runner) -> None:
+        """Read them."""
+        dataset = runner.train_dataloader.dataset
+        for index in sorted({round(share * (len(dataset) - 1) / max(self.samples - 1, 1)) for share in range(self.samples)}):
+            dataset[KeyedIndex(index, runner.seed or 0, runner.epoch)]
 
 
 @HOOKS.register_module()
