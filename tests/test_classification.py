@@ -112,25 +112,28 @@ def test_head_with_another_number_of_classes_is_refused(tmp_path):
 def test_feature_cache(tmp_path):
     config = small(tmp_path)
     model, loader = MODELS.build(config.model), config.val_dataloader
-    first = extract_features(model, loader, tmp_path)
+    first = extract_features(model, config.model, loader, tmp_path)
     path, = tmp_path.glob('features_*.safetensors')
     stamp = path.stat().st_mtime_ns
-    again = extract_features(model, loader, tmp_path)
+    again = extract_features(model, config.model, loader, tmp_path)
     assert torch.equal(first.features, again.features) and path.stat().st_mtime_ns == stamp and first.is_test.sum() == 6
     path.write_bytes(path.read_bytes()[:200])  # truncated: computed anew
-    assert torch.equal(extract_features(model, loader, tmp_path).features, first.features)
+    assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, first.features)
     torch.nn.init.normal_(model.backbone.rgb_stream.cls_token)  # other weights
-    other = extract_features(model, loader, tmp_path)
+    other = extract_features(model, config.model, loader, tmp_path)
     assert not torch.equal(other.features, first.features) and len(list(tmp_path.glob('features_*'))) == 2
     loader.dataset.datasets[1].seed = 7  # other data
-    assert not torch.equal(extract_features(model, loader, tmp_path).features, other.features)
+    assert not torch.equal(extract_features(model, config.model, loader, tmp_path).features, other.features)
     renamed = next(iter(tmp_path.glob('features_*')))  # a file of another key under this name is not believed
     for old in list(tmp_path.glob('features_*')):
         if old != renamed:
             old.write_bytes(renamed.read_bytes())
-    assert torch.equal(extract_features(model, loader, tmp_path).features, extract_features(model, loader).features)
-    with pytest.raises(ConfigError, match='draws at random: take mmvd.RGBDRandomResizedCrop'):
-        extract_features(model, config.train_dataloader, tmp_path)
+    assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, extract_features(model, config.model, loader).features)
+    config.model.backbone.gate = 'image'  # the same tensors, another meaning
+    extract_features(MODELS.build(config.model), config.model, loader, tmp_path)
+    assert len(list(tmp_path.glob('features_*'))) == 4
+    with pytest.raises(ConfigError, match='may draw at random: take mmvd.RGBDRandomResizedCrop'):
+        extract_features(model, config.model, config.train_dataloader, tmp_path)
 
 
 def test_changed_files_make_a_cache_stale(tmp_path):
@@ -145,9 +148,9 @@ def test_changed_files_make_a_cache_stale(tmp_path):
         type='mmvd.RGBDClassDataset', data_root=str(tmp_path), ann_file='l.txt', decoder='npy', classes=['bedroom', 'office'],
         pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), pack]))
     model = MODELS.build(config.model)
-    first = extract_features(model, loader, tmp_path / 'cache')
+    first = extract_features(model, config.model, loader, tmp_path / 'cache')
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((56, 56, 3), np.uint8))
-    assert not torch.equal(extract_features(model, loader, tmp_path / 'cache').features, first.features)
+    assert not torch.equal(extract_features(model, config.model, loader, tmp_path / 'cache').features, first.features)
 
 
 def test_knn_probe(tmp_path):

@@ -33,6 +33,7 @@ def train(folder, processes: int) -> dict:
                           env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
+    assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in done.stderr
     return dict(state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
                 result=json.loads((folder / 'results' / 'epoch_1.json').read_text())['result'])
 

@@ -1,5 +1,5 @@
 _base_ = './default_runtime.py'
-default_hooks = dict(checkpoint=dict(save_best='probe/accuracy', rule='greater'))
+default_hooks = dict(checkpoint=dict(save_best='probe/selection_accuracy', rule='greater'))
 custom_hooks = [
     dict(type='mmvd.StrictLoadHook'),
     dict(type='mmvd.FirstLookHook'),

@@ -3,6 +3,6 @@ _base_ = [
     '../_base_/models/linear84_vd_dinov2_base.py', '../_base_/datasets/cls_imagenet.py',
     '../_base_/schedules/linear_1k.py', '../_base_/cls_runtime.py'
 ]
-batch_size, steps = 1024, 1250  # in all, and in each of ten epochs
-model = dict(head=dict(num_classes=1000, lr_scale=batch_size / 256))
-train_dataloader = dict(batch_size=batch_size, sampler=dict(samples_per_epoch=batch_size * steps))
+global_batch_size, steps = 1024, 1250  # and ten epochs
+model = dict(head=dict(num_classes=1000, lr_scale=global_batch_size / 256))
+train_dataloader = dict(batch_size=global_batch_size, sampler=dict(samples_per_epoch=global_batch_size * steps))

@@ -10,6 +10,7 @@ train_pipeline = [
     dict(type='Compose', transforms={{_base_.augment}}),
 ]
 rooms = dict(type='mmvd.SyntheticRooms', length=384, seed=0, size=(size, size), cache=True)
+global_batch_size = 16
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,

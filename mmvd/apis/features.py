@@ -18,6 +18,9 @@ from mmvd.errors import ConfigError
 from mmvd.models.weights import BACKBONE, part_hash
 from mmvd.version import __version__
 
+_DETERMINISTIC = ('LoadImageFromFile', 'mmvd.LoadDepth', 'mmvd.RGBDResize', 'mmvd.RGBDCenterCrop', 'mmvd.PositionalDepthEncoding',
+                  'mmvd.PackRGBDInputs')
+
 
 @dataclass
 class Features:
@@ -33,12 +36,13 @@ class Features:
         return Features(self.features[chosen], self.labels[chosen], self.is_test[chosen])
 
 
-def extract_features(model: nn.Module, loader: dict, cache_dir: str | Path | None = None,
+def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: str | Path | None = None,
                      progress: Callable[[int, int], None] | None = None) -> Features:
     """Run the backbone of a classifier over a dataset.
 
     Args:
         model: An mmpretrain ``ImageClassifier`` on its device, filled.
+        settings: Config of the model.
         loader: Config of the dataloader; its pipeline must not draw anything at random.
         cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of anything else is
             never read: its name and its content carry the hash of all three.
@@ -47,13 +51,13 @@ def extract_features(model: nn.Module, loader: dict, cache_dir: str | Path | Non
     Raises:
         ConfigError: If the pipeline is random.
     """
-    random = [name for name in _transforms(loader['dataset']) if 'Random' in name or name.endswith('ThreeAugment')]
+    random = [name for name in _transforms(loader['dataset']) if name not in _DETERMINISTIC]
     if random:
-        raise ConfigError(f'features are computed once, but the pipeline draws at random: take {", ".join(random)} out')
+        raise ConfigError(f'features are computed once, but the pipeline may draw at random: take {", ".join(random)} out')
     dataloader = Runner.build_dataloader(dict(loader, drop_last=False), seed=0)
     if cache_dir is None:
         return _compute(model, dataloader, progress)
-    key = cache_key(model, loader, dataloader.dataset)
+    key = cache_key(model, settings, loader, dataloader.dataset)
     path = Path(cache_dir) / f'features_{key[:16]}.safetensors'
     cached = _read(path, key)
     if cached is None:
@@ -63,23 +67,20 @@ def extract_features(model: nn.Module, loader: dict, cache_dir: str | Path | Non
     return cached
 
 
-def cache_key(model: nn.Module, loader: dict, dataset) -> str:
-    """SHA-256 over the weights and settings of encoder and preprocessor, the pipeline, and names, sizes and dates of all files."""
+def cache_key(model: nn.Module, settings: dict, loader: dict, dataset) -> str:
+    """SHA-256 over the encoder's weights, the settings of encoder and preprocessor, the pipeline, and names, sizes and dates of all files."""
     parts = dict(
         weights=part_hash({f'{BACKBONE}{key}': value for key, value in model.backbone.state_dict().items()}, BACKBONE),
-        encoder=repr((type(model.backbone).__name__, model.backbone.out, model.backbone.out_type, model.backbone.first_cls,
-                      model.backbone.over_range, model.backbone.fusion_layers, getattr(model.backbone.depth_encoding, 'constants', dict)())),
-        preprocessor=[model.data_preprocessor.mean.tolist(), model.data_preprocessor.std.tolist(), model.data_preprocessor.bgr_to_rgb],
+        settings=Config(dict(backbone=settings['backbone'], preprocessor=settings['data_preprocessor'])).pretty_text,
         data=Config(dict(dataset=loader['dataset'])).pretty_text, files=list(_files(dataset)),
         versions=[__version__, inspect_versions()['torch']])
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _transforms(node) -> Iterator[str]:
-    """Names of all transforms in a dataset config."""
+    """Names of the transforms of all pipelines in a dataset config."""
     if isinstance(node, dict):
-        if isinstance(node.get('type'), str):
-            yield node['type']
+        yield from (step['type'] for step in node.get('pipeline') or ())
         for value in node.values():
             yield from _transforms(value)
     elif isinstance(node, (list, tuple)):

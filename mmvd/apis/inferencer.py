@@ -1,4 +1,5 @@
 """Complete depth files of images, one or many."""
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,24 +76,33 @@ def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: st
 
 
 def pairs_of(images: str | Path, depths: str | Path | None) -> list[tuple[Path, Path | None]]:
-    """One image with its depth file, or the images of a folder with the files of the same stem in another.
+    """One image with its depth file, or the images of a folder with the depth files of another (or of the same one).
+
+    Files belong together if their names agree but for endings like ``_rgb``, ``_color`` and ``_depth``; a file whose name ends with ``depth``
+    is no image.
 
     Raises:
-        SampleError: If there is no image, or an image of a folder has no depth file.
+        SampleError: If there is no image or no such folder, or an image of a folder has no depth file.
     """
     images = Path(images)
     if not images.is_dir():
         return [(images, depths and Path(depths))]
-    found = sorted(path for path in images.iterdir() if path.suffix.lower() in _IMAGE_ENDINGS)
+    found = sorted(path for path in images.iterdir() if path.suffix.lower() in _IMAGE_ENDINGS and not path.stem.endswith('depth'))
     if not found:
         raise SampleError(f'{images}: no images in this folder')
     if depths is None:
         return [(path, None) for path in found]
-    by_stem = {path.stem: path for path in Path(depths).iterdir()}
-    missing = [path for path in found if path.stem not in by_stem]
+    if not Path(depths).is_dir():
+        raise SampleError(f'{depths}: no such folder of depth files')
+    by_name = {_common_name(path): path for path in Path(depths).iterdir() if path not in found}
+    missing = [path for path in found if _common_name(path) not in by_name]
     if missing:
         raise SampleError(f'{missing[0]}: no depth file of this name in {depths} ({len(missing)} of {len(found)} images have none)')
-    return [(path, by_stem[path.stem]) for path in found]
+    return [(path, by_name[_common_name(path)]) for path in found]
+
+
+def _common_name(path: Path) -> str:
+    return re.sub(r'[-_.]?(rgb|color|image|depth)$', '', path.stem)
 
 
 def _read_rgb(path: str | Path) -> np.ndarray:

@@ -1,6 +1,7 @@
 """From a command line to a runner, with everything that can be missing told before the work starts."""
 import argparse
 import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -113,8 +114,20 @@ def build_runner(config: Config, training: bool) -> Runner:
     if 'FSDP' in config.get('strategy', {}).get('type', '') and get_device() == 'cpu':
         raise ConfigError("strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch here")
     check_inputs(config, training)
+    if training:
+        _warn_of_another_batch(config)
     _check_writable(Path(config.work_dir))
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+
+
+def _warn_of_another_batch(config: Config) -> None:
+    """A recipe's rates and number of steps hold for its global batch; OpenMMLab's ``batch_size`` is that of one process."""
+    count = int(os.environ.get('SLURM_NTASKS' if config.launcher == 'slurm' else 'WORLD_SIZE', 1)) if config.get('launcher', 'none') != 'none' else 1
+    own, steps = config.train_dataloader.batch_size, config.optim_wrapper.get('accumulative_counts', 1)
+    wanted = config.get('global_batch_size', own * count * steps)
+    if own * count * steps != wanted:
+        print(f'WARNING: {count} process(es) with train_dataloader.batch_size={own} make a global batch of {own * count * steps}, the rates and steps of '
+              f'the recipe are for {wanted}: train_dataloader.batch_size={max(wanted // count // steps, 1)} would make that', file=sys.stderr)
 
 
 def _check_writable(folder: Path) -> None:

@@ -39,6 +39,9 @@ class RGBDDataset(BaseDataset):
         MissingInputsError: If there is no such data.
     """
 
+    DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
+    PREPARED_BY: str | None = None  # command that makes the layout
+
     def __init__(self,
                  data_root: str,
                  decoder: str,
@@ -60,15 +63,25 @@ class RGBDDataset(BaseDataset):
 
     @classmethod
     def missing(cls, config: dict) -> str | None:
-        """Say what a config of this class would miss, without building it; None if the data are there."""
+        """Say what a config of this class would miss, and the command that makes it, without building it; None if the data are there."""
+        text = cls._missing({**cls.DEFAULTS, **config})
+        return f'{text}; made by: {cls.PREPARED_BY}' if text and cls.PREPARED_BY else text
+
+    @classmethod
+    def _missing(cls, config: dict) -> str | None:
+        """Look for the folder, the list or an image, and the files that belong to the first image."""
         root = Path(config['data_root'])
         if not root.is_dir():
             return f'{root} (no such folder)'
         if config.get('ann_file'):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
-        found = next(root.glob(config['images']), None)
-        return None if found else f'{root / config["images"]} (no such files)'
+        first = next(root.glob(config['images']), None)
+        if first is None:
+            return f'{root / config["images"]} (no such files)'
+        name = first.relative_to(root).as_posix()
+        beside = [re.sub(*config[key], name) for key in ('depth_from', 'labels_from') if config.get(key)]
+        return next((f'{root / path} (no such file, for {name})' for path in beside if not (root / path).is_file()), None)
 
     def load_data_list(self) -> list[dict]:
         """List the pairs; a depth file that is missing is named when its sample is read."""

@@ -27,9 +27,9 @@ class RGBDClassDataset(RGBDDataset):
 
     Args:
         data_root: Folder of the dataset.
-        classes: Names; None takes the sorted class folders that ``label_from`` finds in ``classes_in``.
+        classes: Names; None takes the sorted names of ``class_folders``.
         label_from: Regular expression whose first group is the class name in the relative image path; only with ``images``.
-        classes_in: Glob of images below ``data_root`` whose classes count, normally those of the training split.
+        class_folders: Glob of the class folders below ``data_root``, normally those of the training split.
         others: Name of the class that takes unknown names; None drops such samples and counts them.
         part: ``'all'``, or one side of a training set divided by ``holdout``: ``'train'`` or ``'holdout'``.
         holdout: Share of the samples that is held out, chosen by the sample's number.
@@ -41,26 +41,20 @@ class RGBDClassDataset(RGBDDataset):
         MissingInputsError: If there is no such data, or a class folder has no images.
     """
 
-    DEFAULTS: dict = {}
-    PREPARED_BY: str | None = None
-
     def __init__(self, data_root: str, **kwargs):
         kwargs = {**self.DEFAULTS, **kwargs}
-        self.label_from, self.classes_in, self.others = (kwargs.pop(name, None) for name in ('label_from', 'classes_in', 'others'))
+        self.label_from, self.others = kwargs.pop('label_from', None), kwargs.pop('others', None)
         self.part, self.holdout, self.split = kwargs.pop('part', 'all'), kwargs.pop('holdout', 0.1), kwargs.pop('split', 'test')
         if self.part not in _PARTS or not 0 < self.holdout < 1:
             raise ConfigError(f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 and 1')
         if bool(self.label_from) == bool(kwargs.get('ann_file')):
             raise ConfigError(f'{type(self).__name__}({data_root}): give either label_from, or ann_file with three columns')
-        classes = kwargs.pop('classes', None) or self._classes_of_folders(Path(data_root), self.classes_in or kwargs.get('images'))
+        classes, folders = kwargs.pop('classes', None), kwargs.pop('class_folders', None)
+        if not classes and not folders:
+            raise ConfigError(f'{type(self).__name__}({data_root}): give the names of the classes, or class_folders')
+        classes = classes or self._names_of_folders(Path(data_root), folders)
         self.dropped: Counter = Counter()
         super().__init__(data_root=data_root, metainfo=dict(classes=tuple(classes)), **kwargs)
-
-    @classmethod
-    def missing(cls, config: dict) -> str | None:
-        """See :meth:`RGBDDataset.missing`; names the command that makes what is missing."""
-        text = super().missing({**cls.DEFAULTS, **config})
-        return f'{text}; made by: {cls.PREPARED_BY}' if text and cls.PREPARED_BY else text
 
     @classmethod
     def count_scenes(cls, config: dict) -> int | None:
@@ -71,11 +65,12 @@ class RGBDClassDataset(RGBDDataset):
     def _columns(self) -> Sequence[str]:
         return ('image', 'depth', 'class')
 
-    def _classes_of_folders(self, root: Path, images: str) -> list[str]:
-        names = {self._name_of(path.relative_to(root).as_posix()) for path in root.glob(images)}
+    @staticmethod
+    def _names_of_folders(root: Path, folders: str) -> list[str]:
+        names = sorted({path.name for path in root.glob(folders) if path.is_dir()})
         if not names:
-            raise MissingInputsError(f'{root}: no image matches {images}')
-        return sorted(names)
+            raise MissingInputsError(f'{root}: no class folder matches {folders}')
+        return names
 
     def _name_of(self, image: str) -> str:
         found = re.search(self.label_from, image)
@@ -91,6 +86,8 @@ class RGBDClassDataset(RGBDDataset):
             names = ', '.join(f'{name} ({count})' for name, count in self.dropped.most_common(5))
             MMLogger.get_current_instance().warning(f'{self.data_root}: {sum(self.dropped.values())} samples of classes that do not count '
                                                     f'were dropped: {names}{" ..." if len(self.dropped) > 5 else ""}')
+        if not known:
+            raise MissingInputsError(f'{self.data_root}: none of the {len(entries)} samples belongs to a class that counts')
         absent = set(range(len(self.metainfo['classes']))) - {entry['gt_label'] for entry in known}
         if absent and self.label_from:
             first = self.metainfo['classes'][min(absent)]
@@ -99,7 +96,11 @@ class RGBDClassDataset(RGBDDataset):
         if self.part == 'all':
             return known
         limit = round(self.holdout * 1000)
-        return [entry for number, entry in enumerate(known) if (sample_key(0, 0, number) % 1000 < limit) == (self.part == 'holdout')]
+        chosen = [entry for number, entry in enumerate(known) if (sample_key(0, 0, number) % 1000 < limit) == (self.part == 'holdout')]
+        if not chosen:
+            raise ConfigError(f'{self.data_root}: none of the {len(known)} samples falls into part={self.part!r} with holdout={self.holdout}: '
+                              'too few samples to hold some out, set paper_compat=True in the evaluator and leave that part out')
+        return chosen
 
     def _entry(self, root: Path, image: str, depth: str, name: str | None = None) -> dict:
         name, classes = name or self._name_of(image), self.metainfo['classes']
@@ -133,7 +134,7 @@ class NYUv2SceneDataset(RGBDClassDataset):
 class ImageNetRGBDDataset(RGBDClassDataset):
     """ImageNet-1k in class folders with predicted depth beside the images: ``images='train/*/*.JPEG'`` or ``'val/*/*.JPEG'``."""
 
-    DEFAULTS = dict(decoder='mm16', classes_in='train/*/*.JPEG', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png'))
+    DEFAULTS = dict(decoder='mm16', class_folders='train/*', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png'))
     PREPARED_BY = "class folders train/ and val/, then python tools/dataset_converters/predict_depth.py ROOT --images '*/*/*.JPEG'"
 
 
@@ -145,5 +146,5 @@ class MVIPDataset(RGBDClassDataset):
     """
 
     TRAIN, TEST = '*/train_data/*/*/cam_*/*_rgb.png', '*/test_data/*/cam_*/*_rgb.png'
-    DEFAULTS = dict(decoder='mm16', classes_in=TRAIN, label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))
+    DEFAULTS = dict(decoder='mm16', class_folders='*', label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))
     PREPARED_BY = 'the official archive'

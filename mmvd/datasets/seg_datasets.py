@@ -29,9 +29,6 @@ class RGBDSegDataset(RGBDDataset):
         MissingInputsError: If there is no such data.
     """
 
-    DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
-    PREPARED_BY: str | None = None  # command that makes the layout
-
     def __init__(self, data_root: str, **kwargs):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.labels_from, self.reduce_zero_label = kwargs.pop('labels_from', None), kwargs.pop('reduce_zero_label', False)
@@ -41,12 +38,6 @@ class RGBDSegDataset(RGBDDataset):
             raise ConfigError(f'{type(self).__name__}({data_root}): give either labels_from, or ann_file with three columns')
         self.num_classes = len(metainfo['classes'])
         super().__init__(data_root=data_root, metainfo=metainfo, **kwargs)
-
-    @classmethod
-    def missing(cls, config: dict) -> str | None:
-        """See :meth:`RGBDDataset.missing`; names the command that makes what is missing."""
-        text = super().missing({**cls.DEFAULTS, **config})
-        return f'{text}; made by: {cls.PREPARED_BY}' if text and cls.PREPARED_BY else text
 
     @classmethod
     def count_classes(cls, config: dict) -> int:

@@ -1,12 +1,14 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 
-from mmvd.errors import MMVDError
+from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth
@@ -28,6 +30,29 @@ class DatasetFacts:
     histogram: np.ndarray | None = None
     classes: np.ndarray | None = None
     failures: list[str] = field(default_factory=list)
+
+
+def check_files(dataset) -> None:
+    """Look for the depth and label file of every sample of a dataset that lists files, and of the datasets in it.
+
+    Raises:
+        DepthFileError: If depth files are missing and the pipeline does not allow that.
+        SampleError: If label files are missing.
+    """
+    for inner in getattr(dataset, 'datasets', ()):
+        check_files(inner)
+    if not isinstance(dataset, BaseDataset):
+        return
+    kinds = {'seg_map_path': SampleError}
+    if not any(getattr(transform, 'allow_missing_depth', False) for transform in dataset.pipeline.transforms):
+        kinds['depth_path'] = DepthFileError
+    entries = [dataset.get_data_info(index) for index in range(len(dataset))]
+    for key, error in kinds.items():
+        missing = [entry[key] for entry in entries if key in entry and not os.path.isfile(entry[key])]
+        if missing:
+            what = 'depth' if key == 'depth_path' else 'label'
+            raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(entries)} are missing'
+                        + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else ''))
 
 
 def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> DatasetFacts:
@@ -52,8 +77,8 @@ def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[
                 histogram += np.bincount(LoadLabels()(results)['gt_seg_map'].ravel(), minlength=IGNORE + 1)
             valid = results['depth'][results['depth'] > 0]
             depth.append((valid.mean() if valid.size else 0, valid.std() if valid.size else 0, valid.size / results['depth'].size))
-        except (MMVDError, FileNotFoundError) as error:
-            facts.failures.append(str(error))
+        except (MMVDError, OSError, AssertionError, cv2.error) as error:  # the last three are what mmcv raises for an image
+            facts.failures.append(f'{results.get("img_path")}: {error}')
         if progress:
             progress(number, len(chosen))
     if depth:

@@ -16,7 +16,8 @@ class LinearProbeMetric(BaseMetric):
     """Top-1 accuracy per head on a held-out part of the training set and on the test set.
 
     Two numbers are reported: the test accuracy of the head that is best on the held-out part (default), and the best test accuracy of any
-    head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the second. The whole grid is in ``result``.
+    head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the second; ``selection_accuracy`` is what the head was
+    chosen by, and what a best checkpoint should be chosen by. The whole grid is in ``result``.
 
     Args:
         learning_rates: As in :class:`mmvd.models.LinearProbeHead`.
@@ -49,17 +50,19 @@ class LinearProbeMetric(BaseMetric):
                               "see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True")
         test = 100 * np.mean(right[TEST], axis=0)
         holdout = 100 * np.mean(right[HOLDOUT], axis=0) if right[HOLDOUT] else np.full_like(test, np.nan)
-        chosen = int(np.argmax(holdout)) if right[HOLDOUT] else int(np.argmax(test))
         best = int(np.argmax(test))
+        chosen = int(np.argmax(holdout)) if right[HOLDOUT] else None
         self.result = dict(
             images={split: len(rows) for split, rows in right.items()},
             chosen_on='test set (paper_compat)' if self.paper_compat else 'held-out part of the training set',
             selected=self._head(best if self.paper_compat else chosen, holdout, test),
-            selected_on_holdout=self._head(chosen, holdout, test),
+            selected_on_holdout=None if chosen is None else self._head(chosen, holdout, test),
             best_on_test=self._head(best, holdout, test),
             heads=[self._head(index, holdout, test) for index in range(len(self.settings))])
-        return dict(accuracy=self.result['selected']['test'], accuracy_selected_on_holdout=float(test[chosen]),
-                    accuracy_best_on_test=float(test[best]), holdout_accuracy=float(holdout[chosen]))
+        flat = dict(accuracy=self.result['selected']['test'], accuracy_best_on_test=float(test[best]))
+        if chosen is not None:
+            flat.update(accuracy_selected_on_holdout=float(test[chosen]), holdout_accuracy=float(holdout[chosen]))
+        return dict(flat, selection_accuracy=float(test[best] if self.paper_compat else holdout[chosen]))
 
     def _head(self, index: int, holdout: np.ndarray, test: np.ndarray) -> dict:
         rate, dropout = self.settings[index]
@@ -72,6 +75,8 @@ class LinearProbeMetric(BaseMetric):
                  f'{len(self.settings)} heads; reported: chosen on the {self.result["chosen_on"]}']
         for label, key in (('chosen on the held-out part', 'selected_on_holdout'), ('chosen on the test set, as the paper seems to', 'best_on_test')):
             head = self.result[key]
+            if head is None:
+                continue
             holdout = '-' if head['holdout'] is None else f'{head["holdout"]:.2f}'
             lines.append(f'{label:<46} test {head["test"]:6.2f}   held-out {holdout:>6}   head {head["head"]}: rate {head["learning_rate"]:g}, '
                          f'dropout {head["dropout"]:g}')

@@ -37,6 +37,10 @@ def test_held_out_part_is_a_partition(tmp_path):
     assert not names[0] & names[1] and len(names[0] | names[1]) == 500 and 30 < len(names[1]) < 70
     again = SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part='holdout', split='holdout')
     assert {again.get_data_info(i)['img_path'] for i in range(len(again))} == names[1] and again.get_data_info(0)['split'] == 'holdout'
+    (tmp_path / 'one.txt').write_text('0.jpg 0.png bedroom\n')
+    with pytest.raises(ConfigError, match="none of the 1 samples falls into part='(train|holdout)'"):
+        for part in ('train', 'holdout'):
+            SUNRGBDSceneDataset(str(tmp_path), ann_file='one.txt', part=part)
     with pytest.raises(ConfigError, match='part must be one of'):
         SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part='valid')
 
@@ -56,10 +60,29 @@ def test_class_folders_that_do_not_fit(tmp_path):
     write(tmp_path, 'val/n02/0.JPEG', 'val/n03/0.JPEG')
     with pytest.raises(ConfigError, match='class n03 is not among the 2 classes of the training split'):
         ImageNetRGBDDataset(str(tmp_path), images='val/*/*.JPEG')
-    with pytest.raises(MissingInputsError, match='no image matches'):
+    (tmp_path / 'train/n00').mkdir()
+    with pytest.raises(ConfigError, match='1 of 3 classes have no images here, first n00'):
+        ImageNetRGBDDataset(str(tmp_path), images='train/*/*.JPEG')
+    with pytest.raises(MissingInputsError, match='no class folder matches'):
         ImageNetRGBDDataset(str(tmp_path / 'none'), images='val/*/*.JPEG')
     with pytest.raises(ConfigError, match='either label_from, or ann_file'):
         RGBDClassDataset(str(tmp_path), decoder='mm16', classes=['a'])
+    (tmp_path / 'l.txt').write_text('a.jpg a.png idk\n')
+    with pytest.raises(ConfigError, match='give the names of the classes'):
+        RGBDClassDataset(str(tmp_path), decoder='mm16', ann_file='l.txt')
+    with pytest.raises(MissingInputsError, match='none of the 1 samples belongs to a class that counts'):
+        SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt')
+
+
+def test_missing_depth_and_labels_are_named_with_the_command(tmp_path):
+    from mmvd.datasets import ADE20KRGBDDataset
+    config = dict(data_root=str(tmp_path), split='training')
+    write(tmp_path, 'images/training/a.jpg')
+    assert 'a_depth.png (no such file, for images/training/a.jpg); made by: ' in ADE20KRGBDDataset.missing(config)
+    write(tmp_path, 'images/training/a_depth.png')
+    assert 'annotations/training/a.png (no such file' in ADE20KRGBDDataset.missing(config)
+    write(tmp_path, 'annotations/training/a.png')
+    assert ADE20KRGBDDataset.missing(config) is None
 
 
 def test_mvip_views(tmp_path):

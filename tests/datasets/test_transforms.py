@@ -24,7 +24,8 @@ def sample(key=0, **changes) -> dict:
 
 
 GEOMETRY = [dict(type='mmvd.RGBDRandomFlip', horizontal=0.5, vertical=0.5), dict(type='mmvd.RGBDRandomRotate', prob=1.0),
-            dict(type='mmvd.RGBDRandomResizedCrop', size=56), dict(type='mmvd.RGBDResize', size=(120, 160)),
+            dict(type='mmvd.RGBDRandomResizedCrop', size=56), dict(type='mmvd.RGBDRandomResizedCrop', size=56, pad=False),
+            dict(type='mmvd.RGBDCenterCrop', size=40), dict(type='mmvd.RGBDRandomCrop', size=(40, 50)), dict(type='mmvd.RGBDResize', size=(120, 160)),
             dict(type='mmvd.RGBDResize', size=45, divisor=5)]
 
 

@@ -26,7 +26,7 @@ def test_the_head_is_chosen_on_the_held_out_part():
     metric = LinearProbeMetric([0.1, 0.2], [0.0, 0.5])
     flat = evaluate(metric, data)
     assert flat == {'probe/accuracy': 25.0, 'probe/accuracy_selected_on_holdout': 25.0, 'probe/accuracy_best_on_test': 75.0,
-                    'probe/holdout_accuracy': 100.0}
+                    'probe/holdout_accuracy': 100.0, 'probe/selection_accuracy': 100.0}
     assert metric.result['selected'] == dict(head=1, learning_rate=0.2, dropout=0.0, holdout=100.0, test=25.0)
     assert 'head 1: rate 0.2' in metric.table() and 'head 0: rate 0.1' in metric.table() and len(metric.result['heads']) == 4
     paper = LinearProbeMetric([0.1, 0.2], [0.0, 0.5], paper_compat=True)
@@ -38,7 +38,8 @@ def test_without_held_out_part_only_the_papers_way_is_left():
     with pytest.raises(ConfigError, match='need a test set and a held-out part'):
         evaluate(LinearProbeMetric([0.1, 0.2], [0.0]), data)
     paper = LinearProbeMetric([0.1, 0.2], [0.0], paper_compat=True)
-    assert evaluate(paper, data)['probe/accuracy'] == 100.0 and paper.result['selected']['holdout'] is None
+    assert evaluate(paper, data) == {'probe/accuracy': 100.0, 'probe/accuracy_best_on_test': 100.0, 'probe/selection_accuracy': 100.0}
+    assert paper.result['selected']['holdout'] is None and 'chosen on the held-out part' not in paper.table().splitlines()[1]
 
 
 @pytest.mark.parametrize('k', [1, 5, 20])

@@ -113,6 +113,28 @@ def test_predicted_depth_for_ade20k_and_cocostuff(tmp_path, monkeypatch, depth_m
     assert told.returncode == 0 and 'ADE20KRGBDDataset: 1 images' in told.stdout
 
 
+def test_zoedepth_is_not_shifted_by_its_padding(tmp_path, monkeypatch):
+    """The processor of a model that pads: the image it hands over has the shape of the input, nothing around it."""
+    from transformers import ZoeDepthConfig, ZoeDepthForDepthEstimation, ZoeDepthImageProcessor
+    sys.path.insert(0, str(ROOT / 'tools/dataset_converters'))
+    import predict_depth
+    processor = ZoeDepthImageProcessor(size=dict(height=64, width=64), ensure_multiple_of=32, keep_aspect_ratio=False)
+    assert processor.do_pad
+    monkeypatch.setattr(predict_depth.AutoImageProcessor, 'from_pretrained', lambda name: processor)
+    model = type('Model', (), dict(config=ZoeDepthConfig(), to=lambda self, device: self, eval=lambda self: self))()
+    monkeypatch.setattr(predict_depth.AutoModelForDepthEstimation, 'from_pretrained', lambda name: model)
+    processor, _ = predict_depth.load('zoe', 'cpu')
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[10:20] = 255
+    rows = processor(images=image, return_tensors='pt')['pixel_values'][0].mean((0, 2))
+    assert rows.shape == (64, ) and rows.argmax() in range(9, 21) and ZoeDepthForDepthEstimation.config_class is ZoeDepthConfig
+    from transformers import DPTConfig
+    model.config = DPTConfig()
+    with pytest.raises(predict_depth.WeightsError, match="family 'dpt' may predict relative"):
+        predict_depth.load('dpt', 'cpu')
+    assert predict_depth.load('dpt', 'cpu', trusted=True)
+
+
 def test_relative_depth_is_refused(tmp_path, depth_model):
     config = depth_model / 'config.json'
     config.write_text(config.read_text().replace('"metric"', '"relative"'))
@@ -127,6 +149,8 @@ def test_class_folders_are_verified(tmp_path):
     fabricate.fabricate_classes(tmp_path / 'mvip', 'mvip')
     done = subprocess.run([sys.executable, 'tools/dataset_converters/verify.py', 'configs/cls/linear84_vd_mvip.py'], cwd=ROOT, capture_output=True,
                           text=True, env={**os.environ, 'MMVD_DATA': str(tmp_path)})
+    rooms = convert('verify', 'configs/seg/m2f_vd_rooms.py')
+    assert rooms.returncode == 2 and 'reads no files' in rooms.stderr
     assert done.returncode == 0 and 'MVIPDataset: 4 images, depth 2.50' in done.stdout and 'first 2, second 2' in done.stdout, done.stderr
 
 

@@ -7,11 +7,11 @@ import argparse
 import sys
 
 import torch
-from mmengine.registry import MODELS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.features import Features, extract_features
 from mmvd.apis.launch import add_common_arguments, describe, load_config
+from mmvd.apis.model import build_filled
 from mmvd.apis.preflight import check_inputs
 from mmvd.errors import MMVDError
 from mmvd.evaluation.knn import knn_accuracy
@@ -19,9 +19,7 @@ from mmvd.evaluation.knn import knn_accuracy
 
 def features_of(config, cache: str | None, device: str) -> tuple[Features, Features]:
     """Features of the training and of the test set."""
-    model = MODELS.build(config.model)
-    model.init_weights()
-    model = model.to(device)
+    model = build_filled(config, config.get('load_from')).to(device)
     test = dict(config.val_dataloader)
     pipeline = test['dataset']['pipeline']
     train = dict(test, dataset=dict(config.train_dataloader.dataset, pipeline=pipeline))
@@ -29,7 +27,7 @@ def features_of(config, cache: str | None, device: str) -> tuple[Features, Featu
     def progress(done: int, total: int) -> None:
         print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
-    return extract_features(model, train, cache, progress), extract_features(model, test, cache, progress).part(True)
+    return tuple(extract_features(model, config.model, part, cache, progress) for part in (train, test))
 
 
 def logistic_regression(train: Features, test: Features) -> float:
@@ -55,6 +53,7 @@ def main() -> int:
         config = load_config(args)
         check_inputs(config, training=True)
         train, test = features_of(config, args.cache, args.device)
+        test = test.part(True)
     except MMVDError as error:
         print(describe(error), file=sys.stderr)
         return 2

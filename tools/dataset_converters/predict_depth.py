@@ -20,21 +20,28 @@ from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import MissingInputsError, MMVDError, SampleError, WeightsError
 
 SUFFIX = '_depth.png'
+METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')  # Depth Anything tells itself whether it is metric
 MAX_MM = np.iinfo(np.uint16).max
 
 
-def load(name: str, device: str) -> tuple:
+def load(name: str, device: str, trusted: bool = False) -> tuple:
     """Model and its image processor.
 
     Raises:
-        WeightsError: If there is no such model, or if it predicts relative depth.
+        WeightsError: If there is no such model, or if it is not known to predict metres.
     """
     try:
         processor, model = AutoImageProcessor.from_pretrained(name), AutoModelForDepthEstimation.from_pretrained(name)
     except (OSError, ValueError) as error:
         raise WeightsError(f'{name}: no such depth-estimation model ({str(error).splitlines()[0]})') from error
-    if getattr(model.config, 'depth_estimation_type', 'metric') == 'relative':
+    family = model.config.model_type
+    if getattr(model.config, 'depth_estimation_type', None) == 'relative':
         raise WeightsError(f'{name}: predicts relative depth, VD needs metres: take the metric variant of the model')
+    if family not in METRIC_FAMILIES and not trusted:
+        raise WeightsError(f'{name}: models of the family {family!r} may predict relative or inverse depth, and VD needs metres: pass --trust-metric '
+                           'if this one predicts metres')
+    if getattr(processor, 'do_pad', False):
+        processor.do_pad = False  # ZoeDepth pads, and its prediction would have to be cut before it fits the image
     return processor, model.to(device).eval()
 
 
@@ -54,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         raise MissingInputsError(f'{args.root / args.images}: no such images')
     todo = [path for path in images if not path.with_name(path.stem + SUFFIX).is_file()]
     print(f'{len(images)} images, {len(images) - len(todo)} have their depth already', file=sys.stderr)
-    processor, model = load(args.model, args.device)
+    processor, model = load(args.model, args.device, args.trust_metric)
     writer = AtomicLocalBackend()
     for path in tqdm(todo, 'depth'):
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -71,6 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('root', type=Path, help='folder of the dataset')
     parser.add_argument('--model', required=True, help='Hugging Face name or folder of a metric depth-estimation model')
+    parser.add_argument('--trust-metric', action='store_true', help='take a model of another family at your word that it predicts metres')
     parser.add_argument('--images', default='images/*/*.jpg', help='glob below the folder')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()

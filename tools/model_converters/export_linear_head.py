@@ -14,17 +14,17 @@ from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 
 
-def choose(args: argparse.Namespace, count: int) -> int:
-    """Number of the head to export: the one asked for, or the one that the newest result reports.
+def choose(args: argparse.Namespace, epoch: int, count: int) -> int:
+    """Number of the head to export: the one asked for, or the one that the result of the checkpoint's epoch reports.
 
     Raises:
         ConfigError: If there is no such head or no result.
     """
     if args.head is None:
-        results = sorted((Path(args.checkpoint).parent / 'results').glob('epoch_*.json'), key=lambda path: path.stat().st_mtime_ns)
-        if not results:
-            raise ConfigError(f'{Path(args.checkpoint).parent / "results"}: no result says which head is best, name one with --head')
-        args.head = json.loads(results[-1].read_text())['result']['selected']['head']
+        path = Path(args.checkpoint).parent / 'results' / f'epoch_{epoch}.json'
+        if not path.is_file():
+            raise ConfigError(f'{path}: no such file, which would say which head of this checkpoint is best: name one with --head')
+        args.head = json.loads(path.read_text())['result']['selected']['head']
     if not 0 <= args.head < count:
         raise ConfigError(f'--head {args.head}: the checkpoint has heads 0 to {count - 1}')
     return args.head
@@ -35,7 +35,7 @@ def export(args: argparse.Namespace) -> str:
     config, checkpoint = Config.fromfile(args.config), load_checkpoint(args.checkpoint)
     state = dict(checkpoint['state_dict'])
     weight, bias = state.pop('head.weight'), state.pop('head.bias')
-    head = choose(args, len(weight))
+    head = choose(args, checkpoint['meta']['epoch'], len(weight))
     state.update({'head.fc.weight': weight[head].clone(), 'head.fc.bias': bias[head].clone()})
     rate, dropout = MODELS.build(config.model.head).settings[head]
     config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=weight.shape[1], in_channels=weight.shape[2],
@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument('config', help='config that the probes were trained with')
     parser.add_argument('checkpoint', help='checkpoint of the probes')
     parser.add_argument('out', help='where the classifier goes, without ending')
-    parser.add_argument('--head', type=int, help='number of the head; the reported one of the newest result by default')
+    parser.add_argument('--head', type=int, help='number of the head; the reported one of its epoch by default')
     args = parser.parse_args()
     try:
         print(export(args))

@@ -5,7 +5,7 @@ pack = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmvd.LoadDepth'),
-    dict(type='mmvd.RGBDRandomResizedCrop', size=224),
+    dict(type='mmvd.RGBDRandomResizedCrop', size=224, pad=False),
     dict(type='mmvd.RGBDRandomFlip', horizontal=0.5),
     dict(type='mmvd.RandomColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.0),
     dict(type='mmvd.ThreeAugment'),
@@ -18,6 +18,7 @@ test_pipeline = [
     dict(type='mmvd.RGBDCenterCrop', size=224),
     pack,
 ]
+global_batch_size = 128  # of all processes together; another one is warned of
 train_dataloader = dict(
     batch_size=128,
     num_workers=8,

@@ -10,6 +10,7 @@ augment = [
 ]
 train_pipeline = [*load, dict(type='mmvd.RGBDRandomResizedCrop', size=224, scale=(0.25, 1.0)), *augment]
 rooms = dict(type='mmvd.SyntheticRooms', length=20000, seed=0, size=(224, 224))
+global_batch_size = 128  # of all processes together; another one is warned of
 train_dataloader = dict(
     batch_size=128,
     num_workers=16,

@@ -18,8 +18,9 @@ test_pipeline = [
     dict(type='mmvd.LoadLabels'),  # after the resize: labels keep the original resolution
     dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs')),
 ]
+global_batch_size = 16  # of all processes together; another one is warned of
 train_dataloader = dict(
-    batch_size=16,  # in all: 2 on each of 8 GPUs
+    batch_size=16,
     num_workers=8,
     persistent_workers=True,
     pin_memory=True,

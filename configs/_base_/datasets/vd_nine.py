@@ -39,6 +39,7 @@ augment = [
     dict(type='mmvd.PackRGBDInputs'),
 ]
 train_pipeline = [*load, dict(type='mmvd.RGBDRandomResizedCrop', size=224), *augment]
+global_batch_size = 128  # of all processes together; another one is warned of
 train_dataloader = dict(
     batch_size=128,
     num_workers=16,

@@ -194,7 +194,7 @@ class RGBDCenterCrop(_JointTransform):
 
 @TRANSFORMS.register_module()
 class RGBDRandomResizedCrop(_JointTransform):
-    """Crop a random area, pad it to a square and resize it (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3, zero padding).
+    """Crop a random area and resize it to a square (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3).
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
 
@@ -204,29 +204,30 @@ class RGBDRandomResizedCrop(_JointTransform):
         size: Side of the result in pixels.
         scale: Smallest and largest share of the area.
         ratio: Smallest and largest width / height.
+        pad: Whether the area is padded to a square first, which keeps its shape (the authors' pretraining), or stretched (their classification).
     """
 
-    def __init__(self, size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3)):
-        self.size, self.scale, self.ratio = size, scale, ratio
+    def __init__(self, size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3), pad: bool = True):
+        self.size, self.scale, self.ratio, self.pad = size, scale, ratio, pad
 
     def transform(self, results: dict) -> dict:
         """Crop, pad and resize everything."""
         top, left, height, width = self._draw(generator_of(results, 'crop'), *results['img'].shape[:2])
-        side = max(height, width)
+        old = (max(height, width), ) * 2 if self.pad else (height, width)
         new = (self.size, self.size)
-        above, before = (side - height) // 2, (side - width) // 2
+        above, before = (old[0] - height) // 2, (old[1] - width) // 2
 
         def cut(array, fill):
-            pad = ((above, side - height - above), (before, side - width - before)) + ((0, 0), ) * (array.ndim - 2)
+            pad = ((above, old[0] - height - above), (before, old[1] - width - before)) + ((0, 0), ) * (array.ndim - 2)
             return np.pad(array[top:top + height, left:left + width], pad, constant_values=fill)
 
-        self._move(results, lambda img: _resize(cut(img, 0), new, _image_interpolation((side, side), new)),
+        self._move(results, lambda img: _resize(cut(img, 0), new, _image_interpolation(old, new)),
                    lambda a, fill: _resize(cut(a, fill), new, _NEAREST))
         if 'intrinsics' in results:
             matrix = results['intrinsics'].copy()
             matrix[0, 2] += before - left
             matrix[1, 2] += above - top
-            results['intrinsics'] = rescale_intrinsics(matrix, self.size / side, self.size / side)
+            results['intrinsics'] = rescale_intrinsics(matrix, self.size / old[1], self.size / old[0])
         return results
 
     def _draw(self, generator: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:

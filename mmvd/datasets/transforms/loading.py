@@ -45,8 +45,9 @@ class LoadDepth(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the depth map."""
         path = results[f'{self.key}_path']
-        results['missing_depth'] = self.allow_missing_depth and not Path(path).is_file()
-        if results['missing_depth']:
+        is_missing = self.allow_missing_depth and not Path(path).is_file()
+        results['missing_depth'] = is_missing or results.get('missing_depth', False)
+        if is_missing:
             depth = np.zeros(results['img'].shape[:2], np.float32)
         else:
             depth = read_depth(path, self.decoder or results['decoder'], results.get('depth_scale', 1.0))

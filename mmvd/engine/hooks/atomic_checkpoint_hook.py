@@ -5,6 +5,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmvd.engine.atomic_backend import BACKEND
+from mmvd.errors import ConfigError
 from mmvd.models.weights import leave_out
 from mmvd.registry import HOOKS
 
@@ -19,6 +20,9 @@ class AtomicCheckpointHook(CheckpointHook):
         leave_out: Frozen part that is not saved, only its SHA-256: ``'backbone.'`` (downstream, ``frozen='all'``) or ``'rgb_stream.'``.
             The weights files named by the config then belong to the checkpoint.
         **kwargs: As in :class:`mmengine.hooks.CheckpointHook`.
+
+    Raises:
+        ConfigError: Before training, if the part to leave out is not frozen.
     """
 
     def __init__(self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs):
@@ -28,6 +32,9 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_train(self, runner) -> None:
         """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
+        trained = [name for name, p in runner.model.named_parameters() if self._leave_out and self._leave_out in name and p.requires_grad]
+        if trained:
+            raise ConfigError(f'leave_out={self._leave_out!r} would throw away what is trained, e.g. {trained[0]}: only frozen parts can be left out')
         super().before_train(runner)
         self._steps = list(runner.message_hub.get_info('saved_steps', [])) if runner.iter else []
         if is_main_process():

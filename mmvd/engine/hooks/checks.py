@@ -1,12 +1,16 @@
 """What must not pass unnoticed in a long run."""
 from collections.abc import Sequence
 
+import torch
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.datasets.verification import check_files
 from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills
 from mmvd.registry import HOOKS
+
+from .model_of import model_of
 
 
 @HOOKS.register_module()
@@ -21,7 +25,7 @@ class StrictLoadHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare names, shapes and the depth encoding."""
-        model = _unwrapped(runner.model)
+        model = model_of(runner)
         source = str(runner.cfg.get('load_from') or 'checkpoint')
         attach(checkpoint, model, source)
         check_encoding(getattr(model, 'backbone', None), checkpoint, source)
@@ -30,23 +34,19 @@ class StrictLoadHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note the depth encoding that the weights belong to."""
-        encoding = getattr(getattr(_unwrapped(runner.model), 'backbone', None), 'depth_encoding', None)
+        encoding = getattr(getattr(model_of(runner), 'backbone', None), 'depth_encoding', None)
         if encoding is not None:
             checkpoint['meta'][ENCODING] = encoding.constants()
 
 
-def _unwrapped(model):
-    return model.module if is_model_wrapper(model) else model
-
-
 @HOOKS.register_module()
 class FirstLookHook(Hook):
-    """Reads some samples before training starts, so that what is wrong with all of them ends the run in seconds.
+    """Looks for every depth and label file, and reads some samples, before training starts: what is wrong ends the run in seconds.
 
-    Whole datasets are read by the ``--verify`` of their converters.
+    What is inside all files is read by the ``--verify`` of the converters.
 
     Args:
-        samples: Number of samples, spread evenly over the training set.
+        samples: Number of samples to read, spread evenly over the training and the validation set.
 
     Raises:
         MMVDError: What the pipeline raises: missing or odd depth, labels out of range, sizes that differ.
@@ -56,38 +56,53 @@ class FirstLookHook(Hook):
         self.samples = samples
 
     def before_train(self, runner) -> None:
-        """Read them."""
-        dataset = runner.train_dataloader.dataset
-        for index in sorted({round(share * (len(dataset) - 1) / max(self.samples - 1, 1)) for share in range(self.samples)}):
-            dataset[KeyedIndex(index, runner.seed or 0, runner.epoch)]
+        """Look."""
+        for loader in (runner.train_dataloader, runner.val_dataloader if runner.val_loop is not None else None):
+            if loader is None:
+                continue
+            check_files(loader.dataset)
+            last = len(loader.dataset) - 1
+            for index in sorted({round(last * share / max(self.samples - 1, 1)) for share in range(self.samples)}):
+                loader.dataset[KeyedIndex(index, runner.seed or 0, runner.epoch)]
 
 
 @HOOKS.register_module()
 class SampleCountHook(Hook):
-    """Logs how many samples were redrawn for want of depth, and how many had no depth file, summed over the run."""
+    """Logs how many samples were redrawn for want of depth, and how many had no depth file, over all processes and the whole run."""
+
+    NAMES = dict(num_redraws='redrawn_samples', missing_depth='samples_without_depth')
 
     def __init__(self):
-        self.redrawn = self.missing = 0
+        self.counts = dict.fromkeys(self.NAMES.values(), 0)
+
+    def before_train(self, runner) -> None:
+        """Go on from what a resumed run had counted."""
+        for name in self.counts if runner.iter else ():
+            history = runner.message_hub.log_scalars.get(f'train/{name}')
+            self.counts[name] = int(history.current()) if history else 0
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
         """Add those of the batch."""
         self._count(data_batch)
-        runner.message_hub.update_scalar('train/redrawn_samples', self.redrawn)
-        runner.message_hub.update_scalar('train/samples_without_depth', self.missing)
+        for name, count in self.counts.items():
+            runner.message_hub.update_scalar(f'train/{name}', count)
 
-    def after_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+    def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
         """Add those of the batch."""
         self._count(data_batch)
 
+    after_test_iter = after_val_iter
+
     def _count(self, data_batch: dict) -> None:
-        samples = data_batch['data_samples']
-        self.redrawn += sum(sample.metainfo.get('num_redraws', 0) for sample in samples)
-        self.missing += sum(sample.metainfo.get('missing_depth', False) for sample in samples)
+        found = torch.tensor([sum(int(sample.metainfo.get(key, 0)) for sample in data_batch['data_samples']) for key in self.NAMES])
+        all_reduce(found)
+        for name, count in zip(self.counts, found.tolist(), strict=True):
+            self.counts[name] += count
 
     def after_train(self, runner) -> None:
         """Say it once more at the end."""
-        for count, what in ((self.redrawn, 'had too little depth and were redrawn'), (self.missing, 'had no depth file and got an empty map')):
+        for name, count in self.counts.items():
             if count:
-                runner.logger.warning(f'{count} samples {what}')
+                runner.logger.warning(f'{count} {name.replace("_", " ")} in this run')
 
     after_test = after_train

@@ -1,8 +1,9 @@
 """``tools/train.py --compile``."""
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from mmvd.registry import HOOKS
+
+from .model_of import model_of
 
 
 @HOOKS.register_module()
@@ -15,6 +16,5 @@ class CompileHook(Hook):
 
     def before_train(self, runner) -> None:
         """Mark the blocks; they are compiled at their first call."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        model.backbone.compile_blocks()
+        model_of(runner).backbone.compile_blocks()
         runner.logger.info('the blocks of the encoder are compiled at their first call')

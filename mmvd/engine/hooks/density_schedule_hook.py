@@ -2,9 +2,10 @@
 from collections.abc import Sequence
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from mmvd.registry import HOOKS
+
+from .model_of import model_of
 
 
 @HOOKS.register_module()
@@ -34,7 +35,7 @@ class DensityScheduleHook(Hook):
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Set the distribution of the data preprocessor."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = model_of(runner)
         mean, std = self.at(runner.iter / runner.max_iters)
         if hasattr(model.data_preprocessor, 'set_density'):
             model.data_preprocessor.set_density(mean, std)

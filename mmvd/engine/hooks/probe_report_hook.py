@@ -4,12 +4,13 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 
 from mmvd.errors import ConfigError
 from mmvd.evaluation.linear_probe_metric import LinearProbeMetric
 from mmvd.evaluation.report import provenance
 from mmvd.registry import HOOKS
+
+from .model_of import model_of
 
 
 @HOOKS.register_module()
@@ -25,7 +26,7 @@ class ProbeReportHook(Hook):
             ConfigError: If the head has another number of classes than the data.
         """
         names = runner.train_dataloader.dataset.metainfo.get('classes', ())
-        wanted = (runner.model.module if is_model_wrapper(runner.model) else runner.model).head.num_classes
+        wanted = model_of(runner).head.num_classes
         if runner.train_dataloader.dataset.metainfo.get('scenes'):
             return  # rooms have classes of pixels as well; the command has compared the scenes
         if len(names) != wanted:

@@ -106,11 +106,8 @@ class VDViT(BaseModule):
         self.embed_dims, depth = size['embed_dims'], size['depth']
         self.patch_size, self.frozen, self.out, self.out_type = patch_size, frozen, out, out_type
         self.strides, self.over_range, self.first_cls = tuple(strides), over_range, depth - last_blocks + 1
-        if not 1 <= last_blocks <= depth or (last_blocks > 1 and out_type != 'cls_token'):
-            raise ConfigError(f"VDViT: last_blocks must lie between 1 and {depth}, and goes with out_type='cls_token'")
         self.fusion_layers = tuple(fusion_layers or (depth * k // 4 for k in (1, 2, 3, 4)))
-        if len(self.fusion_layers) != 4 or not all(1 <= layer <= depth for layer in self.fusion_layers):
-            raise ConfigError(f'fusion_layers must be four layers between 1 and {depth}, got {self.fusion_layers}')
+        self._check_layers(depth, last_blocks)
         self.use_norm = norm_features or out_type != 'featmap'
         self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1) * last_blocks
         stream = dict(size, patch_size=patch_size, img_size=img_size, position_rule=position_rule)
@@ -138,6 +135,12 @@ class VDViT(BaseModule):
             raise ConfigError('VDViT: give either depth_encoding, or depth_encoding=None and depth_channels for encoded input')
         if len(strides) != 4:
             raise ConfigError(f'VDViT: strides must be four numbers, got {tuple(strides)}')
+
+    def _check_layers(self, depth: int, last_blocks: int) -> None:
+        if len(self.fusion_layers) != 4 or not all(1 <= layer <= depth for layer in self.fusion_layers):
+            raise ConfigError(f'fusion_layers must be four layers between 1 and {depth}, got {self.fusion_layers}')
+        if not 1 <= last_blocks <= depth or (last_blocks > 1 and self.out_type != 'cls_token'):
+            raise ConfigError(f"VDViT: last_blocks must lie between 1 and {depth}, and goes with out_type='cls_token'")
 
     def _freeze(self) -> None:
         if self.frozen in ('rgb', 'all'):

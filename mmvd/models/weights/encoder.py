@@ -34,6 +34,9 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
     if prefix is not None:
         check_encoding(encoder, content, str(path))
         return _load_vd(encoder, {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}, path)
+    if encoder.frozen == 'all' and encoder.depth_stream is not None:
+        raise WeightsError(f'{path}: holds an RGB ViT alone, and the depth stream of a wholly frozen encoder would stay random: name a VD '
+                           "checkpoint, or take out='rgb'")
     state, layout = to_dinov2_names(state, str(path))
     _load_fully(encoder.rgb_stream, state, f'{path}: RGB stream')
     report = f'{path}: {layout} layout, {len(state)} tensors into the RGB stream'
