@@ -3,7 +3,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmvd.errors import MMVDError
+from mmvd.errors import exit_code
 
 
 def _doctor(_: argparse.Namespace) -> int:
@@ -80,11 +80,7 @@ def main() -> int:
     for command in (complete, demo, data):
         command.add_argument('--out', default=argparse.SUPPRESS, help='where the result goes')
     args = parser.parse_args()
-    try:
-        return args.run(args)
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
+    return exit_code(lambda: args.run(args))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,6 @@
 """Errors a user can mend: each is one line that names the file or key at fault and the remedy."""
+import sys
+from collections.abc import Callable
 
 
 class MMVDError(Exception):
@@ -31,3 +33,20 @@ class SavingError(MMVDError):
 
 class Interrupted(MMVDError):
     """The run was asked to stop and can be resumed."""
+
+
+def describe(error: MMVDError) -> str:
+    """What to tell the user; of an error in a loader's worker process its message without the worker's traceback."""
+    name, text = type(error).__name__, str(error).strip()
+    if text.startswith('Caught '):
+        text = text.splitlines()[-1].removeprefix(f'{type(error).__module__}.{name}: ')
+    return f'{name}: {text}'
+
+
+def exit_code(action: Callable[[], int | None]) -> int:
+    """Run the work of a command: its exit code, or 2 after one line on stderr about what the user can mend."""
+    try:
+        return action() or 0
+    except MMVDError as error:
+        print(describe(error), file=sys.stderr)
+        return 2

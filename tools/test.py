@@ -4,8 +4,8 @@ import argparse
 import sys
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, describe, load_config
-from mmvd.errors import MMVDError
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config
+from mmvd.errors import exit_code
 
 
 def main() -> int:
@@ -14,14 +14,14 @@ def main() -> int:
     add_common_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint to evaluate')
     args = parser.parse_args()
-    try:
-        config = load_config(args)
-        config.load_from = args.checkpoint
-        build_runner(config, training=False).test()
-    except MMVDError as error:
-        print(describe(error), file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: test(args))
+
+
+def test(args: argparse.Namespace) -> None:
+    """Build the runner that the command line describes, and evaluate."""
+    config = load_config(args)
+    config.load_from = args.checkpoint
+    build_runner(config, training=False).test()
 
 
 if __name__ == '__main__':

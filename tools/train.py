@@ -4,8 +4,8 @@ import argparse
 import sys
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, describe, load_config, set_resume, set_speed
-from mmvd.errors import MMVDError
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config, set_resume, set_speed
+from mmvd.errors import exit_code
 
 
 def main() -> int:
@@ -16,16 +16,16 @@ def main() -> int:
     parser.add_argument('--amp', action='store_true', help='bf16 autocast, without loss scaler; needs an accelerator')
     parser.add_argument('--compile', action='store_true', help='torch.compile the forward pass')
     args = parser.parse_args()
-    try:
-        config = load_config(args)
-        set_speed(config, args.amp, args.compile)
-        if args.resume:
-            set_resume(config, args.resume)
-        build_runner(config, training=True).train()
-    except MMVDError as error:
-        print(describe(error), file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: train(args))
+
+
+def train(args: argparse.Namespace) -> None:
+    """Build the runner that the command line describes, and train."""
+    config = load_config(args)
+    set_speed(config, args.amp, args.compile)
+    if args.resume:
+        set_resume(config, args.resume)
+    build_runner(config, training=True).train()
 
 
 if __name__ == '__main__':

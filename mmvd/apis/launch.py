@@ -11,7 +11,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmvd.errors import ConfigError, MissingInputsError, MMVDError
+from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
 from .preflight import check_inputs
@@ -87,14 +87,6 @@ def set_resume(config: Config, which: str) -> None:
         config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
 
 
-def describe(error: MMVDError) -> str:
-    """What to tell the user; of an error in a loader's worker process its message without the worker's traceback."""
-    name, text = type(error).__name__, str(error).strip()
-    if text.startswith('Caught '):
-        text = text.splitlines()[-1].removeprefix(f'{type(error).__module__}.{name}: ')
-    return f'{name}: {text}'
-
-
 def newest_checkpoint(folder: Path) -> Path | None:
     """Newest checkpoint of a run that is a whole file; None if there is none.
 
@@ -126,8 +118,8 @@ def _warn_of_another_batch(config: Config) -> None:
     own, steps = config.train_dataloader.batch_size, config.optim_wrapper.get('accumulative_counts', 1)
     wanted = config.get('global_batch_size', own * count * steps)
     if own * count * steps != wanted:
-        print(f'WARNING: {count} process(es) with train_dataloader.batch_size={own} make a global batch of {own * count * steps}, the rates and steps of '
-              f'the recipe are for {wanted}: train_dataloader.batch_size={max(wanted // count // steps, 1)} would make that', file=sys.stderr)
+        print(f'WARNING: {count} process(es) with train_dataloader.batch_size={own} make a global batch of {own * count * steps}, the rates and '
+              f'steps of the recipe are for {wanted}: {max(wanted // count // steps, 1)} would make that', file=sys.stderr)
 
 
 def _check_writable(folder: Path) -> None:

@@ -76,10 +76,10 @@ class RGBDDataset(BaseDataset):
         if config.get('ann_file'):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
-        first = next(root.glob(config['images']), None)
-        if first is None:
+        names = (path.relative_to(root).as_posix() for path in root.glob(config['images']))
+        name = next((name for name in names if not (config.get('exclude') and re.search(config['exclude'], name))), None)
+        if name is None:
             return f'{root / config["images"]} (no such files)'
-        name = first.relative_to(root).as_posix()
         beside = [re.sub(*config[key], name) for key in ('depth_from', 'labels_from') if config.get(key)]
         return next((f'{root / path} (no such file, for {name})' for path in beside if not (root / path).is_file()), None)
 

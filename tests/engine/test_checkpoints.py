@@ -7,9 +7,9 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmvd.apis.launch import describe, newest_checkpoint, set_resume
+from mmvd.apis.launch import newest_checkpoint, set_resume
 from mmvd.engine.atomic_backend import save_atomically
-from mmvd.errors import DepthFileError, MissingInputsError, SavingError, WeightsError
+from mmvd.errors import DepthFileError, MissingInputsError, SavingError, WeightsError, describe
 from mmvd.models.weights import attach, leave_out, load_checkpoint, part_hash
 from tests.conftest import ROOT, tiny_completer
 from tests.test_training import TINY_RUN, tiny_config

@@ -3,6 +3,8 @@ import csv
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 
 
@@ -13,6 +15,7 @@ def run(*arguments) -> subprocess.CompletedProcess:
 
 
 def test_benchmark(tmp_path):
+    pytest.importorskip('perlin_numpy')
     out = tmp_path / 'b.csv'
     run('tools/analysis/benchmark.py', '--preset', 'tiny', '--repeats', '1', '--workers', '0', '--device', 'cpu', '--out', str(out), '--only',
         'pde', 'perlin', 'loader', 'frozen', 'forward', 'decoder', 'sweep', 'flops')

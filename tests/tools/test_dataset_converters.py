@@ -157,4 +157,11 @@ def test_class_folders_are_verified(tmp_path):
 def test_verification_names_what_cannot_be_read(tmp_path):
     fabricate.fabricate_ade20k(tmp_path)
     done = convert('label_ids', 'ade20k', tmp_path, '--verify')
-    assert done.returncode == 1 and 'ADE_0_depth.png: no such depth file' in done.stdout and '1 samples could not be read' in done.stdout
+    assert done.returncode == 1 and 'ADE_0_depth.png (no such file, for images/training/ADE_0.jpg); made by' in done.stderr
+    for split in ('training', 'validation'):
+        fabricate._depth(tmp_path / f'images/{split}/ADE_0_depth.png', 1000)
+    (tmp_path / 'images/training/ADE_1.jpg').write_bytes(b'no image')
+    fabricate._depth(tmp_path / 'images/training/ADE_1_depth.png', 1000)
+    fabricate._labels(tmp_path / 'annotations/training/ADE_1.png', fabricate.stripes([0, 1, 150]))
+    done = convert('label_ids', 'ade20k', tmp_path, '--verify')
+    assert done.returncode == 1 and 'ADE_1.jpg' in done.stdout and '1 samples could not be read' in done.stdout, done.stderr

@@ -10,10 +10,10 @@ import torch
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.features import Features, extract_features
-from mmvd.apis.launch import add_common_arguments, describe, load_config
+from mmvd.apis.launch import add_common_arguments, load_config
 from mmvd.apis.model import build_filled
 from mmvd.apis.preflight import check_inputs
-from mmvd.errors import MMVDError
+from mmvd.errors import exit_code
 from mmvd.evaluation.knn import knn_accuracy
 
 
@@ -49,20 +49,20 @@ def main() -> int:
     parser.add_argument('--cache', help='folder for features; of other weights, pipelines or data nothing in it is used')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
-    try:
-        config = load_config(args)
-        check_inputs(config, training=True)
-        train, test = features_of(config, args.cache, args.device)
-        test = test.part(True)
-    except MMVDError as error:
-        print(describe(error), file=sys.stderr)
-        return 2
+    return exit_code(lambda: probe(args))
+
+
+def probe(args: argparse.Namespace) -> None:
+    """Extract and print the accuracies."""
+    config = load_config(args)
+    check_inputs(config, training=True)
+    train, test = features_of(config, args.cache, args.device)
+    test = test.part(True)
     print(f'{len(train.labels)} training, {len(test.labels)} test images, {train.features.shape[1]} features')
     for k, accuracy in knn_accuracy(train.features, train.labels, test.features, test.labels, args.knn).items():
         print(f'{k}-NN: {accuracy:.2f} %')
     if args.logistic:
         print(f'logistic regression: {logistic_regression(train, test):.2f} %')
-    return 0
 
 
 if __name__ == '__main__':

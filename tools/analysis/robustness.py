@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, describe, load_config
-from mmvd.errors import MMVDError
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config
+from mmvd.errors import exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
 
@@ -71,24 +71,24 @@ def main() -> int:
     args = parser.parse_args()
     if bool(args.checkpoint) == args.retrain:
         parser.error('give either a checkpoint or --retrain')
+    return exit_code(lambda: report(args))
+
+
+def report(args: argparse.Namespace) -> None:
+    """Sweep, print and write."""
     torch.manual_seed(0)
-    try:
-        config = load_config(args)
-        if args.retrain:
-            rows, config = retrain(config, Path(config.work_dir)), load_config(args)
-        else:
-            rows = evaluate(config, args.checkpoint, list(PAPER_COLUMNS) if args.paper_columns else full_grid())
-        table = format_table(rows, rgb_only_miou(args))
-    except MMVDError as error:
-        print(describe(error), file=sys.stderr)
-        return 2
+    config = load_config(args)
+    if args.retrain:
+        rows, config = retrain(config, Path(config.work_dir)), load_config(args)
+    else:
+        rows = evaluate(config, args.checkpoint, list(PAPER_COLUMNS) if args.paper_columns else full_grid())
+    table = format_table(rows, rgb_only_miou(args))
     mode = 'heads retrained on depth altered alike' if args.retrain else 'one head, depth altered at test time'
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(dict(mode=mode, rows=rows, **provenance(config, 0)), indent=1))
     out.with_suffix('.txt').write_text(f'{mode}\n{table}\n')
     print(f'{mode}\n{table}\n{out}')
-    return 0
 
 
 if __name__ == '__main__':

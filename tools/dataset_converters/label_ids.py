@@ -16,7 +16,7 @@ from verify import verify_root
 
 import mmvd  # noqa: F401
 from mmvd.datasets.decoders import read_raster
-from mmvd.errors import MissingInputsError, MMVDError, SampleError
+from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 IGNORE = 255
 CITYSCAPES = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)  # label ids that are evaluated, in training order
@@ -51,14 +51,9 @@ def main() -> int:
     parser.add_argument('--verify', action='store_true', help='tell what is there instead')
     args = parser.parse_args()
     root = args.root or Path(os.environ.get('MMVD_DATA', 'data')) / FOLDERS[args.dataset]
-    try:
-        if args.verify or args.dataset not in LAYOUTS:
-            return verify_root(args.dataset, root)
-        print(f'{convert(args.dataset, root)} label maps')
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
-    return 0
+    if args.verify or args.dataset not in LAYOUTS:
+        return exit_code(lambda: verify_root(args.dataset, root))
+    return exit_code(lambda: print(f'{convert(args.dataset, root)} label maps'))
 
 
 if __name__ == '__main__':

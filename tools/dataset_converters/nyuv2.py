@@ -17,7 +17,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.errors import MissingInputsError, MMVDError
+from mmvd.errors import MissingInputsError, exit_code
 
 LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
 
@@ -58,14 +58,7 @@ def main() -> int:
     parser.add_argument('--depth', choices=('raw', 'filled'), default='raw', help="the sensor's depth, or the one filled in by its authors")
     parser.add_argument('--verify', action='store_true', help='tell what is there instead (official: 795 train, 654 test)')
     args = parser.parse_args()
-    try:
-        if args.verify:
-            return verify_root('nyuv2', args.root)
-        print(convert(args.root, args.depth))
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: verify_root('nyuv2', args.root) if args.verify else print(convert(args.root, args.depth)))
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.engine.atomic_backend import AtomicLocalBackend
-from mmvd.errors import MissingInputsError, MMVDError, SampleError, WeightsError
+from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
 METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')  # Depth Anything tells itself whether it is metric
@@ -82,12 +82,7 @@ def main() -> int:
     parser.add_argument('--images', default='images/*/*.jpg', help='glob below the folder')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
-    try:
-        print(f'{run(args)} depth maps written')
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: print(f'{run(args)} depth maps written'))
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.errors import MissingInputsError, MMVDError
+from mmvd.errors import MissingInputsError, exit_code
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
 SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
@@ -65,14 +65,7 @@ def main() -> int:
     parser.add_argument('--depth', choices=('depth', 'depth_bfx'), default='depth', help="the sensor's depth, or the filled one")
     parser.add_argument('--verify', action='store_true', help='tell what is there instead (official: 5285 train, 5050 test)')
     args = parser.parse_args()
-    try:
-        if args.verify:
-            return verify_root('sunrgbd', args.root)
-        print(convert(args.root, args.depth))
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: verify_root('sunrgbd', args.root) if args.verify else print(convert(args.root, args.depth)))
 
 
 if __name__ == '__main__':

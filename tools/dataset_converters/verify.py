@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.datasets.verification import examine, format_facts
-from mmvd.errors import ConfigError, MMVDError
+from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
@@ -58,11 +58,7 @@ def main() -> int:
     parser.add_argument('config', help='config file')
     parser.add_argument('--limit', type=int, help='most samples per split to read, spread evenly')
     args = parser.parse_args()
-    try:
-        return 1 if verify(Path(args.config), args.limit) else 0
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
+    return exit_code(lambda: 1 if verify(Path(args.config), args.limit) else 0)
 
 
 if __name__ == '__main__':

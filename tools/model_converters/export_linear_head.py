@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.engine.atomic_backend import save_atomically
-from mmvd.errors import ConfigError, MMVDError
+from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 
@@ -61,12 +61,7 @@ def main() -> int:
     parser.add_argument('out', help='where the classifier goes, without ending')
     parser.add_argument('--head', type=int, help='number of the head; the reported one of its epoch by default')
     args = parser.parse_args()
-    try:
-        print(export(args))
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: print(export(args)))
 
 
 if __name__ == '__main__':

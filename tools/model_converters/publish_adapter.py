@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.engine.atomic_backend import save_atomically
-from mmvd.errors import MMVDError
+from mmvd.errors import exit_code
 from mmvd.models.weights import BACKBONE, LEFT_OUT, RGB, leave_out, load_checkpoint
 
 
@@ -18,17 +18,17 @@ def main() -> int:
     parser.add_argument('--part', choices=('rgb', 'backbone'), default='rgb',
                         help='what to leave out: the RGB stream, or, of a downstream model, the whole frozen encoder')
     args = parser.parse_args()
-    try:
-        full = load_checkpoint(args.checkpoint)
-        weights = dict(state_dict=full.get('state_dict', full), meta=full.get('meta', {}))
-        adapter = leave_out(weights, dict(rgb=RGB, backbone=BACKBONE)[args.part])
-        save_atomically(adapter, args.out)
-    except MMVDError as error:
-        print(f'{type(error).__name__}: {error}', file=sys.stderr)
-        return 2
+    return exit_code(lambda: publish(args))
+
+
+def publish(args: argparse.Namespace) -> None:
+    """Write the adapter and tell its size."""
+    full = load_checkpoint(args.checkpoint)
+    weights = dict(state_dict=full.get('state_dict', full), meta=full.get('meta', {}))
+    adapter = leave_out(weights, dict(rgb=RGB, backbone=BACKBONE)[args.part])
+    save_atomically(adapter, args.out)
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
     print(f'{args.out}: {sizes[1]:.1f} MiB of {sizes[0]:.1f}, {args.part} left out with SHA-256 {adapter[LEFT_OUT]["sha256"]}')
-    return 0
 
 
 if __name__ == '__main__':

@@ -24,6 +24,15 @@ class _JointTransform(BaseTransform):
                 results[key] = move_map(array.view(np.uint8) if array.dtype == bool else array, fill).astype(array.dtype, copy=False)
         results['img_shape'] = results['img'].shape[:2]
 
+    def _cut(self, results: dict, top: int, left: int, size: tuple[int, int]) -> dict:
+        """Keep a window, and move the principal point along."""
+        window = np.s_[top:top + size[0], left:left + size[1]]
+        self._move(results, lambda img: img[window], lambda a, fill: a[window])
+        if 'intrinsics' in results:
+            results['intrinsics'] = results['intrinsics'].copy()
+            results['intrinsics'][:2, 2] -= (left, top)
+        return results
+
 
 def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
     height, width = size
@@ -152,14 +161,9 @@ class RGBDRandomCrop(_JointTransform):
         new = min(self.size[0], height), min(self.size[1], width)
         for u in generator_of(results, 'window').random((10, 2)):
             top, left = int(u[0] * (height - new[0] + 1)), int(u[1] * (width - new[1] + 1))
-            window = np.s_[top:top + new[0], left:left + new[1]]
-            if self.cat_max_ratio >= 1 or self._is_varied(results['gt_seg_map'][window]):
+            if self.cat_max_ratio >= 1 or self._is_varied(results['gt_seg_map'][top:top + new[0], left:left + new[1]]):
                 break
-        self._move(results, lambda img: img[window], lambda a, fill: a[window])
-        if 'intrinsics' in results:
-            results['intrinsics'] = results['intrinsics'].copy()
-            results['intrinsics'][:2, 2] -= (left, top)
-        return results
+        return self._cut(results, top, left, new)
 
     def _is_varied(self, labels: np.ndarray) -> bool:
         counts = np.unique(labels[labels != self.ignore_index], return_counts=True)[1]
@@ -184,12 +188,7 @@ class RGBDCenterCrop(_JointTransform):
     def transform(self, results: dict) -> dict:
         """Cut everything."""
         top, left = (max((side - self.size) // 2, 0) for side in results['img'].shape[:2])
-        window = np.s_[top:top + self.size, left:left + self.size]
-        self._move(results, lambda img: img[window], lambda a, fill: a[window])
-        if 'intrinsics' in results:
-            results['intrinsics'] = results['intrinsics'].copy()
-            results['intrinsics'][:2, 2] -= (left, top)
-        return results
+        return self._cut(results, top, left, (self.size, self.size))
 
 
 @TRANSFORMS.register_module()
