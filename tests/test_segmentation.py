@@ -116,6 +116,12 @@ def test_encoder_left_out_of_checkpoints_is_checked_by_its_hash(frozen_run):
     assert again.epoch == 3
 
 
+def test_what_is_trained_is_never_left_out(tmp_path):
+    config = tiny(tmp_path, **{'default_hooks.checkpoint.leave_out': 'backbone.', 'model.backbone.frozen': 'rgb'})
+    with pytest.raises(ConfigError, match="leave_out='backbone.' would throw away what is trained"):
+        build_runner(config, training=True).train()
+
+
 def test_miou_is_that_of_an_independent_confusion_matrix(tmp_path):
     config = tiny(tmp_path, **{'val_dataloader.dataset.length': 4})
     config.test_dataloader = config.val_dataloader

@@ -10,7 +10,6 @@ from torch import nn
 
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.backbones import VDViT
-from mmvd.models.backbones.fusion import SEFusion
 from mmvd.models.weights import read_weights
 from tests.conftest import TINY
 
@@ -277,16 +276,6 @@ def test_dirty_depth_is_missing_depth():
     assert all(torch.equal(a, b) for a, b in zip(model(clean), model(dirty), strict=True))
 
 
-def test_per_sample_maximum_writes_a_key():
-    encoding = dict(type='mmvd.PositionalDepthEncoding', num_channels=8, per_sample_max=True, key_rule='code')
-    model = VDViT(**{**TINY, 'arch': dict(embed_dims=96, depth=4, num_heads=2)}, depth_encoding=encoding).eval()
-    randomise(model)
-    x = torch.rand(1, 4, 56, 56) + 0.5
-    y = x.clone()
-    y[:, 3] *= 2  # the same picture of depth relative to its maximum: only the key tells
-    assert not torch.allclose(model(x)[3], model(y)[3])
-
-
 def test_encoded_channels_from_the_pipeline():
     from mmvd.ops import positional_depth_encoding
     inside = randomise(VDViT(**TINY, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', num_channels=8)))
@@ -297,34 +286,9 @@ def test_encoded_channels_from_the_pipeline():
     assert all(torch.equal(a, b) for a, b in zip(inside(x), outside(encoded), strict=True))
 
 
-def test_gates_follow_their_formula():
-    tokens, other = torch.randn(2, 5, 32), torch.randn(2, 5, 32)
-    for gate in ('token', 'image'):
-        fusion = randomise(SEFusion(32, gate=gate)).double()
-
-        def gated(g, x, per_image=gate == 'image'):
-            s = x.mean(1, keepdim=True) if per_image else x
-            hidden = torch.relu(s @ g.squeeze.weight.T + g.squeeze.bias)
-            return x / (1 + torch.exp(-(hidden @ g.excite.weight.T + g.excite.bias)))
-
-        x, y = tokens.double(), other.double()
-        torch.testing.assert_close(fusion(x, y), gated(fusion.gate_depth, x) + gated(fusion.gate_rgb, y))
-
-
-def test_parameter_counts_of_the_paper():
-    with torch.device('meta'):
-        model = VDViT('base')
-    count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
-    assert count(model.rgb_stream) == 86_580_480 - 768  # the mask token is left out: nothing here masks RGB
-    assert count(model.depth_stream) == 90_945_792 - 768
-    assert count(model.fusions) == 596_352
-    assert VDViT('small', out='rgb').fusion_layers == LAYERS
-    with torch.device('meta'):
-        assert VDViT('large').fusion_layers == (6, 12, 18, 24)
-
-
 @pytest.mark.parametrize('changes', [dict(frozen='depth'), dict(out='both'), dict(out_type='map'), dict(over_range='clip'), dict(gate='x'),
                                      dict(strides=(4, 8)), dict(fusion_layers=(1, 2, 3, 9)), dict(depth_encoding=None),
+                                     dict(last_blocks=2), dict(out_type='cls_token', last_blocks=5),
                                      dict(position_rule='nearest'), dict(arch='huge')])
 def test_refuses_nonsense(changes):
     with pytest.raises(ConfigError):
