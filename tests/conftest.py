@@ -11,13 +11,16 @@ import mmvd  # noqa: F401
 from mmvd.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
+# Processes that tests start must sum in the same order as the tests themselves: what is compared bit by bit needs one number of threads.
+THREADS = 1 if 'PYTEST_XDIST_WORKER' in os.environ else 2
+os.environ['OMP_NUM_THREADS'] = str(THREADS)
 TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_size=56)
 
 
 @pytest.fixture(autouse=True)
 def _repeatable():
     torch.manual_seed(0)
-    torch.set_num_threads(1 if 'PYTEST_XDIST_WORKER' in os.environ else 2)
+    torch.set_num_threads(THREADS)
     yield
     for logger in MMLogger._instance_dict.values():  # runners leave open files behind
         logger.handlers.clear()

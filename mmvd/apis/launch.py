@@ -112,6 +112,13 @@ def build_runner(config: Config, training: bool) -> Runner:
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 
+def end_processes() -> None:
+    """Leave the process group, all together: its threads must not outlive the interpreter (seen to abort a rank that had finished)."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def _warn_of_another_batch(config: Config) -> None:
     """A recipe's rates and number of steps hold for its global batch; OpenMMLab's ``batch_size`` is that of one process."""
     count = int(os.environ.get('SLURM_NTASKS' if config.launcher == 'slurm' else 'WORLD_SIZE', 1)) if config.get('launcher', 'none') != 'none' else 1

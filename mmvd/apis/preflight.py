@@ -70,9 +70,9 @@ def _is_mixture(config: Config) -> bool:
 
 
 def _check_frozen(config: Config, training: bool) -> None:
-    """A frozen encoder must come from somewhere."""
+    """A wholly frozen encoder must come from somewhere; in pretraining, a config without weights asks for random RGB."""
     backbone = config.model.get('backbone', {})
-    frozen = backbone.get('type') == 'mmvd.VDViT' and backbone.get('frozen', 'rgb') != 'none'
+    frozen = backbone.get('type') == 'mmvd.VDViT' and backbone.get('frozen') == 'all'
     if training and frozen and not (backbone.get('init_cfg') or config.get('load_from')):
         raise ConfigError('model.backbone is frozen but has no weights: name a file with model.backbone.init_cfg.checkpoint=PATH, or ask for a '
                           "random one with model.backbone.init_cfg=dict(type='Random')")
