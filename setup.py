@@ -14,6 +14,7 @@ CORE = [
     'safetensors>=0.4',  # weights that cannot carry code
     'numpy>=1.26',
     'opencv-python>=4.8',  # image and depth files, the inpainting baseline
+    'pillow>=9.4',  # heads of image files
     'matplotlib>=3.7',  # colour maps of the panels (mmengine's visualizer needs it as well)
 ]
 HOST_NEEDS = [

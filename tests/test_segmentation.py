@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from sklearn.metrics import confusion_matrix
 
 from mmvd.apis.launch import build_runner, set_resume
-from mmvd.errors import ConfigError, SampleError, WeightsError
+from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 from tests.conftest import ROOT
 from tests.fabricate import fabricate_sunrgbd
@@ -259,31 +259,3 @@ def test_real_labelled_frame_is_overfitted(tmp_path, test_data):
     runner.train()
     assert runner.message_hub.get_scalar('val/mIoU').current() > 60
     assert list((tmp_path / 'run').rglob('panels/*.png'))
-
-
-def test_missing_depth_files_are_an_error_or_counted(tmp_path):
-    from mmvd.errors import DepthFileError
-    for name in ('a', 'b'):
-        cv2.imwrite(str(tmp_path / f'{name}.png'), np.zeros((56, 56, 3), np.uint8))
-        cv2.imwrite(str(tmp_path / f'{name}_label.png'), np.full((56, 56), 3, np.uint8))
-    np.save(tmp_path / 'a.npy', np.ones((56, 56), np.float32))
-    (tmp_path / 'list.txt').write_text('a.png a.npy a_label.png\nb.png b.npy b_label.png\n')
-
-    def data(**load):
-        return dict(type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder='npy', label_set='rooms',
-                    pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth', **load), dict(type='mmvd.LoadLabels'),
-                              dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))])
-
-    config = tiny(tmp_path / 'run')
-    config.train_dataloader.dataset = data()
-    runner = build_runner(config, training=True)
-    with pytest.raises(DepthFileError, match='b.npy: no such depth file'):
-        runner.train()
-    assert runner.iter == 0  # before training starts
-    config.train_dataloader.dataset = data(allow_missing_depth=True)
-    runner = build_runner(config, training=True)
-    runner.train()
-    assert runner.message_hub.get_scalar('train/samples_without_depth').current() == 2
-    cv2.imwrite(str(tmp_path / 'b_label.png'), np.full((56, 56), 17, np.uint8))
-    with pytest.raises(SampleError, match='b_label.png: label 17 is outside the 17 classes 0 to 16'):
-        build_runner(config, training=True).train()

@@ -1,12 +1,15 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
+from mmengine.dist import get_rank, get_world_size
+from PIL import ExifTags, Image
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
@@ -33,11 +36,14 @@ class DatasetFacts:
 
 
 def check_files(dataset) -> None:
-    """Look for the depth and label file of every sample of a dataset that lists files, and of the datasets in it.
+    """Look at the files of every sample of a dataset that lists files, and of the datasets in it; several processes share the work.
+
+    Depth and label files must exist, label maps must be readable, of the size of their image and within the classes, and depth pictures must
+    have the size of their image; sizes of images and depth come from the heads of the files.
 
     Raises:
         DepthFileError: If depth files are missing and the pipeline does not allow that.
-        SampleError: If label files are missing.
+        SampleError: If label files are missing or odd, or sizes differ.
     """
     for inner in getattr(dataset, 'datasets', ()):
         check_files(inner)
@@ -53,6 +59,28 @@ def check_files(dataset) -> None:
             what = 'depth' if key == 'depth_path' else 'label'
             raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(entries)} are missing'
                         + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else ''))
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(_check_sizes_and_labels, entries[get_rank()::get_world_size()]):
+            pass
+
+
+def _check_sizes_and_labels(entry: dict) -> None:
+    shape = _image_shape(entry['img_path'])
+    depth = entry.get('depth_path', '')
+    if depth.endswith('.png') and os.path.isfile(depth) and not entry.get('resize_image') and _image_shape(depth) != shape:
+        raise SampleError(f'{depth}: depth is {_image_shape(depth)} but {entry["img_path"]} is {shape}: register them, or set resize_image=True')
+    if 'seg_map_path' in entry:
+        LoadLabels()(dict(entry, ori_shape=shape))
+
+
+def _image_shape(path: str) -> tuple[int, int]:
+    """(height, width) out of the head of an image file, turned as its EXIF data say."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            return (width, height) if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5 else (height, width)
+    except OSError as error:
+        raise SampleError(f'{path}: no readable image') from error
 
 
 def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> DatasetFacts:

@@ -41,9 +41,9 @@ class StrictLoadHook(Hook):
 
 @HOOKS.register_module()
 class FirstLookHook(Hook):
-    """Looks for every depth and label file, and reads some samples, before training starts: what is wrong ends the run in seconds.
+    """Looks at every depth and label file, see :func:`mmvd.datasets.verification.check_files`, and reads some samples before training starts.
 
-    What is inside all files is read by the ``--verify`` of the converters.
+    The values of all depth files are read by the ``--verify`` of the converters alone.
 
     Args:
         samples: Number of samples to read, spread evenly over the training and the validation set.
