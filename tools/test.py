@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Evaluate a checkpoint, as everywhere in OpenMMLab."""
 import argparse
-import sys
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, end_processes, load_config
+from mmvd.apis.launch import add_common_arguments, build_runner, leave, load_config
 from mmvd.errors import exit_code
 
 
@@ -22,8 +21,7 @@ def test(args: argparse.Namespace) -> None:
     config = load_config(args)
     config.load_from = args.checkpoint
     build_runner(config, training=False).test()
-    end_processes()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    leave(main())

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Train from a config file, as everywhere in OpenMMLab."""
 import argparse
-import sys
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, end_processes, load_config, set_resume, set_speed
+from mmvd.apis.launch import add_common_arguments, build_runner, leave, load_config, set_resume, set_speed
 from mmvd.errors import exit_code
 
 
@@ -26,8 +25,7 @@ def train(args: argparse.Namespace) -> None:
     if args.resume:
         set_resume(config, args.resume)
     build_runner(config, training=True).train()
-    end_processes()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    leave(main())

@@ -1,9 +1,11 @@
 """From a command line to a runner, with everything that can be missing told before the work starts."""
 import argparse
+import atexit
 import os
 import sys
 import zipfile
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 from mmengine.config import Config, DictAction
@@ -112,11 +114,24 @@ def build_runner(config: Config, training: bool) -> Runner:
     return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
 
 
-def end_processes() -> None:
-    """Leave the process group, all together: its threads must not outlive the interpreter (seen to abort a rank that had finished)."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+def leave(code: int) -> NoReturn:
+    """End this process; one of several leaves their group first, and does not take the interpreter down piece by piece.
+
+    Gloo's threads may let go of a collective's tensors only after all others have left, even after the group is gone. If the interpreter
+    is finalizing by then, torch aborts a process that had finished (PyTorch issue 190489; seen on a busy machine).
+
+    Args:
+        code: Exit code.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        sys.exit(code)
+    if code == 0:
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+    atexit._run_exitfuncs()  # loggers and worker processes end as they would
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _warn_of_another_batch(config: Config) -> None:
