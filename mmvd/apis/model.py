@@ -114,7 +114,7 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
     """
     model = MODELS.build(config.model)
     if checkpoint is None:
-        model.init_weights()
+        model.backbone.init_weights()  # not the whole model: mmengine would print a paragraph for each of its parameters
         return model
     content = load_checkpoint(checkpoint)
     attach(content, model, str(checkpoint))
