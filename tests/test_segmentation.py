@@ -142,6 +142,7 @@ def test_miou_is_that_of_an_independent_confusion_matrix(tmp_path):
     ({'model.backbone.depth_encoding.max_depth': 500.0}, WeightsError, 'trained with the depth encoding.*max_depth=15.0.*max_depth=500.0'),
     ({'model.backbone.depth_encoding.num_channels': 16}, WeightsError, 'num_channels=32.*num_channels=16'),
     ({'model.backbone.arch.embed_dims': 64}, WeightsError, 'does not fit'),
+    ({'model.test_cfg': dict(mode='slide', crop_size=(56, 56), stride=(28, 28))}, ConfigError, 'set model.data_preprocessor.max_depth=15.0'),
     ({'model.decode_head.num_classes': 5}, ConfigError, 'has 17 classes, but the head of the model has num_classes=5'),
 ])
 def test_what_does_not_fit_is_refused_before_training(tmp_path, changes, error, text):

@@ -28,11 +28,13 @@ def check_inputs(config: Config, training: bool) -> None:
 
     Raises:
         MissingInputsError: If something is missing; lists what was looked for, where, and what to run or pass instead.
-        ConfigError: If classes of data and model differ in number, or a frozen encoder would be random without being asked for by name.
+        ConfigError: If classes of data and model differ in number, a frozen encoder would be random without being asked for by name, or
+            sliding windows of one image would be brought into range by different factors.
     """
     loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader', )
     _check_classes(config, loaders)
     _check_frozen(config, training)
+    _check_windows(config)
     missing = [f'  weights {text}' for text in _missing_weights(config, training)]
     for loader in loaders:
         if config.get(loader):
@@ -76,6 +78,17 @@ def _check_frozen(config: Config, training: bool) -> None:
     if training and frozen and not (backbone.get('init_cfg') or config.get('load_from')):
         raise ConfigError('model.backbone is frozen but has no weights: name a file with model.backbone.init_cfg.checkpoint=PATH, or ask for a '
                           "random one with model.backbone.init_cfg=dict(type='Random')")
+
+
+def _check_windows(config: Config) -> None:
+    """One image, one factor of its depth, also where mmseg cuts it into windows."""
+    backbone = config.model.get('backbone', {})
+    encoding, rescales = backbone.get('depth_encoding', {}), backbone.get('over_range', 'rescale') == 'rescale'
+    reads_metres = backbone.get('type') == 'mmvd.VDViT' and backbone.get('out') != 'rgb' and encoding is not None
+    windows = (config.model.get('test_cfg') or {}).get('mode') == 'slide'
+    if windows and reads_metres and rescales and not (config.model.get('data_preprocessor') or {}).get('max_depth'):
+        raise ConfigError("model.test_cfg.mode='slide' would bring the depth of each window into range by a factor of its own: set "
+                          f'model.data_preprocessor.max_depth={encoding.get("max_depth", 15.0)}')
 
 
 def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:

@@ -43,6 +43,19 @@ def test_stacked_batches_are_legal_for_classification():
     assert MODELS.build(dict(type=HOSTS[1]))(data)['inputs'].shape == (2, 4, 8, 8)
 
 
+def test_sliding_windows_share_one_factor():
+    """A far wall in one window of an image, the near table in another: both keep their ratio, as in the whole image."""
+    data = batch(sizes=((28, 56), (28, 56)))
+    data['depth'] = [torch.full((1, 28, 56), 2.0), torch.full((1, 28, 56), 3.0)]
+    data['depth'][0][..., 28:] = 57.0
+    out = MODELS.build(dict(type=HOSTS[0], max_depth=15.0))(data)
+    torch.testing.assert_close(out['inputs'][0, 3, 0, [0, 55]], torch.tensor([2.0, 57.0]) * 14.25 / 57)
+    assert torch.equal(out['inputs'][1, 3], data['depth'][1][0])  # within range already
+    model = MODELS.build(dict(type='mmvd.VDViT', arch=dict(embed_dims=16, depth=4, num_heads=2), img_size=28))
+    near = out['inputs'][..., :28]
+    torch.testing.assert_close(model.extract(near).range_factor, torch.ones(2))  # a window changes nothing any more
+
+
 @pytest.mark.parametrize('training', [True, False])
 def test_segmentation_labels(training):
     data = batch()

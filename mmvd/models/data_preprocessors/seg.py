@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
 
+from mmvd import ops
 from mmvd.registry import MODELS
 
 from .rgbd import RGBDDataPreprocessor, common_size
@@ -21,12 +22,16 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
         size: (height, width) that a training batch has at least: the crop.
         size_divisor: Sides become multiples of it (14, the patch of DINOv2).
         seg_pad_val: Label of what was padded.
+        max_depth: Range in metres of the model's depth encoding. Whole images are brought into it here, so that the windows of mmseg's
+            ``test_cfg.mode='slide'`` share one factor; None leaves it to the model, which sees one window at a time.
         **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
     """
 
-    def __init__(self, size: Sequence[int] | None = None, size_divisor: int = 14, seg_pad_val: int = 255, **kwargs):
+    def __init__(self, size: Sequence[int] | None = None, size_divisor: int = 14, seg_pad_val: int = 255, max_depth: float | None = None,
+                 **kwargs):
         super().__init__(**kwargs)
         self.size, self.size_divisor, self.seg_pad_val = tuple(size) if size else (0, 0), size_divisor, seg_pad_val
+        self.max_depth = max_depth
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
@@ -42,6 +47,8 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
             size = common_size(data['inputs'], self.size_divisor, self.size if training else (0, 0))
             rgb, depth = self.stack(data, size)
+            if self.max_depth is not None and depth is not None:
+                depth = depth * ops.range_factor(depth, self.max_depth).view(-1, 1, 1, 1)
         for image, sample in zip(data['inputs'], data.get('data_samples') or (), strict=False):
             self._pad_sample(sample, image.shape[-2:], size, training)
         return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))
