@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,26 +114,64 @@ def test_predicted_depth_for_ade20k_and_cocostuff(tmp_path, monkeypatch, depth_m
     assert told.returncode == 0 and 'ADE20KRGBDDataset: 1 images' in told.stdout
 
 
-def test_zoedepth_is_not_shifted_by_its_padding(tmp_path, monkeypatch):
-    """The processor of a model that pads: the image it hands over has the shape of the input, nothing around it."""
-    from transformers import ZoeDepthConfig, ZoeDepthForDepthEstimation, ZoeDepthImageProcessor
-    sys.path.insert(0, str(ROOT / 'tools/dataset_converters'))
+@pytest.fixture
+def predict_depth(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / 'tools/dataset_converters'))
     import predict_depth
-    processor = ZoeDepthImageProcessor(size=dict(height=64, width=64), ensure_multiple_of=32, keep_aspect_ratio=False)
-    assert processor.do_pad
+    return predict_depth
+
+
+def stand_in(monkeypatch, predict_depth, processor, model, lacking=()):
+    report = dict(missing_keys=list(lacking), mismatched_keys=[])
     monkeypatch.setattr(predict_depth.AutoImageProcessor, 'from_pretrained', lambda name: processor)
-    model = type('Model', (), dict(config=ZoeDepthConfig(), to=lambda self, device: self, eval=lambda self: self))()
-    monkeypatch.setattr(predict_depth.AutoModelForDepthEstimation, 'from_pretrained', lambda name: model)
-    processor, _ = predict_depth.load('zoe', 'cpu')
-    image = np.zeros((64, 64, 3), np.uint8)
+    monkeypatch.setattr(predict_depth.AutoModelForDepthEstimation, 'from_pretrained', lambda name, **kwargs: (model, report))
+
+
+class Brightness(torch.nn.Module):
+    """Its depth is the brightness of what the processor hands over, padding included."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+
+    def forward(self, pixel_values):
+        return SimpleNamespace(predicted_depth=pixel_values.mean(1))
+
+
+def test_zoedepth_is_not_shifted_by_its_padding(monkeypatch, predict_depth):
+    from transformers import DPTConfig, ZoeDepthConfig, ZoeDepthImageProcessor
+    processor = ZoeDepthImageProcessor(size=dict(height=128, width=128), ensure_multiple_of=32, keep_aspect_ratio=False)
+    assert processor.do_pad
+    model = Brightness(ZoeDepthConfig())
+    stand_in(monkeypatch, predict_depth, processor, model)
+    image = np.zeros((64, 80, 3), np.uint8)
     image[10:20] = 255
-    rows = processor(images=image, return_tensors='pt')['pixel_values'][0].mean((0, 2))
-    assert rows.shape == (64, ) and rows.argmax() in range(9, 21) and ZoeDepthForDepthEstimation.config_class is ZoeDepthConfig
-    from transformers import DPTConfig
+    depth = predict_depth.predict(*predict_depth.load('zoe', 'cpu')[::-1], image, 'cpu')
+    assert depth.shape == (64, 80) and (depth[12:18].min() > depth[:8].max()) and (depth[12:18].min() > depth[22:].max())
     model.config = DPTConfig()
     with pytest.raises(predict_depth.WeightsError, match="family 'dpt' may predict relative"):
         predict_depth.load('dpt', 'cpu')
     assert predict_depth.load('dpt', 'cpu', trusted=True)
+    stand_in(monkeypatch, predict_depth, processor, model, ['head.conv1.weight'])
+    with pytest.raises(predict_depth.WeightsError, match='lack 1 tensors of the model, e.g. head.conv1.weight'):
+        predict_depth.load('dpt', 'cpu', trusted=True)
+
+
+def test_depth_pro_is_turned_from_inverse_depth_into_metres(monkeypatch, predict_depth):
+    """Its raw output is canonical inverse depth: metres are focal length / (width x output), from the field of view in degrees."""
+    from transformers import DepthProConfig, DepthProImageProcessor
+    processor = DepthProImageProcessor(size=dict(height=64, width=64))
+    outputs = SimpleNamespace(predicted_depth=torch.full((1, 64, 64), 0.25), field_of_view=torch.tensor([90.0]))
+    model = Brightness(DepthProConfig())
+    model.forward = lambda pixel_values: outputs
+    stand_in(monkeypatch, predict_depth, processor, model)
+    depth = predict_depth.predict(*predict_depth.load('pro', 'cpu')[::-1], np.zeros((48, 64, 3), np.uint8), 'cpu')
+    np.testing.assert_allclose(depth, np.full((48, 64), 0.5 / 0.25), rtol=1e-5)  # at 90 degrees the focal length is half the width
+
+
+def test_what_sixteen_bits_cannot_hold_is_missing(predict_depth):
+    depth = np.array([[1.5, np.inf, np.nan], [-2, 65.535, 70]], np.float32)
+    assert predict_depth.to_millimetres(depth).tolist() == [[1500, 0, 0], [0, 65535, 0]]
 
 
 def test_relative_depth_is_refused(tmp_path, depth_model):

@@ -5,19 +5,21 @@ The model is a Hugging Face depth-estimation model, a name or a folder, that pre
 Can be interrupted at any time: what is written is whole, and the next run goes on with what is missing.
 """
 import argparse
+import inspect
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
+from PIL import Image, ImageOps
+from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.engine.atomic_backend import AtomicLocalBackend
-from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
+from mmvd.errors import ConfigError, MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
 METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')  # Depth Anything tells itself whether it is metric
@@ -25,33 +27,58 @@ MAX_MM = np.iinfo(np.uint16).max
 
 
 def load(name: str, device: str, trusted: bool = False) -> tuple:
-    """Model and its image processor.
+    """Image processor and model.
 
     Raises:
-        WeightsError: If there is no such model, or if it is not known to predict metres.
+        WeightsError: If there is no such model, its weights are not whole, or it is not known to predict metres.
     """
     try:
-        processor, model = AutoImageProcessor.from_pretrained(name), AutoModelForDepthEstimation.from_pretrained(name)
-    except (OSError, ValueError) as error:
+        processor = AutoImageProcessor.from_pretrained(name)
+        model, report = AutoModelForDepthEstimation.from_pretrained(name, output_loading_info=True)
+    except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(f'{name}: no such depth-estimation model ({str(error).splitlines()[0]})') from error
+    lacking = [*report['missing_keys'], *report['mismatched_keys']]
+    if lacking:
+        raise WeightsError(f'{name}: the weights lack {len(lacking)} tensors of the model, e.g. {lacking[0]}: their depth would be random')
+    if not hasattr(processor, 'post_process_depth_estimation'):
+        raise WeightsError(f'{name}: its image processor cannot turn outputs into depth (no post_process_depth_estimation): take another model')
     family = model.config.model_type
     if getattr(model.config, 'depth_estimation_type', None) == 'relative':
         raise WeightsError(f'{name}: predicts relative depth, VD needs metres: take the metric variant of the model')
     if family not in METRIC_FAMILIES and not trusted:
         raise WeightsError(f'{name}: models of the family {family!r} may predict relative or inverse depth, and VD needs metres: pass --trust-metric '
                            'if this one predicts metres')
-    if getattr(processor, 'do_pad', False):
-        processor.do_pad = False  # ZoeDepth pads, and its prediction would have to be cut before it fits the image
     return processor, model.to(device).eval()
 
 
 @torch.no_grad()
 def predict(model, processor, rgb: np.ndarray, device: str) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> (H, W) float32 metres."""
-    inputs = processor(images=rgb, return_tensors='pt').to(device)
-    depth = model(**inputs).predicted_depth.float()
-    depth = depth[:, None] if depth.ndim == 3 else depth
-    return F.interpolate(depth, rgb.shape[:2], mode='bilinear', align_corners=False)[0, 0].cpu().numpy()
+    """(H, W, 3) uint8 RGB -> (H, W) float32 metres, by the model's own processing: padding (ZoeDepth), inversion (Depth Pro), size."""
+    sizes = dict(target_sizes=[rgb.shape[:2]])
+    process = processor.post_process_depth_estimation
+    if 'source_sizes' in inspect.signature(process).parameters:
+        sizes['source_sizes'] = sizes['target_sizes']
+    outputs = model(**processor(images=rgb, return_tensors='pt').to(device))
+    return process(outputs, **sizes)[0]['predicted_depth'].float().cpu().numpy()
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8, turned as its EXIF data say, as mmcv reads it.
+
+    Raises:
+        SampleError: If the file is no image or is truncated.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    except OSError as error:
+        raise SampleError(f'{path}: no readable image ({error})') from error
+
+
+def to_millimetres(depth_m: np.ndarray) -> np.ndarray:
+    """Metres -> uint16; what a 16-bit file cannot hold is missing (0), as everywhere."""
+    millimetres = np.rint(depth_m.astype(np.float64) * 1000)
+    return np.where(np.isfinite(millimetres) & (millimetres > 0) & (millimetres <= MAX_MM), millimetres, 0).astype(np.uint16)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,16 +86,16 @@ def run(args: argparse.Namespace) -> int:
     images = sorted(path for path in args.root.glob(args.images) if not path.name.endswith(SUFFIX))
     if not images:
         raise MissingInputsError(f'{args.root / args.images}: no such images')
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        raise ConfigError(f'--device {args.device}: no GPU is visible to torch here, leave --device out')
     todo = [path for path in images if not path.with_name(path.stem + SUFFIX).is_file()]
     print(f'{len(images)} images, {len(images) - len(todo)} have their depth already', file=sys.stderr)
+    if not todo:
+        return 0
     processor, model = load(args.model, args.device, args.trust_metric)
     writer = AtomicLocalBackend()
     for path in tqdm(todo, 'depth'):
-        bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if bgr is None:
-            raise SampleError(f'{path}: no readable image')
-        metres = predict(model, processor, np.ascontiguousarray(bgr[..., ::-1]), args.device)
-        millimetres = np.clip(np.rint(np.nan_to_num(metres) * 1000), 0, MAX_MM).astype(np.uint16)
+        millimetres = to_millimetres(predict(model, processor, read_rgb(path), args.device))
         writer.put(cv2.imencode('.png', millimetres)[1].tobytes(), path.with_name(path.stem + SUFFIX))
     return len(todo)
 
