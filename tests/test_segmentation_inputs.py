@@ -2,9 +2,17 @@
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
+from PIL import Image
 
 from mmvd.apis.launch import build_runner
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.datasets.transforms.labels import LoadLabels
+from mmvd.datasets.verification import check_files
 from mmvd.errors import DepthFileError, SampleError
+from mmvd.registry import DATASETS
+from tests import fabricate
+from tests.conftest import ROOT
 from tests.test_segmentation import tiny
 
 
@@ -32,26 +40,86 @@ def test_missing_depth_files_are_an_error_or_counted(tmp_path):
     assert runner.message_hub.get_scalar('train/samples_without_depth').current() == 2
 
 
-@pytest.mark.parametrize('which, value, text', [
-    ('label', np.full((56, 56), 17, np.uint8), 'b33_label.png: label 17 is outside the 17 classes 0 to 16'),
-    ('label', np.zeros((56, 50), np.uint8), 'b33_label.png: labels are .56, 50. but .*b33.png is .56, 56.'),
-    ('depth', np.ones((50, 56), np.uint16), 'b33_depth.png: depth is .50, 56. but .*b33.png is .56, 56.'),
-])
-def test_odd_files_are_told_before_training_wherever_they_are(tmp_path, which, value, text):
-    """One file of sixty, which is not among those that are read as samples."""
+def test_images_without_a_depth_sensor_pass_the_first_message(tmp_path, monkeypatch):
+    fabricate.fabricate_ade20k(tmp_path / 'ade/ADEChallengeData2016')
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    settings = Config.fromfile(ROOT / 'configs/seg/m2f_vd_ade20k.py').train_dataloader.dataset
+    kind = DATASETS.get(settings.type)
+    assert '_depth.png (no such file' in kind.missing(settings)
+    assert f'predict_depth.py {tmp_path}/ade/ADEChallengeData2016 --model MODEL' in kind.missing(settings)
+    next(step for step in settings.pipeline if step.type == 'mmvd.LoadDepth').allow_missing_depth = True
+    assert kind.missing(settings) is None
+    sample = DATASETS.build(dict(settings, pipeline=settings.pipeline[:3])).prepare_data(KeyedIndex(0, 0, 0))
+    assert sample['missing_depth'] and not sample['depth'].any()
+
+
+@pytest.mark.parametrize('bits, mode', [(1, '1'), (8, 'P'), (16, 'I;16')])
+def test_label_maps_are_read_by_index_whatever_their_format(tmp_path, bits, mode):
+    labels = np.eye(4, dtype=np.uint8)
+    image = Image.fromarray(labels.astype(np.uint16)) if bits == 16 else Image.fromarray(labels * (255 if bits == 1 else 1))
+    if mode == 'P':
+        image.putpalette([200, 100, 50, 1, 2, 3])
+    (image.convert('1') if bits == 1 else image).save(tmp_path / 'label.png')
+    results = LoadLabels()(dict(seg_map_path=str(tmp_path / 'label.png'), num_classes=2, ori_shape=(4, 4)))
+    assert Image.open(tmp_path / 'label.png').mode == mode and (results['gt_seg_map'] == labels).all()
+
+
+def sixty_samples(folder, suffix: str = 'png') -> str:
+    """Image, depth and label of sixty samples of 56 x 56; the text of their list."""
     names = [f'b{i:02d}' for i in range(60)]
     for name in names:
-        cv2.imwrite(str(tmp_path / f'{name}.png'), np.zeros((56, 56, 3), np.uint8))
-        cv2.imwrite(str(tmp_path / f'{name}_label.png'), np.full((56, 56), 3, np.uint8))
-        cv2.imwrite(str(tmp_path / f'{name}_depth.png'), np.full((56, 56), 1500, np.uint16))
-    cv2.imwrite(str(tmp_path / f'b33_{which}.png'), value)
-    (tmp_path / 'list.txt').write_text(''.join(f'{name}.png {name}_depth.png {name}_label.png\n' for name in names))
+        cv2.imwrite(str(folder / f'{name}.jpg'), np.zeros((56, 56, 3), np.uint8))
+        cv2.imwrite(str(folder / f'{name}_label.png'), np.full((56, 56), 3, np.uint8))
+        if suffix == 'png':
+            cv2.imwrite(str(folder / f'{name}_depth.png'), np.full((56, 56), 1500, np.uint16))
+        else:
+            np.save(folder / f'{name}_depth.npy', np.full((56, 56), 1.5, np.float32))
+    return ''.join(f'{name}.jpg {name}_depth.{suffix} {name}_label.png\n' for name in names)
+
+
+def turn(path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(path).save(path, exif=exif)
+
+
+def cut(path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+@pytest.mark.parametrize('suffix, spoil, text', [
+    ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.full((56, 56), 17, np.uint8)), 'b33_label.png: label 17 is outside the 17 classes'),
+    ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 50), np.uint8)), 'labels are .56, 50. but .*b33.jpg is .56, 56.'),
+    ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 56, 3), np.uint8)), '3 channels where a label map has one'),
+    ('png', lambda f: cut(f / 'b33_label.png'), 'b33_label.png: not a readable label map'),
+    ('png', lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((50, 56), np.uint16)), 'depth is .50, 56. but .*b33.jpg is .56, 56.'),
+    ('png', lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((56, 56), np.uint8)), 'b33_depth.png: 8-bit PNG .* 16-bit depth is expected'),
+    ('png', lambda f: cut(f / 'b33_depth.png'), 'b33_depth.png: truncated PNG'),
+    ('npy', lambda f: np.save(f / 'b33_depth.npy', np.ones((50, 56), np.float32)), 'depth is .50, 56. but .*b33.jpg is .56, 56.'),
+    ('npy', lambda f: cut(f / 'b33_depth.npy'), 'b33_depth.npy: not a plain numpy array'),
+    ('png', lambda f: turn(f / 'b33.jpg'), 'b33.jpg: its EXIF data turn or mirror it'),
+    ('png', lambda f: (f / 'b33.jpg').unlink(), 'b33.jpg: no such image'),
+])
+def test_odd_files_are_told_before_training_wherever_they_are(tmp_path, suffix, spoil, text):
+    """One file of sixty, which is not among those that are read as samples."""
+    (tmp_path / 'list.txt').write_text(sixty_samples(tmp_path, suffix))
+    spoil(tmp_path)
+    dataset = DATASETS.build(dict(
+        type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder=dict(png='mm16', npy='npy')[suffix], label_set='rooms',
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels')]))
+    with pytest.raises((SampleError, DepthFileError), match=text):
+        check_files(dataset)
+
+
+def test_files_are_looked_at_before_training(tmp_path):
+    (tmp_path / 'list.txt').write_text(sixty_samples(tmp_path))
+    (tmp_path / 'b33_depth.png').write_bytes(b'')
     config = tiny(tmp_path / 'run')
     config.train_dataloader.dataset = dict(
         type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder='mm16', label_set='rooms',
         pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels'),
                   dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))])
     runner = build_runner(config, training=True)
-    with pytest.raises(SampleError, match=text):
+    with pytest.raises(DepthFileError, match='b33_depth.png: not a readable image'):
         runner.train()
     assert runner.iter == 0

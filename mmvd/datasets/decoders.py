@@ -1,12 +1,14 @@
 """From a file value to metres: one named formula per sensor format. Depth leaves as (H, W) float32, 0 = missing."""
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from mmvd.errors import ConfigError, DepthFileError, MMVDError
+from mmvd.errors import ConfigError, DepthFileError, MMVDError, SampleError
 
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
 import cv2  # noqa: E402
@@ -19,13 +21,34 @@ def read_raster(path: str, error: type[MMVDError] = DepthFileError) -> np.ndarra
     if not os.path.isfile(path):
         raise error(f'{path}: no such file')
     data = np.fromfile(path, np.uint8)
-    head, tail = data[:4].tobytes(), data[-64:].tobytes()
-    if head in _ENDINGS and _ENDINGS[head] not in tail:
-        raise error(f'{path}: truncated PNG, copy or export the file again')
+    _check_ending(path, data[:4].tobytes(), data[-64:].tobytes(), error)
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     if image is None:
         raise error(f'{path}: not a readable image (empty, truncated or of a format that OpenCV does not know)')
     return image
+
+
+def _check_ending(path: str, head: bytes, tail: bytes, error: type[MMVDError]) -> None:
+    if head[:4] in _ENDINGS and _ENDINGS[head[:4]] not in tail:
+        raise error(f'{path}: truncated PNG, copy or export the file again')
+
+
+def read_labels(path: str) -> np.ndarray:
+    """Read a label map as it is stored: the indices of a palette, not its colours.
+
+    Raises:
+        SampleError: If the file is missing or truncated, or holds colours.
+    """
+    if not os.path.isfile(path):
+        raise SampleError(f'{path}: no such file')
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ('1', 'L', 'P', 'I', 'I;16'):
+                raise SampleError(f'{path}: {len(image.getbands())} channels where a label map has one: a coloured picture is no label map')
+            labels = np.asarray(image)
+    except OSError as error:
+        raise SampleError(f'{path}: not a readable label map ({error}), copy or export the file again') from error
+    return labels.astype(np.uint8) if labels.dtype == bool else labels
 
 
 def _read_uint16(path: str) -> np.ndarray:
@@ -119,6 +142,26 @@ def get_decoder(name: str) -> Decoder:
     if name not in DECODERS:
         raise ConfigError(f'unknown depth decoder {name!r}: choose one of {", ".join(sorted(DECODERS))}')
     return DECODERS[name]
+
+
+def depth_shape(path: str, decoder: str, depth_scale: float = 1.0) -> tuple[int, int]:
+    """(height, width) of a depth file; of a PNG out of its first and last bytes, so that a large dataset can be looked at.
+
+    Raises:
+        DepthFileError: If the file is missing, truncated, or not what its decoder expects.
+    """
+    if not os.path.isfile(path):
+        raise DepthFileError(f'{path}: no such depth file')
+    with open(path, 'rb') as file:
+        head = file.read(26)
+        if head[:4] not in _ENDINGS or len(head) < 26:
+            return read_depth(path, decoder, depth_scale).shape
+        file.seek(max(os.path.getsize(path) - 64, 0))
+        _check_ending(path, head, file.read(), DepthFileError)
+    width, height, bits, colour = struct.unpack('>IIBB', head[16:])
+    if (bits, colour) != (16, 0):
+        raise DepthFileError(f'{path}: {bits}-bit PNG of colour type {colour} where 16-bit depth is expected: such a picture holds no metric depth')
+    return height, width
 
 
 def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.ndarray:

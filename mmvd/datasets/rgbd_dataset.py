@@ -40,7 +40,8 @@ class RGBDDataset(BaseDataset):
     """
 
     DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
-    PREPARED_BY: str | None = None  # command that makes the layout
+    PREPARED_BY: str | None = None  # what makes the layout in the folder {root}
+    DEPTH_OF_TURNED_IMAGE = False  # whether depth was made from the image as mmcv reads it, turned by its EXIF data
 
     def __init__(self,
                  data_root: str,
@@ -65,7 +66,7 @@ class RGBDDataset(BaseDataset):
     def missing(cls, config: dict) -> str | None:
         """Say what a config of this class would miss, and the command that makes it, without building it; None if the data are there."""
         text = cls._missing({**cls.DEFAULTS, **config})
-        return f'{text}; made by: {cls.PREPARED_BY}' if text and cls.PREPARED_BY else text
+        return f'{text}; made by: {cls.PREPARED_BY.format(root=config["data_root"])}' if text and cls.PREPARED_BY else text
 
     @classmethod
     def _missing(cls, config: dict) -> str | None:
@@ -80,7 +81,8 @@ class RGBDDataset(BaseDataset):
         name = next((name for name in names if not (config.get('exclude') and re.search(config['exclude'], name))), None)
         if name is None:
             return f'{root / config["images"]} (no such files)'
-        beside = [re.sub(*config[key], name) for key in ('depth_from', 'labels_from') if config.get(key)]
+        needs = ['labels_from'] if any(step.get('allow_missing_depth') for step in config.get('pipeline', ())) else ['depth_from', 'labels_from']
+        beside = [re.sub(*config[key], name) for key in needs if config.get(key)]
         return next((f'{root / path} (no such file, for {name})' for path in beside if not (root / path).is_file()), None)
 
     def load_data_list(self) -> list[dict]:

@@ -119,7 +119,7 @@ class SUNRGBDSceneDataset(RGBDClassDataset):
     """SUN RGB-D, 19 scenes, samples of other scenes dropped: ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``."""
 
     DEFAULTS = dict(decoder='sunrgbd', classes=SUN19)
-    PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py'
+    PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
 
 @DATASETS.register_module()
@@ -127,7 +127,7 @@ class NYUv2SceneDataset(RGBDClassDataset):
     """NYUv2, 10 scenes, the last of which takes the rest: ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``."""
 
     DEFAULTS = dict(decoder='mm16', classes=NYU10, others='others')
-    PREPARED_BY = 'python tools/dataset_converters/nyuv2.py'
+    PREPARED_BY = 'python tools/dataset_converters/nyuv2.py {root}'
 
 
 @DATASETS.register_module()
@@ -135,7 +135,8 @@ class ImageNetRGBDDataset(RGBDClassDataset):
     """ImageNet-1k in class folders with predicted depth beside the images: ``images='train/*/*.JPEG'`` or ``'val/*/*.JPEG'``."""
 
     DEFAULTS = dict(decoder='mm16', class_folders='train/*', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png'))
-    PREPARED_BY = "class folders train/ and val/, then python tools/dataset_converters/predict_depth.py ROOT --images '*/*/*.JPEG'"
+    PREPARED_BY = "class folders train/ and val/, then python tools/dataset_converters/predict_depth.py {root} --model MODEL --images '*/*/*.JPEG'"
+    DEPTH_OF_TURNED_IMAGE = True
 
 
 @DATASETS.register_module()
@@ -147,4 +148,4 @@ class MVIPDataset(RGBDClassDataset):
 
     TRAIN, TEST = '*/train_data/*/*/cam_*/*_rgb.png', '*/test_data/*/cam_*/*_rgb.png'
     DEFAULTS = dict(decoder='mm16', class_folders='*', label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))
-    PREPARED_BY = 'the official archive'
+    PREPARED_BY = 'its official archive, unpacked into {root}'

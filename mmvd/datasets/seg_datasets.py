@@ -63,7 +63,7 @@ class SUNRGBDSegDataset(RGBDSegDataset):
     """
 
     DEFAULTS = dict(decoder='sunrgbd', label_set='sunrgbd', reduce_zero_label=True)
-    PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py'
+    PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
     def __init__(self, data_root: str, paper_compat: bool = False, **kwargs):
         super().__init__(data_root, **({'decoder': 'sunrgbd_doubled'} if paper_compat else {}), **kwargs)
@@ -90,7 +90,7 @@ class NYUv2SegDataset(_SplitDataset):
     IMAGES = '{split}/images/*_rgb.png'
     DEFAULTS = dict(decoder='mm16', label_set='nyuv2', reduce_zero_label=True,
                     depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png'), labels_from=(r'images/(.*)_rgb\.png', r'masks/\1_mask.png'))
-    PREPARED_BY = 'python tools/dataset_converters/nyuv2.py'
+    PREPARED_BY = 'python tools/dataset_converters/nyuv2.py {root}'
 
 
 @DATASETS.register_module()
@@ -100,7 +100,7 @@ class CityscapesRGBDDataset(_SplitDataset):
     IMAGES = 'leftImg8bit/{split}/*/*_leftImg8bit.png'
     DEFAULTS = dict(decoder='cityscapes', label_set='cityscapes', depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
                     labels_from=(r'leftImg8bit/(.*)_leftImg8bit', r'gtFine/\1_gtFine_labelTrainIds'))
-    PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes'
+    PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes {root}'
 
 
 @DATASETS.register_module()
@@ -110,7 +110,7 @@ class ADE20KRGBDDataset(_SplitDataset):
     IMAGES = 'images/{split}/*.jpg'
     DEFAULTS = dict(decoder='mm16', label_set='ade20k', reduce_zero_label=True, depth_from=(r'\.jpg$', '_depth.png'),
                     labels_from=(r'images/(.*)\.jpg', r'annotations/\1.png'))
-    PREPARED_BY = 'the official archive, then python tools/dataset_converters/predict_depth.py'
+    PREPARED_BY = 'the official archive, then python tools/dataset_converters/predict_depth.py {root} --model MODEL'
 
 
 @DATASETS.register_module()
@@ -120,4 +120,5 @@ class COCOStuffRGBDDataset(_SplitDataset):
     IMAGES = 'images/{split}/*.jpg'
     DEFAULTS = dict(decoder='mm16', label_set='cocostuff', depth_from=(r'\.jpg$', '_depth.png'),
                     labels_from=(r'images/(.*)\.jpg', r'annotations/\1_labelTrainIds.png'))
-    PREPARED_BY = 'python tools/dataset_converters/label_ids.py cocostuff, then python tools/dataset_converters/predict_depth.py'
+    PREPARED_BY = ('python tools/dataset_converters/label_ids.py cocostuff {root}, then python tools/dataset_converters/predict_depth.py {root} '
+                   '--model MODEL')

@@ -9,10 +9,12 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_rank, get_world_size
+from mmengine.logging import MMLogger
 from PIL import ExifTags, Image
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
+from .decoders import depth_shape
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth
 
@@ -38,49 +40,62 @@ class DatasetFacts:
 def check_files(dataset) -> None:
     """Look at the files of every sample of a dataset that lists files, and of the datasets in it; several processes share the work.
 
-    Depth and label files must exist, label maps must be readable, of the size of their image and within the classes, and depth pictures must
-    have the size of their image; sizes of images and depth come from the heads of the files.
+    Depth and label files must exist, label maps must be readable, of the size of their image and within the classes, and depth maps must be what
+    their decoder expects and have the size of their image. Images and depth PNGs are judged by their first and last bytes.
 
     Raises:
-        DepthFileError: If depth files are missing and the pipeline does not allow that.
-        SampleError: If label files are missing or odd, or sizes differ.
+        DepthFileError: If depth files are missing and the pipeline does not allow that, or are not what their decoder expects.
+        SampleError: If label files are missing or odd, or image, depth and label do not lie on each other.
     """
     for inner in getattr(dataset, 'datasets', ()):
         check_files(inner)
     if not isinstance(dataset, BaseDataset):
         return
     kinds = {'seg_map_path': SampleError}
-    if not any(getattr(transform, 'allow_missing_depth', False) for transform in dataset.pipeline.transforms):
+    loaders = [transform for transform in dataset.pipeline.transforms if isinstance(transform, LoadDepth)]
+    if not any(loader.allow_missing_depth for loader in loaders):
         kinds['depth_path'] = DepthFileError
     entries = [dataset.get_data_info(index) for index in range(len(dataset))]
+    MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(entries)} samples')
     for key, error in kinds.items():
         missing = [entry[key] for entry in entries if key in entry and not os.path.isfile(entry[key])]
         if missing:
             what = 'depth' if key == 'depth_path' else 'label'
             raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(entries)} are missing'
                         + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else ''))
+    for entry in entries:  # what is said in the pipeline counts more than what the dataset says
+        entry['decoder'] = next((loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder'))
+        entry['resize_image'] = entry.get('resize_image') or any(loader.resize_image for loader in loaders)
+        entry['turns_along'] = getattr(dataset, 'DEPTH_OF_TURNED_IMAGE', False)
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(_check_sizes_and_labels, entries[get_rank()::get_world_size()]):
+        for _ in pool.map(_check_sample, entries[get_rank()::get_world_size()]):
             pass
 
 
-def _check_sizes_and_labels(entry: dict) -> None:
-    shape = _image_shape(entry['img_path'])
+def _check_sample(entry: dict) -> None:
+    shape, is_turned = _look_at_image(entry['img_path'])
     depth = entry.get('depth_path', '')
-    if depth.endswith('.png') and os.path.isfile(depth) and not entry.get('resize_image') and _image_shape(depth) != shape:
-        raise SampleError(f'{depth}: depth is {_image_shape(depth)} but {entry["img_path"]} is {shape}: register them, or set resize_image=True')
+    if is_turned and ('seg_map_path' in entry or (depth and not entry['turns_along'])):
+        raise SampleError(f'{entry["img_path"]}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save it upright')
+    if depth and os.path.isfile(depth):
+        found = depth_shape(depth, entry['decoder'], entry.get('depth_scale', 1.0))
+        if found != shape and not entry['resize_image']:
+            raise SampleError(f'{depth}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True')
     if 'seg_map_path' in entry:
         LoadLabels()(dict(entry, ori_shape=shape))
 
 
-def _image_shape(path: str) -> tuple[int, int]:
-    """(height, width) out of the head of an image file, turned as its EXIF data say."""
+def _look_at_image(path: str) -> tuple[tuple[int, int], bool]:
+    """(height, width) out of the head of an image file, turned as its EXIF data say, and whether they say so."""
+    if not os.path.isfile(path):
+        raise SampleError(f'{path}: no such image, though the dataset lists it')
     try:
         with Image.open(path) as image:
             width, height = image.size
-            return (width, height) if image.getexif().get(ExifTags.Base.Orientation, 1) >= 5 else (height, width)
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            return ((width, height) if orientation >= 5 else (height, width)), orientation > 1
     except OSError as error:
-        raise SampleError(f'{path}: no readable image') from error
+        raise SampleError(f'{path}: no readable image, copy or export the file again') from error
 
 
 def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> DatasetFacts:

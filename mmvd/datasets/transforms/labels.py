@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmvd.datasets.decoders import read_raster
+from mmvd.datasets.decoders import read_labels
 from mmvd.errors import SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -25,9 +25,7 @@ class LoadLabels(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the label map."""
         path = results['seg_map_path']
-        labels = read_raster(path, SampleError)
-        if labels.ndim != 2:
-            raise SampleError(f'{path}: {labels.shape[2]} channels where a label map has one: a coloured picture is no label map')
+        labels = read_labels(path)
         if labels.shape != tuple(results['ori_shape'][:2]):
             raise SampleError(f'{path}: labels are {labels.shape} but {results.get("img_path")} is {tuple(results["ori_shape"][:2])}')
         if results.get('reduce_zero_label'):
