@@ -14,6 +14,7 @@ from sklearn.metrics import confusion_matrix
 
 from mmvd.apis.launch import build_runner, set_resume
 from mmvd.errors import ConfigError, WeightsError
+from mmvd.evaluation.robustness import full_grid, predict_altered
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 from tests.conftest import ROOT
 from tests.fabricate import fabricate_sunrgbd
@@ -41,9 +42,9 @@ def test_promised_command_says_what_is_missing(tmp_path):
     done = run('tools/train.py', 'configs/seg/m2f_vd_sunrgbd.py', MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     for text in (f'weights {tmp_path}/weights/vd_dinov2_pde.pth (no such file); made by: python tools/train.py configs/vd/pretrain_dinov2_pde.py',
-                 f'{tmp_path}/data/sunrgbd (no such folder); made by: python tools/dataset_converters/sunrgbd.py'):
+                 f'{tmp_path}/data/sunrgbd (no such folder); made by: python tools/dataset_converters/sunrgbd.py {tmp_path}/data/sunrgbd'):
         assert text in done.stderr
-    assert done.stderr.count('data/sunrgbd') == 1
+    assert done.stderr.count('data/sunrgbd (no such folder)') == 1
 
 
 def test_promised_command_trains_on_fabricated_data(tmp_path):
@@ -141,8 +142,10 @@ def test_miou_is_that_of_an_independent_confusion_matrix(tmp_path):
 @pytest.mark.parametrize('changes, error, text', [
     ({'model.backbone.depth_encoding.max_depth': 500.0}, WeightsError, 'trained with the depth encoding.*max_depth=15.0.*max_depth=500.0'),
     ({'model.backbone.depth_encoding.num_channels': 16}, WeightsError, 'num_channels=32.*num_channels=16'),
-    ({'model.backbone.arch.embed_dims': 64}, WeightsError, 'does not fit'),
+    ({'model.backbone.arch.embed_dims': 64, 'model.decode_head.in_channels': [128] * 4}, WeightsError, 'does not fit'),
     ({'model.test_cfg': dict(mode='slide', crop_size=(56, 56), stride=(28, 28))}, ConfigError, 'set model.data_preprocessor.max_depth=15.0'),
+    ({'model.backbone.out': 'fused'}, ConfigError, r'decode_head.in_channels=.*the encoder gives \d+ channels .*set it to'),
+    ({'model.decode_head.loss_cls.class_weight': [1.0] * 5}, ConfigError, 'class_weight has 5 entries, num_classes=17 asks for 18'),
     ({'model.decode_head.num_classes': 5}, ConfigError, 'has 17 classes, but the head of the model has num_classes=5'),
 ])
 def test_what_does_not_fit_is_refused_before_training(tmp_path, changes, error, text):
@@ -153,9 +156,22 @@ def test_what_does_not_fit_is_refused_before_training(tmp_path, changes, error, 
     assert not list((tmp_path / 'run').glob('*.pth'))
 
 
-def test_a_random_frozen_encoder_must_be_asked_for(tmp_path):
+def test_sliding_windows_are_evaluated(tmp_path):
+    """Windows of 28 of images of 70, padded to 84: every window keeps its size, and the padding is cut away."""
+    config = tiny(tmp_path, **{
+        'val_dataloader.dataset.size': (70, 70), 'val_dataloader.dataset.length': 2, 'model.data_preprocessor.size_divisor': 28,
+        'model.test_cfg': dict(mode='slide', crop_size=(28, 28), stride=(28, 28)), 'model.data_preprocessor.max_depth': 15.0})
+    config.test_dataloader = config.val_dataloader
+    runner, seen = build_runner(config, training=False), []
+    runner.model.register_forward_hook(lambda module, inputs, outputs: seen.extend(outputs))
+    assert runner.test()['mIoU'] >= 0 and len(seen) == 2
+    assert all(sample.pred_sem_seg.data.shape == sample.gt_sem_seg.data.shape == (1, 70, 70) for sample in seen)
+
+
+@pytest.mark.parametrize('changes', [dict(init_cfg=None), dict(init_cfg=None, frozen='rgb'), dict(init_cfg=dict(type='Normal', layer='Linear'))])
+def test_a_random_encoder_must_be_asked_for(tmp_path, changes):
     config = tiny(tmp_path)
-    config.model.backbone.init_cfg = None
+    config.model.backbone.update(changes)
     with pytest.raises(ConfigError, match="ask for a random one with model.backbone.init_cfg=dict.type='Random'"):
         build_runner(config, training=True)
 
@@ -167,7 +183,8 @@ def test_robustness_tool(tmp_path):
     done = run('tools/analysis/robustness.py', 'configs/seg/m2f_vd_rooms_tiny.py', checkpoint, '--work-dir', str(tmp_path / 'w'), '--out',
                str(tmp_path / 'r.json'), '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', checkpoint)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "the paper's Table 7 (SUN RGB-D)" in done.stdout and '56.05' in done.stdout and 'altered at test time' in done.stdout
+    assert "the paper's mIoU (Table 7, SUN RGB-D)" in done.stdout and '56.05' in done.stdout and 'altered at test time' in done.stdout
+    assert 'twice true metres: its columns 0.5 and 1 are scale 1 and 2 of true ones' in done.stdout
     rows = {(row['zeros'], row['scale']): row for row in json.loads((tmp_path / 'r.json').read_text())['rows']}
     assert len(rows) == 21
     plain = tiny(tmp_path / 'test', load_from=checkpoint)
@@ -175,8 +192,31 @@ def test_robustness_tool(tmp_path):
     assert rows[1.0, 1.0]['missing'] == 1 and rows[0.5, 1.0]['missing'] == pytest.approx(0.5, abs=1e-3)
     assert rows[0.0, 2.0]['mean_m'] == pytest.approx(2 * rows[0.0, 1.0]['mean_m'], rel=1e-4)
     assert rows[0.0, 5.0]['mean_m'] < 5 * rows[0.0, 1.0]['mean_m']  # beyond the range: rescaled, as in the paper's column
-    done = run('tools/analysis/robustness.py', 'configs/seg/m2f_vd_rooms_tiny.py')
-    assert done.returncode == 2 and 'either a checkpoint or --retrain' in done.stderr
+
+
+@pytest.mark.parametrize('arguments, text', [
+    ((), 'either a checkpoint or --retrain'),
+    (('CHECKPOINT', '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', 'none.pth'), 'none.pth'),
+    (('CHECKPOINT', '--out', '/proc/r.json'), 'cannot be written'),
+    (('CHECKPOINT', '--cfg-options', 'model.test_cfg.mode=slide', 'model.data_preprocessor.max_depth=15'), "test_cfg.mode='whole'"),
+])
+def test_robustness_tool_says_what_is_wrong_before_the_sweep(tmp_path, arguments, text):
+    model = Runner.from_cfg(tiny(tmp_path)).model
+    torch.save(dict(state_dict=model.state_dict(), meta=dict(depth_encoding=model.backbone.depth_encoding.constants())), tmp_path / 'model.pth')
+    arguments = [str(tmp_path / 'model.pth') if argument == 'CHECKPOINT' else argument for argument in arguments]
+    done = run('tools/analysis/robustness.py', 'configs/seg/m2f_vd_rooms_tiny.py', *arguments, '--work-dir', str(tmp_path / 'w'))
+    assert done.returncode == 2 and text in done.stderr and 'batches' not in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_the_rgb_stream_runs_once_per_image(tmp_path, monkeypatch):
+    runner = Runner.from_cfg(tiny(tmp_path))
+    model, calls = runner.model.eval(), []
+    encode = model.backbone.encode_rgb
+    monkeypatch.setattr(model.backbone, 'encode_rgb', lambda rgb: calls.append(len(rgb)) or encode(rgb))
+    loader = runner.build_dataloader(runner.cfg.val_dataloader, seed=0)
+    batch = model.data_preprocessor(next(iter(loader)), False)
+    assert len(list(predict_altered(model, batch['inputs'], batch['data_samples'], full_grid()))) == 21
+    assert calls == [len(batch['inputs'])]
 
 
 def test_retrained_heads(tmp_path, monkeypatch):

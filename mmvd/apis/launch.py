@@ -16,14 +16,17 @@ from mmengine.runner import Runner
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
-from .preflight import check_inputs
+from .preflight import check_channels, check_inputs
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of training and testing."""
+def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
+    """Arguments of training and testing; those of several processes only where the work can be shared."""
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder of logs, checkpoints and results; work_dirs/<config name> by default')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override config values: key=value ...')
+    if not distributed:
+        parser.set_defaults(launcher='none', local_rank=0)
+        return
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='who starts the processes')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)  # torchrun and its forerunner
 
@@ -103,15 +106,17 @@ def build_runner(config: Config, training: bool) -> Runner:
 
     Raises:
         MissingInputsError: If datasets or weights are missing.
-        ConfigError: If the work dir cannot be written, or FSDP is asked for without GPUs.
+        ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without GPUs.
     """
     if 'FSDP' in config.get('strategy', {}).get('type', '') and get_device() == 'cpu':
         raise ConfigError("strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch here")
     check_inputs(config, training)
     if training:
         _warn_of_another_batch(config)
-    _check_writable(Path(config.work_dir))
-    return RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    check_writable(Path(config.work_dir))
+    runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
+    return runner
 
 
 def leave(code: int) -> NoReturn:
@@ -144,11 +149,16 @@ def _warn_of_another_batch(config: Config) -> None:
               f'steps of the recipe are for {wanted}: {max(wanted // count // steps, 1)} would make that', file=sys.stderr)
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
+    """Make a folder.
+
+    Raises:
+        ConfigError: If nothing can be written there.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f'.writable-{os.getpid()}'
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ConfigError(f'{folder}: the work dir cannot be written ({error.strerror}): choose another one with --work-dir') from error
+        raise ConfigError(f'{folder}: this folder cannot be written ({error.strerror}): choose another one (--work-dir, --out)') from error

@@ -2,6 +2,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 
 from mmvd.datasets.even_mixture import selected
@@ -28,7 +29,7 @@ def check_inputs(config: Config, training: bool) -> None:
 
     Raises:
         MissingInputsError: If something is missing; lists what was looked for, where, and what to run or pass instead.
-        ConfigError: If classes of data and model differ in number, a frozen encoder would be random without being asked for by name, or
+        ConfigError: If classes of data and model differ in number, an encoder would be random without being asked for by name, or
             sliding windows of one image would be brought into range by different factors.
     """
     loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader', )
@@ -72,12 +73,35 @@ def _is_mixture(config: Config) -> bool:
 
 
 def _check_frozen(config: Config, training: bool) -> None:
-    """A wholly frozen encoder must come from somewhere; in pretraining, a config without weights asks for random RGB."""
+    """The encoder of a downstream task must come from somewhere; in pretraining, a config without weights asks for random RGB."""
     backbone = config.model.get('backbone', {})
-    frozen = backbone.get('type') == 'mmvd.VDViT' and backbone.get('frozen') == 'all'
-    if training and frozen and not (backbone.get('init_cfg') or config.get('load_from')):
-        raise ConfigError('model.backbone is frozen but has no weights: name a file with model.backbone.init_cfg.checkpoint=PATH, or ask for a '
-                          "random one with model.backbone.init_cfg=dict(type='Random')")
+    downstream = backbone.get('type') == 'mmvd.VDViT' and (backbone.get('frozen') == 'all' or _head_of(config) is not None)
+    named = (backbone.get('init_cfg') or {}).get('type') in ('Pretrained', 'Random')
+    if training and downstream and not (named or config.get('load_from')):
+        raise ConfigError('model.backbone has no weights: name a file with model.backbone.init_cfg.checkpoint=PATH, or ask for a random one with '
+                          "model.backbone.init_cfg=dict(type='Random')")
+
+
+def _head_of(config: Config) -> dict | None:
+    """Settings of the head of a downstream task: mmseg's, mmdet's or mmpretrain's."""
+    named = (config.model.get(name) for name in ('decode_head', 'panoptic_head', 'head'))
+    return next((head for head in named if head and ('num_classes' in head or 'num_things_classes' in head)), None)
+
+
+def check_channels(config: Config, model: torch.nn.Module) -> None:
+    """The head must read as many channels as the encoder gives.
+
+    Raises:
+        ConfigError: If it does not; names the value to set.
+    """
+    name = next((name for name in ('decode_head', 'panoptic_head', 'head') if 'in_channels' in (config.model.get(name) or {})), None)
+    given = getattr(getattr(model, 'backbone', None), 'out_channels', None)
+    if name is None or given is None or config.model.get('neck'):
+        return
+    asked = config.model[name]['in_channels']
+    if any(channels != given for channels in (asked if isinstance(asked, (list, tuple)) else [asked])):
+        wanted = [given] * len(asked) if isinstance(asked, (list, tuple)) else given
+        raise ConfigError(f'model.{name}.in_channels={asked}, but the encoder gives {given} channels with these settings: set it to {wanted}')
 
 
 def _check_windows(config: Config) -> None:
@@ -92,16 +116,19 @@ def _check_windows(config: Config) -> None:
 
 
 def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
-    """The head must have as many classes as the data."""
-    head, counter = config.model.get('decode_head'), 'count_classes'
-    if head is None:
-        head, counter = config.model.get('head') or {}, 'count_scenes'
+    """The head must have as many classes, and weights of classes, as the data."""
+    head = _head_of(config) or {}
+    counter = 'count_classes' if 'decode_head' in config.model else 'count_scenes'
     for loader in loaders:
         dataset = (config.get(loader) or {}).get('dataset', {})
         count = getattr(DATASETS.get(dataset.get('type', '')), counter, None)
         found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
         if found and 'num_classes' in head and head['num_classes'] != found:
             raise ConfigError(f'{loader}: {dataset["type"]} has {found} classes, but the head of the model has num_classes={head["num_classes"]}')
+    weights = (head.get('loss_cls') or {}).get('class_weight')
+    if weights and 'num_classes' in head and len(weights) != head['num_classes'] + 1:
+        raise ConfigError(f'model.decode_head.loss_cls.class_weight has {len(weights)} entries, num_classes={head["num_classes"]} asks for '
+                          f'{head["num_classes"] + 1}: one per class and one for "none of them"')
 
 
 def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:

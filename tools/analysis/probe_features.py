@@ -43,7 +43,7 @@ def logistic_regression(train: Features, test: Features) -> float:
 def main() -> int:
     """Parse the command line, extract, probe; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_common_arguments(parser)
+    add_common_arguments(parser, distributed=False)
     parser.add_argument('--knn', nargs='+', type=int, default=[10, 20, 100, 200], help='numbers of neighbours')
     parser.add_argument('--logistic', action='store_true', help='logistic regression as well (scikit-learn)')
     parser.add_argument('--cache', help='folder for features; of other weights, pipelines or data nothing in it is used')

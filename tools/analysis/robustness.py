@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, load_config
+from mmvd.apis.launch import add_common_arguments, build_runner, check_writable, load_config, set_resume
 from mmvd.errors import exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
@@ -43,6 +43,7 @@ def retrain(config: Config, folder: Path) -> list[dict]:
         own.work_dir = str(folder / f'zeros{alteration.zeros:g}_scale{alteration.scale:g}')
         checkpoint = Path(own.work_dir) / f'epoch_{own.train_cfg.max_epochs}.pth'
         if not checkpoint.is_file():
+            set_resume(own, 'auto')
             build_runner(own, training=True).train()
         row = evaluate(own, str(checkpoint), [Alteration()])[0]
         rows.append(dict(row, zeros=alteration.zeros, scale=alteration.scale))
@@ -62,7 +63,7 @@ def rgb_only_miou(args: argparse.Namespace) -> float | None:
 def main() -> int:
     """Parse the command line, sweep, write the table; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_common_arguments(parser)
+    add_common_arguments(parser, distributed=False)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint of the segmentor; not with --retrain')
     parser.add_argument('--paper-columns', action='store_true', help="only the paper's nine columns, not every share with every scale")
     parser.add_argument('--retrain', action='store_true', help='train a head for each of the nine columns instead of testing one head on all')
@@ -77,15 +78,15 @@ def main() -> int:
 def report(args: argparse.Namespace) -> None:
     """Sweep, print and write."""
     torch.manual_seed(0)
-    config = load_config(args)
+    config, out = load_config(args), Path(args.out)
+    check_writable(out.parent)
+    rgb_only = rgb_only_miou(args)  # what is wrong with it must not be found out after the sweep
     if args.retrain:
         rows, config = retrain(config, Path(config.work_dir)), load_config(args)
     else:
         rows = evaluate(config, args.checkpoint, list(PAPER_COLUMNS) if args.paper_columns else full_grid())
-    table = format_table(rows, rgb_only_miou(args))
+    table = format_table(rows, rgb_only)
     mode = 'heads retrained on depth altered alike' if args.retrain else 'one head, depth altered at test time'
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(dict(mode=mode, rows=rows, **provenance(config, 0)), indent=1))
     out.with_suffix('.txt').write_text(f'{mode}\n{table}\n')
     print(f'{mode}\n{table}\n{out}')

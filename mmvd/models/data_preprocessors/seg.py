@@ -15,8 +15,8 @@ from .rgbd import RGBDDataPreprocessor, common_size
 class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
     """:class:`RGBDDataPreprocessor` for mmseg: ``inputs`` of RGB and depth channels, labels padded along with 255.
 
-    mmseg's own preprocessor swaps or asserts three channels. What is padded is told in the samples' ``padding_size`` and ``pad_shape``,
-    so that mmseg cuts it away again.
+    mmseg's own preprocessor swaps or asserts three channels. What is padded is told in the samples' ``padding_size``, with
+    ``pad_shape`` in training and ``img_shape`` at evaluation, so that mmseg cuts it away again.
 
     Args:
         size: (height, width) that a training batch has at least: the crop.
@@ -55,7 +55,10 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
 
     def _pad_sample(self, sample, old: tuple[int, int], size: tuple[int, int], training: bool) -> None:
         below, right = size[0] - old[0], size[1] - old[1]
-        sample.set_metainfo(dict(pad_shape=size, padding_size=[0, right, 0, below]))
+        # mmseg's mask heads prefer pad_shape to img_shape, and its sliding windows only tell the latter
+        sample.set_metainfo({'pad_shape' if training else 'img_shape': size, 'padding_size': [0, right, 0, below]})
+        if not training and 'pad_shape' in sample:
+            del sample.pad_shape
         labels = sample.get('gt_sem_seg')
         if training and labels is not None:  # at evaluation labels keep the original resolution
             sample.set_data(dict(gt_sem_seg=PixelData(data=F.pad(labels.data, (0, right, 0, below), value=self.seg_pad_val))))
