@@ -111,7 +111,8 @@ def fabricate_nyuv2_mat(root: Path, frames: int = 3) -> None:
         kinds = file.create_dataset('sceneTypes', (1, frames), dtype=h5py.ref_dtype)
         for i in range(frames):
             kinds[0, i] = file.create_dataset(f'scene{i}', data=np.array([[ord(c)] for c in ('bedroom', 'kitchen', 'study')[i % 3]], np.uint16)).ref
-    savemat(root / 'splits.mat', dict(trainNdxs=np.array([[1], [3]]), testNdxs=np.array([[2]])))
+    numbers = np.arange(1, frames + 1)[:, None]
+    savemat(root / 'splits.mat', dict(trainNdxs=numbers[numbers % 3 != 2][:, None], testNdxs=numbers[numbers % 3 == 2][:, None]))
     mapping = np.full((1, 894), 40, np.uint8)
     mapping[0, 4] = 5
     savemat(root / 'classMapping40.mat', dict(mapClass=mapping))
@@ -141,11 +142,11 @@ def fabricate_cocostuff(root: Path) -> None:
         _labels(root / f'annotations/{split}/0.png', stripes([0, 181, 255]))
 
 
-def fabricate_classes(root: Path, name: str) -> None:
+def fabricate_classes(root: Path, name: str, frames: int = 2) -> None:
     """Two classes in the layout of ImageNet with predicted depth, or of MVIP."""
     for kind in ('first', 'second'):
-        for split in ('train', 'val' if name == 'imagenet' else 'test'):
-            for i in range(2):
+        for split in ('train', 'val') if name == 'imagenet' else ('train', 'valid', 'test'):
+            for i in range(frames):
                 folder = f'{split}/{kind}' if name == 'imagenet' else f'{kind}/{split}_data/{i}/' + ('0/' if split == 'train' else '') + 'cam_01'
                 _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
                 _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000)

@@ -172,23 +172,21 @@ def test_official_layouts_train(tmp_path, monkeypatch, name):
     """Fabricated files in the official layout, one epoch of two steps with the shipped config at a small size."""
     root = tmp_path / name
     if name == 'sunrgbd':
-        fabricate.fabricate_sunrgbd(root, 3, 2)
+        fabricate.fabricate_sunrgbd(root, 24, 4)
         assert run('tools/dataset_converters/sunrgbd.py', str(root)).returncode == 0
     elif name == 'nyuv2':
-        fabricate.fabricate_nyuv2_mat(root)
+        fabricate.fabricate_nyuv2_mat(root, 36)
         assert run('tools/dataset_converters/nyuv2.py', str(root)).returncode == 0
     else:
-        fabricate.fabricate_classes(root, name)
+        fabricate.fabricate_classes(root, name, 80 if name == 'imagenet' else 4)  # of which 2 in a hundred are held out
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     config = Config.fromfile(ROOT / f'configs/cls/linear84_vd_{name}.py')
     config.merge_from_dict({
         'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random',
         'model.head.in_channels': 64, 'train_dataloader.batch_size': 2, 'train_dataloader.sampler.samples_per_epoch': 4, 'train_cfg.max_epochs': 1,
         'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
-        'val_dataloader.persistent_workers': False, 'val_evaluator.paper_compat': True})
+        'val_dataloader.persistent_workers': False})
     config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
-    config.train_dataloader.dataset.part = 'all'
-    config.val_dataloader.dataset.datasets = config.val_dataloader.dataset.datasets[1:]  # too few samples to hold some out
     config.work_dir = str(tmp_path / 'run')
     if name in ('imagenet', 'mvip'):
         with pytest.raises(ConfigError, match='have 2 classes, but the head of the model has num_classes=(1000|308)'):
@@ -197,3 +195,5 @@ def test_official_layouts_train(tmp_path, monkeypatch, name):
     runner = build_runner(config, training=True)
     runner.train()
     assert 'val/probe/accuracy' in runner.message_hub.log_scalars
+    result = json.loads(next((tmp_path / 'run/results').glob('*.json')).read_text())['result']
+    assert result['selected_on_holdout'] and result['best_on_test']

@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
 
@@ -35,8 +37,8 @@ class AtomicLocalBackend(LocalBackend):
         except OSError as error:
             if aside is not None:
                 Path(aside).unlink(missing_ok=True)
-            raise SavingError(f'{target}: could not be written ({error.strerror}); earlier checkpoints are intact: free some space and '
-                              'go on with --resume') from error
+            raise SavingError(f'{target}: could not be written ({error.strerror}); what was saved before is intact: free some space and '
+                              'go on (in training with --resume)') from error
 
 
 def save_atomically(content: object, path: str | Path) -> None:
@@ -48,6 +50,19 @@ def save_atomically(content: object, path: str | Path) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     AtomicLocalBackend().put(buffer.getvalue(), path)
+
+
+def save_png(image: np.ndarray, path: str | Path) -> None:
+    """Write a PNG, whole or not at all.
+
+    Args:
+        image: (H, W) or (H, W, 3) BGR, uint8 or uint16.
+        path: The file.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    AtomicLocalBackend().put(cv2.imencode('.png', image)[1].tobytes(), path)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,13 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.datasets.decoders import read_raster
+from mmvd.datasets.decoders import read_labels
+from mmvd.engine.atomic_backend import save_png
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 IGNORE = 255
@@ -39,7 +39,10 @@ def convert(name: str, root: Path) -> int:
     for path in tqdm(files, name):
         target = path.with_name(path.name.removesuffix(old) + new)
         if not target.is_file():
-            cv2.imwrite(str(target), table[read_raster(str(path), SampleError)])
+            labels = read_labels(str(path))
+            if labels.max(initial=0) > IGNORE:
+                raise SampleError(f'{path}: label {labels.max()} is none of the official ids up to {IGNORE}')
+            save_png(table[labels], target)
     return len(files)
 
 

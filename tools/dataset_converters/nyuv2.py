@@ -9,15 +9,15 @@ import os
 import sys
 from pathlib import Path
 
-import cv2
 import h5py
 import numpy as np
-from scipy.io import loadmat
+from matlab import open_hdf5, read_mat
 from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.errors import MissingInputsError, exit_code
+from mmvd.engine.atomic_backend import save_png
+from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
 
@@ -31,20 +31,20 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     for name in (LABELED, SPLITS, MAPPING):
         if not (root / name).is_file():
             raise MissingInputsError(f'{root / name}: no such file, put {LABELED}, {SPLITS} and {MAPPING} into {root}')
-    splits = loadmat(root / SPLITS)
-    table = np.concatenate(([0], loadmat(root / MAPPING)['mapClass'].ravel())).astype(np.uint8)  # 0 = no label stays 0
+    splits = read_mat(root / SPLITS)
+    table = np.concatenate(([0], np.atleast_1d(read_mat(root / MAPPING)['mapClass']))).astype(np.uint8)  # 0 = no label stays 0
     scenes = dict(train=[], test=[])
-    with h5py.File(root / LABELED) as file:
+    with open_hdf5(root / LABELED) as file:
         for split in scenes:
-            for folder in ('images', 'depth', 'masks'):
-                (root / split / folder).mkdir(parents=True, exist_ok=True)
-            for number in tqdm(splits[f'{split}Ndxs'].ravel().tolist(), f'NYUv2 {split}'):
+            for number in tqdm(np.atleast_1d(splits[f'{split}Ndxs']).tolist(), f'NYUv2 {split}'):
+                if number > len(file['images']):
+                    raise SampleError(f'{root / SPLITS}: names frame {number}, {LABELED} has {len(file["images"])}: one of them is another version')
                 names = [f'{split}/{folder}/{number:04d}_{kind}.png' for folder, kind in (('images', 'rgb'), ('depth', 'depth'), ('masks', 'mask'))]
                 image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
                 metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
-                cv2.imwrite(str(root / names[0]), np.ascontiguousarray(image[..., ::-1]))
-                cv2.imwrite(str(root / names[1]), np.clip(np.rint(metres * 1000), 0, 65535).astype(np.uint16))
-                cv2.imwrite(str(root / names[2]), table[file['labels'][number - 1].T])
+                save_png(np.ascontiguousarray(image[..., ::-1]), root / names[0])
+                save_png(np.clip(np.rint(metres * 1000), 0, 65535).astype(np.uint16), root / names[1])
+                save_png(table[file['labels'][number - 1].T], root / names[2])
                 scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')
     for split, rows in scenes.items():
         (root / f'scenes_{split}.txt').write_text('\n'.join(rows) + '\n')

@@ -9,7 +9,6 @@ import inspect
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image, ImageOps
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.engine.atomic_backend import AtomicLocalBackend
+from mmvd.engine.atomic_backend import save_png
 from mmvd.errors import ConfigError, MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
@@ -93,10 +92,9 @@ def run(args: argparse.Namespace) -> int:
     if not todo:
         return 0
     processor, model = load(args.model, args.device, args.trust_metric)
-    writer = AtomicLocalBackend()
     for path in tqdm(todo, 'depth'):
         millimetres = to_millimetres(predict(model, processor, read_rgb(path), args.device))
-        writer.put(cv2.imencode('.png', millimetres)[1].tobytes(), path.with_name(path.stem + SUFFIX))
+        save_png(millimetres, path.with_name(path.stem + SUFFIX))
     return len(todo)
 
 

@@ -9,14 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-import cv2
-import h5py
 import numpy as np
-from scipy.io import loadmat
+from matlab import open_hdf5, read_mat
 from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
+from mmvd.engine.atomic_backend import save_png
 from mmvd.errors import MissingInputsError, exit_code
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
@@ -34,24 +33,27 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     for name in (META, LABELS, SPLIT):
         if not (root / name).is_file():
             raise MissingInputsError(f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}')
-    frames = np.atleast_1d(loadmat(root / META, squeeze_me=True, struct_as_record=False)['SUNRGBDMeta'])
-    train = {relative(str(path)) for path in np.atleast_1d(loadmat(root / SPLIT, squeeze_me=True)['alltrain'])}
+    frames = np.atleast_1d(read_mat(root / META)['SUNRGBDMeta'])
+    train = {relative(str(path)) for path in np.atleast_1d(read_mat(root / SPLIT)['alltrain'])}
     rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
     (root / 'labels').mkdir(exist_ok=True)
-    with h5py.File(root / LABELS) as file:
+    with open_hdf5(root / LABELS) as file:
         references = file['SUNRGBD2Dseg']['seglabel']
         for number, frame in enumerate(tqdm(frames, 'SUN RGB-D')):
             folder = relative(os.path.dirname(os.path.dirname(str(frame.rgbpath))))
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
                 labels = np.asarray(file[references[number][0]]).T.astype(np.uint8)  # MATLAB's arrays are column by column
-                cv2.imwrite(str(root / label), labels)
+                save_png(labels, root / label)
             split = 'train' if folder in train else 'test'
-            pair = f'{folder}/image/{frame.rgbname} {folder}/{depth}/{frame.depthname}'
-            rows[split].append(f'{pair} {label}')
+            files = f'{folder}/image/{frame.rgbname}', f'{folder}/{depth}/{frame.depthname}'
+            absent = next((file for file in files if not (root / file).is_file()), None)
+            if absent:
+                raise MissingInputsError(f'{root / absent}: no such file, unpack SUNRGBD.zip into {root}')
+            rows[split].append(' '.join((*files, label)))
             scene = root / folder / 'scene.txt'
-            if scene.is_file():
-                scenes[split].append(f'{pair} {scene.read_text().strip().replace(" ", "_")}')
+            name = scene.read_text().strip().replace(' ', '_') if scene.is_file() else 'unknown'  # which the dataset drops and counts
+            scenes[split].append(' '.join((*files, name)))
     for split in rows:
         (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
         (root / f'scenes_{split}.txt').write_text('\n'.join(scenes[split]) + '\n')

@@ -21,7 +21,7 @@ def verify(config: Path, limit: int | None = None, root: Path | None = None) -> 
         settings = Config.fromfile(config)[loader].dataset
         parts = settings.get('datasets', [settings])
         for part in parts.values() if isinstance(parts, dict) else parts:
-            if part.get('split') != 'holdout':  # a share of the training set, which is read whole
+            if part.get('part') != 'holdout':  # a share of the training set, which is read whole
                 own = {key: value for key, value in part.items() if key != 'part'}
                 failures += verify_part(loader, dict(own, **({'data_root': str(root)} if root else {})), limit)
     return failures
