@@ -89,7 +89,7 @@ def test_resumed_probes_equal_uninterrupted_ones(trained, tmp_path):
     build_runner(config, training=True).train()
     a, b = (load_checkpoint(folder / 'epoch_2.pth')['state_dict'] for folder in (trained / 'run', tmp_path))
     assert all(torch.equal(a[key], b[key]) for key in a)
-    assert newest_checkpoint(tmp_path) is not None
+    assert newest_checkpoint([tmp_path])[0] is not None
 
 
 @pytest.mark.parametrize('out, out_type, last_blocks, width', [

@@ -22,20 +22,31 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def train(folder, processes: int) -> dict:
-    options = {**TINY_RUN, 'train_dataloader.batch_size': 4 // processes, 'val_dataloader.dataset.dataset.length': 3,
-               'val_dataloader.batch_size': 2, 'model.head.norm_eval': True, 'optim_wrapper.optimizer.type': 'SGD',
-               'train_cfg.max_epochs': 1}
-    options.pop('param_scheduler')
-    pairs = [f'{key}={value}'.replace(' ', '') for key, value in options.items()]
-    done = subprocess.run(['bash', 'tools/dist_train.sh', 'configs/vd/pretrain_tiny_pde_rooms.py', str(processes), '--work-dir', str(folder),
-                           '--cfg-options', *pairs], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
+def launch(tool: str, *arguments) -> None:
+    done = subprocess.run(['bash', f'tools/{tool}.sh', 'configs/vd/pretrain_tiny_pde_rooms.py', *map(str, arguments)], cwd=ROOT, capture_output=True,
+                          text=True, env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
-    assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in done.stderr
+    if tool == 'dist_train':
+        assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in done.stderr
+
+
+def result_of(path) -> dict:
+    return json.loads(path.read_text())['result']
+
+
+def settings(processes: int, **changes) -> list[str]:
+    options = {**TINY_RUN, 'train_dataloader.batch_size': 4 // processes, 'val_dataloader.dataset.dataset.length': 3,
+               'val_dataloader.batch_size': 2, 'model.head.norm_eval': True, 'optim_wrapper.optimizer.type': 'SGD',
+               'train_cfg.max_epochs': 1, **changes}
+    options.pop('param_scheduler')
+    return [f'{key}={value}'.replace(' ', '') for key, value in options.items()]
+
+
+def train(folder, processes: int) -> dict:
+    launch('dist_train', processes, '--work-dir', folder, '--cfg-options', *settings(processes))
     return dict(state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
-                result=json.loads((folder / 'results' / 'epoch_1.json').read_text())['result'])
+                result=result_of(folder / 'results' / 'epoch_1.json'))
 
 
 pytestmark = pytest.mark.xdist_group('two processes')  # both tests read the same two runs
@@ -60,3 +71,16 @@ def test_metrics_are_equal_and_no_sample_counts_twice(runs):
         for subset in ('removed', 'kept', 'all'):
             assert two['errors'][method][subset]['rmse_mm'] == pytest.approx(one['errors'][method][subset]['rmse_mm'], rel=1e-3)
     assert two['probes'] == pytest.approx(one['probes'], rel=1e-3)
+
+
+def test_all_processes_validate_what_is_saved(tmp_path):
+    """With batch norms in training mode each process gathers statistics of its own."""
+    options = settings(2, **{'model.head.norm_eval': False})
+    launch('dist_train', 2, '--work-dir', tmp_path, '--cfg-options', *options)
+    for processes in (1, 2):
+        launch('dist_test', tmp_path / 'epoch_1.pth', processes, '--work-dir', tmp_path / str(processes), '--cfg-options', *options,
+               'test_dataloader.dataset.dataset.length=3', 'test_dataloader.batch_size=2', 'test_dataloader.num_workers=0',
+               'test_dataloader.persistent_workers=False')
+    trained, *tested = (result_of(tmp_path / path) for path in ('results/epoch_1.json', '1/results/test.json', '2/results/test.json'))
+    for result in tested:
+        assert result['errors']['model']['removed']['rmse_mm'] == pytest.approx(trained['errors']['model']['removed']['rmse_mm'], rel=1e-6)

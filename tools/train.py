@@ -22,8 +22,8 @@ def train(args: argparse.Namespace) -> None:
     """Build the runner that the command line describes, and train."""
     config = load_config(args)
     set_speed(config, args.amp, args.compile)
-    if args.resume:
-        set_resume(config, args.resume)
+    if args.resume or config.get('resume'):
+        set_resume(config, args.resume or config.get('load_from') or 'auto')
     build_runner(config, training=True).train()
 
 

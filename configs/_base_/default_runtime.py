@@ -7,7 +7,8 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmvd.AtomicCheckpointHook', interval=1, max_keep_ckpts=3),
-    sampler_seed=dict(type='DistSamplerSeedHook'))
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    sync_norm=dict(type='mmvd.SyncNormStatsHook'))
 custom_hooks = [
     dict(type='mmvd.StrictLoadHook'),
     dict(type='mmvd.SampleCountHook'),

@@ -3,7 +3,7 @@ import argparse
 import atexit
 import os
 import sys
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,7 +13,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, MissingInputsError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
 from .preflight import check_channels, check_inputs
@@ -39,6 +39,9 @@ def load_config(args: argparse.Namespace) -> Config:
     """
     if not Path(args.config).is_file():
         raise ConfigError(f'{args.config}: no such config file')
+    starter = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK').get(args.launcher)
+    if starter and starter not in os.environ:
+        raise ConfigError(f'--launcher {args.launcher}: no process starter set {starter}: start with tools/dist_train.sh or tools/slurm_train.sh')
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
@@ -70,7 +73,7 @@ def set_speed(config: Config, amp: bool, compiled: bool) -> None:
 
 
 def set_resume(config: Config, which: str) -> None:
-    """Go on from a checkpoint, or from the newest of the work dir that is whole.
+    """Go on from a checkpoint, or from the newest of the run that is whole.
 
     Args:
         config: The config.
@@ -80,25 +83,50 @@ def set_resume(config: Config, which: str) -> None:
 
     Raises:
         MissingInputsError: If the named checkpoint does not exist.
+        WeightsError: If it is not whole.
     """
-    path = Path(which) if which != 'auto' else newest_checkpoint(Path(config.work_dir))
+    if which == 'auto':
+        path, content = newest_checkpoint(_checkpoint_folders(config))
+    else:
+        path = Path(which)
+        if not path.is_file():
+            raise MissingInputsError(f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken')
+        content = load_checkpoint(path)
     if path is None:
         print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
         return
-    if not path.is_file():
-        raise MissingInputsError(f'--resume: {path} does not exist')
     config.resume, config.load_from = True, str(path)
-    if LEFT_OUT not in load_checkpoint(path):
+    if LEFT_OUT not in content:
         config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Newest checkpoint of a run that is a whole file; None if there is none.
+def _checkpoint_folders(config: Config) -> list[Path]:
+    """Where a run saves: its work dir, and the folder of the checkpoint hook if it has one of its own."""
+    work_dir, out_dir = Path(config.work_dir), config.get('default_hooks', {}).get('checkpoint', {}).get('out_dir')
+    return [work_dir, *([Path(out_dir) / work_dir.name] if out_dir else [])]
 
-    The file ``last_checkpoint`` is not asked: a kill may leave it empty, or pointing to what was never finished.
+
+def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
+    """The whole checkpoint of a run with the most iterations in it, and its content; (None, {}) if there is none.
+
+    Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies change. What is not
+    whole is named and passed over.
     """
-    found = [path for pattern in ('epoch_*.pth', 'iter_*.pth', 'interrupted.pth') for path in folder.glob(pattern)]
-    return next((path for path in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True) if zipfile.is_zipfile(path)), None)
+    newest, content = None, {}
+    for path in sorted(path for folder in folders for pattern in ('epoch_*.pth', 'iter_*.pth', 'interrupted.pth') for path in folder.glob(pattern)):
+        try:
+            found = load_checkpoint(path)
+        except WeightsError as error:
+            print(f'--resume: passed over {error}', file=sys.stderr)
+            continue
+        if newest is None or _progress(found) > _progress(content):
+            newest, content = path, found
+    return newest, content
+
+
+def _progress(content: dict) -> tuple[int, int]:
+    meta = content.get('meta', {})
+    return meta.get('iter', 0), meta.get('epoch', 0)
 
 
 def build_runner(config: Config, training: bool) -> Runner:
@@ -106,11 +134,14 @@ def build_runner(config: Config, training: bool) -> Runner:
 
     Raises:
         MissingInputsError: If datasets or weights are missing.
+        WeightsError: If the checkpoint is not whole.
         ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without GPUs.
     """
     if 'FSDP' in config.get('strategy', {}).get('type', '') and get_device() == 'cpu':
         raise ConfigError("strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch here")
     check_inputs(config, training)
+    if config.get('load_from') and not config.get('resume'):
+        load_checkpoint(config.load_from)  # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
     if training:
         _warn_of_another_batch(config)
     check_writable(Path(config.work_dir))

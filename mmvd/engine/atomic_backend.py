@@ -1,7 +1,7 @@
 """Files that exist whole or not at all."""
 import io
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 import cv2
@@ -24,19 +24,17 @@ class AtomicLocalBackend(LocalBackend):
             SavingError: If the disk is full or the folder cannot be written; nothing is left behind.
         """
         target = Path(filepath)
-        aside = None
+        aside = target.with_name(f'.{target.name}.{uuid.uuid4().hex}.part')
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(prefix=f'.{target.name}.', suffix='.part', dir=target.parent)
-            with os.fdopen(handle, 'wb') as file:
+            with aside.open('xb') as file:
                 file.write(obj)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(aside, target)
             _sync_folder(target.parent)
         except OSError as error:
-            if aside is not None:
-                Path(aside).unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
             raise SavingError(f'{target}: could not be written ({error.strerror}); what was saved before is intact: free some space and '
                               'go on (in training with --resume)') from error
 

@@ -51,7 +51,7 @@ def format_table(result: dict, untrained: dict | None = None) -> str:
     for row, kept in enumerate(result['protocol']['kept_densities']):
         label = kept if isinstance(kept, str) else f'{kept:.0%}'
         lines.append(_row(label, [curves[name][row] for name in names]))
-    if areas:
+    if len(result['protocol']['kept_densities']) > 1 and 'auc' in result:
         lines.append(_row('AUC / width', [areas[name] for name in names]))
     probes = result.get('probes', {})
     if probes.get('halving_ratio') is not None:

@@ -69,10 +69,11 @@ def test_sigkill_at_twenty_points_leaves_a_whole_checkpoint(tmp_path):
     rows = [row for row in map(str.split, done.stdout.splitlines()) if len(row) == 2 and all(map(str.isdigit, row))]
     assert len(rows) == 20, done.stderr[-2000:]
     for number, saved in rows:
-        content = load_checkpoint(newest_checkpoint(tmp_path / number))
-        assert content['meta']['epoch'] >= int(saved)  # what was reported as saved is there, or something newer
-        assert len(content['state_dict']) == 40
-        assert all((value == content['meta']['epoch']).all() for value in content['state_dict'].values())
+        contents = [load_checkpoint(path) for path in (tmp_path / number).glob('epoch_*.pth')]  # every file of that name is whole
+        assert max(content['meta']['epoch'] for content in contents) >= int(saved)  # what was reported as saved is there, or something newer
+        for content in contents:
+            assert len(content['state_dict']) == 40
+            assert all((value == content['meta']['epoch']).all() for value in content['state_dict'].values())
 
 
 def test_full_disk_is_a_clear_error_and_the_previous_file_is_whole(tmp_path, monkeypatch):
@@ -99,13 +100,26 @@ def test_real_file_size_limit(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_newest_checkpoint_skips_what_is_not_whole(tmp_path):
-    assert newest_checkpoint(tmp_path) is None
-    for number in (1, 2):
-        save_atomically(dict(meta=number), tmp_path / f'epoch_{number}.pth')
-        os.utime(tmp_path / f'epoch_{number}.pth', (number, number))
-    (tmp_path / 'epoch_3.pth').write_bytes(b'')
-    assert newest_checkpoint(tmp_path).name == 'epoch_2.pth'
+def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
+    assert newest_checkpoint([tmp_path]) == (None, {})
+    for name, iterations in (('epoch_9', 9), ('epoch_10', 10), ('interrupted', 8)):  # written last, as a copy may have it
+        save_atomically(dict(meta=dict(iter=iterations)), tmp_path / f'{name}.pth')
+    assert newest_checkpoint([tmp_path])[0].name == 'epoch_10.pth'
+    (tmp_path / 'epoch_11.pth').write_bytes(b'')
+    whole = (tmp_path / 'epoch_10.pth').read_bytes()
+    (tmp_path / 'epoch_10.pth').write_bytes(whole[:100] + bytes(60) + whole[160:])  # the end, which says that it is a zip file, is intact
+    path, content = newest_checkpoint([tmp_path, tmp_path / 'nowhere'])
+    assert path.name == 'epoch_9.pth' and content['meta']['iter'] == 9
+    told = capsys.readouterr().err
+    assert 'epoch_10.pth: not a weights file' in told and 'epoch_11.pth: not a weights file' in told
+
+
+def test_checkpoints_in_a_folder_of_their_own_are_found(tmp_path):
+    config = tiny_config(tmp_path / 'run', **{'default_hooks.checkpoint.out_dir': str(tmp_path / 'saved'), 'train_cfg.max_epochs': 1})
+    Runner.from_cfg(config).train()
+    config = tiny_config(tmp_path / 'run', **{'default_hooks.checkpoint.out_dir': str(tmp_path / 'saved')})
+    set_resume(config, 'auto')
+    assert config.load_from == str(tmp_path / 'saved/run/epoch_1.pth') and (tmp_path / 'saved/run/epoch_1.pth').stat().st_mode & 0o077
 
 
 def test_pruning_keeps_the_newest(tmp_path):
@@ -174,7 +188,7 @@ def test_sigterm_then_resume_equals_uninterrupted(tmp_path, mid_epoch):
     done = subprocess.run([sys.executable, 'tools/train.py', str(tmp_path / 'stopped.py')], cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, 'PYTHONPATH': str(tmp_path)})
     assert done.returncode == 2 and 'Interrupted: stopped by a signal in epoch 2 after iteration 3' in done.stderr, done.stderr[-2000:]
-    newest = newest_checkpoint(tmp_path / 'parts')
+    newest, _ = newest_checkpoint([tmp_path / 'parts'])
     assert newest.name == ('interrupted.pth' if mid_epoch else 'epoch_1.pth')
     resumed = tiny_config(tmp_path / 'parts')
     resumed.resume, resumed.load_from = True, str(newest)
@@ -190,12 +204,12 @@ def test_resume_without_checkpoint_starts_from_the_beginning(tmp_path, capsys):
     config = tiny_config(tmp_path)
     set_resume(config, 'auto')
     assert not config.resume and 'from the beginning' in capsys.readouterr().out
-    with pytest.raises(MissingInputsError, match='gone.pth does not exist'):
+    with pytest.raises(MissingInputsError, match='gone.pth is no checkpoint file'):
         set_resume(config, str(tmp_path / 'gone.pth'))
 
 
 def test_resume_needs_no_other_weights(tmp_path):
-    save_atomically(dict(meta=1), tmp_path / 'epoch_1.pth')
+    save_atomically(dict(meta=dict(iter=1)), tmp_path / 'epoch_1.pth')
     config = tiny_config(tmp_path)
     config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='gone.pth')
     set_resume(config, 'auto')

@@ -20,7 +20,7 @@ def test_schedule_finds_masks_in_nested_pipelines():
     pipeline = SimpleNamespace(transforms=[SimpleNamespace(), SimpleNamespace(transforms=[mask])])
     mixture = SimpleNamespace(datasets=[SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline))])
     assert any(found is mask for found in _transforms(mixture))
-    runner = SimpleNamespace(iter=15, max_iters=100, train_dataloader=SimpleNamespace(dataset=mixture))
+    runner = SimpleNamespace(epoch=15, max_epochs=100, train_dataloader=SimpleNamespace(dataset=mixture))
     DensityScheduleHook().before_train_epoch(runner)
     assert mask.distribution.tolist() == pytest.approx([0.4, 0.2]) and mask.distribution.is_shared()
 

@@ -8,8 +8,10 @@ from .depth_report_hook import DepthReportHook
 from .interrupt_hook import InterruptHook
 from .probe_report_hook import ProbeReportHook
 from .seg_panel_hook import SegPanelHook
+from .sync_norm_hook import SyncNormStatsHook
 
 __all__ = [
     'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'FirstLookHook',
-    'InterruptHook', 'ProbeReportHook', 'SampleCountHook', 'SegPanelHook', 'StrictLoadHook'
+    'InterruptHook', 'ProbeReportHook', 'SampleCountHook', 'SegPanelHook', 'StrictLoadHook',
+    'SyncNormStatsHook'
 ]

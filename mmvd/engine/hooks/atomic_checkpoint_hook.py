@@ -22,16 +22,22 @@ class AtomicCheckpointHook(CheckpointHook):
         **kwargs: As in :class:`mmengine.hooks.CheckpointHook`.
 
     Raises:
-        ConfigError: Before training, if the part to leave out is not frozen.
+        ConfigError: If several metrics are to be best; before training, if the part to leave out is not frozen or could not come again.
     """
 
     def __init__(self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs):
+        if not isinstance(save_best, str | None):
+            raise ConfigError(f'save_best={save_best!r}: name one metric')
         # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
         super().__init__(*args, max_keep_ckpts=-1, save_best=save_best, backend_args=dict(backend=BACKEND), **kwargs)
         self._keep, self._steps, self._leave_out = max_keep_ckpts, [], leave_out
 
     def before_train(self, runner) -> None:
         """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
+        init = (runner.cfg.model.get('backbone', {}).get('init_cfg') or {}).get('type')
+        if self._leave_out and init != 'Pretrained' and runner.cfg.get('randomness', {}).get('seed') is None:
+            raise ConfigError(f'leave_out={self._leave_out!r}: what is left out must come again: name model.backbone.init_cfg.checkpoint, or set '
+                              'randomness.seed')
         trained = [name for name, p in runner.model.named_parameters() if self._leave_out and self._leave_out in name and p.requires_grad]
         if trained:
             raise ConfigError(f'leave_out={self._leave_out!r} would throw away what is trained, e.g. {trained[0]}: only frozen parts can be left out')

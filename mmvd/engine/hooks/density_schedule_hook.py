@@ -43,7 +43,7 @@ class DensityScheduleHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Set the distribution of the pipelines' masks."""
-        mean, std = self.at(runner.iter / runner.max_iters)
+        mean, std = self.at(runner.epoch / runner.max_epochs)
         for transform in _transforms(runner.train_dataloader.dataset):
             if hasattr(transform, 'set_density'):
                 transform.set_density(mean, std)

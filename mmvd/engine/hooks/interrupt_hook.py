@@ -1,10 +1,11 @@
 """A polite end: Ctrl-C and SIGTERM leave a state that can be resumed."""
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 
 from mmvd.engine.atomic_backend import BACKEND
@@ -17,7 +18,7 @@ INTERRUPTED = 'interrupted.pth'
 
 @HOOKS.register_module()
 class InterruptHook(Hook):
-    """Ends the training after the running step when the process is asked to stop.
+    """Ends the training after the running step (or validation step) when the process is asked to stop.
 
     Without further ado the running epoch is lost, the last checkpoint is there. With ``save_mid_epoch`` the state is saved as
     ``interrupted.pth``, from which ``--resume`` goes on within the epoch (``mmvd.ResumableEpochLoop``). A second signal ends at once.
@@ -62,14 +63,22 @@ class InterruptHook(Hook):
         return bool(flag > 0)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
-        """Leave if asked to."""
-        if not self._asked_to_stop():
+        """Leave if asked to; with gradients in accumulation, which no checkpoint holds, only after the step that uses them."""
+        if not self._asked_to_stop() or (self.save_mid_epoch and not runner.optim_wrapper.should_update()):
             return
-        self._give_back()
-        last = runner.message_hub.get_info('last_ckpt') or 'nothing saved yet'
         if self.save_mid_epoch:
             runner.message_hub.update_info(MID_EPOCH, [batch_idx + 1, len(runner.train_dataloader)])
             runner.save_checkpoint(runner.work_dir, INTERRUPTED, by_epoch=False, backend_args=dict(backend=BACKEND))
-            last = Path(runner.work_dir) / INTERRUPTED
-        raise Interrupted(f'stopped by a signal in epoch {runner.epoch + 1} after iteration {runner.iter + 1}; last state: {last}: go on with '
-                          '--resume')
+            runner.message_hub.update_info('last_ckpt', str(Path(runner.work_dir) / INTERRUPTED))
+            barrier()  # the first process to leave brings the others down, and only the main one saves
+        self._leave(runner, f'epoch {runner.epoch + 1} after iteration {runner.iter + 1}')
+
+    def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+        """Leave a validation within a training; the resumed run repeats it."""
+        if self._previous and self._asked_to_stop():
+            self._leave(runner, f'the validation after epoch {runner.epoch}')
+
+    def _leave(self, runner, place: str) -> None:
+        self._give_back()
+        last = runner.message_hub.get_info('last_ckpt') or 'nothing saved yet'
+        raise Interrupted(f'stopped by a signal in {place}; last state: {last}: go on with --resume')

@@ -1,6 +1,9 @@
 """An epoch-based loop that can go on in the middle of an epoch."""
+import torch
+from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop
 
+from mmvd.datasets.sample_key import sample_key
 from mmvd.errors import ConfigError
 from mmvd.registry import LOOPS
 
@@ -9,13 +12,43 @@ MID_EPOCH = 'mid_epoch'  # batches done and batches in all, in the message hub o
 
 @LOOPS.register_module()
 class ResumableEpochLoop(EpochBasedTrainLoop):
-    """mmengine's loop; after a resume within an epoch the sampler leaves out what was seen, without reading it.
+    """mmengine's loop, whose resumed runs end as uninterrupted ones do.
 
-    Needs ``mmvd.EpochSampler``. Arguments as in :class:`mmengine.runner.EpochBasedTrainLoop`.
+    Within an epoch the sampler leaves out what was seen, without reading it. What a model draws from torch's own generator (Mask2Former's
+    points) depends on (seed, epoch, batch, rank) alone. A checkpoint of an epoch is older than its validation, which a resumed run
+    therefore repeats. Needs ``mmvd.EpochSampler``. Arguments as in :class:`mmengine.runner.EpochBasedTrainLoop`.
 
     Raises:
-        ConfigError: If an interrupted epoch is resumed with another number of batches.
+        ConfigError: If an interrupted epoch is resumed with another number of batches, or an epoch ends within an accumulation of
+            gradients, which no checkpoint holds.
     """
+
+    def run(self) -> torch.nn.Module:
+        """Train."""
+        runner = self.runner
+        runner.call_hook('before_train')
+        self._check_accumulation()
+        if runner.cfg.train_dataloader.sampler.get('seed') is None:
+            self.dataloader.sampler.seed = runner.seed  # of the checkpoint, if it was another one
+        if self._epoch > 0 and not (runner.message_hub.get_info(MID_EPOCH) or (0, ))[0]:
+            self._validate_if_due()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._validate_if_due()
+        runner.call_hook('after_train')
+        return runner.model
+
+    def _check_accumulation(self) -> None:
+        steps, batches = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1), len(self.dataloader)
+        if batches % steps:
+            raise ConfigError(f'an epoch of {batches} batches ends within an accumulation of {steps}: choose samples_per_epoch such that '
+                              'optim_wrapper.accumulative_counts divides the batches of an epoch')
+
+    def _validate_if_due(self) -> None:
+        self._decide_current_val_interval()
+        if self.runner.val_loop is not None and self._epoch >= self.val_begin and (
+                self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs):
+            self.runner.val_loop.run()
 
     def _batches_done(self) -> int:
         """Batches of this epoch that an interrupted run has seen."""
@@ -35,6 +68,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             self.dataloader.sampler.skip_batches(done, self.dataloader.batch_sampler.batch_size)
             self.runner.logger.info(f'epoch {self._epoch + 1}: the first {done} batches were seen before the interruption')
         for index, batch in enumerate(self.dataloader, done):
+            torch.manual_seed(sample_key(self.runner.seed or 0, self._epoch, index, get_rank()))
             self.run_iter(index, batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

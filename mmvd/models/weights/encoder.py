@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
+from .adapter import LEFT_OUT
 from .files import check_encoding, load_checkpoint, tensors_of
 from .layouts import to_dinov2_names
 
@@ -29,6 +30,9 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
         WeightsError: If the file is missing, unsafe, or does not fit.
     """
     content = load_checkpoint(path)
+    if LEFT_OUT in content:
+        raise WeightsError(f'{path}: leaves out {content[LEFT_OUT]["part"].rstrip(".")} and cannot fill an encoder: name the full checkpoint, or '
+                           'give this one as load_from beside the weights it was trained with')
     state = tensors_of(content, path)
     prefix = next((p for p in ('', 'backbone.', 'module.backbone.') if p + _VD_MARK in state), None)
     if prefix is not None:

@@ -32,11 +32,11 @@ def load_checkpoint(path: str | Path) -> dict:
     try:
         content = load_file(path) if path.suffix == '.safetensors' else load_checkpoint_file(path)
     except pickle.UnpicklingError as error:
-        if not zipfile.is_zipfile(path):
-            raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again') from error
+        if not zipfile.is_zipfile(path) or zipfile.ZipFile(path).testzip():
+            raise WeightsError(f'{path}: not a weights file, or a damaged one: fetch it again') from error
         raise WeightsError(f'{path}: refused, it holds more than tensors and plain data and could run code when loaded: '
                            'save the state dict alone, or as safetensors') from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, OSError) as error:
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise WeightsError(f'{path}: not a weights file, or a truncated one: fetch it again ({type(error).__name__})') from error
     if not isinstance(content, dict):
         raise WeightsError(f'{path}: holds no tensors by name')

@@ -1,0 +1,42 @@
+"""Pictures of validations, bounded in number."""
+from pathlib import Path
+
+import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+
+from mmvd.visualization import save_png
+
+
+class PanelHook(Hook):
+    """Base of hooks that draw the first samples of validations and tests.
+
+    Pictures go to ``<log folder>/panels/<epoch>_<sample>.png`` and to the visualizer backends. Of a long training as many validations are
+    drawn as ``max_validations`` says, spread evenly, and the last one.
+
+    Args:
+        max_samples: Pictures per validation.
+        max_validations: Validations of a training that are drawn.
+    """
+
+    def __init__(self, max_samples: int = 4, max_validations: int = 20):
+        self.max_samples, self.max_validations = max_samples, max_validations
+
+    def before_val_epoch(self, runner) -> None:
+        """Start counting."""
+        self._left = self.max_samples if is_main_process() and self._is_drawn(runner) else 0
+
+    def before_test_epoch(self, runner) -> None:
+        """Start counting."""
+        self._left = self.max_samples if is_main_process() else 0
+
+    def _is_drawn(self, runner) -> bool:
+        interval = max(runner.val_interval, 1)
+        stride = -(-max(runner.max_epochs // interval, 1) // self.max_validations)
+        return runner.epoch // interval % stride == 0 or runner.epoch == runner.max_epochs
+
+    def save(self, runner, picture: np.ndarray) -> None:
+        """Keep a picture, and count it: (H, W, 3) uint8 RGB."""
+        number, self._left = self.max_samples - self._left, self._left - 1
+        save_png(Path(runner.log_dir) / 'panels' / f'epoch{runner.epoch:03d}_sample{number}.png', picture)
+        runner.visualizer.add_image(f'panel_sample{number}', picture, step=runner.epoch)

@@ -1,0 +1,105 @@
+"""A resumed run ends as an uninterrupted one, also where it is easily forgotten."""
+import json
+import shutil
+
+import pytest
+import torch
+from mmengine.runner import Runner
+
+from mmvd.apis.launch import set_resume
+from mmvd.errors import ConfigError, Interrupted
+from mmvd.models.weights import load_checkpoint
+from tests import test_segmentation
+from tests.test_training import tiny_config
+
+
+def equal(a, b) -> bool:
+    first, second = (load_checkpoint(path)['state_dict'] for path in (a, b))
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def resume(config, **changes) -> Runner:
+    config.merge_from_dict(changes)
+    set_resume(config, 'auto')
+    runner = Runner.from_cfg(config)
+    runner.train()
+    return runner
+
+
+def stop_after(runner: Runner, iteration: int) -> None:
+    """Ask the run to stop, as a signal would, when it has done so many iterations."""
+    hook = next(hook for hook in runner.hooks if type(hook).__name__ == 'InterruptHook')
+    hook.save_mid_epoch = True
+    note = hook.after_train_iter
+
+    def after_train_iter(runner, *args, **kwargs):
+        if runner.iter + 1 >= iteration:
+            hook._signal = 15
+        note(runner, *args, **kwargs)
+
+    hook.after_train_iter = after_train_iter
+    with pytest.raises(Interrupted):
+        runner.train()
+
+
+def test_segmentation_draws_its_points_anew_in_a_resumed_run(tmp_path):
+    """Mask2Former samples points of the masks from torch's generator."""
+    Runner.from_cfg(test_segmentation.tiny(tmp_path / 'whole', **{'train_cfg.max_epochs': 2})).train()
+    Runner.from_cfg(test_segmentation.tiny(tmp_path / 'parts')).train()
+    resume(test_segmentation.tiny(tmp_path / 'parts'), **{'train_cfg.max_epochs': 2})
+    assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+
+
+def test_an_epoch_must_not_end_within_an_accumulation(tmp_path):
+    config = tiny_config(tmp_path, **{'optim_wrapper.accumulative_counts': 2, 'train_dataloader.dataset.samples_per_epoch': 12})
+    with pytest.raises(ConfigError, match='an epoch of 3 batches ends within an accumulation of 2'):
+        Runner.from_cfg(config).train()
+
+
+def test_a_stop_waits_for_the_end_of_an_accumulation(tmp_path):
+    changes = {'optim_wrapper.accumulative_counts': 2, 'train_dataloader.dataset.samples_per_epoch': 16, 'train_cfg.max_epochs': 1}
+    Runner.from_cfg(tiny_config(tmp_path / 'whole', **changes)).train()
+    stop_after(Runner.from_cfg(tiny_config(tmp_path / 'parts', **changes)), 1)
+    assert load_checkpoint(tmp_path / 'parts/interrupted.pth')['meta']['iter'] == 2
+    resume(tiny_config(tmp_path / 'parts', **changes))
+    assert equal(tmp_path / 'whole/epoch_1.pth', tmp_path / 'parts/epoch_1.pth')
+
+
+def test_curriculum_of_pipeline_masks_after_a_stop_within_an_epoch(tmp_path):
+    def config(name):
+        config = tiny_config(tmp_path / name)
+        pipeline = config.train_dataloader.dataset.pipeline
+        pipeline[-1]['transforms'].insert(-1, dict(type='mmvd.RandomDensityMask'))
+        config.model.data_preprocessor.random_density = None
+        config.custom_hooks = [dict(hook, mean=(0.1, 0.9), begin=0.0, end=1.0) if 'Schedule' in hook.type else hook for hook in config.custom_hooks]
+        return config
+
+    Runner.from_cfg(config('whole')).train()
+    stop_after(Runner.from_cfg(config('parts')), 3)
+    resume(config('parts'))
+    assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+
+
+def test_a_resumed_run_keeps_the_seed_of_its_checkpoint(tmp_path):
+    Runner.from_cfg(tiny_config(tmp_path / 'whole', **{'randomness.seed': 5})).train()
+    Runner.from_cfg(tiny_config(tmp_path / 'parts', **{'randomness.seed': 5, 'train_cfg.max_epochs': 1})).train()
+    runner = resume(tiny_config(tmp_path / 'parts', **{'randomness.seed': 0}))
+    assert runner.seed == runner.train_dataloader.sampler.seed == 5
+    assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+
+
+def test_a_validation_that_was_lost_is_repeated(tmp_path):
+    """The node dies after the last checkpoint and before the last validation is through."""
+    Runner.from_cfg(tiny_config(tmp_path)).train()
+    before = json.loads((tmp_path / 'results/epoch_2.json').read_text())['result']
+    shutil.rmtree(tmp_path / 'results')
+    resume(tiny_config(tmp_path))
+    assert json.loads((tmp_path / 'results/epoch_2.json').read_text())['result'] == before
+    assert (tmp_path / 'results/table.txt').is_file()
+
+
+def test_pictures_of_a_long_training_are_bounded(tmp_path):
+    config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 7, 'train_dataloader.dataset.samples_per_epoch': 4})
+    config.custom_hooks = [dict(hook, max_samples=1, max_validations=2) if 'Panel' in hook.type else hook for hook in config.custom_hooks]
+    Runner.from_cfg(config).train()
+    assert sorted(path.name for path in tmp_path.rglob('panels/*.png')) == ['epoch000_sample0.png', 'epoch004_sample0.png', 'epoch007_sample0.png']
