@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
 
@@ -40,3 +41,15 @@ def test_benchmark_of_heads(tmp_path):
     rows = {(row['name'], row['b']): row for row in csv.DictReader(out.open())}
     assert {('step with frozen encoder', 'one probe'), ('step of the heads alone', '84 modules')} <= set(rows)
     assert float(rows['segmentation activations', 'encoder trained']['ratio']) < 0.9  # deterministic: bytes kept for the backward pass
+
+
+def test_flop_formula_of_the_benchmark(monkeypatch):
+    """ViT-B/14 at 224 px beside a depth stream of 32 channels: 96.0 GMAC per training step and image, by hand."""
+    monkeypatch.syspath_prepend(str(ROOT / 'tools/analysis'))
+    from benchmark import stream_macs
+
+    from mmvd.models.backbones.vit_stream import ViTStream
+    with torch.device('meta'):
+        rgb, depth = (ViTStream(768, 12, 12, in_channels=channels) for channels in (3, 32))
+    assert (stream_macs(rgb, 224) + 3 * stream_macs(depth, 224)) / 1e9 == pytest.approx(96.0, abs=0.1)
+    assert stream_macs(rgb, 518) / 1e9 == pytest.approx(151.6, abs=0.1)

@@ -17,6 +17,7 @@ from mmvd import ops
 from mmvd.apis.timing import Comparison, compare, time_ms, write_csv
 from mmvd.engine import EpochSampler
 from mmvd.models.backbones.vd_vit import VDViT
+from mmvd.models.backbones.vit_stream import ViTStream
 from mmvd.registry import DATASETS, MODELS
 
 PRESETS = {  # architecture, input side, batch, decoder widths
@@ -198,22 +199,35 @@ def sweep(bench: Bench) -> list[Comparison]:
     return [compare('density sweep', ('RGB features shared', shared), ('nine runs', separate), bench.device, bench.repeats, bench.note)]
 
 
+def stream_macs(stream: ViTStream, side: int) -> int:
+    """Multiplications of one pass of an image through a plain ViT: 12 D^2 per token and 2 N^2 D per block, C p^2 D per patch."""
+    projection, layers = stream.patch_embed.proj, len(stream.blocks)
+    dims, patches = projection.out_channels, (side // projection.kernel_size[0])**2
+    tokens = patches + 1
+    return layers * (12 * dims**2 * tokens + 2 * tokens**2 * dims) + projection.weight.numel() * patches
+
+
 def flops(bench: Bench) -> list[Comparison]:
-    """Training step against the time its multiplications would take at the matrix rate of this device."""
+    """Training step against the time its multiplications would take at the matrix rate of this device.
+
+    The encoder by formula (RGB forward once, depth stream forward and twice that backward), because torch's counter knows attention on
+    some devices only; the decoder by the counter.
+    """
     from torch.utils.flop_counter import FlopCounterMode
     model = bench.completer('rgb').train()
-    step = bench.train_step(model)
+    step, backbone = bench.train_step(model), model.backbone
+    features = [torch.randn(1, model.head.skips[0].in_channels, bench.side // s, bench.side // s, device=bench.device) for s in (2, 4, 8, 16)]
     with FlopCounterMode(display=False) as counter:
-        step()
-    count, n = counter.get_total_flops(), 1024 if bench.device.type == 'cpu' else 8192
+        model.head(features, (bench.side, bench.side))[-1].sum().backward()
+    encoder = 2 * (stream_macs(backbone.rgb_stream, bench.side) + 3 * stream_macs(backbone.depth_stream, bench.side))
+    count, n = bench.batch * (encoder + counter.get_total_flops()), 1024 if bench.device.type == 'cpu' else 8192
     matrices = [torch.randn(n, n, device=bench.device, dtype=bench.dtype) for _ in range(2)]
     rates, times = [], []
     for _ in range(bench.repeats + 1):
         rates.append(2 * n**3 / time_ms(lambda: matrices[0] @ matrices[1], bench.device))
         times.append(time_ms(step, bench.device))
     rate = statistics.median(rates[1:])
-    ideal = count / rate
-    return [Comparison('flops', 'ideal step at the measured matrix rate', 'measured step', ideal, statistics.median(times[1:]), bench.repeats,
+    return [Comparison('flops', 'ideal step at the measured matrix rate', 'measured step', count / rate, statistics.median(times[1:]), bench.repeats,
                        note=f'{bench.note}; {count / 1e9:.1f} GFLOP; matrix rate {rate / 1e9:.3f} TFLOP/s, {n}x{n}')]
 
 
@@ -232,6 +246,8 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--out', default='work_dirs/benchmark.csv')
     args = parser.parse_args()
+    if args.repeats < 1 or (args.device.startswith('cuda') and not torch.cuda.is_available()):
+        parser.error('--repeats must be at least 1, and --device cuda needs a GPU that torch sees')
     np.random.seed(0)
     torch.manual_seed(0)
     bench, rows = Bench(args), []
