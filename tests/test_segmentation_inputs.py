@@ -34,10 +34,11 @@ def test_missing_depth_files_are_an_error_or_counted(tmp_path):
     with pytest.raises(DepthFileError, match='b.npy: no such depth file'):
         runner.train()
     assert runner.iter == 0  # before training starts
-    config.train_dataloader.dataset = data(allow_missing_depth=True)
+    config.train_dataloader.dataset = config.val_dataloader.dataset = data(allow_missing_depth=True)
     runner = build_runner(config, training=True)
     runner.train()
-    assert runner.message_hub.get_scalar('train/samples_without_depth').current() == 2
+    count = runner.message_hub.get_scalar
+    assert count('train/samples_without_depth').current() == 2 and count('val/samples_without_depth').current() == 1  # epochs of four, of two
 
 
 def test_images_without_a_depth_sensor_pass_the_first_message(tmp_path, monkeypatch):

@@ -2,7 +2,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
+from mmvd.errors import exit_code
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
 
@@ -27,3 +29,25 @@ def test_a_process_of_a_group_leaves_before_the_interpreter_is_taken_down(code, 
     """On a busy machine a finished rank aborted while its interpreter was finalizing and a thread of gloo still held a tensor."""
     done = subprocess.run([sys.executable, '-c', LEAVE, str(code), processes, free_port()], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout.splitlines()) == (code, printed), done.stderr
+
+
+@pytest.mark.parametrize('arguments, text', [
+    (['tools/train.py', 'CONFIG', '--launcher', 'pytorch'], '--launcher pytorch: no process starter set RANK'),
+    (['tools/train.py', 'CONFIG', '--launcher', 'slurm'], '--launcher slurm: no process starter set SLURM_PROCID'),
+    (['tools/train.py', 'CONFIG', '--resume', '.'], '--resume: . is no checkpoint file'),
+    (['tools/train.py', 'CONFIG', '--cfg-options', 'default_hooks.checkpoint.save_best=[a,b]'], "save_best=['a', 'b']: name one metric"),
+    (['tools/test.py', 'CONFIG', 'README.md'], 'README.md: not a weights file'),
+    pytest.param(['tools/train.py', 'CONFIG', '--amp'], '--amp needs an accelerator',
+                 marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is one')),
+])
+def test_what_cannot_work_is_one_line(tmp_path, arguments, text):
+    arguments = ['configs/vd/pretrain_tiny_pde_rooms.py' if argument == 'CONFIG' else argument for argument in arguments]
+    done = subprocess.run([sys.executable, *arguments, '--work-dir', str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and text in done.stderr and 'Traceback' not in done.stderr, done.stderr[-2000:]
+
+
+def test_a_full_disk_is_one_line(capsys):
+    def work():
+        raise OSError(28, 'No space left on device', 'panel.png')
+
+    assert exit_code(work) == 2 and 'SavingError: panel.png could not be written (No space left on device)' in capsys.readouterr().err

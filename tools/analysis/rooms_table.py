@@ -16,6 +16,7 @@ from mmengine.config import Config
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.timing import device_name
 from mmvd.compat import inspect_versions
+from mmvd.errors import ConfigError, exit_code
 
 ROOT = Path(__file__).parents[2]
 TEXTURES = dict(ordinary=False, shuffled=True)
@@ -32,8 +33,10 @@ def train(config: Path, folder: Path, options: list[str]) -> Path:
     last = folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth'
     if not last.is_file():
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options', *options],
-                       cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options', *options],
+                              cwd=ROOT, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
     return last
 
 
@@ -95,6 +98,11 @@ def main() -> int:
     args = parser.parse_args()
     args.work_dir = args.work_dir or f'work_dirs/rooms_{args.task}'
     args.out = args.out or f'{args.work_dir}/{args.task}.csv'
+    return exit_code(lambda: make_table(args))
+
+
+def make_table(args: argparse.Namespace) -> None:
+    """Train what is not trained yet, print and write."""
     run, unit = TASKS[args.task]
     rows = []
     for textures in args.textures:
@@ -108,7 +116,6 @@ def main() -> int:
             print(f'{textures:<10}{name:<44}{statistics.mean(values):7.2f} +- {spread:.2f}   ({each})', flush=True)
         write(Path(args.out), rows)
     print(args.out)
-    return 0
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
-# What all segmentation sets share: crops of 518 px, augmentations of paper A.6, batch 16, evaluation at original resolution.
+# What all segmentation sets share: crops of 518 px, augmentations of paper A.6, batch 16, evaluation at original resolution. The shorter side is 518 px
+# for all sets (A.6 names none; the authors' code resizes Cityscapes to 640 / 512 px and NYUv2's test images to 480 px).
 crop_size = (518, 518)  # 37 x 37 patches of 14: nothing is resampled
 train_pipeline = [
     dict(type='LoadImageFromFile'),

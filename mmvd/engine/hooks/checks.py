@@ -68,41 +68,45 @@ class FirstLookHook(Hook):
 
 @HOOKS.register_module()
 class SampleCountHook(Hook):
-    """Logs how many samples were redrawn for want of depth, and how many had no depth file, over all processes and the whole run."""
+    """Logs how often a sample was redrawn for want of depth, and how often one without a depth file was read, over all processes.
+
+    Training, validation and test are counted apart, each over the whole run: a file that is read in ten epochs counts ten times.
+    """
 
     NAMES = dict(num_redraws='redrawn_samples', missing_depth='samples_without_depth')
 
     def __init__(self):
-        self.counts = dict.fromkeys(self.NAMES.values(), 0)
+        self.counts = {f'{mode}/{name}': 0 for mode in ('train', 'val', 'test') for name in self.NAMES.values()}
 
     def before_train(self, runner) -> None:
         """Go on from what a resumed run had counted."""
         for name in self.counts if runner.iter else ():
-            history = runner.message_hub.log_scalars.get(f'train/{name}')
+            history = runner.message_hub.log_scalars.get(name)
             self.counts[name] = int(history.current()) if history else 0
 
     def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
         """Add those of the batch."""
-        self._count(data_batch)
-        for name, count in self.counts.items():
-            runner.message_hub.update_scalar(f'train/{name}', count)
+        self._count(runner, 'train', data_batch)
 
     def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
         """Add those of the batch."""
-        self._count(data_batch)
+        self._count(runner, 'val', data_batch)
 
-    after_test_iter = after_val_iter
+    def after_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+        """Add those of the batch."""
+        self._count(runner, 'test', data_batch)
 
-    def _count(self, data_batch: dict) -> None:
+    def _count(self, runner, mode: str, data_batch: dict) -> None:
         found = torch.tensor([sum(int(sample.metainfo.get(key, 0)) for sample in data_batch['data_samples']) for key in self.NAMES])
         all_reduce(found)
-        for name, count in zip(self.counts, found.tolist(), strict=True):
-            self.counts[name] += count
+        for name, count in zip(self.NAMES.values(), found.tolist(), strict=True):
+            self.counts[f'{mode}/{name}'] += count
+            runner.message_hub.update_scalar(f'{mode}/{name}', self.counts[f'{mode}/{name}'])
 
     def after_train(self, runner) -> None:
         """Say it once more at the end."""
         for name, count in self.counts.items():
             if count:
-                runner.logger.warning(f'{count} {name.replace("_", " ")} in this run')
+                runner.logger.warning(f'{name}: {count} reads in this run')
 
     after_test = after_train

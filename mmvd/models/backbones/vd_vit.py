@@ -77,7 +77,7 @@ class VDViT(BaseModule):
         position_rule: See :class:`ViTStream`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)``: a DINOv2 file (official, mmpretrain, timm or Hugging Face layout), which
             starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random without; ``dict(type='Random')`` says
-            so by name, which the commands ask for where the encoder is frozen.
+            so by name, which the commands ask for in downstream tasks.
 
     Raises:
         ConfigError: If the arguments contradict each other.
@@ -133,8 +133,8 @@ class VDViT(BaseModule):
                 raise ConfigError(f'VDViT: {name} must be one of {", ".join(allowed)}, got {value!r}')
         if (depth_encoding is None) == (depth_channels is None) and out != 'rgb':
             raise ConfigError('VDViT: give either depth_encoding, or depth_encoding=None and depth_channels for encoded input')
-        if len(strides) != 4:
-            raise ConfigError(f'VDViT: strides must be four numbers, got {tuple(strides)}')
+        if len(strides) != 4 or sorted(strides) != list(strides):
+            raise ConfigError(f'VDViT: strides must be four numbers, finest first, got {tuple(strides)}')
 
     def _check_layers(self, depth: int, last_blocks: int) -> None:
         if len(self.fusion_layers) != 4 or not all(1 <= layer <= depth for layer in self.fusion_layers):
