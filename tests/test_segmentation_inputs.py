@@ -92,7 +92,7 @@ def cut(path) -> None:
     ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.full((56, 56), 17, np.uint8)), 'b33_label.png: label 17 is outside the 17 classes'),
     ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 50), np.uint8)), 'labels are .56, 50. but .*b33.jpg is .56, 56.'),
     ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 56, 3), np.uint8)), '3 channels where a label map has one'),
-    ('png', lambda f: cut(f / 'b33_label.png'), 'b33_label.png: not a readable label map'),
+    ('png', lambda f: cut(f / 'b33_label.png'), 'b33_label.png: truncated PNG'),
     ('png', lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((50, 56), np.uint16)), 'depth is .50, 56. but .*b33.jpg is .56, 56.'),
     ('png', lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((56, 56), np.uint8)), 'b33_depth.png: 8-bit PNG .* 16-bit depth is expected'),
     ('png', lambda f: cut(f / 'b33_depth.png'), 'b33_depth.png: truncated PNG'),

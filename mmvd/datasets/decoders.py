@@ -1,4 +1,5 @@
 """From a file value to metres: one named formula per sensor format. Depth leaves as (H, W) float32, 0 = missing."""
+import io
 import os
 import struct
 from collections.abc import Callable
@@ -41,8 +42,10 @@ def read_labels(path: str) -> np.ndarray:
     """
     if not os.path.isfile(path):
         raise SampleError(f'{path}: no such file')
+    data = Path(path).read_bytes()
+    _check_ending(path, data[:4], data[-64:], SampleError)
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(data)) as image:
             if image.mode not in ('1', 'L', 'P', 'I', 'I;16'):
                 raise SampleError(f'{path}: {len(image.getbands())} channels where a label map has one: a coloured picture is no label map')
             labels = np.asarray(image)

@@ -1,5 +1,5 @@
-# What all segmentation sets share: crops of 518 px, augmentations of paper A.6, batch 16, evaluation at original resolution. The shorter side is 518 px
-# for all sets (A.6 names none; the authors' code resizes Cityscapes to 640 / 512 px and NYUv2's test images to 480 px).
+# What all segmentation sets share: crops of 518 px, augmentations of paper A.6, batch 16, evaluation at original resolution.
+# The shorter side is 518 px for all sets (A.6 names none; the authors' code has 640 and 512 px for Cityscapes, 480 px for NYUv2's test images).
 crop_size = (518, 518)  # 37 x 37 patches of 14: nothing is resampled
 train_pipeline = [
     dict(type='LoadImageFromFile'),
