@@ -27,7 +27,7 @@ def _classify(args: argparse.Namespace) -> int:
     from mmvd.apis import RGBDClassificationInferencer
     from mmvd.apis.inferencer import pairs_of
     for found in RGBDClassificationInferencer(args.config, args.checkpoint)(pairs_of(args.image, args.depth), args.decoder):
-        print(f'{found.image}: {found.name} ({found.score:.1%})')
+        print(f'{found.image}: {found.name} ({found.score:.1%})', flush=True)
     return 0
 
 
@@ -61,7 +61,7 @@ def main() -> int:
     classify = commands.add_parser('classify', help='name the class of one image or of the images of a folder')
     classify.add_argument('image', help='image file, or a folder of images')
     classify.add_argument('depth', nargs='?', help='depth file, or a folder of files with the names of the images')
-    classify.add_argument('--decoder', default='mm16', help='format of the depth files')
+    classify.add_argument('--decoder', help="format of the depth files; that of the config's test data by default")
     classify.add_argument('--config', required=True, help='config of the classifier, as export_linear_head.py writes it')
     classify.add_argument('--checkpoint', required=True)
     classify.set_defaults(run=_classify)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from safetensors.torch import save
 
+from mmvd.apis import RGBDClassificationInferencer
 from mmvd.apis.features import extract_features
 from mmvd.apis.launch import build_runner, newest_checkpoint
 from mmvd.errors import ConfigError
@@ -79,9 +81,32 @@ def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
     (folder / 'depth/b.png').unlink()
     told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
     assert told.returncode == 2 and 'b.png: no depth file of this name' in told.stderr
-    refused = run('tools/model_converters/export_linear_head.py', str(trained / 'config.py'), str(trained / 'run/epoch_2.pth'),
-                  str(tmp_path / 'x'), '--head', '84')
-    assert refused.returncode == 2 and 'has heads 0 to 83' in refused.stderr
+    assert Config.fromfile(tmp_path / 'best.py').class_names == ['bedroom', 'living room', 'office', 'kitchen', 'bathroom']
+
+
+def test_export_refuses_what_does_not_belong_together(trained, tmp_path):
+    probes, checkpoint = str(trained / 'config.py'), str(trained / 'run/epoch_2.pth')
+    torch.save(dict(state_dict={'x': torch.zeros(1)}, meta=dict(epoch=1)), tmp_path / 'other.pth')
+    for arguments, text in (((probes, checkpoint, str(tmp_path / 'x'), '--head', '84'), 'has heads 0 to 83'),
+                            ((probes, str(tmp_path / 'other.pth'), str(tmp_path / 'x')), 'holds no probes'),
+                            (('configs/cls/linear84_vd_sunrgbd.py', checkpoint, str(tmp_path / 'x')), 'holds probes of shape (84, 5, 64)'),
+                            (('configs/seg/m2f_vd_rooms.py', checkpoint, str(tmp_path / 'x')), 'has no grid of linear probes'),
+                            ((probes, checkpoint, str(trained / 'config')), 'would overwrite the config'),
+                            ((str(tmp_path / 'none.py'), checkpoint, str(tmp_path / 'x')), 'no such config')):
+        done = run('tools/model_converters/export_linear_head.py', *arguments)
+        assert done.returncode == 2 and text in done.stderr and 'Traceback' not in done.stderr, done.stderr[-2000:]
+
+
+def test_depth_files_are_read_as_the_test_data_are(tmp_path):
+    config = small(tmp_path)
+    config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=19, in_channels=64, loss=dict(type='mmpretrain.CrossEntropyLoss'))
+    config.test_dataloader.dataset = dict(type='mmvd.SUNRGBDSceneDataset', ann_file='scenes_test.txt', data_root='x', pipeline=[])
+    model = MODELS.build(config.model)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
+    assert RGBDClassificationInferencer(config, tmp_path / 'model.pth').decoder == 'sunrgbd'
+    config.model.pop('head')
+    with pytest.raises(ConfigError, match='none of a classifier with one head'):
+        RGBDClassificationInferencer(config, tmp_path / 'model.pth')
 
 
 def test_resumed_probes_equal_uninterrupted_ones(trained, tmp_path):
@@ -117,8 +142,10 @@ def test_feature_cache(tmp_path):
     stamp = path.stat().st_mtime_ns
     again = extract_features(model, config.model, loader, tmp_path)
     assert torch.equal(first.features, again.features) and path.stat().st_mtime_ns == stamp and first.is_test.sum() == 6
-    path.write_bytes(path.read_bytes()[:200])  # truncated: computed anew
-    assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, first.features)
+    whole = path.read_bytes()
+    for damaged in (whole[:200], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], save(dict(features=torch.zeros(1)))):  # computed anew
+        path.write_bytes(damaged)
+        assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, first.features)
     torch.nn.init.normal_(model.backbone.rgb_stream.cls_token)  # other weights
     other = extract_features(model, config.model, loader, tmp_path)
     assert not torch.equal(other.features, first.features) and len(list(tmp_path.glob('features_*'))) == 2
@@ -137,7 +164,6 @@ def test_feature_cache(tmp_path):
 
 
 def test_changed_files_make_a_cache_stale(tmp_path):
-    from mmvd.datasets.sample_key import KeyedIndex  # noqa: F401
     for name in 'ab':
         cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((56, 56, 3), ord(name), np.uint8))
         np.save(tmp_path / f'{name}.npy', np.ones((56, 56), np.float32))
@@ -153,6 +179,44 @@ def test_changed_files_make_a_cache_stale(tmp_path):
     assert not torch.equal(extract_features(model, config.model, loader, tmp_path / 'cache').features, first.features)
 
 
+def test_grid_of_a_checkpoint_is_kept(trained, tmp_path):
+    config = small(tmp_path, **{'load_from': str(trained / 'run/epoch_1.pth'), 'resume': True, 'model.head.dropouts': [0.5, 0.4, 0.3, 0.2, 0.1, 0.0]})
+    with pytest.raises(ConfigError, match='trained with another grid'):
+        build_runner(config, training=True).train()
+
+
+@pytest.mark.parametrize('settings, text', [
+    (dict(part='all'), 'held-out samples are in the training set, e.g. .*train/images'),
+    (dict(part='train', holdout=0.5), None),  # holds out more than the other side reads: no overlap
+    (dict(part='all', paper_compat=True), None),
+    (dict(part='train', without=True), 'need a test set and a held-out part'),
+])
+def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
+    fabricate.fabricate_nyuv2_mat(tmp_path / 'nyuv2', 36)
+    assert run('tools/dataset_converters/nyuv2.py', str(tmp_path / 'nyuv2')).returncode == 0
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_nyuv2.py')
+    config.merge_from_dict({
+        'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random', 'model.head.in_channels': 64, 'train_dataloader.batch_size': 2,
+        'train_dataloader.sampler.samples_per_epoch': 2, 'train_cfg.max_epochs': 1, 'val_evaluator.paper_compat': settings.pop('paper_compat', False),
+        **{f'{loader}.{key}': value for loader in ('train_dataloader', 'val_dataloader')
+           for key, value in dict(num_workers=0, persistent_workers=False).items()}})
+    config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
+    if settings.pop('without', False):
+        config.val_dataloader.dataset.datasets = config.val_dataloader.dataset.datasets[1:]
+    config.train_dataloader.dataset.update(settings)
+    config.work_dir = str(tmp_path / 'run')
+    runner = build_runner(config, training=True)
+    if text:
+        with pytest.raises(ConfigError, match=text):
+            runner.train()
+        assert runner.iter == 0
+        return
+    runner.train()
+    result = json.loads((tmp_path / 'run/results/epoch_1.json').read_text())['result']
+    assert (result['images']['holdout'] == 0) == config.val_evaluator.paper_compat == (result['selected_on_holdout'] is None)
+
+
 def test_knn_probe(tmp_path):
     config = small(tmp_path)
     config.dump(tmp_path / 'c.py')
@@ -164,7 +228,7 @@ def test_knn_probe(tmp_path):
 def test_promised_command_says_what_is_missing(tmp_path):
     done = run('tools/train.py', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path))
     assert done.returncode == 2 and 'vd_dinov2_pde.pth (no such file); made by' in done.stderr
-    assert f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py' in done.stderr
+    assert f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py {tmp_path}/nyuv2' in done.stderr
 
 
 @pytest.mark.parametrize('name', ['sunrgbd', 'nyuv2', 'imagenet', 'mvip'])

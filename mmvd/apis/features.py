@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -45,7 +46,7 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
         settings: Config of the model.
         loader: Config of the dataloader; its pipeline must not draw anything at random.
         cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of anything else is
-            never read: its name and its content carry the hash of all three.
+            never used: its name and its content carry the hash of all three, and what happened is logged.
         progress: Called with (done, total) batches.
 
     Raises:
@@ -59,11 +60,16 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
         return _compute(model, dataloader, progress)
     key = cache_key(model, settings, loader, dataloader.dataset)
     path = Path(cache_dir) / f'features_{key[:16]}.safetensors'
-    cached = _read(path, key)
-    if cached is None:
-        cached = _compute(model, dataloader, progress)
-        content = dict(features=cached.features, labels=cached.labels, is_test=cached.is_test)
-        AtomicLocalBackend().put(save(content, metadata=dict(key=key)), path)
+    logger, cached = MMLogger.get_current_instance(), _read(path, key)
+    if cached is not None:
+        logger.info(f'features read from {path}')
+        return cached
+    others = len(list(path.parent.glob('features_*.safetensors'))) - path.is_file()
+    why = 'is damaged or of something else' if path.is_file() else f'does not exist ({others} files of other weights, pipelines or data beside it)'
+    logger.info(f'features computed: {path} {why}')
+    cached = _compute(model, dataloader, progress)
+    content = dict(features=cached.features, labels=cached.labels, is_test=cached.is_test)
+    AtomicLocalBackend().put(save(content, metadata=dict(key=key, sha256=part_hash(content, ''))), path)
     return cached
 
 
@@ -102,11 +108,11 @@ def _read(path: Path, key: str) -> Features | None:
     """What a cache file holds, if it is whole and of this key."""
     try:
         with safe_open(str(path), 'pt') as file:
-            if file.metadata().get('key') == key:
-                return Features(*(file.get_tensor(name) for name in ('features', 'labels', 'is_test')))
+            about, content = file.metadata() or {}, {name: file.get_tensor(name) for name in ('features', 'labels', 'is_test')}
     except (OSError, SafetensorError):
-        pass
-    return None
+        return None
+    is_whole = about.get('key') == key and about.get('sha256') == part_hash(content, '')
+    return Features(**content) if is_whole else None
 
 
 @torch.no_grad()

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmvd.errors import ConfigError
+
 _CHUNK = 1024
 
 
@@ -24,7 +26,12 @@ def knn_accuracy(train: Tensor, train_labels: Tensor, test: Tensor, test_labels:
 
     Returns:
         Accuracy in percent for each k.
+
+    Raises:
+        ConfigError: If a k is below 1.
     """
+    if min(ks) < 1:
+        raise ConfigError(f'k-NN: the number of neighbours must be at least 1, got {min(ks)}')
     train, test, classes = F.normalize(train, dim=1), F.normalize(test, dim=1), int(max(train_labels.max(), test_labels.max())) + 1
     right = dict.fromkeys(ks, 0)
     for features, labels in zip(test.split(_CHUNK), test_labels.split(_CHUNK), strict=True):

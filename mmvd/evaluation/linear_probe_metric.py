@@ -1,5 +1,4 @@
 """Accuracy of every head of a grid, and which of them is reported."""
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,13 +16,16 @@ class LinearProbeMetric(BaseMetric):
 
     Two numbers are reported: the test accuracy of the head that is best on the held-out part (default), and the best test accuracy of any
     head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the second; ``selection_accuracy`` is what the head was
-    chosen by, and what a best checkpoint should be chosen by. The whole grid is in ``result``.
+    chosen by, and what a best checkpoint should be chosen by. Of heads that are equally good the first counts (least dropout, then least
+    rate). The whole grid is in ``result``.
 
     Args:
-        learning_rates: As in :class:`mmvd.models.LinearProbeHead`.
-        dropouts: As there.
         paper_compat: Which of the two numbers is called ``accuracy``.
         **kwargs: As in mmengine.
+
+    Attributes:
+        settings: ``(learning rate, dropout)`` of each head, handed over by ``mmvd.ProbeReportHook``.
+        ignores_holdout: Whether held-out samples are left out, because they were trained on.
 
     Raises:
         ConfigError: If the samples bring no held-out part.
@@ -31,16 +33,19 @@ class LinearProbeMetric(BaseMetric):
 
     default_prefix = 'probe'
 
-    def __init__(self, learning_rates: Sequence[float], dropouts: Sequence[float], paper_compat: bool = False, **kwargs):
+    def __init__(self, paper_compat: bool = False, **kwargs):
         super().__init__(**kwargs)
-        self.settings = [(rate, dropout) for dropout, rate in itertools.product(dropouts, learning_rates)]
         self.paper_compat, self.result = paper_compat, {}
+        self.settings: Sequence[tuple[float, float]] = ()
+        self.ignores_holdout = False
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Note which heads are right."""
         for sample in data_samples:
             right = (sample['probe_labels'] == sample['gt_label']).cpu().numpy()
-            self.results.append(dict(split=sample.get('split', TEST), right=right))
+            split = sample.get('split', TEST)
+            if not (self.ignores_holdout and split == HOLDOUT):
+                self.results.append(dict(split=split, right=right))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Choose, and fill ``result``."""
@@ -49,6 +54,8 @@ class LinearProbeMetric(BaseMetric):
             raise ConfigError('LinearProbeMetric: the evaluation data need a test set and a held-out part of the training set to choose the head: '
                               "see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True")
         test = 100 * np.mean(right[TEST], axis=0)
+        if len(self.settings) != len(test):
+            raise ConfigError(f'LinearProbeMetric: {len(test)} heads, and the settings of {len(self.settings)}: it needs mmvd.ProbeReportHook')
         holdout = 100 * np.mean(right[HOLDOUT], axis=0) if right[HOLDOUT] else np.full_like(test, np.nan)
         best = int(np.argmax(test))
         chosen = int(np.argmax(holdout)) if right[HOLDOUT] else None

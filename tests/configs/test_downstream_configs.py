@@ -41,7 +41,6 @@ def test_probing_recipe_of_the_paper(dataset, classes, batch, steps, form):
     assert (head.num_classes, loader.batch_size, len(head.learning_rates), len(head.dropouts)) == (classes, batch, 14, 6)
     assert config.train_cfg.max_epochs * loader.sampler.samples_per_epoch // batch == steps and head.lr_scale == batch / 256
     assert (head.learning_rates[0], head.learning_rates[-1], head.dropouts[-1]) == (1e-5, 0.2, 0.5)
-    assert config.val_evaluator.learning_rates == head.learning_rates and config.val_evaluator.dropouts == head.dropouts
     assert config.optim_wrapper.optimizer == dict(type='SGD', lr=1.0, momentum=0.9, weight_decay=0.0)
     crop = next(t for t in loader.dataset.pipeline if 'Crop' in t.type)
     assert crop.size == 224 and config.model.backbone.out == dict(vd='rgb+fused', rgb='rgb')[form]

@@ -93,4 +93,5 @@ def test_mvip_views(tmp_path):
     train, test = MVIPDataset(str(tmp_path), images=MVIPDataset.TRAIN), MVIPDataset(str(tmp_path), images=MVIPDataset.TEST)
     assert train.metainfo['classes'] == ('axle', 'bolt') and labels(train) == [0] * 4 + [1] * 4 and labels(test) == [0, 1]
     assert test.get_data_info(1)['depth_path'].endswith('bolt/test_data/set1/cam_01/01_depth.png')
-    assert MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=MVIPDataset.TRAIN)).endswith(f'made by: its official archive, unpacked into {tmp_path}/none')
+    told = MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=MVIPDataset.TRAIN))
+    assert told.endswith(f'made by: its official archive, unpacked into {tmp_path}/none')

@@ -16,6 +16,12 @@ def samples(right: dict[str, list[list[bool]]]) -> list[dict]:
             for split, rows in right.items() for row in rows]
 
 
+def metric_of(heads: int, **kwargs) -> LinearProbeMetric:
+    metric = LinearProbeMetric(**kwargs)
+    metric.settings = [(rate, dropout) for dropout in (0.0, 0.5) for rate in (0.1, 0.2)][:heads]
+    return metric
+
+
 def evaluate(metric: LinearProbeMetric, data: list[dict]) -> dict:
     metric.process({}, data)
     return metric.evaluate(len(data))
@@ -23,23 +29,31 @@ def evaluate(metric: LinearProbeMetric, data: list[dict]) -> dict:
 
 def test_the_head_is_chosen_on_the_held_out_part():
     data = samples(dict(holdout=[[0, 1, 1, 0], [0, 1, 0, 0]], test=[[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]))
-    metric = LinearProbeMetric([0.1, 0.2], [0.0, 0.5])
+    metric = metric_of(4)
     flat = evaluate(metric, data)
     assert flat == {'probe/accuracy': 25.0, 'probe/accuracy_selected_on_holdout': 25.0, 'probe/accuracy_best_on_test': 75.0,
                     'probe/holdout_accuracy': 100.0, 'probe/selection_accuracy': 100.0}
     assert metric.result['selected'] == dict(head=1, learning_rate=0.2, dropout=0.0, holdout=100.0, test=25.0)
     assert 'head 1: rate 0.2' in metric.table() and 'head 0: rate 0.1' in metric.table() and len(metric.result['heads']) == 4
-    paper = LinearProbeMetric([0.1, 0.2], [0.0, 0.5], paper_compat=True)
+    paper = metric_of(4, paper_compat=True)
     assert evaluate(paper, data)['probe/accuracy'] == 75.0 and 'paper_compat' in paper.table()
 
 
 def test_without_held_out_part_only_the_papers_way_is_left():
     data = samples(dict(test=[[1, 0], [1, 1]]))
     with pytest.raises(ConfigError, match='need a test set and a held-out part'):
-        evaluate(LinearProbeMetric([0.1, 0.2], [0.0]), data)
-    paper = LinearProbeMetric([0.1, 0.2], [0.0], paper_compat=True)
+        evaluate(metric_of(2), data)
+    paper = metric_of(2, paper_compat=True)
     assert evaluate(paper, data) == {'probe/accuracy': 100.0, 'probe/accuracy_best_on_test': 100.0, 'probe/selection_accuracy': 100.0}
     assert paper.result['selected']['holdout'] is None and 'chosen on the held-out part' not in paper.table().splitlines()[1]
+
+
+def test_what_does_not_fit_is_refused():
+    data = samples(dict(test=[[1, 0], [1, 1]], holdout=[[1, 1]]))
+    with pytest.raises(ConfigError, match='2 heads, and the settings of 4'):
+        evaluate(metric_of(4), data)
+    with pytest.raises(ConfigError, match='neighbours must be at least 1, got 0'):
+        knn_accuracy(torch.randn(3, 2), torch.zeros(3).long(), torch.randn(2, 2), torch.zeros(2).long(), [5, 0])
 
 
 @pytest.mark.parametrize('k', [1, 5, 20])

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A k-NN probe, as DINOv2 offers it, on the frozen features of a classification config; by option a logistic regression beside it.
 
-Training features come from the training set of the config, seen through the pipeline of its test set, once and without augmentation.
+Training features come from the training set of the config, without what it holds out, seen through the pipeline of its test set, once and
+without augmentation.
 """
 import argparse
 import sys
@@ -60,7 +61,7 @@ def probe(args: argparse.Namespace) -> None:
     test = test.part(True)
     print(f'{len(train.labels)} training, {len(test.labels)} test images, {train.features.shape[1]} features')
     for k, accuracy in knn_accuracy(train.features, train.labels, test.features, test.labels, args.knn).items():
-        print(f'{k}-NN: {accuracy:.2f} %')
+        print(f'{min(k, len(train.labels))}-NN: {accuracy:.2f} %')
     if args.logistic:
         print(f'logistic regression: {logistic_regression(train, test):.2f} %')
 

@@ -22,19 +22,13 @@ ROOT = Path(__file__).parents[2]
 TEXTURES = dict(ordinary=False, shuffled=True)
 
 
-def options_of(seed: int, shuffled: bool) -> list[str]:
-    """Command-line options of one run."""
-    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-    return [f'randomness.seed={seed}', *(f'{loader}.dataset.shuffle_textures={shuffled}' for loader in loaders)]
-
-
-def train(config: Path, folder: Path, options: list[str]) -> Path:
+def train(config: Path, folder: Path, options: dict) -> Path:
     """Train unless it is done; the last checkpoint."""
     last = folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth'
     if not last.is_file():
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
-        done = subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options', *options],
-                              cwd=ROOT, stdout=subprocess.DEVNULL)
+        done = subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options',
+                               *(f'{key}={value}' for key, value in options.items())], cwd=ROOT, stdout=subprocess.DEVNULL)
         if done.returncode:
             raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
     return last
@@ -44,13 +38,14 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
     """MIoU of the three rows of one run."""
     from mmvd.evaluation.robustness import Alteration
     from tools.analysis.robustness import evaluate
-    values, options = {}, options_of(seed, TEXTURES[textures])
+    values, loaders = {}, ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    data = {f'{loader}.dataset.shuffle_textures': TEXTURES[textures] for loader in loaders}
     for name in ('vd', 'rgb'):
         path = ROOT / f'configs/seg/m2f_{name}_rooms.py'
         folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
-        checkpoint = train(path, folder, options)
+        checkpoint = train(path, folder, {'randomness.seed': seed, **data})
         config = Config.fromfile(path)
-        config.merge_from_dict({option.split('=')[0]: TEXTURES[textures] for option in options[1:]})
+        config.merge_from_dict(data)
         config.work_dir = str(folder / 'test')
         rows = evaluate(config, str(checkpoint), [Alteration(), Alteration(1.0)] if name == 'vd' else [Alteration()])
         values.update(zip(('frozen VD', 'frozen VD, depth removed at test') if name == 'vd' else ('RGB-only twin', ),
@@ -59,18 +54,26 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
 
 
 def classification(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
-    """Accuracy of the head chosen on held-out rooms, of frozen VD and its twin."""
-    values = {}
+    """Accuracy of the head chosen on held-out rooms and of the best one, of frozen VD and its twin; logistic regression as a yardstick."""
+    values, loaders = {}, ('train_dataloader.dataset', *(f'val_dataloader.dataset.datasets.{part}' for part in (0, 1)))
+    data = {f'{loader}.shuffle_textures': TEXTURES[textures] for loader in loaders}
     for name, label in (('vd', 'frozen VD'), ('rgb', 'RGB-only twin')):
-        folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
-        shuffled = TEXTURES[textures]
-        last = train(ROOT / f'configs/cls/linear84_{name}_rooms.py', folder, [
-            f'randomness.seed={seed}', f'train_dataloader.dataset.shuffle_textures={shuffled}',
-            *(f'val_dataloader.dataset.datasets.{part}.shuffle_textures={shuffled}' for part in (0, 1))])
+        path, folder = ROOT / f'configs/cls/linear84_{name}_rooms.py', Path(args.work_dir) / f'{name}_{textures}_{seed}'
+        last = train(path, folder, {'randomness.seed': seed, 'model.head.seed': seed, **data})
         result = json.loads((folder / 'results' / f'{last.stem}.json').read_text())['result']
         values[label] = result['selected_on_holdout']['test']
         values[f'{label}, best of 84 on the test rooms'] = result['best_on_test']['test']
+        values[f'{label}, logistic regression'] = logistic_accuracy(path, data, args.work_dir)
     return values
+
+
+def logistic_accuracy(path: Path, data: dict, work_dir: str) -> float:
+    """Scikit-learn's logistic regression on features without augmentation, which are the same for all seeds and kept in a file."""
+    from tools.analysis.probe_features import features_of, logistic_regression
+    config = Config.fromfile(path)
+    config.merge_from_dict(data)
+    train_features, test_features = features_of(config, f'{work_dir}/features', 'cpu')
+    return logistic_regression(train_features, test_features.part(True))
 
 
 TASKS = dict(segmentation=(segmentation, 'mIoU in %'), classification=(classification, 'accuracy in %'))

@@ -8,8 +8,10 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.model import find_config
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import ConfigError, exit_code
+from mmvd.evaluation.linear_probe_metric import TEST
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 
@@ -30,27 +32,53 @@ def choose(args: argparse.Namespace, epoch: int, count: int) -> int:
     return args.head
 
 
-def export(args: argparse.Namespace) -> str:
-    """Write ``OUT.pth`` and ``OUT.py``; returns a line about them."""
-    config, checkpoint = Config.fromfile(args.config), load_checkpoint(args.checkpoint)
-    state = dict(checkpoint['state_dict'])
-    weight, bias = state.pop('head.weight'), state.pop('head.bias')
-    head = choose(args, checkpoint['meta']['epoch'], len(weight))
-    state.update({'head.fc.weight': weight[head].clone(), 'head.fc.bias': bias[head].clone()})
-    rate, dropout = MODELS.build(config.model.head).settings[head]
-    config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=weight.shape[1], in_channels=weight.shape[2],
+def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
+    """Config, checkpoint, and the settings of the heads, which must belong together.
+
+    Raises:
+        ConfigError: If they do not, or OUT would overwrite the config.
+    """
+    config, checkpoint = find_config(args.config), load_checkpoint(args.checkpoint)
+    if (config.model.get('head') or {}).get('type') != 'mmvd.LinearProbeHead':
+        raise ConfigError(f'{args.config}: has no grid of linear probes (mmvd.LinearProbeHead)')
+    head = MODELS.build(config.model.head)
+    found = checkpoint.get('state_dict', {}).get('head.weight')
+    if found is None or found.shape != head.weight.shape:
+        shape = 'no probes' if found is None else f'probes of shape {tuple(found.shape)}'
+        raise ConfigError(f'{args.checkpoint}: holds {shape}, {args.config} has {tuple(head.weight.shape)} (heads, classes, features)')
+    if Path(f'{args.out}.py').resolve() == Path(args.config).resolve():
+        raise ConfigError(f'{args.out}.py: would overwrite the config of the probes, choose another name')
+    return config, checkpoint, head.settings
+
+
+def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
+    """The config of the ordinary classifier: its test set without the held-out part, and the names of its classes."""
+    config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=shape[0], in_channels=shape[1],
                              loss=dict(type='mmpretrain.CrossEntropyLoss', loss_weight=1.0))
     test = config.test_dataloader.dataset
-    if test.type == 'mmvd.KeyedConcat':  # the held-out part has done its work
-        config.test_dataloader.dataset = dict(test.datasets[-1], pipeline=test.get('pipeline', test.datasets[-1].get('pipeline')))
+    if test.type == 'mmvd.KeyedConcat':
+        part = next(part for part in test.datasets if part.get('split', TEST) == TEST)
+        config.test_dataloader.dataset = dict(part, pipeline=test.get('pipeline', part.get('pipeline')))
+    names = meta.get('dataset_meta', {})
+    config.class_names = next((list(names[key]) for key in ('scenes', 'classes') if len(names.get(key, ())) == shape[0]), None)
     config.test_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, ))
     config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'mmvd.ProbeReportHook']
     for name in ('train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator', 'optim_wrapper', 'param_scheduler'):
         config.pop(name, None)
-    out = Path(args.out)
-    save_atomically({**{key: checkpoint[key] for key in ('meta', 'left_out') if key in checkpoint}, 'state_dict': state}, out.with_suffix('.pth'))
-    config.dump(out.with_suffix('.py'))
-    return (f'head {head} (rate {rate:g}, dropout {dropout:g}): python tools/test.py {out.with_suffix(".py")} {out.with_suffix(".pth")}')
+    return config
+
+
+def export(args: argparse.Namespace) -> str:
+    """Write ``OUT.pth`` and ``OUT.py``; returns a line about them."""
+    config, checkpoint, settings = read(args)
+    state = dict(checkpoint['state_dict'])
+    weight, bias = state.pop('head.weight'), state.pop('head.bias')
+    head = choose(args, checkpoint['meta']['epoch'], len(weight))
+    state.update({'head.fc.weight': weight[head].clone(), 'head.fc.bias': bias[head].clone()})
+    save_atomically({**{key: checkpoint[key] for key in ('meta', 'left_out') if key in checkpoint}, 'state_dict': state}, f'{args.out}.pth')
+    with_head(config, weight.shape[1:], checkpoint['meta']).dump(f'{args.out}.py')
+    rate, dropout = settings[head]
+    return f'head {head} (rate {rate:g}, dropout {dropout:g}): python tools/test.py {args.out}.py {args.out}.pth'
 
 
 def main() -> int:

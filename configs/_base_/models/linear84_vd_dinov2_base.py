@@ -16,5 +16,5 @@ model = dict(
     head=dict(
         type='mmvd.LinearProbeHead', num_classes=num_classes, in_channels=2 * embed_dims, learning_rates=learning_rates, dropouts=dropouts,
         lr_scale=128 / 256))  # DINOv2's rule: learning rate x global batch / 256
-val_evaluator = dict(type='mmvd.LinearProbeMetric', learning_rates=learning_rates, dropouts=dropouts, paper_compat=False)
+val_evaluator = dict(type='mmvd.LinearProbeMetric', paper_compat=False)
 test_evaluator = val_evaluator

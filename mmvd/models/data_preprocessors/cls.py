@@ -21,6 +21,8 @@ class RGBDClsDataPreprocessor(RGBDDataPreprocessor):
         ConfigError: If batch augmentations are asked for.
     """
 
+    RANDOMISES = False
+
     def __init__(self, batch_augments: dict | None = None, **kwargs):
         super().__init__(**kwargs)
         if batch_augments:

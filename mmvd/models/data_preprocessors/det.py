@@ -18,6 +18,8 @@ class RGBDDetDataPreprocessor(RGBDDataPreprocessor):
         **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
     """
 
+    RANDOMISES = False
+
     def __init__(self, size_divisor: int = 14, **kwargs):
         super().__init__(**kwargs)
         self.size_divisor = size_divisor

@@ -28,7 +28,12 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training unless the samples bring
             a ``removed_mask``; None switches it off. ``mmvd.DensityScheduleHook`` moves mean and std.
         non_blocking: Whether copies to the device may overlap.
+
+    Raises:
+        ConfigError: If a preprocessor for a downstream task is asked to randomise.
     """
+
+    RANDOMISES = True
 
     def __init__(self,
                  mean: Sequence[float] = IMAGENET_MEAN,
@@ -38,6 +43,8 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
                  random_density: dict | None = None,
                  non_blocking: bool = False):
         super().__init__(non_blocking)
+        if not self.RANDOMISES and (random_depth is not None or random_density is not None):
+            raise ConfigError(f'{type(self).__name__}: random_depth and random_density belong to pretraining, they have no effect here')
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.bgr_to_rgb, self.random_depth = bgr_to_rgb, random_depth

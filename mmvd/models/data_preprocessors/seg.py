@@ -27,6 +27,8 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
         **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
     """
 
+    RANDOMISES = False
+
     def __init__(self, size: Sequence[int] | None = None, size_divisor: int = 14, seg_pad_val: int = 255, max_depth: float | None = None,
                  **kwargs):
         super().__init__(**kwargs)
