@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 
 from mmvd.compat import inspect_versions
+from mmvd.version import __version__
 
-FIELDS = ('name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'torch', 'python', 'command')
+FIELDS = ('name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'mmvd', 'torch', 'python', 'numpy', 'timm', 'command')
 
 
 @dataclass
@@ -86,7 +87,8 @@ def device_name(device: torch.device) -> str:
 def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dtype: str) -> None:
     """One row per comparison, with machine, versions and command."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    common = dict(device=device_name(device), dtype=dtype, torch=inspect_versions()['torch'], python=sys.version.split()[0],
+    versions = {name: inspect_versions().get(name) for name in ('torch', 'numpy', 'timm')}
+    common = dict(device=device_name(device), dtype=dtype, mmvd=__version__, python=sys.version.split()[0], **versions,
                   command='python ' + shlex.join(sys.argv))
     with open(path, 'w', newline='') as file:
         writer = csv.DictWriter(file, FIELDS)

@@ -39,7 +39,7 @@ def test_benchmark_of_heads(tmp_path):
     out = tmp_path / 'h.csv'
     run('tools/analysis/benchmark_heads.py', '--repeats', '1', '--batch', '1', '--device', 'cpu', '--out', str(out))
     rows = {(row['name'], row['b']): row for row in csv.DictReader(out.open())}
-    assert {('step with frozen encoder', 'one probe'), ('step of the heads alone', '84 modules')} <= set(rows)
+    assert {('step with frozen encoder, 19 classes', 'one probe'), ('step of the heads alone, 19 classes', '84 modules')} <= set(rows)
     assert float(rows['segmentation activations', 'encoder trained']['ratio']) < 0.9  # deterministic: bytes kept for the backward pass
 
 

@@ -52,17 +52,17 @@ def probes(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
     """84 grouped probes against one probe and against 84 modules, with the frozen encoder in the step and without."""
     encoder = VDViT(args.arch, frozen='all', out='rgb+fused', out_type='cls_token').to(device)
     inputs = torch.cat((torch.randn(args.batch, 3, 224, 224), torch.rand(args.batch, 1, 224, 224) * 5), 1).to(device)
-    samples = [BaseDataElement(metainfo=dict(sample_key=i), gt_label=torch.tensor([i % 19], device=device)) for i in range(args.batch)]
-    features = encoder(inputs)[-1]
+    features, rows = encoder(inputs)[-1], []
     width = features.shape[1]
-    heads = {'84 grouped probes': LinearProbeHead(19, width, RATES, DROPOUTS), 'one probe': LinearProbeHead(19, width, [0.1], [0.1]),
-             '84 modules': Modules(19, width)}
-    rows = []
-    for what, encode in (('step with frozen encoder', lambda: encoder(inputs)[-1]), ('step of the heads alone', lambda: features)):
-        steps = {name: stepper(encode, head.to(device).train(), samples) for name, head in heads.items()}
-        for other in ('one probe', '84 modules'):
-            rows.append(compare(what, ('84 grouped probes', steps['84 grouped probes']), (other, steps[other]), device, args.repeats,
-                                f'{args.arch}, batch {args.batch} at 224 px, 19 classes'))
+    for classes in args.classes:
+        samples = [BaseDataElement(metainfo=dict(sample_key=i), gt_label=torch.tensor([i % classes], device=device)) for i in range(args.batch)]
+        heads = {'84 grouped probes': LinearProbeHead(classes, width, RATES, DROPOUTS), 'one probe': LinearProbeHead(classes, width, [0.1], [0.1]),
+                 '84 modules': Modules(classes, width)}
+        for what, encode in (('step with frozen encoder', lambda: encoder(inputs)[-1]), ('step of the heads alone', lambda: features)):
+            steps = {name: stepper(encode, head.to(device).train(), samples) for name, head in heads.items()}
+            for other in ('one probe', '84 modules'):
+                rows.append(compare(f'{what}, {classes} classes', ('84 grouped probes', steps['84 grouped probes']), (other, steps[other]), device,
+                                    args.repeats, f'{args.arch}, batch {args.batch} at 224 px'))
     return rows
 
 
@@ -115,6 +115,7 @@ def main() -> None:
     parser.add_argument('--only', nargs='+', choices=('probes', 'segmentation'), default=['probes', 'segmentation'])
     parser.add_argument('--arch', choices=('small', 'base', 'large'), default='small')
     parser.add_argument('--batch', type=int, default=16)
+    parser.add_argument('--classes', nargs='+', type=int, default=[19], help='numbers of classes; ImageNet has 1000')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--out', default='work_dirs/benchmark_heads.csv')
