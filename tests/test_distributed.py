@@ -7,7 +7,9 @@ import subprocess
 import pytest
 import torch
 
+from mmvd.apis.launch import build_runner
 from mmvd.models.weights import load_checkpoint
+from tests import test_classification
 from tests.conftest import ROOT
 from tests.test_training import TINY_RUN
 
@@ -22,9 +24,9 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def launch(tool: str, *arguments) -> None:
-    done = subprocess.run(['bash', f'tools/{tool}.sh', 'configs/vd/pretrain_tiny_pde_rooms.py', *map(str, arguments)], cwd=ROOT, capture_output=True,
-                          text=True, env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
+def launch(tool: str, *arguments, config='configs/vd/pretrain_tiny_pde_rooms.py') -> None:
+    done = subprocess.run(['bash', f'tools/{tool}.sh', str(config), *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
     if tool == 'dist_train':
@@ -84,3 +86,13 @@ def test_all_processes_validate_what_is_saved(tmp_path):
     trained, *tested = (result_of(tmp_path / path) for path in ('results/epoch_1.json', '1/results/test.json', '2/results/test.json'))
     for result in tested:
         assert result['errors']['model']['removed']['rmse_mm'] == pytest.approx(trained['errors']['model']['removed']['rmse_mm'], rel=1e-6)
+
+
+def test_probes_are_measured_alike_by_any_number_of_processes(tmp_path):
+    config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1})
+    config.dump(tmp_path / 'probes.py')
+    build_runner(config, training=True).train()
+    for processes in (1, 2):
+        launch('dist_test', tmp_path / 'run/epoch_1.pth', processes, '--work-dir', tmp_path / str(processes), config=tmp_path / 'probes.py')
+    whole, one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '1/results/test.json', '2/results/test.json'))
+    assert one['images'] == dict(holdout=5, test=6) and whole == one == two

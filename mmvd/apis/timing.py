@@ -14,7 +14,8 @@ import torch
 from mmvd.compat import inspect_versions
 from mmvd.version import __version__
 
-FIELDS = ('name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'mmvd', 'torch', 'python', 'numpy', 'timm', 'command')
+FIELDS = ('name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'mmvd', 'torch', 'python', 'numpy',
+          'timm', 'command')
 
 
 @dataclass
