@@ -55,10 +55,12 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
         if step % args.every == 0:
             synchronise(device)
             rate = args.every * args.batch / (time.perf_counter() - since)
+            model.eval()  # the comparison must not move the statistics of batch norms
             with torch.no_grad():
                 with autocast():
                     half = loss_of(data)
                 full = loss_of(data)
+            model.train()
             peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else float('nan')
             rows.append(dict(step=step, seconds=round(time.perf_counter() - start, 2), samples_per_s=round(rate, 2), loss=round(float(half), 4),
                              loss_float32_same_batch=round(float(full), 4), peak_gib=round(peak, 3)))

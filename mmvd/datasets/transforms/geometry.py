@@ -40,7 +40,7 @@ def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int) -> np.
 
 
 def _image_interpolation(old: tuple[int, int], new: tuple[int, int]) -> int:
-    return cv2.INTER_AREA if new[0] < old[0] else cv2.INTER_CUBIC  # area averages: no aliasing when shrinking
+    return cv2.INTER_AREA if new[0] * new[1] < old[0] * old[1] else cv2.INTER_CUBIC  # area averages: no aliasing when shrinking
 
 
 @TRANSFORMS.register_module()
