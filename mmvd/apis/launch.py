@@ -2,6 +2,7 @@
 import argparse
 import atexit
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,21 +113,24 @@ def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
     Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies change. What is not
     whole is named and passed over.
     """
-    newest, content = None, {}
-    for path in sorted(path for folder in folders for pattern in ('epoch_*.pth', 'iter_*.pth', 'interrupted.pth') for path in folder.glob(pattern)):
+    numbered = [path for folder in folders for path in folder.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)]
+    numbered.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
+    stopped = [path for folder in folders for path in folder.glob('interrupted.pth')]
+    return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
+
+
+def _first_whole(paths: Sequence[Path]) -> tuple[Path | None, dict]:
+    for path in paths:
         try:
-            found = load_checkpoint(path)
+            return path, load_checkpoint(path)
         except WeightsError as error:
             print(f'--resume: passed over {error}', file=sys.stderr)
-            continue
-        if newest is None or _progress(found) > _progress(content):
-            newest, content = path, found
-    return newest, content
+    return None, {}
 
 
 def _progress(content: dict) -> tuple[int, int]:
     meta = content.get('meta', {})
-    return meta.get('iter', 0), meta.get('epoch', 0)
+    return meta.get('iter', -1), meta.get('epoch', -1)
 
 
 def build_runner(config: Config, training: bool) -> Runner:

@@ -105,6 +105,9 @@ def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
     for name, iterations in (('epoch_9', 9), ('epoch_10', 10), ('interrupted', 8)):  # written last, as a copy may have it
         save_atomically(dict(meta=dict(iter=iterations)), tmp_path / f'{name}.pth')
     assert newest_checkpoint([tmp_path])[0].name == 'epoch_10.pth'
+    save_atomically(dict(meta=dict(iter=11)), tmp_path / 'interrupted.pth')
+    assert newest_checkpoint([tmp_path])[0].name == 'interrupted.pth'
+    (tmp_path / 'interrupted.pth').unlink()
     (tmp_path / 'epoch_11.pth').write_bytes(b'')
     whole = (tmp_path / 'epoch_10.pth').read_bytes()
     (tmp_path / 'epoch_10.pth').write_bytes(whole[:100] + bytes(60) + whole[160:])  # the end, which says that it is a zip file, is intact

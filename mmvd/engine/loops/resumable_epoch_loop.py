@@ -28,7 +28,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         runner = self.runner
         runner.call_hook('before_train')
         self._check_accumulation()
-        if runner.cfg.train_dataloader.sampler.get('seed') is None:
+        if runner.cfg.get('train_dataloader', {}).get('sampler', {}).get('seed') is None:
             self.dataloader.sampler.seed = runner.seed  # of the checkpoint, if it was another one
         if self._epoch > 0 and not (runner.message_hub.get_info(MID_EPOCH) or (0, ))[0]:
             self._validate_if_due()
