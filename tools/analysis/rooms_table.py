@@ -63,17 +63,18 @@ def classification(args: argparse.Namespace, seed: int, textures: str) -> dict[s
         result = json.loads((folder / 'results' / f'{last.stem}.json').read_text())['result']
         values[label] = result['selected_on_holdout']['test']
         values[f'{label}, best of 84 on the test rooms'] = result['best_on_test']['test']
-        values[f'{label}, logistic regression'] = logistic_accuracy(path, data, args.work_dir)
+        values.update({f'{label}, {what}': value for what, value in on_features(path, data, args.work_dir).items()})
     return values
 
 
-def logistic_accuracy(path: Path, data: dict, work_dir: str) -> float:
-    """Scikit-learn's logistic regression on features without augmentation, which are the same for all seeds and kept in a file."""
-    from tools.analysis.probe_features import features_of, logistic_regression
+def on_features(path: Path, data: dict, work_dir: str) -> dict[str, float]:
+    """The grid and scikit-learn's logistic regression on the same features, without augmentation, which are kept in a file."""
+    from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression
     config = Config.fromfile(path)
     config.merge_from_dict(data)
-    train_features, test_features = features_of(config, f'{work_dir}/features', 'cpu')
-    return logistic_regression(train_features, test_features.part(True))
+    train_features, evaluated = features_of(config, f'{work_dir}/features', 'cpu')
+    return {'no augmentation, best of 84': grid_accuracy(config, train_features, evaluated)[1],
+            'no augmentation, logistic regression': logistic_regression(train_features, evaluated.part(True))}
 
 
 TASKS = dict(segmentation=(segmentation, 'mIoU in %'), classification=(classification, 'accuracy in %'))
