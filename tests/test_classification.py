@@ -223,7 +223,8 @@ def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
 def test_knn_probe(tmp_path):
     config = small(tmp_path)
     config.dump(tmp_path / 'c.py')
-    done = run('tools/analysis/probe_features.py', str(tmp_path / 'c.py'), '--knn', '1', '5', '--probes', '--logistic', '--cache', str(tmp_path / 'cache'))
+    done = run('tools/analysis/probe_features.py', str(tmp_path / 'c.py'), '--knn', '1', '5', '--probes', '--logistic', '--cache',
+               str(tmp_path / 'cache'))
     assert done.returncode == 0 and '12 training, 6 test images, 64 features' in done.stdout, done.stderr[-2000:]
     assert '1-NN: ' in done.stdout and '5-NN: ' in done.stdout and 'best of them' in done.stdout and 'logistic regression: ' in done.stdout
 
