@@ -71,8 +71,9 @@ class LinearProbeHead(BaseModule):
             return F.linear(feature, self.weight.flatten(0, 1), self.bias.flatten()).unflatten(1, self.bias.shape)
         dropped = self._drop(feature, keys)  # (P, B, D): heads of one dropout share their input
         weight = self.weight.unflatten(0, (len(self.dropouts), -1)).flatten(1, 2)  # (P, L * K, D)
-        scores = torch.baddbmm(self.bias.view(len(self.dropouts), 1, -1).to(dropped), dropped, weight.to(dropped).transpose(1, 2))
-        return scores.unflatten(2, (-1, self.num_classes)).transpose(0, 1).flatten(1, 2)
+        # The weight comes first, so that its gradient has its layout: it is by far the largest tensor here.
+        scores = torch.baddbmm(self.bias.view(len(self.dropouts), -1, 1).to(dropped), weight.to(dropped), dropped.transpose(1, 2))
+        return scores.unflatten(1, (-1, self.num_classes)).flatten(0, 1).permute(2, 0, 1)
 
     def _drop(self, feature: Tensor, keys: Tensor) -> Tensor:
         luck = ops.uniform(keys, _STREAM_DROPOUT, feature.shape[1])
