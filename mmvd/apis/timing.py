@@ -88,7 +88,8 @@ def device_name(device: torch.device) -> str:
 def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dtype: str) -> None:
     """One row per comparison, with machine, versions and command."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    versions = {name: inspect_versions().get(name) for name in ('torch', 'numpy', 'timm')}
+    found = inspect_versions()
+    versions = {name: found.get(name) for name in ('torch', 'numpy', 'timm')}
     common = dict(device=device_name(device), dtype=dtype, mmvd=__version__, python=sys.version.split()[0], **versions,
                   command='python ' + shlex.join(sys.argv))
     with open(path, 'w', newline='') as file:

@@ -50,7 +50,7 @@ def save_atomically(content: object, path: str | Path) -> None:
     AtomicLocalBackend().put(buffer.getvalue(), path)
 
 
-def save_png(image: np.ndarray, path: str | Path) -> None:
+def save_png_atomically(image: np.ndarray, path: str | Path) -> None:
     """Write a PNG, whole or not at all.
 
     Args:

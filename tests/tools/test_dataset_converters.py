@@ -219,6 +219,7 @@ def cut(path) -> None:
     ('sunrgbd', fabricate.fabricate_sunrgbd, lambda root: cut(root / 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'), '2Dseg.mat: truncated or'),
     ('sunrgbd', fabricate.fabricate_sunrgbd, lambda root: shutil.rmtree(root / 'SUNRGBD'), 'image/0.jpg: no such file, unpack SUNRGBD.zip'),
     ('nyuv2', fabricate.fabricate_nyuv2_mat, lambda root: cut(root / 'nyu_depth_v2_labeled.mat'), 'labeled.mat: truncated or no MATLAB 7.3 file'),
+    ('nyuv2', fabricate.fabricate_nyuv2_mat, lambda root: savemat(root / 'splits.mat', dict(a=1)), 'no MATLAB file with trainNdxs'),
     ('nyuv2', fabricate.fabricate_nyuv2_mat, lambda root: savemat(root / 'splits.mat', dict(trainNdxs=[[9]], testNdxs=[[1]])), 'names frame 9'),
 ])
 def test_damaged_archives_are_one_line(tmp_path, name, fabricated, spoil, text):

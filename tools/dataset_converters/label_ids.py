@@ -15,7 +15,7 @@ from verify import verify_root
 
 import mmvd  # noqa: F401
 from mmvd.datasets.decoders import read_labels
-from mmvd.engine.atomic_backend import save_png
+from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 IGNORE = 255
@@ -42,7 +42,7 @@ def convert(name: str, root: Path) -> int:
             labels = read_labels(str(path))
             if labels.max(initial=0) > IGNORE:
                 raise SampleError(f'{path}: label {labels.max()} is none of the official ids up to {IGNORE}')
-            save_png(table[labels], target)
+            save_png_atomically(table[labels], target)
     return len(files)
 
 

@@ -4,21 +4,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
+import numpy as np
 from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
 
 from mmvd.errors import SampleError
 
+_DAMAGED = (OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, MatReadError)  # what scipy ends in on cut files
 
-def read_mat(path: Path) -> dict:
-    """Variables of a file up to version 7.
+
+def read_mat(path: Path, name: str) -> np.ndarray:
+    """A variable of a file up to version 7.
 
     Raises:
-        SampleError: If the file is truncated or no such file.
+        SampleError: If the file is truncated, no such file, or has no such variable.
     """
     try:
-        return loadmat(path, squeeze_me=True, struct_as_record=False)
-    except Exception as error:  # scipy's reader ends in whatever the damaged bytes lead it to
-        raise SampleError(f'{path}: truncated or no MATLAB file ({type(error).__name__}), download it again') from error
+        return np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)[name])
+    except _DAMAGED as error:
+        raise SampleError(f'{path}: truncated or no MATLAB file with {name} ({type(error).__name__}), download it again') from error
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.engine.atomic_backend import save_png
+from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
@@ -31,20 +31,20 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     for name in (LABELED, SPLITS, MAPPING):
         if not (root / name).is_file():
             raise MissingInputsError(f'{root / name}: no such file, put {LABELED}, {SPLITS} and {MAPPING} into {root}')
-    splits = read_mat(root / SPLITS)
-    table = np.concatenate(([0], np.atleast_1d(read_mat(root / MAPPING)['mapClass']))).astype(np.uint8)  # 0 = no label stays 0
+    numbers = {split: read_mat(root / SPLITS, f'{split}Ndxs').tolist() for split in ('train', 'test')}
+    table = np.concatenate(([0], read_mat(root / MAPPING, 'mapClass'))).astype(np.uint8)  # 0 = no label stays 0
     scenes = dict(train=[], test=[])
     with open_hdf5(root / LABELED) as file:
         for split in scenes:
-            for number in tqdm(np.atleast_1d(splits[f'{split}Ndxs']).tolist(), f'NYUv2 {split}'):
+            for number in tqdm(numbers[split], f'NYUv2 {split}'):
                 if number > len(file['images']):
                     raise SampleError(f'{root / SPLITS}: names frame {number}, {LABELED} has {len(file["images"])}: one of them is another version')
                 names = [f'{split}/{folder}/{number:04d}_{kind}.png' for folder, kind in (('images', 'rgb'), ('depth', 'depth'), ('masks', 'mask'))]
                 image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
                 metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
-                save_png(np.ascontiguousarray(image[..., ::-1]), root / names[0])
-                save_png(np.clip(np.rint(metres * 1000), 0, 65535).astype(np.uint16), root / names[1])
-                save_png(table[file['labels'][number - 1].T], root / names[2])
+                save_png_atomically(np.ascontiguousarray(image[..., ::-1]), root / names[0])
+                save_png_atomically(np.clip(np.rint(metres * 1000), 0, 65535).astype(np.uint16), root / names[1])
+                save_png_atomically(table[file['labels'][number - 1].T], root / names[2])
                 scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')
     for split, rows in scenes.items():
         (root / f'scenes_{split}.txt').write_text('\n'.join(rows) + '\n')

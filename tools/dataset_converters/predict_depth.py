@@ -17,7 +17,7 @@ from tqdm import tqdm
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.engine.atomic_backend import save_png
+from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import ConfigError, MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     processor, model = load(args.model, args.device, args.trust_metric)
     for path in tqdm(todo, 'depth'):
         millimetres = to_millimetres(predict(model, processor, read_rgb(path), args.device))
-        save_png(millimetres, path.with_name(path.stem + SUFFIX))
+        save_png_atomically(millimetres, path.with_name(path.stem + SUFFIX))
     return len(todo)
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.engine.atomic_backend import save_png
+from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, exit_code
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
@@ -33,8 +33,8 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     for name in (META, LABELS, SPLIT):
         if not (root / name).is_file():
             raise MissingInputsError(f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}')
-    frames = np.atleast_1d(read_mat(root / META)['SUNRGBDMeta'])
-    train = {relative(str(path)) for path in np.atleast_1d(read_mat(root / SPLIT)['alltrain'])}
+    frames = read_mat(root / META, 'SUNRGBDMeta')
+    train = {relative(str(path)) for path in read_mat(root / SPLIT, 'alltrain')}
     rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
     (root / 'labels').mkdir(exist_ok=True)
     with open_hdf5(root / LABELS) as file:
@@ -44,7 +44,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
                 labels = np.asarray(file[references[number][0]]).T.astype(np.uint8)  # MATLAB's arrays are column by column
-                save_png(labels, root / label)
+                save_png_atomically(labels, root / label)
             split = 'train' if folder in train else 'test'
             files = f'{folder}/image/{frame.rgbname}', f'{folder}/{depth}/{frame.depthname}'
             absent = next((file for file in files if not (root / file).is_file()), None)
