@@ -38,11 +38,13 @@ real-frames: $(STAMP) $(WEIGHTS)/vits14_imgfocus.safetensors
 
 # The same suite on upstream OpenMMLab: an environment of its own that borrows the installed torch.
 UPSTREAM := .venv-upstream
-SITE = $(shell $(1)/bin/python -c "import site; print(site.getsitepackages()[0])")
+# Asked when the recipe runs: before that there is no environment.
+SITE := -c "import site; print(site.getsitepackages()[0])"
 BORROWED := torch torch-* torchgen functorch torchvision torchvision-* torchvision.libs triton triton-* nvidia nvidia_* cuda cuda_*
 $(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
 	test -x $(UPSTREAM)/bin/python || $(PYTHON) -m venv $(UPSTREAM)
-	cd $(call SITE,$(VENV)) && ln -sfn $$(for name in $(BORROWED); do ls -d "$$PWD"/$$name; done 2>/dev/null) $(call SITE,$(abspath $(UPSTREAM)))/
+	target="$$($(UPSTREAM)/bin/python $(SITE))" && target="$$(realpath "$$target")" && cd "$$($(PY) $(SITE))" && \
+		ln -sfn $$(for name in $(BORROWED); do ls -d "$$PWD"/$$name; done 2>/dev/null) "$$target/"
 	$(UPSTREAM)/bin/python -m pip install --quiet --upgrade pip
 	$(UPSTREAM)/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[upstream,test,data]'
 	touch $@
