@@ -5,7 +5,7 @@ model = dict(
         arch=dict(_delete_=True, embed_dims=96, depth=4, num_heads=4), patch_size=8, img_size=112,
         out_type='avg_featmap',  # both streams start at random and completion reads no class token: theirs has learnt nothing
         init_cfg=dict(checkpoint='work_dirs/pretrain_tiny_pde_rooms/epoch_6.pth')),
-    head=dict(num_classes=5, in_channels=192, lr_scale=1.0))  # four times DINOv2's rule, for half of the paper's steps
+    head=dict(num_classes=5, in_channels=192, lr_scale=4.0))  # sixteen times DINOv2's rule (64 / 256), for half of the paper's steps
 pack = dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmpretrain.PackInputs', meta_keys=('img_path', 'img_shape', 'split', 'sample_idx')))
 rooms = dict(type='mmvd.SyntheticRooms', size=(112, 112), cache=True)
 train_pipeline = [
