@@ -34,16 +34,16 @@ def _classify(args: argparse.Namespace) -> int:
 def _demo(args: argparse.Namespace) -> int:
     from mmvd.apis import load_model
     from mmvd.apis.demo import demo_panel
-    from mmvd.visualization import save_png
-    save_png(Path(args.out), demo_panel(load_model(args.config, args.checkpoint), args.index))
+    from mmvd.engine.atomic_backend import save_png_atomically
+    save_png_atomically(demo_panel(load_model(args.config, args.checkpoint), args.index)[..., ::-1], args.out)
     print(args.out)
     return 0
 
 
 def _data(args: argparse.Namespace) -> int:
     from mmvd.apis.demo import rooms_sheet
-    from mmvd.visualization import save_png
-    save_png(Path(args.out), rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures))
+    from mmvd.engine.atomic_backend import save_png_atomically
+    save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures)[..., ::-1], args.out)
     print(args.out)
     return 0
 

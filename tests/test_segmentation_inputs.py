@@ -100,6 +100,7 @@ def cut(path) -> None:
     ('npy', lambda f: cut(f / 'b33_depth.npy'), 'b33_depth.npy: not a plain numpy array'),
     ('png', lambda f: turn(f / 'b33.jpg'), 'b33.jpg: its EXIF data turn or mirror it'),
     ('png', lambda f: (f / 'b33.jpg').unlink(), 'b33.jpg: no such image'),
+    ('png', lambda f: cut(f / 'b33.jpg'), 'b33.jpg: no readable image'),
 ])
 def test_odd_files_are_told_before_training_wherever_they_are(tmp_path, suffix, spoil, text):
     """One file of sixty, which is not among those that are read as samples."""

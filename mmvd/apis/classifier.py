@@ -52,7 +52,9 @@ class RGBDClassificationInferencer:
         self.model = build_filled(config, checkpoint).to(self.device).eval()
         dataset = config.test_dataloader.dataset
         self.classes = tuple(config.get('class_names') or map(str, range(head.num_classes)))
-        self.decoder = dataset.get('decoder') or getattr(DATASETS.get(dataset.type), 'DEFAULTS', {}).get('decoder', 'mm16')
+        kind = DATASETS.get(dataset.type)
+        self.decoder = dataset.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder', 'mm16')
+        self.turns_along = getattr(kind, 'DEPTH_OF_TURNED_IMAGE', False)
         loading = ('LoadImageFromFile', 'mmvd.LoadDepth')
         self.pipeline = Compose([TRANSFORMS.build(step) for step in dataset.pipeline if step.type not in loading])
 
@@ -65,16 +67,15 @@ class RGBDClassificationInferencer:
             decoder: Format of the depth files; that of the config's test data by default.
 
         Raises:
-            SampleError: If an image cannot be read or a pair differs in size.
+            SampleError: If an image cannot be read or a pair does not lie on each other.
             DepthFileError: If a depth file cannot be read.
         """
         for image_path, depth_path in pairs:
-            rgb, depth = read_pair(image_path, depth_path, decoder or self.decoder)
+            rgb, depth = read_pair(image_path, depth_path, decoder or self.decoder, self.turns_along)
             sample = self.pipeline(dict(img=np.ascontiguousarray(rgb[..., ::-1]), depth=depth, img_path=str(image_path), ori_shape=depth.shape,
                                         img_shape=depth.shape, seg_fields=[], sample_idx=KeyedIndex(0, 0, 0)))
             batch = self.model.data_preprocessor(dict(inputs=[sample['inputs']], depth=[sample['depth']]))
             scores = self.model(batch['inputs'].to(self.device), mode='tensor')
-            scores = self.model.head((scores[-1], )) if isinstance(scores, tuple) else scores
             probability, label = scores.float().softmax(-1)[0].max(0)
             yield Prediction(str(image_path), int(label), self.classes[int(label)], float(probability))
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmvd.datasets.decoders import get_decoder, read_depth
+from mmvd.datasets.decoders import get_decoder, read_depth, to_millimetres
+from mmvd.datasets.images import look_at_image
+from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import SampleError
-from mmvd.visualization import completion_panel, save_png
+from mmvd.visualization import completion_panel
 
 from .model import VDModel, load_model
 
-_MAX_MM = np.iinfo(np.uint16).max
 _IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp')
 
 
@@ -35,15 +36,16 @@ class DepthCompletionInferencer:
         Args:
             pairs: Image file and depth file (or None for an image without depth).
             decoder: Format of the depth files.
-            out_dir: Folder for ``<image name>_depth.png`` (millimetres, at most 65.535 m) and ``<image name>_panel.png``.
+            out_dir: Folder for ``<image name>_depth.png`` (millimetres, 0 beyond 65.534 m) and ``<image name>_panel.png``.
 
         Returns:
             One (H, W) float32 map in metres per pair.
 
         Raises:
-            SampleError: If an image cannot be read or a pair differs in size.
+            SampleError: If an image cannot be read or a pair does not lie on each other.
             DepthFileError: If a depth file cannot be read.
             ConfigError: If the decoder is unknown.
+            SavingError: If a result cannot be written.
         """
         get_decoder(decoder)
         results = []
@@ -56,18 +58,26 @@ class DepthCompletionInferencer:
 
     @staticmethod
     def _write(folder: Path, name: str, rgb: np.ndarray, depth: np.ndarray, completed: np.ndarray) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / f'{name}_depth.png'), np.clip(np.rint(completed * 1000), 0, _MAX_MM).astype(np.uint16))
-        save_png(folder / f'{name}_panel.png', completion_panel(rgb, depth[None], completed[None], depth))
+        save_png_atomically(to_millimetres(completed), folder / f'{name}_depth.png')
+        save_png_atomically(completion_panel(rgb, depth[None], completed[None], depth)[..., ::-1], folder / f'{name}_panel.png')
 
 
-def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: str) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W, 3) uint8 RGB and (H, W) float32 metres, all missing without a depth file.
+def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: str, turns_along: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) uint8 RGB, turned as its EXIF data say, and (H, W) float32 metres, all missing without a depth file.
+
+    Args:
+        image_path: Image file.
+        depth_path: Depth file or None.
+        decoder: Format of the depth file.
+        turns_along: Whether the depth was made from the turned image (predicted depth).
 
     Raises:
-        SampleError: If the image cannot be read or the two differ in size.
+        SampleError: If the image cannot be read, the two differ in size, or EXIF data turn the image alone.
         DepthFileError: If the depth file cannot be read.
     """
+    _, is_turned = look_at_image(str(image_path))
+    if is_turned and depth_path and not turns_along:
+        raise SampleError(f'{image_path}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright')
     rgb = _read_rgb(image_path)
     depth = read_depth(depth_path, decoder) if depth_path else np.zeros(rgb.shape[:2], np.float32)
     if depth.shape != rgb.shape[:2]:

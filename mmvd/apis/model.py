@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.errors import ConfigError, SampleError
-from mmvd.models.data_preprocessors.rgbd import IMAGENET_MEAN, IMAGENET_STD
+from mmvd.models.completers import DepthCompleter
 from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint
 from mmvd.registry import MODELS
 
@@ -40,7 +40,7 @@ class VDModel:
         backbone, inputs = self.completer.backbone, self._inputs(rgb, depth)
         features = backbone.encode_rgb(inputs[:, :3])
         fused, _ = backbone.encode_depth(inputs[:, 3:], features)
-        return backbone.extract(inputs, features).outs, backbone.depth_stream.norm(fused.cls_token)
+        return backbone.outputs(features, fused, inputs.shape[-2:]), backbone.depth_stream.norm(fused.cls_token)
 
     @torch.no_grad()
     def complete(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None) -> np.ndarray | Tensor:
@@ -67,8 +67,10 @@ class VDModel:
             depth = torch.from_numpy(np.ascontiguousarray(depth))[None, None]
         if tuple(depth.shape) != (len(rgb), 1, *rgb.shape[-2:]):
             raise SampleError(f'depth {tuple(depth.shape)} does not fit rgb {tuple(rgb.shape)}: one (B, 1, H, W) map per image')
-        mean, std = (torch.tensor(values, device=self.device).view(-1, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-        return torch.cat(((rgb.to(self.device).float() - mean) / std, ops.clean_depth(depth.to(self.device)).float()), 1)
+        if rgb.is_floating_point() and 0 < rgb.max() <= 1:
+            raise SampleError(f'rgb is floating-point with a maximum of {float(rgb.max()):.3g}: give 0..255')
+        pre = self.completer.data_preprocessor
+        return torch.cat(((rgb.to(self.device).float() - pre.mean) / pre.std, ops.clean_depth(depth.to(self.device)).float()), 1)
 
 
 def find_config(config_or_name: str | Path | Config) -> Config:
@@ -80,12 +82,16 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     if isinstance(config_or_name, Config):
         return config_or_name
     is_name = not str(config_or_name).endswith('.py')
-    candidates = [Path(config_or_name), *(sorted(_CONFIGS.glob(f'**/{config_or_name}.py')) if is_name else ())]
-    path = next((path for path in candidates if path.is_file()), None)
-    if path is None:
+    if not is_name and Path(config_or_name).is_file():
+        return Config.fromfile(config_or_name)
+    found = sorted(_CONFIGS.glob(f'**/{config_or_name}.py')) if is_name else []
+    if len(found) > 1:
+        names = ', '.join(path.relative_to(_CONFIGS).with_suffix('').as_posix() for path in found)
+        raise ConfigError(f'{config_or_name}: several configs have this name: say {names}')
+    if not found:
         names = ', '.join(sorted(path.stem for path in _CONFIGS.glob('vd/*.py')))
         raise ConfigError(f'{config_or_name}: no such config file, and no such name among {names}')
-    return Config.fromfile(path)
+    return Config.fromfile(found[0])
 
 
 def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | None = None,
@@ -99,11 +105,15 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
         device: Where the model runs; an accelerator if there is one, by default.
 
     Raises:
-        ConfigError: If there is no such config.
+        ConfigError: If there is no such config, or it is none of depth completion.
         WeightsError: If weights are missing, unsafe or do not fit.
     """
     config = find_config(config_or_name)
-    return VDModel(build_filled(config, checkpoint or config.get('load_from')), default_device(device))
+    model = build_filled(config, checkpoint or config.get('load_from'))
+    if not isinstance(model, DepthCompleter) or model.backbone.depth_encoding is None or model.backbone.depth_stream is None:
+        raise ConfigError(f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other tasks take '
+                          'init_model of mmseg.apis or mmdet.apis, or RGBDClassificationInferencer of mmvd.apis')
+    return VDModel(model, default_device(device))
 
 
 def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Module:
@@ -114,7 +124,8 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
     """
     model = MODELS.build(config.model)
     if checkpoint is None:
-        model.backbone.init_weights()  # not the whole model: mmengine would print a paragraph for each of its parameters
+        if model.backbone.init_cfg:
+            model.backbone.init_weights()  # not the whole model: mmengine would print a paragraph for each of its parameters
         return model
     content = load_checkpoint(checkpoint)
     attach(content, model, str(checkpoint))
@@ -123,6 +134,16 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
     check_fills(model, state, str(checkpoint))
     model.load_state_dict(state, strict=False)
     return model
+
+
+def check_device(device: str) -> None:
+    """Refuse a GPU where there is none.
+
+    Raises:
+        ConfigError: If none is visible to torch.
+    """
+    if device.startswith('cuda') and not torch.cuda.is_available():
+        raise ConfigError(f'--device {device}: no GPU is visible to torch here, leave --device out')
 
 
 def default_device(device: str | torch.device | None) -> torch.device:

@@ -14,6 +14,8 @@ from mmvd.errors import ConfigError, DepthFileError, MMVDError, SampleError
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
 import cv2  # noqa: E402
 
+_FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
+_CLIPPED = np.iinfo(np.uint16).max
 _ENDINGS = {b'\x89PNG': b'IEND\xaeB`\x82'}  # libpng fills what a truncated file lacks with zeros, without a word
 
 
@@ -60,7 +62,7 @@ def _read_uint16(path: str) -> np.ndarray:
         raise DepthFileError(f'{path}: {image.shape[2]} channels where depth has one: a colour-mapped picture holds no metric depth')
     if image.dtype != np.uint16:
         raise DepthFileError(f'{path}: {image.dtype} where 16-bit depth is expected: an 8-bit picture holds no metric depth')
-    return image
+    return np.where(image == _CLIPPED, np.uint16(0), image)
 
 
 def _read_float(path: str) -> np.ndarray:
@@ -176,7 +178,8 @@ def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.n
         depth_scale: Factor of the frame where the format has one (BOP).
 
     Returns:
-        (H, W) float32 metres, 0 = missing; NaN, infinite and negative values of the file are missing.
+        (H, W) float32 metres, 0 = missing; NaN, infinite and negative values of the file are missing, as are the largest 16-bit value, which is a
+        clipped one, and what lies 10 km away or farther (choices of this implementation).
 
     Raises:
         DepthFileError: If the file is missing, truncated, or holds something else than its decoder expects.
@@ -186,4 +189,10 @@ def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.n
     if not os.path.isfile(path):
         raise DepthFileError(f'{path}: no such depth file')
     depth = form.to_metres(form.read(path), depth_scale).astype(np.float32)
-    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+    return np.where((depth > 0) & (depth < _FARTHEST_M), depth, np.float32(0))
+
+
+def to_millimetres(depth_m: np.ndarray) -> np.ndarray:
+    """(H, W) metres -> uint16 as ``mm16`` reads it; what 16 bits cannot hold is missing (0), as everywhere."""
+    millimetres = np.rint(depth_m.astype(np.float64) * 1000)
+    return np.where((millimetres > 0) & (millimetres < _CLIPPED), millimetres, 0).astype(np.uint16)

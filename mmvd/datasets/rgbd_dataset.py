@@ -4,13 +4,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .decoders import get_decoder
+from .images import look_at_image
 
 
 @DATASETS.register_module()
@@ -112,8 +114,23 @@ class RGBDDataset(BaseDataset):
         names = sorted(path.relative_to(root).as_posix() for path in root.glob(self.images))
         if self.exclude:
             names = [name for name in names if not re.search(self.exclude, name)]
-        pattern, replacement = self.depth_from
-        return [(name, re.sub(pattern, replacement, name)) for name in names]
+        pairs = [(name, re.sub(*self.depth_from, name)) for name in names]
+        same = next((name for name, depth in pairs if name == depth), None)
+        if same is not None:
+            raise ConfigError(f'{root / same}: depth_from={tuple(self.depth_from)} changes nothing in this path, so the image would be its own depth')
+        return pairs
+
+    def prepare_data(self, idx: int) -> dict:
+        """One sample after the pipeline.
+
+        Raises:
+            SampleError: If its image cannot be read.
+        """
+        try:
+            return super().prepare_data(idx)
+        except (AssertionError, OSError, cv2.error):  # mmcv's ways to say so
+            look_at_image(self.get_data_info(idx)['img_path'])
+            raise  # the image is not to blame
 
     def _entry(self, root: Path, image: str, depth: str) -> dict:
         entry = dict(img_path=str(root / image), depth_path=str(root / depth), decoder=self.decoder, depth_scale=1.0,
@@ -158,16 +175,24 @@ class BOPDataset(RGBDDataset):
         for entry in entries:
             scene, frame = Path(entry['img_path']).parents[1], str(int(Path(entry['img_path']).stem))
             if scene not in cameras:
-                path = scene / 'scene_camera.json'
-                if not path.is_file():
-                    raise MissingInputsError(f'{path}: no such file, the depth scale of the scene is unknown')
-                cameras[scene] = json.loads(path.read_text())
-            if frame not in cameras[scene]:
-                raise MissingInputsError(f'{scene / "scene_camera.json"}: no entry for frame {frame}')
-            entry['depth_scale'] = float(cameras[scene][frame]['depth_scale'])
-            entry['intrinsics'] = np.array(cameras[scene][frame]['cam_K'], np.float32).reshape(3, 3)
+                cameras[scene] = _read_cameras(scene / 'scene_camera.json')
+            camera = cameras[scene].get(frame, {})
+            if not {'depth_scale', 'cam_K'} <= camera.keys():
+                raise MissingInputsError(f'{scene / "scene_camera.json"}: no entry for frame {frame} with depth_scale and cam_K')
+            entry['depth_scale'] = float(camera['depth_scale'])
+            entry['intrinsics'] = np.array(camera['cam_K'], np.float32).reshape(3, 3)
             entry['depth_path'] = str(Path(entry['depth_path']).with_suffix('.png'))
         return entries
+
+
+def _read_cameras(path: Path) -> dict[str, dict]:
+    """Cameras by frame of a scene in the BOP layout."""
+    if not path.is_file():
+        raise MissingInputsError(f'{path}: no such file, the depth scale of the scene is unknown')
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise SampleError(f'{path}: no readable JSON ({error}), copy or unpack the file again') from error
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:

@@ -10,18 +10,18 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
-from PIL import ExifTags, Image
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .decoders import depth_shape
+from .images import look_at_image
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth
 
 PAPER_TABLE_6 = {  # mean and standard deviation of depth in metres, share of pixels with depth
     'SUNRGBDSegDataset': (2.3, 0.7, 0.87), 'NYUv2SegDataset': (4.1, 1.5, 0.86), 'CityscapesRGBDDataset': (27.7, 26.0, 0.78)
 }
-_SHOWN_FAILURES = 5
+_SHOWN_FAILURES, _AT_ONCE = 5, 4096
 
 
 @dataclass
@@ -38,7 +38,7 @@ class DatasetFacts:
 
 
 def check_files(dataset) -> None:
-    """Look at the files of every sample of a dataset that lists files, and of the datasets in it; several processes share the work.
+    """Look at the files of every sample of a dataset that lists files, and of the datasets in it; each process looks at its share.
 
     Depth and label files must exist, label maps must be readable, of the size of their image and within the classes, and depth maps must be what
     their decoder expects and have the size of their image. Images and depth PNGs are judged by their first and last bytes.
@@ -55,47 +55,34 @@ def check_files(dataset) -> None:
     loaders = [transform for transform in dataset.pipeline.transforms if isinstance(transform, LoadDepth)]
     if not any(loader.allow_missing_depth for loader in loaders):
         kinds['depth_path'] = DepthFileError
-    entries = [dataset.get_data_info(index) for index in range(len(dataset))]
-    MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(entries)} samples')
+    own = range(get_rank(), len(dataset), get_world_size())
+    MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(own)} samples')
     for key, error in kinds.items():
-        missing = [entry[key] for entry in entries if key in entry and not os.path.isfile(entry[key])]
+        paths = (dataset.get_data_info(index).get(key) for index in own)
+        missing = [path for path in paths if path and not os.path.isfile(path)]
         if missing:
             what = 'depth' if key == 'depth_path' else 'label'
-            raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(entries)} are missing'
+            raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(own)} are missing'
                         + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else ''))
-    for entry in entries:  # what is said in the pipeline counts more than what the dataset says
-        entry['decoder'] = next((loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder'))
-        entry['resize_image'] = entry.get('resize_image') or any(loader.resize_image for loader in loaders)
-        entry['turns_along'] = getattr(dataset, 'DEPTH_OF_TURNED_IMAGE', False)
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(_check_sample, entries[get_rank()::get_world_size()]):
-            pass
+        for start in range(0, len(own), _AT_ONCE):  # a pool keeps all that it was given until it is done
+            list(pool.map(lambda index: _check_sample(dataset, index, loaders), own[start:start + _AT_ONCE]))
 
 
-def _check_sample(entry: dict) -> None:
-    shape, is_turned = _look_at_image(entry['img_path'])
+def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]) -> None:
+    entry = dataset.get_data_info(index)
+    shape, is_turned = look_at_image(entry['img_path'])
     depth = entry.get('depth_path', '')
-    if is_turned and ('seg_map_path' in entry or (depth and not entry['turns_along'])):
+    turns_along = getattr(dataset, 'DEPTH_OF_TURNED_IMAGE', False)
+    if is_turned and ('seg_map_path' in entry or (depth and not turns_along)):
         raise SampleError(f'{entry["img_path"]}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save it upright')
-    if depth and os.path.isfile(depth):
-        found = depth_shape(depth, entry['decoder'], entry.get('depth_scale', 1.0))
-        if found != shape and not entry['resize_image']:
+    if depth and os.path.isfile(depth):  # what is said in the pipeline counts more than what the dataset says
+        decoder = next((loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder'))
+        found = depth_shape(depth, decoder, entry.get('depth_scale', 1.0))
+        if found != shape and not (entry.get('resize_image') or any(loader.resize_image for loader in loaders)):
             raise SampleError(f'{depth}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True')
     if 'seg_map_path' in entry:
         LoadLabels()(dict(entry, ori_shape=shape))
-
-
-def _look_at_image(path: str) -> tuple[tuple[int, int], bool]:
-    """(height, width) out of the head of an image file, turned as its EXIF data say, and whether they say so."""
-    if not os.path.isfile(path):
-        raise SampleError(f'{path}: no such image, though the dataset lists it')
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-            return ((width, height) if orientation >= 5 else (height, width)), orientation > 1
-    except OSError as error:
-        raise SampleError(f'{path}: no readable image, copy or export the file again') from error
 
 
 def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> DatasetFacts:

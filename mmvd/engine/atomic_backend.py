@@ -1,7 +1,9 @@
 """Files that exist whole or not at all."""
 import io
+import json
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -34,7 +36,8 @@ class AtomicLocalBackend(LocalBackend):
             os.replace(aside, target)
             _sync_folder(target.parent)
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):  # there may be no such folder at all
+                aside.unlink()
             raise SavingError(f'{target}: could not be written ({error.strerror}); what was saved before is intact: free some space and '
                               'go on (in training with --resume)') from error
 
@@ -61,6 +64,15 @@ def save_png_atomically(image: np.ndarray, path: str | Path) -> None:
         SavingError: If the disk is full or the folder cannot be written.
     """
     AtomicLocalBackend().put(cv2.imencode('.png', image)[1].tobytes(), path)
+
+
+def save_json(content: dict, path: str | Path) -> None:
+    """Write JSON, whole or not at all; makes the folder.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    AtomicLocalBackend().put(json.dumps(content, indent=1).encode(), path)
 
 
 def _sync_folder(folder: Path) -> None:

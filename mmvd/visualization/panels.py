@@ -1,7 +1,4 @@
 """Completion panels: RGB | input | prediction | truth | error, depth with one metric colour bar."""
-from pathlib import Path
-
-import cv2
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,12 +43,3 @@ def completion_panel(rgb: np.ndarray, input_depth: np.ndarray, pred_depth: np.nd
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def save_png(path: Path, rgb: np.ndarray) -> None:
-    """Write (h, w, 3) uint8 RGB as PNG; makes the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done, data = cv2.imencode('.png', rgb[..., ::-1])
-    if not done:
-        raise OSError(f'{path}: could not be encoded as PNG')
-    path.write_bytes(data.tobytes())

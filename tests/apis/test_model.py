@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 import mmvd
 from mmvd.apis import DepthCompletionInferencer
-from mmvd.errors import ConfigError, SampleError, WeightsError
+from mmvd.apis.model import find_config
+from mmvd.errors import ConfigError, SampleError, SavingError, WeightsError
 from tests.conftest import ROOT
 
 ARCH = dict(embed_dims=32, depth=4, num_heads=2)
@@ -74,7 +76,7 @@ def test_inferencer(tmp_path, model):
     written = cv2.imread(str(tmp_path / 'out/x_depth.png'), cv2.IMREAD_UNCHANGED)
     assert written.dtype == np.uint16 and np.abs(written / 1000 - completed.clip(0)).max() <= 5.1e-4
     assert (tmp_path / 'out/x_panel.png').exists()
-    with pytest.raises(SampleError, match='no readable image'):
+    with pytest.raises(SampleError, match='y.png: no such image'):
         run([(tmp_path / 'y.png', None)])
     cv2.imwrite(str(tmp_path / 'd.png'), np.full((55, 70), 2000, np.uint16))
     with pytest.raises(SampleError, match='register'):
@@ -86,3 +88,58 @@ def test_command_line(tmp_path):
     assert done.returncode == 0 and cv2.imread(str(tmp_path / 's.png')).shape == (540, 960, 3), done.stderr
     done = subprocess.run([sys.executable, '-m', 'mmvd', 'demo', '--checkpoint', str(tmp_path / 'none.pth')], capture_output=True, text=True)
     assert done.returncode == 2 and 'none.pth: no such weights file' in done.stderr and 'Traceback' not in done.stderr
+
+
+def test_the_preprocessing_is_that_of_the_config():
+    cfg = config()
+    cfg.model.data_preprocessor = dict(type='mmvd.RGBDDataPreprocessor', mean=[0, 0, 0], std=[255, 255, 255])
+    model = mmvd.load_model(cfg, device='cpu')
+    rgb = torch.randint(0, 256, (1, 3, 56, 56), dtype=torch.uint8)
+    torch.testing.assert_close(model._inputs(rgb, None)[:, :3], rgb / 255)
+    with pytest.raises(SampleError, match='maximum of 1: give 0..255'):
+        model.complete(torch.ones(1, 3, 56, 56))
+
+
+def test_encode_runs_each_stream_once(model):
+    calls = []
+    for stream in (model.completer.backbone.rgb_stream, model.completer.backbone.depth_stream):
+        stream.blocks[0].register_forward_hook(lambda *_: calls.append(1))
+    model.encode(torch.zeros(1, 3, 56, 56, dtype=torch.uint8))
+    assert len(calls) == 2
+
+
+def test_models_of_other_tasks_are_refused(tmp_path):
+    segmentor, rgb_only = Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py'), config()
+    segmentor.model.backbone.init_cfg = dict(type='Random')
+    rgb_only.model.backbone.out = 'rgb'
+    for cfg in (segmentor, rgb_only):
+        with pytest.raises(ConfigError, match='load_model serves mmvd.DepthCompleter on metric depth'):
+            mmvd.load_model(cfg, device='cpu')
+
+
+def test_a_name_of_several_configs_is_refused(monkeypatch, tmp_path):
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / 'same.py').write_text('x = 1')
+    monkeypatch.setattr('mmvd.apis.model._CONFIGS', tmp_path)
+    with pytest.raises(ConfigError, match='same: several configs have this name: say a/same, b/same'):
+        mmvd.load_model('same')
+    assert find_config('b/same').x == 1
+
+
+def test_inferencer_refuses_what_would_go_wrong_silently(tmp_path, model):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.full((56, 70, 3), 99, np.uint8)).save(tmp_path / 'x.jpg', exif=exif)
+    cv2.imwrite(str(tmp_path / 'd.png'), np.full((56, 70), 2000, np.uint16))
+    run = DepthCompletionInferencer(model)
+    with pytest.raises(SampleError, match='x.jpg: its EXIF data turn or mirror it'):
+        run([(tmp_path / 'x.jpg', tmp_path / 'd.png')])
+    with pytest.raises(SavingError, match='could not be written'):
+        run([(tmp_path / 'x.jpg', None)], out_dir=tmp_path / 'd.png')
+
+
+def test_names_of_configs_are_unique():
+    """A name is enough for load_model, and the default work dir is named after it."""
+    names = [path.stem for path in (ROOT / 'configs').glob('*/*.py')]
+    assert len(names) == len(set(names))

@@ -54,6 +54,8 @@ def test_folder_and_list(tmp_path):
     info = full.get_data_info(1)
     assert info['depth_path'].endswith('depth/001.png') and info['intrinsics'].tolist() == [[1, 0, 3], [0, 2, 4], [0, 0, 1]]
     assert listed.get_data_info(1)['img_path'].endswith('rgb/002.png')
+    with pytest.raises(ConfigError, match='rgb/000.png: depth_from=.* changes nothing'):
+        DATASETS.build(dict(folder(tmp_path), depth_from=('colour/', 'depth/')))
     (tmp_path / 'bad.txt').write_text('rgb/000.png\n')
     with pytest.raises(ConfigError, match='bad.txt, entry 1'):
         DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='bad.txt'))
@@ -77,6 +79,11 @@ def test_bop(tmp_path):
     data = DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real', pipeline=PIPELINE[:2]))
     assert [float(data.prepare_data(i)['depth'][0, 0]) for i in range(2)] == pytest.approx([0.2, 0.4])
     assert data.get_data_info(0)['intrinsics'].tolist() == [[1, 0, 2], [0, 3, 4], [0, 0, 1]]
+    del camera['0']['depth_scale']
+    for text, error in ((json.dumps(camera), MissingInputsError), ('{"0": ', SampleError)):
+        (scene / 'scene_camera.json').write_text(text)
+        with pytest.raises(error, match='scene_camera.json: no (entry for frame 0 with depth_scale|readable JSON)'):
+            DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real'))
     (scene / 'scene_camera.json').unlink()
     with pytest.raises(MissingInputsError, match='scene_camera.json'):
         DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real'))

@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmvd.datasets.decoders import DECODERS, read_depth
+from mmvd.datasets.decoders import DECODERS, read_depth, to_millimetres
 from mmvd.errors import ConfigError, DepthFileError
 
 RAW = np.array([[0, 1000, 8000], [65535, 257, 3]], np.uint16)
@@ -30,7 +30,8 @@ def png(tmp_path):
 def test_integer_formats(png, name):
     depth = read_depth(png, name, depth_scale=0.1)
     assert depth.dtype == np.float32
-    np.testing.assert_allclose(depth, EXPECTED[name](RAW.astype(np.int64)), rtol=1e-6)
+    expected = np.where(RAW == 65535, 0, EXPECTED[name](RAW.astype(np.int64)))  # the largest value is a clipped one
+    np.testing.assert_allclose(depth, expected, rtol=1e-6)
 
 
 def test_cityscapes_disparity(tmp_path):
@@ -41,14 +42,21 @@ def test_cityscapes_disparity(tmp_path):
 
 
 def test_float_formats(tmp_path):
-    depth = np.array([[1.5, np.nan], [-2.0, np.inf], [0.25, 7.0]], np.float32)
-    expected = np.array([[1.5, 0], [0, 0], [0.25, 7.0]], np.float32)
+    depth = np.array([[1.5, np.nan, 1e4], [-2.0, np.inf, 1e30], [0.25, 9e3, 65504]], np.float32)
+    expected = np.array([[1.5, 0, 0], [0, 0, 0], [0.25, 9e3, 0]], np.float32)
     np.save(tmp_path / 'd.npy', depth.astype(np.float64))
-    (tmp_path / 'd.pfm').write_bytes(b'Pf\n2 3\n-1.0\n' + depth[::-1].tobytes())  # bottom row first
+    (tmp_path / 'd.pfm').write_bytes(b'Pf\n3 3\n-1.0\n' + depth[::-1].tobytes())  # bottom row first
     cv2.imwrite(str(tmp_path / 'd.exr'), depth)
     cv2.imwrite(str(tmp_path / 'd3.exr'), np.repeat(depth[..., None], 3, 2))
     for name in ('d.npy', 'd.pfm', 'd.exr', 'd3.exr'):
         np.testing.assert_array_equal(read_depth(tmp_path / name, name.rsplit('.')[1]), expected)
+
+
+def test_what_sixteen_bits_cannot_hold_is_missing(tmp_path):
+    depth = np.array([[1.5, np.inf, np.nan], [-2, 65.534, 70]], np.float32)
+    assert to_millimetres(depth).tolist() == [[1500, 0, 0], [0, 65534, 0]]
+    cv2.imwrite(str(tmp_path / 'd.png'), to_millimetres(depth))
+    np.testing.assert_allclose(read_depth(tmp_path / 'd.png', 'mm16'), [[1.5, 0, 0], [0, 65.534, 0]], rtol=1e-6)
 
 
 def test_every_decoder_documents_its_formula():

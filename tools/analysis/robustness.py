@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Paper Table 7 for a trained checkpoint: mIoU over missing shares and scales of depth, RGB features once per image."""
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.launch import add_common_arguments, build_runner, check_writable, load_config, set_resume
+from mmvd.engine.atomic_backend import save_json
 from mmvd.errors import exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
@@ -87,7 +87,7 @@ def report(args: argparse.Namespace) -> None:
         rows = evaluate(config, args.checkpoint, list(PAPER_COLUMNS) if args.paper_columns else full_grid())
     table = format_table(rows, rgb_only)
     mode = 'heads retrained on depth altered alike' if args.retrain else 'one head, depth altered at test time'
-    out.write_text(json.dumps(dict(mode=mode, rows=rows, **provenance(config, 0)), indent=1))
+    save_json(dict(mode=mode, rows=rows, **provenance(config, 0)), out)
     out.with_suffix('.txt').write_text(f'{mode}\n{table}\n')
     print(f'{mode}\n{table}\n{out}')
 

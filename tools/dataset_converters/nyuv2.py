@@ -16,6 +16,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
+from mmvd.datasets.decoders import to_millimetres
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
@@ -43,7 +44,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
                 metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
                 save_png_atomically(np.ascontiguousarray(image[..., ::-1]), root / names[0])
-                save_png_atomically(np.clip(np.rint(metres * 1000), 0, 65535).astype(np.uint16), root / names[1])
+                save_png_atomically(to_millimetres(metres), root / names[1])
                 save_png_atomically(table[file['labels'][number - 1].T], root / names[2])
                 scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')
     for split, rows in scenes.items():

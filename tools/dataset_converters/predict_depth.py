@@ -17,12 +17,13 @@ from tqdm import tqdm
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.model import check_device
+from mmvd.datasets.decoders import to_millimetres
 from mmvd.engine.atomic_backend import save_png_atomically
-from mmvd.errors import ConfigError, MissingInputsError, SampleError, WeightsError, exit_code
+from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
 METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')  # Depth Anything tells itself whether it is metric
-MAX_MM = np.iinfo(np.uint16).max
 
 
 def load(name: str, device: str, trusted: bool = False) -> tuple:
@@ -74,19 +75,12 @@ def read_rgb(path: Path) -> np.ndarray:
         raise SampleError(f'{path}: no readable image ({error})') from error
 
 
-def to_millimetres(depth_m: np.ndarray) -> np.ndarray:
-    """Metres -> uint16; what a 16-bit file cannot hold is missing (0), as everywhere."""
-    millimetres = np.rint(depth_m.astype(np.float64) * 1000)
-    return np.where(np.isfinite(millimetres) & (millimetres > 0) & (millimetres <= MAX_MM), millimetres, 0).astype(np.uint16)
-
-
 def run(args: argparse.Namespace) -> int:
     """Predict what is missing; returns the number of files written."""
     images = sorted(path for path in args.root.glob(args.images) if not path.name.endswith(SUFFIX))
     if not images:
         raise MissingInputsError(f'{args.root / args.images}: no such images')
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        raise ConfigError(f'--device {args.device}: no GPU is visible to torch here, leave --device out')
+    check_device(args.device)
     todo = [path for path in images if not path.with_name(path.stem + SUFFIX).is_file()]
     print(f'{len(images)} images, {len(images) - len(todo)} have their depth already', file=sys.stderr)
     if not todo:

@@ -1,11 +1,11 @@
 """Results with provenance as JSON, and the table that ends a run."""
-import json
 from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import load
 from mmengine.hooks import Hook
 
+from mmvd.engine.atomic_backend import save_json
 from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
 from mmvd.evaluation.report import format_table, provenance
 from mmvd.registry import HOOKS
@@ -62,7 +62,5 @@ class DepthReportHook(Hook):
         results = [metric.result for metric in evaluator.metrics if isinstance(metric, DepthCompletionMetric)]
         if not results or not is_main_process():
             return None
-        path = Path(runner.work_dir) / 'results' / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(dict(result=results[0], epoch=runner.epoch, **provenance(runner.cfg, runner.seed)), indent=1))
+        save_json(dict(result=results[0], epoch=runner.epoch, **provenance(runner.cfg, runner.seed)), Path(runner.work_dir) / 'results' / name)
         return results[0]

@@ -5,13 +5,13 @@ import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from mmvd.visualization import save_png
+from mmvd.engine.atomic_backend import save_png_atomically
 
 
 class PanelHook(Hook):
     """Base of hooks that draw the first samples of validations and tests.
 
-    Pictures go to ``<log folder>/panels/<epoch>_<sample>.png`` and to the visualizer backends. Of a long training as many validations are
+    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png`` and to the visualizer backends. Of a long training as many validations are
     drawn as ``max_validations`` says, spread evenly, and the last one.
 
     Args:
@@ -38,5 +38,5 @@ class PanelHook(Hook):
     def save(self, runner, picture: np.ndarray) -> None:
         """Keep a picture, and count it: (H, W, 3) uint8 RGB."""
         number, self._left = self.max_samples - self._left, self._left - 1
-        save_png(Path(runner.log_dir) / 'panels' / f'epoch{runner.epoch:03d}_sample{number}.png', picture)
+        save_png_atomically(picture[..., ::-1], Path(runner.log_dir) / 'panels' / f'epoch{runner.epoch:03d}_sample{number}.png')
         runner.visualizer.add_image(f'panel_sample{number}', picture, step=runner.epoch)

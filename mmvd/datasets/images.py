@@ -1,0 +1,38 @@
+"""What the head of an image file tells, and whether the file is whole."""
+import os
+
+from PIL import ExifTags, Image
+
+from mmvd.errors import SampleError
+
+_ENDS = dict(PNG=b'IEND\xaeB`\x82', JPEG=b'\xff\xd9')
+_TAIL_BYTES = 64
+
+
+def look_at_image(path: str) -> tuple[tuple[int, int], bool]:
+    """Judge an image by its first and last bytes.
+
+    Returns:
+        (height, width), turned as the EXIF data say, and whether they say so.
+
+    Raises:
+        SampleError: If the file is missing, unreadable or truncated.
+    """
+    if not os.path.isfile(path):
+        raise SampleError(f'{path}: no such image')
+    try:
+        with Image.open(path) as image:
+            if _ENDS.get(image.format, b'') not in _tail(path):
+                image.load()  # cut, or something behind its end: only decoding tells
+            # PIL decodes a whole PNG to find EXIF data behind the pixels; they are written before them
+            exif = {} if image.format == 'PNG' and 'exif' not in image.info else image.getexif()
+            orientation, (width, height) = exif.get(ExifTags.Base.Orientation, 1), image.size
+            return ((width, height) if orientation >= 5 else (height, width)), orientation > 1
+    except (OSError, SyntaxError) as error:  # the latter for a broken PNG chunk
+        raise SampleError(f'{path}: no readable image ({error}), copy or export the file again') from error
+
+
+def _tail(path: str) -> bytes:
+    with open(path, 'rb') as file:
+        file.seek(max(os.path.getsize(path) - _TAIL_BYTES, 0))
+        return file.read()

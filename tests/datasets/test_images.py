@@ -1,0 +1,62 @@
+"""The heads and ends of image files, and what a dataset makes of an image that cannot be read."""
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmvd.datasets import RGBDDataset
+from mmvd.datasets.images import look_at_image
+from mmvd.errors import SampleError
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / 'a.jpg'
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    return path
+
+
+@pytest.mark.parametrize('share', [0.0, 0.02, 0.33, 0.7, 0.99])
+@pytest.mark.parametrize('name', ['a.jpg', 'a.png'])
+def test_cut_images(photo, share, name):
+    path = photo.with_name(name)
+    cv2.imwrite(str(path), cv2.imread(str(photo)))
+    assert look_at_image(str(path)) == ((40, 60), False)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:int(share * len(whole))])
+    with pytest.raises(SampleError, match=f'{name}: no readable image'):
+        look_at_image(str(path))
+
+
+def test_what_cameras_write_behind_the_end_is_no_damage(photo):
+    photo.write_bytes(photo.read_bytes() + b'SEFT' * 100)
+    assert look_at_image(str(photo)) == ((40, 60), False)
+
+
+@pytest.mark.parametrize('name', ['a.jpg', 'a.png'])
+@pytest.mark.parametrize('orientation, shape', [(1, (40, 60)), (3, (40, 60)), (6, (60, 40))])
+def test_turned_images(photo, name, orientation, shape):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.open(photo).save(photo.with_name(name), exif=exif)
+    assert look_at_image(str(photo.with_name(name))) == (shape, orientation != 1)
+    assert cv2.imread(str(photo.with_name(name))).shape[:2] == shape  # as OpenCV reads it
+
+
+def test_dataset_names_an_image_that_cannot_be_read(photo, tmp_path):
+    np.save(tmp_path / 'a.npy', np.ones((40, 60), np.float32))
+    (tmp_path / 'l.txt').write_text('a.jpg a.npy\nb.jpg a.npy\n')
+
+    def broken_transform(results):
+        raise AssertionError('of its own')
+
+    pipeline = [dict(type='LoadImageFromFile')]
+    dataset = RGBDDataset(str(tmp_path), 'npy', ann_file='l.txt', pipeline=pipeline, test_mode=True)
+    assert dataset[0]['img'].shape == (40, 60, 3)
+    with pytest.raises(SampleError, match='b.jpg: no such image'):
+        dataset[1]
+    with pytest.raises(AssertionError, match='of its own'):  # the image is whole: whatever else is wrong is not called by its name
+        RGBDDataset(str(tmp_path), 'npy', ann_file='l.txt', pipeline=[*pipeline, broken_transform], test_mode=True)[0]
+    photo.write_bytes(photo.read_bytes()[:-200])
+    with pytest.raises(SampleError, match='a.jpg: no readable image'):
+        dataset[0]
