@@ -24,8 +24,8 @@ class WeightsError(MMVDError):
     """A weights file is missing, unsafe or fits nothing."""
 
 
-class ConfigError(MMVDError):
-    """A config asks for something that cannot work."""
+class ConfigError(MMVDError, ValueError):
+    """A config, or an argument, asks for something that cannot work."""
 
 
 class SavingError(MMVDError):

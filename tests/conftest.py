@@ -35,7 +35,7 @@ def test_data() -> Path:
     return Path(folder)
 
 
-def tiny_completer(**changes) -> torch.nn.Module:
+def tiny_completer(test_cfg: dict | None = dict(kept_densities=[0.1, 0.5, 0.9], probe_density=0.5), **changes) -> torch.nn.Module:
     """A complete model of a few thousand parameters; ``changes`` go to the backbone."""
     backbone = dict(type='mmvd.VDViT', strides=(2, 4, 8, 16), **{**TINY, **changes})
     return MODELS.build(
@@ -44,7 +44,7 @@ def tiny_completer(**changes) -> torch.nn.Module:
             data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=dict()),
             backbone=backbone,
             head=dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8)),
-            test_cfg=dict(kept_densities=[0.1, 0.5, 0.9], probe_density=0.5)))
+            test_cfg=test_cfg))
 
 
 def raw_batch(count: int = 2, height: int = 56, width: int = 56, first_key: int = 0) -> dict:

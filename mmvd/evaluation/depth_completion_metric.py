@@ -79,18 +79,18 @@ class DepthCompletionMetric(BaseMetric):
             self._baseline_errors[key] = errors
         return self._baseline_errors[key]
 
-    def _probes(self, sample: dict, target: Tensor) -> dict[str, float]:
+    def _probes(self, sample: dict, target: Tensor) -> dict[str, float | None]:
         if 'pred_probe' not in sample:
             return {}
         valid = (target >= self.min_depth_m) & (target <= self.cap_m)
         removed = valid & (sample['input_probe'] <= 0)
         pred = sample['pred_probe'].clamp(self.min_depth_m, self.cap_m)
         half = sample['pred_half_depth'].clamp(self.min_depth_m, self.cap_m)
-        values = dict(halving_ratio=float((half / pred)[valid].double().median()) if valid.any() else float('nan'),
-                      probe_rmse_mm=float(depth_errors(pred, target, removed)[0, 0]))
+        values = dict(halving_ratio=float((half / pred)[valid].double().median()) if valid.any() else None,
+                      probe_rmse_mm=_rmse_mm(pred, target, removed))
         if 'pred_swapped_rgb' in sample:
             swapped = sample['pred_swapped_rgb'].clamp(self.min_depth_m, self.cap_m)
-            values['swapped_rgb_rmse_mm'] = float(depth_errors(swapped, target, removed)[0, 0])
+            values['swapped_rgb_rmse_mm'] = _rmse_mm(swapped, target, removed)
         return values
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
@@ -116,6 +116,11 @@ class DepthCompletionMetric(BaseMetric):
         return flat
 
 
+def _rmse_mm(pred: Tensor, target: Tensor, mask: Tensor) -> float | None:
+    """RMSE of one map in mm, None where nothing is to be measured."""
+    return float(depth_errors(pred, target, mask)[0, 0]) if mask.any() else None
+
+
 def _areas(grid: Sequence[float], errors: np.ndarray) -> dict:
     """Areas of the RMSE over the grid, in mm; the paper's "AUC RMSE" may be either."""
     areas = {}
@@ -132,10 +137,10 @@ def _mean_over_images(errors: np.ndarray, counts: np.ndarray) -> np.ndarray:
         return np.where(counted, errors, 0).sum(0) / counted.sum(0)
 
 
-def _mean_known(values: Sequence[float]) -> float | None:
-    """Mean of what could be measured at all."""
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else None
+def _mean_known(values: Sequence[float | None]) -> float | None:
+    """Mean of what could be measured at all; None if that is nothing, or a prediction is not finite: it must not be averaged away."""
+    known = [value for value in values if value is not None]
+    return _floats([np.mean(known)])[0] if known else None
 
 
 def _floats(values: np.ndarray) -> list[float | None]:

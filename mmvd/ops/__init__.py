@@ -1,7 +1,7 @@
 """Pure torch functions: batch-first, any device, no registry. Depth is metres, 0 = missing."""
 from .counter_rng import choose, fold, normal, uniform
 from .curves import auc
-from .density import alter_depth, density_mask, draw_density, random_density_mask
+from .density import alter_depth, check_patterns, density_mask, draw_density, random_density_mask
 from .depth_encoding import depth_key, depth_wavelengths, positional_depth_encoding
 from .depth_range import clean_depth, range_factor
 from .losses import balanced_si_loss, multi_scale_balanced_si_loss, si_loss
@@ -9,7 +9,7 @@ from .noise import coarse_noise, perlin_noise, pixel_noise
 from .random_depth import random_depth
 
 __all__ = [
-    'alter_depth', 'auc', 'balanced_si_loss', 'choose', 'clean_depth', 'coarse_noise', 'density_mask', 'depth_key', 'depth_wavelengths',
-    'draw_density', 'fold', 'multi_scale_balanced_si_loss', 'normal', 'perlin_noise', 'pixel_noise',
+    'alter_depth', 'auc', 'balanced_si_loss', 'check_patterns', 'choose', 'clean_depth', 'coarse_noise', 'density_mask', 'depth_key',
+    'depth_wavelengths', 'draw_density', 'fold', 'multi_scale_balanced_si_loss', 'normal', 'perlin_noise', 'pixel_noise',
     'positional_depth_encoding', 'random_density_mask', 'random_depth', 'range_factor', 'si_loss', 'uniform'
 ]

@@ -1,12 +1,28 @@
 """Random density: which pixels vanish (paper 3.2, A.3; constants of the authors' code where the paper is silent)."""
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
+
+from mmvd.errors import ConfigError
 
 from .counter_rng import choose, fold, normal
 from .noise import coarse_noise, perlin_noise, pixel_noise
 
 _STREAM_FRACTION, _STREAM_PATTERN, _STREAM_MASK = 21, 22, 23
 _PATTERNS = {'perlin': perlin_noise, 'coarse': coarse_noise, 'pixel': pixel_noise}
+
+
+def check_patterns(patterns: Iterable[str]) -> None:
+    """Refuse names of patterns that do not exist.
+
+    Raises:
+        ConfigError: If there is one, or none at all.
+    """
+    patterns = list(patterns)
+    unknown = [pattern for pattern in patterns if pattern not in _PATTERNS]
+    if unknown or not patterns:
+        raise ConfigError(f'density patterns must be some of {", ".join(_PATTERNS)}, got {unknown or patterns}')
 
 
 def density_mask(shape: tuple[int, int, int],
@@ -28,11 +44,11 @@ def density_mask(shape: tuple[int, int, int],
         reading order.
 
     Raises:
-        ValueError: If the pattern is unknown, a fraction is outside [0, 1] or a shape does not fit.
+        ConfigError: If the pattern is unknown.
+        ValueError: If a fraction is outside [0, 1] or a shape does not fit.
     """
     batch, height, width = shape
-    if pattern not in _PATTERNS:
-        raise ValueError(f'pattern must be one of {sorted(_PATTERNS)}, got {pattern!r}')
+    check_patterns([pattern])
     if valid is not None and tuple(valid.shape) != tuple(shape):
         raise ValueError(f'valid must have shape {tuple(shape)}, got {tuple(valid.shape)}')
     if seeds is None:

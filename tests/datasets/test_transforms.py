@@ -3,6 +3,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2.functional import InterpolationMode, resize
 
 from mmvd import ops
 from mmvd.datasets.sample_key import KeyedIndex
@@ -142,3 +143,19 @@ def test_pack_with_the_hosts_packer():
     out = pack(sample(2, seg_map_path='', ori_shape=(H, W), img_shape=(H, W), seg_fields=['gt_seg_map', 'depth']))
     assert out['data_samples'].gt_sem_seg.data.shape == (1, H, W) and out['depth'].shape == (1, H, W)
     assert out['data_samples'].sample_key is not None
+
+
+def test_bicubic_is_torchvisions():
+    """As the authors' classification resizes; what OpenCV calls bicubic has aliasing when it shrinks."""
+    img = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    reference = resize(torch.from_numpy(img).movedim(-1, 0), [48, 64], InterpolationMode.BICUBIC, antialias=True).movedim(0, -1).numpy()
+    start = dict(img=img, depth=np.ones((90, 120), np.float32), sample_idx=KeyedIndex(0, 0, 0))
+    found = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=(48, 64), interpolation='bicubic'))(dict(start))
+    assert np.abs(found['img'].astype(int) - reference).max() <= 1 and found['depth'].shape == (48, 64)
+    plain = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=(48, 64)))(dict(start))
+    assert np.abs(plain['img'].astype(int) - reference).max() > 5
+    crop = dict(type='mmvd.RGBDRandomResizedCrop', size=48, scale=(1, 1), ratio=(120 / 90, 120 / 90), pad=False)
+    reference = resize(torch.from_numpy(img).movedim(-1, 0), [48, 48], InterpolationMode.BICUBIC, antialias=True).movedim(0, -1).numpy()
+    assert np.abs(TRANSFORMS.build(dict(crop, interpolation='bicubic'))(dict(start))['img'].astype(int) - reference).max() <= 1
+    with pytest.raises(ConfigError, match="interpolation must be 'area' or 'bicubic'"):
+        TRANSFORMS.build(dict(crop, interpolation='cubic'))

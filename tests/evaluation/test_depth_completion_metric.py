@@ -99,6 +99,17 @@ def test_a_prediction_that_is_not_finite_is_not_averaged_away():
     json.dumps(metric.result, allow_nan=False)
 
 
+def test_probes_of_a_prediction_that_is_not_finite_are_unknown():
+    samples = [make_sample(0), make_sample(1), make_sample(2)]
+    for sample, half in zip(samples, (0.5, float('nan'), 0.5), strict=True):
+        sample.set_data(dict(input_probe=sample.input_depth[:1], pred_probe=sample.gt_depth + 1, pred_half_depth=(sample.gt_depth + 1) * half))
+    assert run([samples[0], samples[2]])[0].result['probes']['halving_ratio'] == pytest.approx(0.5)
+    samples[2].gt_depth.zero_()  # nothing to measure: does not count
+    assert run([samples[0], samples[2]])[0].result['probes']['halving_ratio'] == pytest.approx(0.5)
+    metric, flat = run(samples)
+    assert metric.result['probes']['halving_ratio'] is None and np.isnan(flat['completion/halving_ratio'])
+
+
 def test_nothing_kept_leaves_the_baselines_without_a_clue():
     sample = make_sample(0)
     sample.input_depth.zero_()

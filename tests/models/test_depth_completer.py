@@ -2,13 +2,16 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 
 from mmvd import ops
+from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.backbones import VDViT
+from mmvd.models.completers.density_sweep import DensitySweep
 from mmvd.models.heads.depth_completion_head import DepthCompletionHead, decode_weights
-from mmvd.registry import MODELS
+from mmvd.registry import MODELS, TRANSFORMS
 from tests.conftest import TINY, raw_batch, tiny_completer
 
 
@@ -209,3 +212,63 @@ def test_loss_module_is_the_function():
     preds, target, removed = [torch.rand(1, 1, s, s) + 1 for s in (4, 8)], torch.rand(1, 1, 8, 8) + 1, torch.rand(1, 1, 8, 8) < 0.5
     module = MODELS.build(dict(type='mmvd.BalancedSILoss', alpha=3.0, lam=0.5))
     assert torch.equal(module(preds, target, removed), ops.multi_scale_balanced_si_loss(preds, target, removed, 3.0, 0.5))
+
+
+def test_vectors_of_metres_are_computed_in_full_precision():
+    """In half precision an entry that counts 10 m is rounded to centimetres."""
+    head = DepthCompletionHead(8, (8, 8, 8, 8)).eval()
+    seen = []
+    head.blocks[-1].register_forward_hook(lambda module, inputs, output: seen.append(output))
+    with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+        preds = head([torch.randn(1, 8, side, side) for side in (28, 14, 7, 4)], (56, 56))
+    assert seen[0].dtype == torch.bfloat16  # the rest is fast
+    with torch.no_grad():
+        torch.testing.assert_close(preds[-1], head.decode(head.vectors[-1](seen[0].float())), rtol=0, atol=0)
+
+
+def test_encoding_in_the_pipeline_is_the_encoding_in_the_model():
+    """Also of depth beyond the range, which is brought into it, and whose prediction is not."""
+    inside = tiny_completer(test_cfg=None).eval()
+    settings = dict(num_channels=inside.backbone.depth_encoding.out_channels, max_depth=inside.backbone.depth_encoding.max_depth)
+    with pytest.raises(ConfigError, match='test_cfg thins metric depth'):
+        tiny_completer(depth_encoding=None, depth_channels=settings['num_channels'])
+    outside = tiny_completer(test_cfg=None, depth_encoding=None, depth_channels=settings['num_channels']).eval()
+    outside.load_state_dict(inside.state_dict())
+    encode = TRANSFORMS.build(dict(type='mmvd.PositionalDepthEncoding', **settings))
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
+    plain, encoded = [], []
+    for far in (2.0, 30.0):
+        depth = (np.random.default_rng(0).random((56, 56)) * far).astype(np.float32)
+        sample = dict(img=np.full((56, 56, 3), 90, np.uint8), depth=depth, gt_depth=depth, sample_idx=KeyedIndex(0, 0, 0))
+        plain.append(pack(dict(sample)))
+        encoded.append(pack(encode(dict(sample))))
+    assert encoded[1]['data_samples'].range_factor == pytest.approx(14.25 / plain[1]['depth'].max().item(), rel=1e-5)
+    with torch.no_grad():
+        found = [model(**model.data_preprocessor(pseudo_collate(batch)), mode='predict')
+                 for model, batch in ((inside, plain), (outside, encoded))]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other.pred_depth, one.pred_depth, rtol=1e-4, atol=1e-4)
+    assert found[0][1].pred_depth.std() > 0
+
+
+@pytest.mark.parametrize('settings, text', [(dict(sdt=0.1), 'random_density has patterns, mean, std, got sdt'),
+                                            (dict(patterns=('perlim', )), 'perlim')])
+def test_odd_random_density_is_refused_when_it_is_built(settings, text):
+    with pytest.raises(ConfigError, match=text):
+        preprocessor(random_density=settings)
+
+
+def test_odd_patterns_and_channels_are_refused_when_they_are_built():
+    with pytest.raises(ConfigError, match='density patterns must be some of perlin, coarse, pixel'):
+        DensitySweep((0.1, 0.5), pattern='x')
+    with pytest.raises(ConfigError, match='density patterns'):
+        TRANSFORMS.build(dict(type='mmvd.RandomDensityMask', patterns=()))
+    with pytest.raises(ConfigError, match='num_channels must be even'):
+        MODELS.build(dict(type='mmvd.PositionalDepthEncoding', num_channels=31))
+
+
+def test_encoded_channels_are_not_padded():
+    batch = dict(inputs=[torch.zeros(3, side, 56, dtype=torch.uint8) for side in (56, 42)], depth=[torch.zeros(8, side, 56) for side in (56, 42)],
+                 gt_depth=[torch.ones(1, side, 56) for side in (56, 42)])
+    with pytest.raises(SampleError, match='no empty value to pad with'):
+        preprocessor()(batch)

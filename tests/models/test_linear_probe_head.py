@@ -47,7 +47,8 @@ def test_without_dropout_it_is_torchs_linear_layer_and_sgd(rate):
     """Independent reference: nn.Linear with its own learning rate."""
     head = LinearProbeHead(CLASSES, DIMS, RATES, DROPOUTS, lr_scale=0.5)
     linear = torch.nn.Linear(DIMS, CLASSES)
-    linear.load_state_dict(head.head_state(RATES.index(rate)))
+    number = RATES.index(rate)
+    linear.load_state_dict(dict(weight=head.weight[number].data, bias=head.bias[number].data))
     optimizer = torch.optim.SGD(linear.parameters(), lr=rate * 0.5, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for step in range(STEPS):
@@ -56,10 +57,9 @@ def test_without_dropout_it_is_torchs_linear_layer_and_sgd(rate):
         torch.nn.functional.cross_entropy(linear(features), labels).backward()
         optimizer.step()
         schedule.step()
-    trained = train(head).head_state(RATES.index(rate))
-    torch.testing.assert_close(trained['weight'], linear.weight.data, rtol=RTOL, atol=ATOL)
+    torch.testing.assert_close(train(head).weight[number].data, linear.weight.data, rtol=RTOL, atol=ATOL)
     scores = head((batch(0)[0], ))
-    torch.testing.assert_close(scores[:, RATES.index(rate)], linear(batch(0)[0]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(scores[:, number], linear(batch(0)[0]), rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_takes_its_share_and_keeps_the_mean():
@@ -71,7 +71,8 @@ def test_dropout_takes_its_share_and_keeps_the_mean():
 
 
 @pytest.mark.parametrize('rates, dropouts, text', [([0.1, 0.1], [0.0], 'holds a head twice'), ([0.1], [0.0, 0.0], 'holds a head twice'),
-                                                   ([], [0.0], 'is empty'), ([0.0], [0.0], 'must be positive'), ([0.1], [1.0], 'below 1')])
+                                                   ([], [0.0], 'is empty'), ([0.0], [0.0], 'must be positive'), ([0.1], [1.0], 'below 1'),
+                                                   ([float('nan')], [0.0], 'must be positive')])
 def test_odd_grids_are_refused(rates, dropouts, text):
     with pytest.raises(ConfigError, match=text):
         LinearProbeHead(CLASSES, DIMS, rates, dropouts)

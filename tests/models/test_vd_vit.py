@@ -8,9 +8,9 @@ from mmengine.registry import MODELS as ROOT
 from safetensors.torch import save_file
 from torch import nn
 
-from mmvd.errors import ConfigError, WeightsError
+from mmvd.errors import ConfigError, SampleError, WeightsError
 from mmvd.models.backbones import VDViT
-from mmvd.models.weights import read_weights
+from mmvd.models.weights import load_checkpoint
 from tests.conftest import TINY
 
 LAYERS = (3, 6, 9, 12)
@@ -170,7 +170,7 @@ def test_refuses_wrong_files(tmp_path, capsys):
     (tmp_path / 'evil_old.pth').write_bytes(pickle.dumps(Evil()))
     for name in ('evil.pth', 'evil_old.pth'):
         with pytest.raises(WeightsError, match=name):
-            read_weights(tmp_path / name)
+            load_checkpoint(tmp_path / name)
     assert 'code ran' not in capsys.readouterr().out
 
 
@@ -284,10 +284,13 @@ def test_encoded_channels_from_the_pipeline():
     x = torch.rand(2, 4, 56, 56) + 0.5
     encoded = torch.cat((x[:, :3], positional_depth_encoding(x[:, 3:], 8)), 1)
     assert all(torch.equal(a, b) for a, b in zip(inside(x), outside(encoded), strict=True))
+    with pytest.raises(SampleError, match='encoded depth channels have no empty value'):
+        outside(encoded[..., :50])
 
 
 @pytest.mark.parametrize('changes', [dict(frozen='depth'), dict(out='both'), dict(out_type='map'), dict(over_range='clip'), dict(gate='x'),
-                                     dict(strides=(4, 8)), dict(fusion_layers=(1, 2, 3, 9)), dict(depth_encoding=None),
+                                     dict(strides=(4, 8)), dict(fusion_layers=(1, 2, 3, 9)),
+                                     dict(fusion_layers=(2, 1, 3, 4)), dict(fusion_layers=(1, 1, 3, 4)), dict(depth_encoding=None),
                                      dict(last_blocks=2), dict(out_type='cls_token', last_blocks=5),
                                      dict(position_rule='nearest'), dict(arch='huge')])
 def test_refuses_nonsense(changes):

@@ -5,7 +5,7 @@ pack = dict(
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmvd.LoadDepth'),
-    dict(type='mmvd.RGBDRandomResizedCrop', size=224, pad=False),
+    dict(type='mmvd.RGBDRandomResizedCrop', size=224, pad=False, interpolation='bicubic'),
     dict(type='mmvd.RGBDRandomFlip', horizontal=0.5),
     dict(type='mmvd.RandomColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.0),
     dict(type='mmvd.ThreeAugment'),
@@ -14,7 +14,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='mmvd.LoadDepth'),
-    dict(type='mmvd.RGBDResize', size=256),
+    dict(type='mmvd.RGBDResize', size=256, interpolation='bicubic'),
     dict(type='mmvd.RGBDCenterCrop', size=224),
     pack,
 ]

@@ -14,6 +14,8 @@ class PositionalDepthEncoding(BaseTransform):
 
     Modified Keys: depth, (H, W, C) float32 in [-1, 1]
 
+    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are divided by it
+
     Args:
         num_channels: Channels C, even and positive.
         max_depth: Range in metres; maps beyond 0.95 of it are rescaled to it, as ``VDViT`` does.
@@ -27,6 +29,8 @@ class PositionalDepthEncoding(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Encode."""
         depth = ops.clean_depth(torch.from_numpy(results['depth']))[None, None]
-        depth = depth * ops.range_factor(depth, self.arguments[1]).view(-1, 1, 1, 1)
+        factor = ops.range_factor(depth, self.arguments[1])
+        depth = depth * factor.view(-1, 1, 1, 1)
         results['depth'] = ops.positional_depth_encoding(depth, *self.arguments)[0].permute(1, 2, 0).contiguous().numpy()
+        results['range_factor'] = float(factor)
         return results

@@ -27,7 +27,7 @@ class PackRGBDInputs(BaseTransform):
 
     Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask (1, H, W) where
     they exist. The meta information gets ``sample_key``, a random key of the
-    sample, and ``missing_depth``.
+    sample, ``missing_depth``, and ``range_factor`` of depth that was encoded in the pipeline.
 
     Args:
         packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and data_samples.
@@ -54,7 +54,10 @@ class PackRGBDInputs(BaseTransform):
                 raise SampleError(f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a transform '
                                   'moved one without the other, use the joint transforms of mmvd')
         packed = self.packer(results) if self.packer else self._pack(results)
-        packed['data_samples'].set_metainfo(dict(sample_key=get_sample_key(results), missing_depth=results.get('missing_depth', False)))
+        about = dict(sample_key=get_sample_key(results), missing_depth=results.get('missing_depth', False))
+        if 'range_factor' in results:
+            about['range_factor'] = results['range_factor']
+        packed['data_samples'].set_metainfo(about)
         packed.update(maps)
         return packed
 

@@ -1,9 +1,11 @@
 """Joint geometry: image, depth, labels and intrinsics move together. Depth and labels by nearest; new depth is 0, new labels 255."""
 import cv2
 import numpy as np
+from mmcv.image import imresize
 from mmcv.transforms import BaseTransform
 
 from mmvd.datasets.sample_key import generator_of
+from mmvd.errors import ConfigError
 from mmvd.registry import TRANSFORMS
 
 from .loading import rescale_intrinsics
@@ -34,13 +36,21 @@ class _JointTransform(BaseTransform):
         return results
 
 
-def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
-    height, width = size
-    return cv2.resize(array, (width, height), interpolation=interpolation)
+def _resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return cv2.resize(array, size[::-1], interpolation=_NEAREST)
 
 
-def _image_interpolation(old: tuple[int, int], new: tuple[int, int]) -> int:
-    return cv2.INTER_AREA if new[0] * new[1] < old[0] * old[1] else cv2.INTER_CUBIC  # area averages: no aliasing when shrinking
+def _resize_image(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    if interpolation == 'bicubic':
+        return imresize(img, size[::-1], interpolation='bicubic', backend='pillow')  # OpenCV's has aliasing when it shrinks
+    smaller = size[0] * size[1] < img.shape[0] * img.shape[1]
+    return cv2.resize(img, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+
+
+def _check_interpolation(name: str) -> str:
+    if name not in ('area', 'bicubic'):
+        raise ConfigError(f"interpolation must be 'area' or 'bicubic', got {name!r}")
+    return name
 
 
 @TRANSFORMS.register_module()
@@ -54,17 +64,22 @@ class RGBDResize(_JointTransform):
     Args:
         size: (height, width) in pixels, or one number for the shorter side, keeping the aspect ratio.
         divisor: The result is rounded to multiples of it.
+        interpolation: Of the image: ``'area'``, mean colours when it shrinks and bicubic when it grows, fast; or ``'bicubic'`` with Pillow's
+            filter against aliasing, as torchvision.
+
+    Raises:
+        ConfigError: If the interpolation is unknown.
     """
 
-    def __init__(self, size: int | tuple[int, int], divisor: int = 1):
-        self.size, self.divisor = size, divisor
+    def __init__(self, size: int | tuple[int, int], divisor: int = 1, interpolation: str = 'area'):
+        self.size, self.divisor, self.interpolation = size, divisor, _check_interpolation(interpolation)
 
     def transform(self, results: dict) -> dict:
         """Resize everything."""
         old = results['img'].shape[:2]
         wanted = [side * self.size / min(old) for side in old] if isinstance(self.size, int) else self.size
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
-        self._move(results, lambda img: _resize(img, new, _image_interpolation(old, new)), lambda a, fill: _resize(a, new, _NEAREST))
+        self._move(results, lambda img: _resize_image(img, new, self.interpolation), lambda a, fill: _resize_map(a, new))
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], new[1] / old[1], new[0] / old[0])
         return results
@@ -204,10 +219,15 @@ class RGBDRandomResizedCrop(_JointTransform):
         scale: Smallest and largest share of the area.
         ratio: Smallest and largest width / height.
         pad: Whether the area is padded to a square first, which keeps its shape (the authors' pretraining), or stretched (their classification).
+        interpolation: Of the image, see :class:`RGBDResize`.
+
+    Raises:
+        ConfigError: If the interpolation is unknown.
     """
 
-    def __init__(self, size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3), pad: bool = True):
-        self.size, self.scale, self.ratio, self.pad = size, scale, ratio, pad
+    def __init__(self, size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3), pad: bool = True,
+                 interpolation: str = 'area'):
+        self.size, self.scale, self.ratio, self.pad, self.interpolation = size, scale, ratio, pad, _check_interpolation(interpolation)
 
     def transform(self, results: dict) -> dict:
         """Crop, pad and resize everything."""
@@ -220,8 +240,7 @@ class RGBDRandomResizedCrop(_JointTransform):
             pad = ((above, old[0] - height - above), (before, old[1] - width - before)) + ((0, 0), ) * (array.ndim - 2)
             return np.pad(array[top:top + height, left:left + width], pad, constant_values=fill)
 
-        self._move(results, lambda img: _resize(cut(img, 0), new, _image_interpolation(old, new)),
-                   lambda a, fill: _resize(cut(a, fill), new, _NEAREST))
+        self._move(results, lambda img: _resize_image(cut(img, 0), new, self.interpolation), lambda a, fill: _resize_map(cut(a, fill), new))
         if 'intrinsics' in results:
             matrix = results['intrinsics'].copy()
             matrix[0, 2] += before - left

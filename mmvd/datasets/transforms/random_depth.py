@@ -50,6 +50,7 @@ class RandomDensityMask(BaseTransform):
     """
 
     def __init__(self, patterns: Sequence[str] = ('perlin', 'coarse', 'pixel'), mean: float = 0.5, std: float = 0.3):
+        ops.check_patterns(patterns)
         self.patterns = tuple(patterns)
         # Shared memory: workers that outlive an epoch see what the hook writes.
         self.distribution = torch.tensor([mean, std], dtype=torch.float64).share_memory_()

@@ -1,6 +1,7 @@
 """The Vanishing Depth encoder: a frozen RGB ViT and a depth ViT beside it, fused layer by layer."""
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvd import ops
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, SampleError
 from mmvd.models.weights import load_encoder_weights
 from mmvd.registry import MODELS
 
@@ -137,8 +138,9 @@ class VDViT(BaseModule):
             raise ConfigError(f'VDViT: strides must be four numbers, finest first, got {tuple(strides)}')
 
     def _check_layers(self, depth: int, last_blocks: int) -> None:
-        if len(self.fusion_layers) != 4 or not all(1 <= layer <= depth for layer in self.fusion_layers):
-            raise ConfigError(f'fusion_layers must be four layers between 1 and {depth}, got {self.fusion_layers}')
+        ascending = all(low < high for low, high in pairwise((0, *self.fusion_layers, depth + 1)))
+        if len(self.fusion_layers) != 4 or not ascending:
+            raise ConfigError(f'VDViT: fusion_layers must be four ascending layers between 1 and {depth}, got {self.fusion_layers}')
         if not 1 <= last_blocks <= depth or (last_blocks > 1 and self.out_type != 'cls_token'):
             raise ConfigError(f"VDViT: last_blocks must lie between 1 and {depth}, and goes with out_type='cls_token'")
 
@@ -203,10 +205,11 @@ class VDViT(BaseModule):
         key = None
         if self.depth_encoding is not None:
             with torch.autocast(depth.device.type, enabled=False):
-                key = getattr(self.depth_encoding, 'key', lambda *_: None)(depth, self.embed_dims)
+                key = self.depth_encoding.key(depth, self.embed_dims)
                 depth = self.depth_encoding(self._pad(depth))
-        else:
-            depth = self._pad(depth)
+        elif any(side % self.patch_size for side in depth.shape[-2:]):
+            raise SampleError(f'VDViT: encoded depth channels have no empty value to pad with: {tuple(depth.shape[-2:])} must be multiples of '
+                              f'{self.patch_size}')
         tokens, kept, cls_tokens = self.depth_stream.embed(depth, key), [], []
         for layer, block in enumerate(self.depth_stream.blocks, 1):
             tokens = block(tokens)
@@ -236,7 +239,7 @@ class VDViT(BaseModule):
         image, depth = inputs[:, :3], inputs[:, 3:]
         rgb = self.encode_rgb(image) if rgb is None else rgb
         if self.depth_stream is None:
-            return VDFeatures(self._outs(rgb, None, inputs.shape[-2:]), inputs.new_ones(len(inputs)))
+            return VDFeatures(self.outputs(rgb, None, inputs.shape[-2:]), inputs.new_ones(len(inputs)))
         if depth.shape[1] == 0:
             channels = 1 if self.depth_encoding is None else self.depth_encoding.in_channels
             if self.depth_encoding is None:
@@ -244,7 +247,7 @@ class VDViT(BaseModule):
             depth = image.new_zeros(len(image), channels, *image.shape[-2:])
         with torch.no_grad() if self.frozen == 'all' else nullcontext():
             fused, factor = self.encode_depth(depth, rgb)
-            return VDFeatures(self._outs(rgb, fused, inputs.shape[-2:]), factor)
+            return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:]), factor)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Outputs as the hosts' heads read them; see :meth:`extract` and the class."""
@@ -263,7 +266,8 @@ class VDViT(BaseModule):
         height, width = x.shape[-2:]
         return F.pad(x, (0, -width % self.patch_size, 0, -height % self.patch_size))
 
-    def _outs(self, rgb: StreamFeatures, fused: StreamFeatures | None, size: tuple[int, int]) -> tuple[Tensor, ...]:
+    def outputs(self, rgb: StreamFeatures, fused: StreamFeatures | None, size: tuple[int, int]) -> tuple[Tensor, ...]:
+        """Maps or class token, as ``out`` and ``out_type`` say, of both streams' features of an input of (height, width)."""
         streams = []
         if 'rgb' in self.out:
             streams.append((rgb, self.rgb_stream))

@@ -6,6 +6,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmvd.errors import ConfigError
 from mmvd.models.backbones.vd_vit import StreamFeatures
 from mmvd.models.data_preprocessors.rgbd import sample_keys
 from mmvd.registry import MODELS
@@ -23,6 +24,9 @@ class DepthCompleter(BaseModel):
         data_preprocessor: Config, ``mmvd.RGBDDataPreprocessor``.
         test_cfg: Arguments of :class:`DensitySweep`; without it each input is completed as it comes.
         init_cfg: As in mmengine.
+
+    Raises:
+        ConfigError: If ``test_cfg`` goes with channels that come encoded from the pipeline.
     """
 
     def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None, test_cfg: dict | None = None,
@@ -30,6 +34,9 @@ class DepthCompleter(BaseModel):
         super().__init__(data_preprocessor or dict(type='mmvd.RGBDDataPreprocessor'), init_cfg)
         self.backbone, self.head = MODELS.build(backbone), MODELS.build(head)
         self.sweep = DensitySweep(**test_cfg) if test_cfg else None
+        if self.sweep is not None and self.backbone.depth_encoding is None:
+            raise ConfigError('DepthCompleter: test_cfg thins metric depth, and with depth_encoding=None there are only encoded channels: set '
+                              'test_cfg=None and thin in the pipeline (mmvd.RandomDensityMask)')
 
     def forward(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, gt_depth: Tensor | None = None,
                 removed_mask: Tensor | None = None, partner_rgb: Tensor | None = None, mode: str = 'tensor') -> Tensor | dict | list:
@@ -50,14 +57,19 @@ class DepthCompleter(BaseModel):
         if mode == 'tensor':
             return self.complete(inputs)[-1]
         if mode == 'loss':
-            return self.head.loss(self.complete(inputs), gt_depth, removed_mask)
+            return self.head.loss(self.complete(inputs, data_samples=data_samples), gt_depth, removed_mask)
         if mode == 'predict':
             return self.predict(inputs, data_samples, gt_depth, partner_rgb)
         raise RuntimeError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
 
-    def complete(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> list[Tensor]:
-        """Predictions (B, 1, h, w) in metres, coarse to fine, the last at the size of the input."""
+    def complete(self, inputs: Tensor, rgb: StreamFeatures | None = None, data_samples: Sequence[BaseDataElement] | None = None) -> list[Tensor]:
+        """Predictions (B, 1, h, w) in metres, coarse to fine, the last at the size of the input.
+
+        Depth that was encoded in the pipeline was brought into range there, by the ``range_factor`` of its sample.
+        """
         features, factor = self.backbone.extract(inputs, rgb)
+        if data_samples and 'range_factor' in data_samples[0]:
+            factor = factor * torch.tensor([sample.range_factor for sample in data_samples], device=factor.device)
         preds = self.head(features, inputs.shape[-2:])
         return [pred / factor.view(-1, 1, 1, 1) for pred in preds]
 
@@ -66,7 +78,7 @@ class DepthCompleter(BaseModel):
         """Predictions per sample, see :meth:`forward`."""
         data_samples = data_samples or [BaseDataElement() for _ in inputs]
         if self.sweep is None:
-            results = dict(input_depth=inputs[:, 3:4], pred_depth=self.complete(inputs)[-1])
+            results = dict(input_depth=inputs[:, 3:4], pred_depth=self.complete(inputs, data_samples=data_samples)[-1])
         else:
             image = inputs[:, :3]
             rgb = self.backbone.encode_rgb(image)

@@ -11,6 +11,7 @@ from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import MODELS
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+_DENSITY = dict(patterns=('perlin', 'coarse', 'pixel'), mean=0.5, std=0.3)  # of the removed share
 
 
 @MODELS.register_module()
@@ -30,7 +31,7 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         non_blocking: Whether copies to the device may overlap.
 
     Raises:
-        ConfigError: If a preprocessor for a downstream task is asked to randomise.
+        ConfigError: If a preprocessor for a downstream task is asked to randomise, or ``random_density`` holds what does not exist.
     """
 
     RANDOMISES = True
@@ -48,9 +49,12 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.bgr_to_rgb, self.random_depth = bgr_to_rgb, random_depth
-        self.random_density = None
-        if random_density is not None:
-            self.random_density = dict(dict(patterns=('perlin', 'coarse', 'pixel'), mean=0.5, std=0.3), **random_density)
+        self.random_density = None if random_density is None else dict(_DENSITY, **random_density)
+        if self.random_density is not None:
+            ops.check_patterns(self.random_density['patterns'])
+            unknown = set(random_density) - set(_DENSITY)
+            if unknown:
+                raise ConfigError(f'{type(self).__name__}: random_density has {", ".join(_DENSITY)}, got {", ".join(sorted(unknown))}')
 
     def set_density(self, mean: float, std: float) -> None:
         """Set the distribution of the removed share."""
@@ -107,6 +111,8 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
             if image.shape[-2:] != depth.shape[-2:]:
                 raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
                                   'one without the other, use the joint transforms of mmvd')
+        if data['depth'][0].shape[0] != 1 and any(depth.shape[-2:] != size for depth in data['depth']):
+            raise SampleError(f'encoded depth channels have no empty value to pad with: bring all images of a batch to {size} in the pipeline')
         depth = _stack(data['depth'], size)
         return rgb, ops.clean_depth(depth) if depth.shape[1] == 1 else depth
 

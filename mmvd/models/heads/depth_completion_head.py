@@ -94,9 +94,8 @@ class DepthCompletionHead(BaseModule):
 
     def decode(self, vector: Tensor) -> Tensor:
         """Metric decoding in full precision: (B, K, h, w) -> (B, 1, h, w) metres."""
-        with torch.autocast(vector.device.type, enabled=False):
-            active = F.leaky_relu(vector.float(), self.negative_slope)
-            return (active * self.weights.view(-1, 1, 1)).sum(1, keepdim=True)
+        active = F.leaky_relu(vector.float(), self.negative_slope)
+        return (active * self.weights.view(-1, 1, 1)).sum(1, keepdim=True)
 
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
         """Decode.
@@ -112,7 +111,8 @@ class DepthCompletionHead(BaseModule):
         skips = [conv(skip) for conv, skip in zip(self.skips, features[2::-1], strict=True)]
         for block, vector, skip in zip(self.blocks, self.vectors, (*skips, None), strict=True):
             x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
-            preds.append(self.decode(vector(x)))
+            with torch.autocast(x.device.type, enabled=False):  # an entry counts for up to max_depth: half precision would cost millimetres
+                preds.append(self.decode(vector(x.float())))
         return preds
 
     def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:

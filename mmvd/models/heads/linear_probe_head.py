@@ -1,5 +1,6 @@
 """Many linear classifiers on one frozen feature, trained at once (paper A.5, DINOv2's linear evaluation)."""
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -48,9 +49,9 @@ class LinearProbeHead(BaseModule):
         if len(set(self.settings)) != len(self.settings) or not self.settings:
             raise ConfigError(f'LinearProbeHead: the grid of {len(learning_rates)} learning rates and {len(dropouts)} dropouts is empty or '
                               'holds a head twice: remove what is repeated')
-        if min(learning_rates) <= 0 or not all(0 <= dropout < 1 for dropout in dropouts):
-            raise ConfigError('LinearProbeHead: learning rates must be positive, dropouts at least 0 and below 1')
-        self.num_classes, self.dropouts = num_classes, tuple(dropouts)
+        if not all(0 < rate * lr_scale < math.inf for rate in learning_rates) or not all(0 <= dropout < 1 for dropout in dropouts):
+            raise ConfigError('LinearProbeHead: learning rates and lr_scale must be positive numbers, dropouts at least 0 and below 1')
+        self.num_classes, self.dropouts, self.lr_scale, self.seed = num_classes, tuple(dropouts), lr_scale, seed
         start = torch.randn(num_classes, in_channels, generator=torch.Generator().manual_seed(seed)) * _INIT_STD
         self.weight = nn.Parameter(start.repeat(len(self.settings), 1, 1))
         self.bias = nn.Parameter(torch.zeros(len(self.settings), num_classes))
@@ -101,6 +102,6 @@ class LinearProbeHead(BaseModule):
             sample.set_field(row, 'probe_labels')
         return list(data_samples)
 
-    def head_state(self, index: int) -> dict[str, Tensor]:
-        """Weight (K, D) and bias (K,) of one head."""
-        return dict(weight=self.weight[index].detach().clone(), bias=self.bias[index].detach().clone())
+    def constants(self) -> dict:
+        """What the trajectories of the heads depend on; saved in the meta of checkpoints."""
+        return dict(settings=[list(setting) for setting in self.settings], lr_scale=self.lr_scale, seed=self.seed)

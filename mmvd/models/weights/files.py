@@ -77,17 +77,12 @@ def check_fills(model: nn.Module, state: dict[str, Tensor], source: str) -> None
                            f'{wrong[0]}: check that config and checkpoint belong together')
 
 
-def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read the tensors of a file, which may sit under ``state_dict``, ``model`` or ``teacher``.
+def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
+    """The tensors in what was read from a file, where they may sit under ``state_dict``, ``model`` or ``teacher``.
 
     Raises:
-        WeightsError: See :func:`load_checkpoint`; or if there are no tensors.
+        WeightsError: If there are none.
     """
-    return tensors_of(load_checkpoint(path), path)
-
-
-def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
-    """The tensors in what was read from a file, see :func:`read_weights`."""
     for name in _WRAPPERS:
         if isinstance(content.get(name), dict):
             content = content[name]
