@@ -211,7 +211,7 @@ work_dir = 'run'
 
 
 def test_instances_in_mmdet(tmp_path):
-    config = tiny(tmp_path, 'det/m2f_vd_rooms', **{
+    config = tiny(tmp_path, 'det/mask2former_vd_rooms', **{
         'model.backbone.init_cfg.type': 'Random', 'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
         'train_dataloader.dataset.length': 2, 'train_dataloader.batch_size': 2, 'train_dataloader.sampler.samples_per_epoch': 2,
         'val_dataloader.dataset.length': 2, 'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1, 'default_hooks.logger.interval': 1})

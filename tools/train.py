@@ -13,7 +13,7 @@ def main() -> int:
     add_common_arguments(parser)
     parser.add_argument('--resume', nargs='?', const='auto', help='go on from a checkpoint; without a path from the latest of the work dir')
     parser.add_argument('--amp', action='store_true', help='bf16 autocast, without loss scaler; needs an accelerator')
-    parser.add_argument('--compile', action='store_true', help='torch.compile the forward pass')
+    parser.add_argument('--compile', action='store_true', help="torch.compile the encoder's transformer blocks")
     args = parser.parse_args()
     return exit_code(lambda: train(args))
 

@@ -20,10 +20,13 @@ from mmvd.models.weights import LEFT_OUT, load_checkpoint
 from .preflight import check_channels, check_inputs
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = True) -> None:
-    """Arguments of training and testing; those of several processes only where the work can be shared."""
+def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = True, with_work_dir: bool = True) -> None:
+    """Arguments of training and testing; a folder only where something is written, several processes only where the work can be shared."""
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder of logs, checkpoints and results; work_dirs/<config name> by default')
+    if with_work_dir:
+        parser.add_argument('--work-dir', help='folder of logs, checkpoints and results; work_dirs/<config name> by default')
+    else:
+        parser.set_defaults(work_dir=None)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override config values: key=value ...')
     if not distributed:
         parser.set_defaults(launcher='none', local_rank=0)
@@ -176,7 +179,8 @@ def leave(code: int) -> NoReturn:
 
 def _warn_of_another_batch(config: Config) -> None:
     """A recipe's rates and number of steps hold for its global batch; OpenMMLab's ``batch_size`` is that of one process."""
-    count = int(os.environ.get('SLURM_NTASKS' if config.launcher == 'slurm' else 'WORLD_SIZE', 1)) if config.get('launcher', 'none') != 'none' else 1
+    told_by = dict(pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE').get(config.get('launcher'))
+    count = int(os.environ.get(told_by, 1)) if told_by else 1
     own, steps = config.train_dataloader.batch_size, config.optim_wrapper.get('accumulative_counts', 1)
     wanted = config.get('global_batch_size', own * count * steps)
     if own * count * steps != wanted:

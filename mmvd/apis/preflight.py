@@ -10,12 +10,12 @@ from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
 
 _PRETRAINED = 'python tools/train.py configs/vd/{0}.py, whose last checkpoint is work_dirs/{0}/epoch_100.pth'
-_MADE_BY = {  # weights files by name
+_MADE_BY = {  # weights files by the end of their path
     'dinov2_vitb14_pretrain.pth': 'the official DINOv2 release, see "DINOv2 weights" in the README',
     'vd_dinov2_pde.pth': _PRETRAINED.format('pretrain_dinov2_pde') + ': copy it here',
     'vd_scratch_pde.pth': _PRETRAINED.format('pretrain_scratch_pde') + ': copy it here',
-    'epoch_100.pth': _PRETRAINED.format('pretrain_dinov2_pde'),
-    'epoch_6.pth': 'make pretrain',
+    'pretrain_dinov2_pde/epoch_100.pth': _PRETRAINED.format('pretrain_dinov2_pde'),
+    'pretrain_tiny_pde_rooms/epoch_6.pth': 'make pretrain',
     'vits14_imgfocus.safetensors': 'make real-frames',
 }
 
@@ -64,7 +64,7 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
 
 
 def _hint(path: str) -> str:
-    made_by = _MADE_BY.get(Path(path).name)
+    made_by = next((made_by for end, made_by in _MADE_BY.items() if f'/{path}'.endswith(f'/{end}')), None)
     return f'; made by: {made_by}' if made_by else ''
 
 
@@ -132,14 +132,14 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
 
 
 def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
-    parts = dataset.get('datasets')
+    parts, common = dataset.get('datasets'), dict(pipeline=dataset.get('pipeline', ()))
     if isinstance(parts, dict):
         for name, part in selected(parts, dataset.get('only')).items():
-            yield from ((name, text) for _, text in _missing_data(part))
+            yield from ((name, text) for _, text in _missing_data({**common, **part}))
         return
     if parts:
         for part in parts:
-            yield from _missing_data(part)
+            yield from _missing_data({**common, **part})
         return
     if 'dataset' in dataset:
         yield from _missing_data(dataset['dataset'])

@@ -1,4 +1,6 @@
 """The built-in RGB-D data as a dataset."""
+from dataclasses import replace
+
 import torch
 from mmengine.dataset import Compose
 from torch.utils.data import Dataset
@@ -8,6 +10,7 @@ from mmvd.registry import DATASETS
 from .label_sets import label_metainfo
 from .rooms import SCENES, Rooms, render_rooms
 from .sample_key import KeyedIndex, sample_key
+from .scene_datasets import check_split
 
 
 @DATASETS.register_module()
@@ -26,7 +29,7 @@ class SyntheticRooms(Dataset):
         sensor: Whether depth goes through the sensor model.
         exact_target: Whether the exact depth is the target to complete; only with ``sensor``.
         shuffle_textures: Whether materials are drawn regardless of the class, so that colour says nothing of it.
-        cache: Whether rendered rooms are kept in memory (4 images of ``size`` each), per worker process.
+        cache: Whether rendered rooms are kept in memory (14 bytes per pixel), per worker process.
         split: What the rooms are for, as ``mmvd.LinearProbeMetric`` reads it.
         pipeline: Transforms.
         test_mode: Accepted for OpenMMLab's sake; the data are the same.
@@ -45,6 +48,7 @@ class SyntheticRooms(Dataset):
                  split: str = 'test',
                  pipeline: list = (),
                  test_mode: bool = False):
+        check_split(split)
         self.length, self.seed, self.size, self.split = length, seed, tuple(size), split
         self.sensor, self.exact_target, self.shuffle_textures, self.test_mode = sensor, exact_target, shuffle_textures, test_mode
         self._cache = {} if cache else None
@@ -68,16 +72,21 @@ class SyntheticRooms(Dataset):
         """Nothing to read; OpenMMLab's wrappers call it."""
 
     def render(self, index: int) -> Rooms:
-        """The frame of one index, batch of 1, on the CPU."""
+        """The frame of one index, batch of 1, on the CPU; label maps as small as they can be."""
         if not 0 <= index < self.length:
             raise IndexError(f'index {int(index)} of {self.length} rooms')
         if self._cache is not None and index in self._cache:
             return self._cache[index]
         key = torch.tensor([sample_key(self.seed, 0, index)])
         rooms = render_rooms(key, *self.size, sensor=self.sensor, shuffle_textures=self.shuffle_textures)
+        rooms = replace(rooms, semantic=rooms.semantic.to(torch.uint8), instance=rooms.instance.to(torch.int16))
         if self._cache is not None:
             self._cache[int(index)] = rooms
         return rooms
+
+    def name_of(self, index: int) -> str:
+        """What stands for the path of a room's image."""
+        return f'room {self.seed}/{int(index)}'
 
     def get_data_info(self, index: int) -> dict:
         """One sample before the pipeline; see the class."""
@@ -85,7 +94,7 @@ class SyntheticRooms(Dataset):
         data = dict(
             img=room.rgb[0].flip(-1).numpy().copy(),
             depth=room.depth[0].numpy().copy(),
-            gt_seg_map=room.semantic[0].to(torch.uint8).numpy(),
+            gt_seg_map=room.semantic[0].numpy().copy(),
             gt_instance_map=room.instance[0].int().numpy(),
             gt_label=int(room.scene[0]),
             split=self.split,
@@ -93,7 +102,7 @@ class SyntheticRooms(Dataset):
             object_class=room.object_class[0].numpy(),
             object_pose=room.object_pose[0].numpy(),
             visible_pixels=room.visible_pixels[0].numpy(),
-            img_path=f'room {self.seed}/{int(index)}',
+            img_path=self.name_of(index),
             img_shape=self.size,
             ori_shape=self.size,
             seg_fields=['gt_seg_map', 'gt_instance_map', 'depth'],

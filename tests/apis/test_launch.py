@@ -3,7 +3,9 @@ import sys
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from mmvd.apis.launch import _warn_of_another_batch
 from mmvd.errors import exit_code
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
@@ -51,3 +53,14 @@ def test_a_full_disk_is_one_line(capsys):
         raise OSError(28, 'No space left on device', 'panel.png')
 
     assert exit_code(work) == 2 and 'SavingError: panel.png could not be written (No space left on device)' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('launcher, variable', [('pytorch', 'WORLD_SIZE'), ('slurm', 'SLURM_NTASKS'), ('mpi', 'OMPI_COMM_WORLD_SIZE')])
+def test_another_global_batch_is_warned_of(monkeypatch, capsys, launcher, variable):
+    monkeypatch.setenv(variable, '8')
+    config = Config(dict(launcher=launcher, global_batch_size=128, train_dataloader=dict(batch_size=128), optim_wrapper=dict()))
+    _warn_of_another_batch(config)
+    assert '8 process(es) with train_dataloader.batch_size=128 make a global batch of 1024' in capsys.readouterr().err
+    config.train_dataloader.batch_size = 16
+    _warn_of_another_batch(config)
+    assert not capsys.readouterr().err

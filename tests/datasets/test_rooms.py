@@ -131,3 +131,16 @@ def test_dataset():
     assert not np.array_equal(data.get_data_info(2)['img'], first['img'])
     with pytest.raises(IndexError):
         data[5]
+
+
+def test_cached_rooms_are_the_same_and_stay_so():
+    plain, cached = (DATASETS.build(dict(type='mmvd.SyntheticRooms', length=2, size=(40, 56), cache=cache)) for cache in (False, True))
+    for _ in range(2):
+        expected, found = plain.get_data_info(1), cached.get_data_info(1)
+        for key, value in expected.items():
+            np.testing.assert_array_equal(found[key], value, err_msg=key)
+        assert found['gt_seg_map'].dtype == np.uint8 and found['gt_instance_map'].dtype == np.int32
+        for key in ('img', 'depth', 'gt_seg_map', 'gt_instance_map'):
+            found[key][:] = 0  # what a pipeline does to a sample
+    kept = cached.render(1)
+    assert sum(x.nbytes for x in (kept.rgb, kept.depth, kept.exact_depth, kept.semantic, kept.instance)) == 14 * 40 * 56

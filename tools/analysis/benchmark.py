@@ -183,7 +183,7 @@ def sweep(bench: Bench) -> list[Comparison]:
     """Nine densities with shared RGB features against nine runs."""
     model = bench.completer(densities=DENSITIES).eval()
     batch = model.data_preprocessor(bench.batch_of_samples())
-    single = [bench.completer(densities=[kept]).eval() for kept in DENSITIES[:1]][0]
+    single = bench.completer(densities=DENSITIES[:1]).eval()
 
     @torch.no_grad()
     def shared():
