@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from safetensors.torch import save
 
 from mmvd.apis import RGBDClassificationInferencer
-from mmvd.apis.features import extract_features
 from mmvd.apis.launch import build_runner, newest_checkpoint
-from mmvd.errors import ConfigError
+from mmvd.apis.preflight import check_inputs
+from mmvd.datasets.scene_datasets import NYU10
+from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 from tests import fabricate
@@ -98,6 +98,20 @@ def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeyp
                                              (tmp_path / 'none.py', checkpoint, tmp_path / 'x', None, 'no such config')):
         with pytest.raises(ConfigError, match=text):
             export(SimpleNamespace(config=str(config), checkpoint=str(weights), out=str(out), head=head))
+    whole, results = torch.load(checkpoint, weights_only=True), json.loads((trained / 'run/results/epoch_2.json').read_text())
+    (tmp_path / 'results').mkdir()
+    for meta, result, text in ((dict(whole['meta'], iter=3), json.dumps(results), 'result after 4 steps, but .*p.pth is of step 3: name a head'),
+                               (whole['meta'], '{"result": ', 'epoch_2.json: no such file, or damaged'), ({}, '', 'epoch_None.json: no such file')):
+        (tmp_path / 'results/epoch_2.json').write_text(result)
+        torch.save(dict(whole, meta=meta), tmp_path / 'p.pth')
+        with pytest.raises(ConfigError, match=text):
+            export(SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=None))
+    assert 'head 3 (rate 0.0001' in export(SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=3))
+    config = Config.fromfile(probes)
+    config.test_dataloader.dataset.datasets[0].split = 'test'
+    config.dump(tmp_path / 'two.py')
+    with pytest.raises(ConfigError, match='test_dataloader: 2 test sets where a classifier has one'):
+        export(SimpleNamespace(config=str(tmp_path / 'two.py'), checkpoint=checkpoint, out=str(tmp_path / 'x'), head=0))
 
 
 def test_depth_files_are_read_as_the_test_data_are(tmp_path):
@@ -137,55 +151,14 @@ def test_head_with_another_number_of_classes_is_refused(tmp_path):
         build_runner(small(tmp_path, **{'model.head.num_classes': 19, 'train_dataloader.dataset.length': 2}), training=True)
 
 
-def test_feature_cache(tmp_path):
-    config = small(tmp_path)
-    model, loader = MODELS.build(config.model), config.val_dataloader
-    first = extract_features(model, config.model, loader, tmp_path)
-    path, = tmp_path.glob('features_*.safetensors')
-    stamp = path.stat().st_mtime_ns
-    again = extract_features(model, config.model, loader, tmp_path)
-    assert torch.equal(first.features, again.features) and path.stat().st_mtime_ns == stamp and first.is_test.sum() == 6
-    whole = path.read_bytes()
-    for damaged in (whole[:200], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], save(dict(features=torch.zeros(1)))):  # computed anew
-        path.write_bytes(damaged)
-        assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, first.features)
-    torch.nn.init.normal_(model.backbone.rgb_stream.cls_token)  # other weights
-    other = extract_features(model, config.model, loader, tmp_path)
-    assert not torch.equal(other.features, first.features) and len(list(tmp_path.glob('features_*'))) == 2
-    loader.dataset.datasets[1].seed = 7  # other data
-    assert not torch.equal(extract_features(model, config.model, loader, tmp_path).features, other.features)
-    renamed = next(iter(tmp_path.glob('features_*')))  # a file of another key under this name is not believed
-    for old in list(tmp_path.glob('features_*')):
-        if old != renamed:
-            old.write_bytes(renamed.read_bytes())
-    assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, extract_features(model, config.model, loader).features)
-    config.model.backbone.gate = 'image'  # the same tensors, another meaning
-    extract_features(MODELS.build(config.model), config.model, loader, tmp_path)
-    assert len(list(tmp_path.glob('features_*'))) == 4
-    with pytest.raises(ConfigError, match='may draw at random: take mmvd.RGBDRandomResizedCrop'):
-        extract_features(model, config.model, config.train_dataloader, tmp_path)
-
-
-def test_changed_files_make_a_cache_stale(tmp_path):
-    for name in 'ab':
-        cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((56, 56, 3), ord(name), np.uint8))
-        np.save(tmp_path / f'{name}.npy', np.ones((56, 56), np.float32))
-    (tmp_path / 'l.txt').write_text('a.png a.npy bedroom\nb.png b.npy office\n')
-    config = small(tmp_path)
-    pack = config.val_dataloader.dataset.pipeline[-1]
-    loader = dict(config.val_dataloader, dataset=dict(
-        type='mmvd.RGBDClassDataset', data_root=str(tmp_path), ann_file='l.txt', decoder='npy', classes=['bedroom', 'office'],
-        pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), pack]))
-    model = MODELS.build(config.model)
-    first = extract_features(model, config.model, loader, tmp_path / 'cache')
-    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((56, 56, 3), np.uint8))
-    assert not torch.equal(extract_features(model, config.model, loader, tmp_path / 'cache').features, first.features)
-
-
 def test_grid_of_a_checkpoint_is_kept(trained, tmp_path):
     config = small(tmp_path, **{'load_from': str(trained / 'run/epoch_1.pth'), 'resume': True, 'model.head.dropouts': [0.5, 0.4, 0.3, 0.2, 0.1, 0.0]})
-    with pytest.raises(ConfigError, match='trained with another grid'):
+    with pytest.raises(ConfigError, match='trained with another grid.*different: settings'):
         build_runner(config, training=True).train()
+    for changes, key in (({'model.head.lr_scale': 50.0}, 'lr_scale'), ({'model.head.seed': 1}, 'seed')):
+        again = small(tmp_path, **{'load_from': str(trained / 'run/epoch_1.pth'), 'resume': True, **changes})
+        with pytest.raises(ConfigError, match=f'different: {key}'):
+            build_runner(again, training=True).train()
 
 
 @pytest.mark.parametrize('settings, text', [
@@ -193,6 +166,8 @@ def test_grid_of_a_checkpoint_is_kept(trained, tmp_path):
     (dict(part='train', holdout=0.5), None),  # holds out more than the other side reads: no overlap
     (dict(part='all', paper_compat=True), None),
     (dict(part='train', without=True), 'need a test set and a held-out part'),
+    (dict(part='train', tested='scenes_train.txt'), 'test samples are trained on, e.g. .*train/images'),
+    (dict(part='train', reversed=True), "val_dataloader: NYUv2SceneDataset.* has 10 classes .* class 0 is 'others' here and 'bedroom' there"),
 ])
 def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
     fabricate.fabricate_nyuv2_mat(tmp_path / 'nyuv2', 36)
@@ -207,6 +182,10 @@ def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
     config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
     if settings.pop('without', False):
         config.val_dataloader.dataset.datasets = config.val_dataloader.dataset.datasets[1:]
+    part = config.val_dataloader.dataset.datasets[-1]
+    part.ann_file = settings.pop('tested', part.ann_file)
+    if settings.pop('reversed', False):
+        part.classes = NYU10[::-1]
     config.train_dataloader.dataset.update(settings)
     config.work_dir = str(tmp_path / 'run')
     runner = build_runner(config, training=True)
@@ -218,21 +197,41 @@ def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
     runner.train()
     result = json.loads((tmp_path / 'run/results/epoch_1.json').read_text())['result']
     assert (result['images']['holdout'] == 0) == config.val_evaluator.paper_compat == (result['selected_on_holdout'] is None)
+    if config.val_evaluator.paper_compat:  # the checkpoint knows what it was trained on
+        check_test_of_the_papers_protocol(config, tmp_path)
 
 
-def test_knn_probe(tmp_path):
-    config = small(tmp_path)
-    config.dump(tmp_path / 'c.py')
-    done = run('tools/analysis/probe_features.py', str(tmp_path / 'c.py'), '--knn', '1', '5', '--probes', '--logistic', '--cache',
-               str(tmp_path / 'cache'))
-    assert done.returncode == 0 and '12 training, 6 test images, 64 features' in done.stdout, done.stderr[-2000:]
-    assert '1-NN: ' in done.stdout and '5-NN: ' in done.stdout and 'best of them' in done.stdout and 'logistic regression: ' in done.stdout
+def check_test_of_the_papers_protocol(config: Config, folder) -> None:
+    config.load_from, config.work_dir = str(folder / 'run/epoch_1.pth'), str(folder / 'test')
+    config.test_dataloader.update(num_workers=0, persistent_workers=False)
+    with pytest.raises(ConfigError, match='test_evaluator.paper_compat=True'):
+        build_runner(config, training=False).test()
+    config.test_evaluator.paper_compat = True
+    build_runner(config, training=False).test()
+    tested, trained = (json.loads((folder / path).read_text())['result'] for path in ('test/results/test.json', 'run/results/epoch_1.json'))
+    assert tested == trained and tested['images']['holdout'] == 0
+    config.test_dataloader.dataset.datasets[1].classes = NYU10[::-1]
+    with pytest.raises(ConfigError, match="test_dataloader: .* class 0 is 'others' here and 'bedroom' there"):
+        build_runner(config, training=False).test()
 
 
 def test_promised_command_says_what_is_missing(tmp_path):
     done = run('tools/train.py', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path))
     assert done.returncode == 2 and 'vd_dinov2_pde.pth (no such file); made by' in done.stderr
     assert f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py {tmp_path}/nyuv2' in done.stderr
+
+
+def test_rgb_only_baseline_does_without_depth_where_it_is_told_to(tmp_path, monkeypatch):
+    fabricate.fabricate_classes(tmp_path / 'imagenet', 'imagenet')
+    for path in (tmp_path / 'imagenet').rglob('*_depth.png'):
+        path.unlink()
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    config = Config.fromfile(ROOT / 'configs/cls/linear84_rgb_imagenet.py')
+    config.model.backbone.init_cfg = dict(type='Random')
+    with pytest.raises(MissingInputsError, match='_depth.png .no such file'):
+        check_inputs(config, training=True)
+    config.merge_from_dict({f'{loader}.dataset.pipeline.1.allow_missing_depth': True for loader in ('train_dataloader', 'val_dataloader')})
+    check_inputs(config, training=True)
 
 
 @pytest.mark.parametrize('name', ['sunrgbd', 'nyuv2', 'imagenet', 'mvip'])

@@ -24,13 +24,12 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def launch(tool: str, *arguments, config='configs/vd/pretrain_tiny_pde_rooms.py') -> None:
+def launch(tool: str, *arguments, config='configs/vd/pretrain_tiny_pde_rooms.py') -> str:
     done = subprocess.run(['bash', f'tools/{tool}.sh', str(config), *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
                           env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
-    if tool == 'dist_train':
-        assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in done.stderr
+    return done.stderr
 
 
 def result_of(path) -> dict:
@@ -46,7 +45,8 @@ def settings(processes: int, **changes) -> list[str]:
 
 
 def train(folder, processes: int) -> dict:
-    launch('dist_train', processes, '--work-dir', folder, '--cfg-options', *settings(processes))
+    told = launch('dist_train', processes, '--work-dir', folder, '--cfg-options', *settings(processes))
+    assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in told
     return dict(state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
                 result=result_of(folder / 'results' / 'epoch_1.json'))
 
@@ -96,3 +96,15 @@ def test_probes_are_measured_alike_by_any_number_of_processes(tmp_path):
         launch('dist_test', tmp_path / 'run/epoch_1.pth', processes, '--work-dir', tmp_path / str(processes), config=tmp_path / 'probes.py')
     whole, one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '1/results/test.json', '2/results/test.json'))
     assert one['images'] == dict(holdout=5, test=6) and whole == one == two
+
+
+def test_probes_are_trained_alike_by_any_number_of_processes(tmp_path):
+    config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1})
+    config.dump(tmp_path / 'probes.py')
+    for processes in (1, 2):
+        launch('dist_train', processes, '--work-dir', tmp_path / str(processes), '--cfg-options', f'train_dataloader.batch_size={4 // processes}',
+               config=tmp_path / 'probes.py')
+    one, two = (load_checkpoint(tmp_path / f'{processes}/epoch_1.pth')['state_dict'] for processes in (1, 2))
+    for key in one:
+        torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=1e-6, msg=key)
+    assert not torch.equal(one['head.weight'][0], one['head.weight'][13])

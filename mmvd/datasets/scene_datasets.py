@@ -15,7 +15,17 @@ from .sample_key import sample_key
 NYU10 = ('bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore', 'others')
 SUN19 = ('bathroom', 'bedroom', 'classroom', 'computer_room', 'conference_room', 'corridor', 'dining_area', 'dining_room', 'discussion_area',
          'furniture_store', 'home_office', 'kitchen', 'lab', 'lecture_theatre', 'library', 'living_room', 'office', 'rest_space', 'study_space')
-_PARTS = ('all', 'train', 'holdout')
+_PARTS, _SPLITS = ('all', 'train', 'holdout'), ('holdout', 'test')
+
+
+def check_split(split: str) -> None:
+    """Refuse a purpose of samples that ``mmvd.LinearProbeMetric`` does not know.
+
+    Raises:
+        ConfigError: If it is unknown.
+    """
+    if split not in _SPLITS:
+        raise ConfigError(f'split must be one of {", ".join(_SPLITS)}, got {split!r}')
 
 
 @DATASETS.register_module()
@@ -47,13 +57,14 @@ class RGBDClassDataset(RGBDDataset):
         self.part, self.holdout, self.split = kwargs.pop('part', 'all'), kwargs.pop('holdout', 0.1), kwargs.pop('split', 'test')
         if self.part not in _PARTS or not 0 < self.holdout < 1:
             raise ConfigError(f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 and 1')
+        check_split(self.split)
         if bool(self.label_from) == bool(kwargs.get('ann_file')):
             raise ConfigError(f'{type(self).__name__}({data_root}): give either label_from, or ann_file with three columns')
         classes, folders = kwargs.pop('classes', None), kwargs.pop('class_folders', None)
         if not classes and not folders:
             raise ConfigError(f'{type(self).__name__}({data_root}): give the names of the classes, or class_folders')
         classes = classes or self._names_of_folders(Path(data_root), folders)
-        self.dropped: Counter = Counter()
+        self.dropped, self.taken_as_others = Counter(), Counter()
         super().__init__(data_root=data_root, metainfo=dict(classes=tuple(classes)), **kwargs)
 
     @classmethod
@@ -82,10 +93,7 @@ class RGBDClassDataset(RGBDDataset):
         """List the samples of known classes, or of the asked part of them."""
         entries = super().load_data_list()
         known = [entry for entry in entries if entry['gt_label'] >= 0]
-        if self.dropped:
-            names = ', '.join(f'{name} ({count})' for name, count in self.dropped.most_common(5))
-            MMLogger.get_current_instance().warning(f'{self.data_root}: {sum(self.dropped.values())} samples of classes that do not count '
-                                                    f'were dropped: {names}{" ..." if len(self.dropped) > 5 else ""}')
+        self._report()
         if not known:
             raise MissingInputsError(f'{self.data_root}: none of the {len(entries)} samples belongs to a class that counts')
         absent = set(range(len(self.metainfo['classes']))) - {entry['gt_label'] for entry in known}
@@ -102,13 +110,21 @@ class RGBDClassDataset(RGBDDataset):
                               'too few samples to hold some out, set paper_compat=True in the evaluator and leave that part out')
         return chosen
 
+    def _report(self) -> None:
+        """Say what became of samples whose class has no place of its own."""
+        fates = ((self.dropped, 'that do not count were dropped'), (self.taken_as_others, f'without a place of their own count as {self.others}'))
+        for counter, fate in fates:
+            names = ', '.join(f'{name} ({count})' for name, count in counter.most_common(5))
+            if names:
+                MMLogger.get_current_instance().warning(f'{self.data_root}: {sum(counter.values())} samples of classes {fate}: {names}'
+                                                        f'{" ..." if len(counter) > 5 else ""}')
+
     def _entry(self, root: Path, image: str, depth: str, name: str | None = None) -> dict:
         name, classes = name or self._name_of(image), self.metainfo['classes']
         if name not in classes:
             if self.label_from:
                 raise ConfigError(f'{root / image}: class {name} is not among the {len(classes)} classes of the training split')
-            if self.others is None:
-                self.dropped[name] += 1
+            (self.dropped if self.others is None else self.taken_as_others)[name] += 1
             name = self.others
         label = classes.index(name) if name in classes else -1
         return dict(super()._entry(root, image, depth), gt_label=label, split=self.split)
@@ -146,6 +162,5 @@ class MVIPDataset(RGBDClassDataset):
     Layout of its authors' code: ``CLASS/train_data/POSITION/ROTATION/cam_NN/NN_{rgb,depth}.png`` and ``CLASS/{valid,test}_data/SET/cam_NN/...``.
     """
 
-    TRAIN, TEST = '*/train_data/*/*/cam_*/*_rgb.png', '*/test_data/*/cam_*/*_rgb.png'
     DEFAULTS = dict(decoder='mm16', class_folders='*', label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))
     PREPARED_BY = 'its official archive, unpacked into {root}'

@@ -7,7 +7,17 @@ from torch import Tensor
 
 from mmvd.errors import ConfigError
 
-_CHUNK = 1024
+_CHUNK_ELEMENTS = 2**27  # similarities at once: half a GiB
+
+
+def check_neighbours(ks: Sequence[int]) -> None:
+    """Refuse numbers of neighbours below 1.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    if min(ks) < 1:
+        raise ConfigError(f'k-NN: the number of neighbours must be at least 1, got {min(ks)}')
 
 
 def knn_accuracy(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor, ks: Sequence[int],
@@ -30,11 +40,10 @@ def knn_accuracy(train: Tensor, train_labels: Tensor, test: Tensor, test_labels:
     Raises:
         ConfigError: If a k is below 1.
     """
-    if min(ks) < 1:
-        raise ConfigError(f'k-NN: the number of neighbours must be at least 1, got {min(ks)}')
+    check_neighbours(ks)
     train, test, classes = F.normalize(train, dim=1), F.normalize(test, dim=1), int(max(train_labels.max(), test_labels.max())) + 1
-    right = dict.fromkeys(ks, 0)
-    for features, labels in zip(test.split(_CHUNK), test_labels.split(_CHUNK), strict=True):
+    right, chunk = dict.fromkeys(ks, 0), max(_CHUNK_ELEMENTS // len(train), 1)
+    for features, labels in zip(test.split(chunk), test_labels.split(chunk), strict=True):
         similarity, nearest = (features @ train.T).topk(min(max(ks), len(train)), dim=1)
         weights, votes = (similarity / temperature).exp(), train_labels[nearest]
         for k in ks:

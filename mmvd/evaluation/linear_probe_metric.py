@@ -1,8 +1,9 @@
 """Accuracy of every head of a grid, and which of them is reported."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from mmengine.structures import BaseDataElement
 
 from mmvd.errors import ConfigError
 from mmvd.registry import METRICS
@@ -28,7 +29,7 @@ class LinearProbeMetric(BaseMetric):
         ignores_holdout: Whether held-out samples are left out, because they were trained on.
 
     Raises:
-        ConfigError: If the samples bring no held-out part.
+        ConfigError: If the samples bring no held-out part, or do not say what they are for.
     """
 
     default_prefix = 'probe'
@@ -43,16 +44,16 @@ class LinearProbeMetric(BaseMetric):
         """Note which heads are right."""
         for sample in data_samples:
             right = (sample['probe_labels'] == sample['gt_label']).cpu().numpy()
-            split = sample.get('split', TEST)
-            if not (self.ignores_holdout and split == HOLDOUT):
-                self.results.append(dict(split=split, right=right))
+            if is_test(sample) or not self.ignores_holdout:
+                self.results.append(dict(split=sample['split'], right=right))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Choose, and fill ``result``."""
         right = {split: [row['right'] for row in results if row['split'] == split] for split in (HOLDOUT, TEST)}
         if not right[TEST] or not right[HOLDOUT] and not self.paper_compat:
-            raise ConfigError('LinearProbeMetric: the evaluation data need a test set and a held-out part of the training set to choose the head: '
-                              "see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True")
+            raise ConfigError('LinearProbeMetric: the evaluation data need a test set and a held-out part of the training set, not trained on, to '
+                              'choose the head: see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True '
+                              'test_evaluator.paper_compat=True')
         test = 100 * np.mean(right[TEST], axis=0)
         if len(self.settings) != len(test):
             raise ConfigError(f'LinearProbeMetric: {len(test)} heads, and the settings of {len(self.settings)}: it needs mmvd.ProbeReportHook')
@@ -88,3 +89,16 @@ class LinearProbeMetric(BaseMetric):
             lines.append(f'{label:<46} test {head["test"]:6.2f}   held-out {holdout:>6}   head {head["head"]}: rate {head["learning_rate"]:g}, '
                          f'dropout {head["dropout"]:g}')
         return '\n'.join(lines)
+
+
+def is_test(sample: Mapping | BaseDataElement) -> bool:
+    """Whether a sample belongs to the test set, rather than to a held-out part of the training set.
+
+    Raises:
+        ConfigError: If it does not say.
+    """
+    split = sample.get('split')
+    if split not in (HOLDOUT, TEST):
+        raise ConfigError(f'a sample for linear probes says split={split!r} where {HOLDOUT!r} or {TEST!r} is needed: take mmvd.RGBDClassDataset, and '
+                          "keep 'split' in the meta_keys of mmpretrain.PackInputs")
+    return split == TEST

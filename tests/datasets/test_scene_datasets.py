@@ -2,10 +2,12 @@
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmvd.datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
 from mmvd.datasets.scene_datasets import NYU10, SUN19
 from mmvd.errors import ConfigError, MissingInputsError
+from tests.conftest import ROOT
 
 
 def write(root, *names) -> None:
@@ -25,6 +27,7 @@ def test_unknown_scenes_are_dropped_and_counted(tmp_path):
     assert len(SUN19) == 19 and SUNRGBDSceneDataset.count_scenes({}) == 19
     other = NYUv2SceneDataset(str(tmp_path), ann_file='scenes_train.txt')
     assert labels(other) == [0, 9, 9, 9] and len(NYU10) == 10 and not other.dropped  # "others" is a class of its own
+    assert other.taken_as_others == {'idk': 2, 'study_space': 1}  # told: one of them may be misspelt
     (tmp_path / 'bad.txt').write_text('a.jpg a.png\n')
     with pytest.raises(ConfigError, match='entry 1: expected "image depth class"'):
         SUNRGBDSceneDataset(str(tmp_path), ann_file='bad.txt')
@@ -41,6 +44,8 @@ def test_held_out_part_is_a_partition(tmp_path):
     with pytest.raises(ConfigError, match="none of the 1 samples falls into part='(train|holdout)'"):
         for part in ('train', 'holdout'):
             SUNRGBDSceneDataset(str(tmp_path), ann_file='one.txt', part=part)
+    with pytest.raises(ConfigError, match='split must be one of holdout, test'):
+        SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', split='hold-out')
     with pytest.raises(ConfigError, match='part must be one of'):
         SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part='valid')
 
@@ -90,8 +95,10 @@ def test_mvip_views(tmp_path):
         write(tmp_path, *(f'{part}/train_data/0/{rot}/cam_0{cam}/0{cam}_{kind}.png'
                           for rot in (0, 90) for cam in (1, 2) for kind in ('rgb', 'depth')))
         write(tmp_path, *(f'{part}/test_data/set1/cam_01/01_{kind}.png' for kind in ('rgb', 'depth', 'rgb_mask_gen')))
-    train, test = MVIPDataset(str(tmp_path), images=MVIPDataset.TRAIN), MVIPDataset(str(tmp_path), images=MVIPDataset.TEST)
+    config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_mvip.py')
+    globs = [part.images for part in (config.train_dataloader.dataset, config.val_dataloader.dataset.datasets[1])]
+    train, test = (MVIPDataset(str(tmp_path), images=images) for images in globs)
     assert train.metainfo['classes'] == ('axle', 'bolt') and labels(train) == [0] * 4 + [1] * 4 and labels(test) == [0, 1]
     assert test.get_data_info(1)['depth_path'].endswith('bolt/test_data/set1/cam_01/01_depth.png')
-    told = MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=MVIPDataset.TRAIN))
+    told = MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=globs[0]))
     assert told.endswith(f'made by: its official archive, unpacked into {tmp_path}/none')

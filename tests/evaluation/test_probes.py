@@ -48,6 +48,26 @@ def test_without_held_out_part_only_the_papers_way_is_left():
     assert paper.result['selected']['holdout'] is None and 'chosen on the held-out part' not in paper.table().splitlines()[1]
 
 
+@pytest.mark.parametrize('split', [None, 'hold-out'])
+def test_samples_must_say_what_they_are_for(split):
+    """A held-out sample that does not say so would be tested, and one of an unknown name would not count at all."""
+    sample = dict(probe_labels=torch.tensor([1]), gt_label=torch.tensor([1]), **(dict(split=split) if split else {}))
+    with pytest.raises(ConfigError, match=f"says split={split!r} where 'holdout' or 'test' is needed.*meta_keys"):
+        metric_of(1).process({}, [sample])
+
+
+def test_what_was_trained_on_does_not_choose():
+    metric = metric_of(2)
+    metric.ignores_holdout = True
+    data = samples(dict(test=[[1, 0], [1, 1]], holdout=[[0, 1]]))
+    with pytest.raises(ConfigError, match='not trained on, .*test_evaluator.paper_compat=True'):
+        evaluate(metric, data)
+    metric = metric_of(2, paper_compat=True)
+    metric.ignores_holdout = True
+    evaluate(metric, data)
+    assert metric.result['images'] == dict(holdout=0, test=2) and metric.result['selected_on_holdout'] is None
+
+
 def test_what_does_not_fit_is_refused():
     data = samples(dict(test=[[1, 0], [1, 1]], holdout=[[1, 1]]))
     with pytest.raises(ConfigError, match='2 heads, and the settings of 4'):

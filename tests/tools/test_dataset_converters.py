@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.registry import DATASETS
@@ -56,7 +56,20 @@ def test_sunrgbd(tmp_path, monkeypatch):
     told = convert('sunrgbd', root, '--verify')
     assert told.returncode == 0 and '2 images, depth 2.50 +- 0.88 m, 100%' in told.stdout, told.stderr
     assert "the paper's Table 6: 2.3 +- 0.7 m, 87%" in told.stdout and 'wall 52.38%' in told.stdout and 'unlabelled: 34.4%' in told.stdout
-    assert 'SUNRGBDSceneDataset: ' in told.stdout and 'living_room 1' in told.stdout
+    assert 'SUNRGBDSceneDataset: ' in told.stdout and 'living_room 1' in told.stdout and 'NOT THE OFFICIAL SET, which has 5285 images' in told.stdout
+
+
+def test_sunrgbd_does_not_lose_its_split(tmp_path):
+    fabricate.fabricate_sunrgbd(tmp_path)
+    split = tmp_path / 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
+    train = [str(path) for path in loadmat(split, squeeze_me=True)['alltrain']]
+    savemat(split, dict(alltrain=np.array([[path.replace('SUNRGBD/', 'SUNRGBD//') + '/' for path in train]], object)))
+    done = convert('sunrgbd', tmp_path)
+    assert done.returncode == 0 and "{'train': 2, 'test': 1}" in done.stdout, done.stderr
+    for paths, text in (([f'{path}_old' for path in train], '2 of 2 training folders are in no frame'), (['/elsewhere/a'], 'no path of SUN RGB-D')):
+        savemat(split, dict(alltrain=np.array([paths], object)))
+        done = convert('sunrgbd', tmp_path)
+        assert done.returncode == 2 and text in done.stderr, done.stderr
 
 
 def test_nyuv2(tmp_path, monkeypatch):
@@ -172,11 +185,6 @@ def test_depth_pro_is_turned_from_inverse_depth_into_metres(monkeypatch, predict
     np.testing.assert_allclose(depth, np.full((48, 64), 0.5 / 0.25), rtol=1e-5)  # at 90 degrees the focal length is half the width
 
 
-def test_what_sixteen_bits_cannot_hold_is_missing(predict_depth):
-    depth = np.array([[1.5, np.inf, np.nan], [-2, 65.535, 70]], np.float32)
-    assert predict_depth.to_millimetres(depth).tolist() == [[1500, 0, 0], [0, 65535, 0]]
-
-
 def test_relative_depth_is_refused(tmp_path, depth_model):
     config = depth_model / 'config.json'
     config.write_text(config.read_text().replace('"metric"', '"relative"'))
@@ -194,7 +202,7 @@ def test_class_folders_are_verified(tmp_path):
     rooms = convert('verify', 'configs/seg/m2f_vd_rooms.py')
     assert rooms.returncode == 2 and 'reads no files' in rooms.stderr
     assert done.returncode == 0 and done.stdout.count('MVIPDataset: 4 images, depth 2.50') == 3, done.stderr  # train, valid, test
-    assert 'first 2, second 2' in done.stdout
+    assert 'first 2, second 2' in done.stdout and done.stdout.count('NOT THE OFFICIAL SET, which has 308 classes') == 3
 
 
 def test_verification_names_what_cannot_be_read(tmp_path):

@@ -2,6 +2,7 @@
 """Downstream heads as comparisons of two things in one run: frozen against trained encoder, 84 grouped probes against one and against modules."""
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +17,8 @@ from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.models import LinearProbeHead, VDViT
 from mmvd.registry import MODELS
 
-RATES = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2)
-DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+GRID = Config.fromfile(Path(__file__).parents[2] / 'configs/_base_/models/linear84_vd_dinov2_base.py')
+RATES, DROPOUTS = GRID.learning_rates, GRID.dropouts
 
 
 class Modules(nn.Module):

@@ -12,48 +12,71 @@ import torch
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.features import Features, extract_features, fit_probes, probe_accuracy
 from mmvd.apis.launch import add_common_arguments, load_config
-from mmvd.apis.model import build_filled
-from mmvd.apis.preflight import check_inputs
-from mmvd.errors import exit_code
-from mmvd.evaluation.knn import knn_accuracy
-from mmvd.registry import MODELS
+from mmvd.apis.model import build_filled, check_device
+from mmvd.apis.preflight import check_channels, check_inputs
+from mmvd.datasets.probe_splits import check_classes, class_names, parts_of, trained_on_holdout
+from mmvd.errors import ConfigError, exit_code
+from mmvd.evaluation.knn import check_neighbours, knn_accuracy
+from mmvd.evaluation.linear_probe_metric import HOLDOUT, TEST
+from mmvd.registry import DATASETS, MODELS
 
 
 def features_of(config, cache: str | None, device: str) -> tuple[Features, Features]:
-    """Features of the training and of the test set."""
+    """Features of the training and of the evaluation set, on the device.
+
+    Raises:
+        ConfigError: If head, classes, held-out part and test set do not fit, before anything is computed.
+    """
     model = build_filled(config, config.get('load_from')).to(device)
+    check_channels(config, model)
     test = dict(config.val_dataloader)
-    pipeline = test['dataset']['pipeline']
-    train = dict(test, dataset=dict(config.train_dataloader.dataset, pipeline=pipeline))
+    train = dict(test, dataset=dict(config.train_dataloader.dataset, pipeline=test['dataset']['pipeline']))
+    check_data(config.model.head.num_classes, *(DATASETS.build(loader['dataset']) for loader in (train, test)))
 
     def progress(done: int, total: int) -> None:
         print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
-    return tuple(extract_features(model, config.model, part, cache, progress) for part in (train, test))
+    return tuple(extract_features(model, config.model, part, cache, progress).to(device) for part in (train, test))
+
+
+def check_data(num_classes: int, train, evaluated) -> None:
+    """Refuse data with which a choice of heads or an accuracy would mean nothing.
+
+    Raises:
+        ConfigError: If classes differ in number or name, or samples are both trained on and chosen by or tested.
+    """
+    names = class_names(train.metainfo)
+    if not 1 < len(names) == num_classes:
+        raise ConfigError(f'the training data have {len(names)} classes, and the head of the model num_classes={num_classes}: they must be equal, '
+                          'and more than one')
+    check_classes(names, parts_of(evaluated), 'val_dataloader')
+    shared = trained_on_holdout(train, evaluated, HOLDOUT, TEST)
+    if shared:
+        raise ConfigError(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: set part="train" in train_dataloader.dataset')
 
 
 def logistic_regression(train: Features, test: Features) -> float:
     """Accuracy in percent of scikit-learn's logistic regression (C = 1) on the features as they are."""
     from sklearn.linear_model import LogisticRegression
-    model = LogisticRegression(max_iter=5000).fit(train.features.numpy(), train.labels.numpy())
-    return 100 * float(model.score(test.features.numpy(), test.labels.numpy()))
+    (x, y), (x_test, y_test) = ((part.features.cpu().numpy(), part.labels.cpu().numpy()) for part in (train, test))
+    return 100 * float(LogisticRegression(max_iter=5000).fit(x, y).score(x_test, y_test))
 
 
-def grid_accuracy(config, train: Features, evaluated: Features) -> tuple[float, float]:
-    """Test accuracy of the head chosen on the held-out part, and of the best one, of the config's grid trained for its steps on the features."""
+def grid_accuracy(config, train: Features, evaluated: Features) -> tuple[float | None, float]:
+    """Test accuracy of the head chosen on the held-out part, None without one, and of the best: the config's grid, trained for its steps."""
     loader = config.train_dataloader
-    steps = config.train_cfg.max_epochs * loader.sampler.samples_per_epoch // loader.batch_size
-    head = fit_probes(MODELS.build(config.model.head), train, steps, loader.batch_size)
+    steps = config.train_cfg.max_epochs * (loader.sampler.get('samples_per_epoch') or len(train.labels)) // loader.batch_size
+    head = fit_probes(MODELS.build(config.model.head).to(train.features.device), train, steps, loader.batch_size)
     test, holdout = (probe_accuracy(head, evaluated.part(is_test)) for is_test in (True, False))
-    return float(test[holdout.argmax()]), float(test.max())
+    return None if holdout.isnan().any() else float(test[holdout.argmax()]), float(test.max())
 
 
 def main() -> int:
     """Parse the command line, extract, probe; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_common_arguments(parser, distributed=False)
+    add_common_arguments(parser, distributed=False, with_work_dir=False)
     parser.add_argument('--knn', nargs='+', type=int, default=[10, 20, 100, 200], help='numbers of neighbours')
-    parser.add_argument('--probes', action='store_true', help="the config's grid of linear probes, trained on the features")
+    parser.add_argument('--probes', action='store_true', help="the config's grid of linear probes, trained on the features by SGD with momentum")
     parser.add_argument('--logistic', action='store_true', help='logistic regression as well (scikit-learn)')
     parser.add_argument('--cache', help='folder for features; of other weights, pipelines or data nothing in it is used')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
@@ -65,14 +88,18 @@ def probe(args: argparse.Namespace) -> None:
     """Extract and print the accuracies."""
     config = load_config(args)
     check_inputs(config, training=True)
+    check_device(args.device)
+    check_neighbours(args.knn)
     train, evaluated = features_of(config, args.cache, args.device)
     test = evaluated.part(True)
     print(f'{len(train.labels)} training, {len(test.labels)} test images, {train.features.shape[1]} features')
-    for k, accuracy in knn_accuracy(train.features, train.labels, test.features, test.labels, args.knn).items():
-        print(f'{min(k, len(train.labels))}-NN: {accuracy:.2f} %')
+    ks = sorted({min(k, len(train.labels)) for k in args.knn})
+    for k, accuracy in knn_accuracy(train.features, train.labels, test.features, test.labels, ks).items():
+        print(f'{k}-NN: {accuracy:.2f} %')
     if args.probes:
-        print('probes of the config without augmentation: chosen on the held-out part {:.2f} %, best of them {:.2f} %'.format(
-            *grid_accuracy(config, train, evaluated)))
+        chosen, best = grid_accuracy(config, train, evaluated)
+        on_holdout = 'no held-out part to choose on' if chosen is None else f'chosen on the held-out part {chosen:.2f} %'
+        print(f'probes of the config without augmentation: {on_holdout}, best of them {best:.2f} %')
     if args.logistic:
         print(f'logistic regression: {logistic_regression(train, test):.2f} %')
 

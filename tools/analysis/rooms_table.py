@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Frozen VD beside its RGB-only twin on the built-in rooms, ordinary and with shuffled textures, over several seeds: one table with spread.
 
-Goes on where it was interrupted: a run whose last checkpoint is there is not trained again.
+Goes on where it was interrupted: a run whose last checkpoint is there is not trained again, if it was trained with the same config and encoder.
 """
 import argparse
 import csv
+import hashlib
 import json
 import statistics
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from mmengine.config import Config
@@ -23,8 +25,22 @@ TEXTURES = dict(ordinary=False, shuffled=True)
 
 
 def train(config: Path, folder: Path, options: dict) -> Path:
-    """Train unless it is done; the last checkpoint."""
-    last = folder / f'epoch_{Config.fromfile(config).train_cfg.max_epochs}.pth'
+    """Train unless it is done; the last checkpoint.
+
+    Raises:
+        ConfigError: If the folder holds a training with another config or encoder, or the training fails.
+    """
+    settings = Config.fromfile(config)
+    settings.merge_from_dict(options)
+    encoder = ROOT / settings.model.backbone.init_cfg.checkpoint
+    if not encoder.is_file():
+        raise ConfigError(f'{encoder}: no such checkpoint, run make pretrain first')
+    stamp, wanted = folder / 'trained_with.txt', f'{hashlib.sha256(encoder.read_bytes()).hexdigest()}\n{settings.pretty_text}'
+    if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
+        raise ConfigError(f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir')
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted)
+    last = folder / f'epoch_{settings.train_cfg.max_epochs}.pth'
     if not last.is_file():
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
         done = subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options',
@@ -53,25 +69,31 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
     return values
 
 
+def shuffled(textures: str) -> dict:
+    """Options of a classification config for textures of a kind."""
+    parts = ('train_dataloader.dataset', *(f'val_dataloader.dataset.datasets.{part}' for part in (0, 1)))
+    return {f'{part}.shuffle_textures': TEXTURES[textures] for part in parts}
+
+
 def classification(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
     """Accuracy of the head chosen on held-out rooms and of the best one, of frozen VD and its twin; logistic regression as a yardstick."""
-    values, loaders = {}, ('train_dataloader.dataset', *(f'val_dataloader.dataset.datasets.{part}' for part in (0, 1)))
-    data = {f'{loader}.shuffle_textures': TEXTURES[textures] for loader in loaders}
+    values = {}
     for name, label in (('vd', 'frozen VD'), ('rgb', 'RGB-only twin')):
         path, folder = ROOT / f'configs/cls/linear84_{name}_rooms.py', Path(args.work_dir) / f'{name}_{textures}_{seed}'
-        last = train(path, folder, {'randomness.seed': seed, 'model.head.seed': seed, **data})
+        last = train(path, folder, {'randomness.seed': seed, 'model.head.seed': seed, **shuffled(textures)})
         result = json.loads((folder / 'results' / f'{last.stem}.json').read_text())['result']
         values[label] = result['selected_on_holdout']['test']
         values[f'{label}, best of 84 on the test rooms'] = result['best_on_test']['test']
-        values.update({f'{label}, {what}': value for what, value in on_features(path, data, args.work_dir).items()})
+        values.update({f'{label}, {what}': value for what, value in on_features(path, textures, args.work_dir).items()})
     return values
 
 
-def on_features(path: Path, data: dict, work_dir: str) -> dict[str, float]:
-    """The grid and scikit-learn's logistic regression on the same features, without augmentation, which are kept in a file."""
+@lru_cache
+def on_features(path: Path, textures: str, work_dir: str) -> dict[str, float]:
+    """The grid and scikit-learn's logistic regression on the same features, without augmentation: no seed has a part in it."""
     from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression
     config = Config.fromfile(path)
-    config.merge_from_dict(data)
+    config.merge_from_dict(shuffled(textures))
     train_features, evaluated = features_of(config, f'{work_dir}/features', 'cpu')
     return {'no augmentation, best of 84': grid_accuracy(config, train_features, evaluated)[1],
             'no augmentation, logistic regression': logistic_regression(train_features, evaluated.part(True))}

@@ -16,16 +16,23 @@ from verify import verify_root
 
 import mmvd  # noqa: F401
 from mmvd.engine.atomic_backend import save_png_atomically
-from mmvd.errors import MissingInputsError, exit_code
+from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
 SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
-_MARK = 'SUNRGBD/'  # paths in the toolbox are those of its authors' machine; what counts begins here
+_MARK = 'SUNRGBD'  # paths in the toolbox are those of its authors' machine; what counts begins here
 
 
 def relative(path: str) -> str:
-    """Path below the unpacked folder."""
-    return _MARK + path.rstrip('/').split(f'/{_MARK}', 1)[1]
+    """Path below the unpacked folder, without what is doubled in it.
+
+    Raises:
+        SampleError: If it is no path of SUN RGB-D.
+    """
+    parts = [part for part in path.split('/') if part]
+    if _MARK not in parts:
+        raise SampleError(f'{path}: no path of SUN RGB-D, it has no folder {_MARK}: the toolbox is another version')
+    return '/'.join(parts[parts.index(_MARK):])
 
 
 def convert(root: Path, depth: str) -> dict[str, int]:
@@ -35,12 +42,13 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             raise MissingInputsError(f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}')
     frames = read_mat(root / META, 'SUNRGBDMeta')
     train = {relative(str(path)) for path in read_mat(root / SPLIT, 'alltrain')}
-    rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
+    rows, scenes, found = dict(train=[], test=[]), dict(train=[], test=[]), set()
     (root / 'labels').mkdir(exist_ok=True)
     with open_hdf5(root / LABELS) as file:
         references = file['SUNRGBD2Dseg']['seglabel']
         for number, frame in enumerate(tqdm(frames, 'SUN RGB-D')):
             folder = relative(os.path.dirname(os.path.dirname(str(frame.rgbpath))))
+            found.add(folder)
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
                 labels = np.asarray(file[references[number][0]]).T.astype(np.uint8)  # MATLAB's arrays are column by column
@@ -54,6 +62,9 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             scene = root / folder / 'scene.txt'
             name = scene.read_text().strip().replace(' ', '_') if scene.is_file() else 'unknown'  # which the dataset drops and counts
             scenes[split].append(' '.join((*files, name)))
+    if train - found:
+        raise SampleError(f'{root / SPLIT}: {len(train - found)} of {len(train)} training folders are in no frame of {META}, first '
+                          f'{min(train - found)}: one of the two is another version')
     for split in rows:
         (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
         (root / f'scenes_{split}.txt').write_text('\n'.join(scenes[split]) + '\n')

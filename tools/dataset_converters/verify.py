@@ -12,23 +12,31 @@ from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
+OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
+    'ADE20KRGBDDataset': (20210, 2000), 'CityscapesRGBDDataset': (2975, 500), 'COCOStuffRGBDDataset': (118287, 5000),
+    'ImageNetRGBDDataset': (1281167, 50000), 'NYUv2SceneDataset': (795, 654), 'NYUv2SegDataset': (795, 654), 'SUNRGBDSceneDataset': (4845, 4659),
+    'SUNRGBDSegDataset': (5285, 5050)
+}
+LOADERS = ('train_dataloader', 'val_dataloader')
 
 
 def verify(config: Path, limit: int | None = None, root: Path | None = None) -> int:
     """Examine the training and validation sets of a config, in another folder if given; returns how many samples could not be read."""
     failures = 0
-    for loader in ('train_dataloader', 'val_dataloader'):
-        settings = Config.fromfile(config)[loader].dataset
+    settings_of_all = Config.fromfile(config)
+    for loader in LOADERS:
+        settings = settings_of_all[loader].dataset
         parts = settings.get('datasets', [settings])
         for part in parts.values() if isinstance(parts, dict) else parts:
             if part.get('part') != 'holdout':  # a share of the training set, which is read whole
                 own = {key: value for key, value in part.items() if key != 'part'}
-                failures += verify_part(loader, dict(own, **({'data_root': str(root)} if root else {})), limit)
+                own = dict(own, **({'data_root': str(root)} if root else {}))
+                failures += verify_part(loader, own, limit, (settings_of_all.model.get('head') or {}).get('num_classes'))
     return failures
 
 
-def verify_part(label: str, settings: dict, limit: int | None) -> int:
-    """Examine one dataset; returns how many samples could not be read."""
+def verify_part(label: str, settings: dict, limit: int | None, num_classes: int | None = None) -> int:
+    """Examine one dataset, also for whether it is all there; returns how many samples could not be read."""
     kind = DATASETS.get(settings['type'])
     if not hasattr(kind, 'missing'):
         raise ConfigError(f'{settings["type"]} reads no files, there is nothing to verify')
@@ -42,7 +50,13 @@ def verify_part(label: str, settings: dict, limit: int | None) -> int:
         print(f'\r{label}: {done}/{total}', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
     facts = examine(dataset, limit, progress)
-    print(f'{label}: {format_facts(type(dataset).__name__, facts, dataset.metainfo.get("classes", ()))}')
+    name, classes = type(dataset).__name__, dataset.metainfo.get('classes', ())
+    print(f'{label}: {format_facts(name, facts, classes)}')
+    official = OFFICIAL_IMAGES[name][LOADERS.index(label)] if name in OFFICIAL_IMAGES else facts.images
+    if facts.images != official:
+        print(f'  NOT THE OFFICIAL SET, which has {official} images')
+    if facts.classes is not None and num_classes not in (None, len(classes)):
+        print(f'  NOT THE OFFICIAL SET, which has {num_classes} classes')
     return len(facts.failures)
 
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.model import find_config
+from mmvd.datasets.probe_splits import class_names
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.linear_probe_metric import TEST
@@ -16,17 +17,23 @@ from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 
 
-def choose(args: argparse.Namespace, epoch: int, count: int) -> int:
+def choose(args: argparse.Namespace, meta: dict, count: int) -> int:
     """Number of the head to export: the one asked for, or the one that the result of the checkpoint's epoch reports.
 
     Raises:
-        ConfigError: If there is no such head or no result.
+        ConfigError: If there is no such head or no result of this very state.
     """
     if args.head is None:
-        path = Path(args.checkpoint).parent / 'results' / f'epoch_{epoch}.json'
-        if not path.is_file():
-            raise ConfigError(f'{path}: no such file, which would say which head of this checkpoint is best: name one with --head')
-        args.head = json.loads(path.read_text())['result']['selected']['head']
+        path = Path(args.checkpoint).parent / 'results' / f'epoch_{meta.get("epoch")}.json'
+        try:
+            found = json.loads(path.read_text())
+            args.head = found['result']['selected']['head']
+        except (OSError, ValueError, KeyError) as error:
+            raise ConfigError(f'{path}: no such file, or damaged ({error}); it would say which head of this checkpoint is best: name one with --head'
+                              ) from error
+        if found.get('iter') != meta.get('iter'):
+            raise ConfigError(f'{path}: is the result after {found.get("iter")} steps, but {args.checkpoint} is of step {meta.get("iter")}: '
+                              'name a head with --head')
     if not 0 <= args.head < count:
         raise ConfigError(f'--head {args.head}: the checkpoint has heads 0 to {count - 1}')
     return args.head
@@ -52,15 +59,22 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
 
 
 def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
-    """The config of the ordinary classifier: its test set without the held-out part, and the names of its classes."""
+    """The config of the ordinary classifier: its test set without the held-out part, and the names of its classes.
+
+    Raises:
+        ConfigError: If there is not exactly one test set.
+    """
     config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=shape[0], in_channels=shape[1],
                              loss=dict(type='mmpretrain.CrossEntropyLoss', loss_weight=1.0))
     test = config.test_dataloader.dataset
     if test.type == 'mmvd.KeyedConcat':
-        part = next(part for part in test.datasets if part.get('split', TEST) == TEST)
+        parts = [part for part in test.datasets if part.get('split', TEST) == TEST]
+        if len(parts) != 1:
+            raise ConfigError(f'test_dataloader: {len(parts)} test sets where a classifier has one')
+        part = parts[0]
         config.test_dataloader.dataset = dict(part, pipeline=test.get('pipeline', part.get('pipeline')))
-    names = meta.get('dataset_meta', {})
-    config.class_names = next((list(names[key]) for key in ('scenes', 'classes') if len(names.get(key, ())) == shape[0]), None)
+    names = meta.get('dataset_meta') or {}
+    config.class_names = list(class_names(names)) or None
     config.test_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, ))
     config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'mmvd.ProbeReportHook']
     for name in ('train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator', 'optim_wrapper', 'param_scheduler'):
@@ -73,10 +87,12 @@ def export(args: argparse.Namespace) -> str:
     config, checkpoint, settings = read(args)
     state = dict(checkpoint['state_dict'])
     weight, bias = state.pop('head.weight'), state.pop('head.bias')
-    head = choose(args, checkpoint['meta']['epoch'], len(weight))
+    meta = checkpoint.get('meta', {})
+    head = choose(args, meta, len(weight))
+    described = with_head(config, weight.shape[1:], meta)
     state.update({'head.fc.weight': weight[head].clone(), 'head.fc.bias': bias[head].clone()})
     save_atomically({**{key: checkpoint[key] for key in ('meta', 'left_out') if key in checkpoint}, 'state_dict': state}, f'{args.out}.pth')
-    with_head(config, weight.shape[1:], checkpoint['meta']).dump(f'{args.out}.py')
+    described.dump(f'{args.out}.py')
     rate, dropout = settings[head]
     return f'head {head} (rate {rate:g}, dropout {dropout:g}): python tools/test.py {args.out}.py {args.out}.pth'
 

@@ -1,0 +1,65 @@
+"""What must hold between the training set, the held-out part and the test set of linear probes."""
+from collections.abc import Sequence
+
+from mmvd.errors import ConfigError
+
+
+def parts_of(dataset) -> list:
+    """The datasets in a concatenation, or the dataset itself."""
+    return list(getattr(dataset, 'datasets', [dataset]))
+
+
+def class_names(metainfo: dict) -> tuple[str, ...]:
+    """Names of the classes of images; rooms have classes of pixels as well."""
+    return tuple(metainfo.get('scenes') or metainfo.get('classes') or ())
+
+
+def check_classes(trained: Sequence[str], parts: Sequence, label: str) -> None:
+    """Refuse evaluation data whose classes are others, or in another order, than those trained on.
+
+    Args:
+        trained: Names that were trained on.
+        parts: Evaluation datasets.
+        label: Name of the dataloader, for messages.
+
+    Raises:
+        ConfigError: If they differ.
+    """
+    for part in parts:
+        names = class_names(part.metainfo)
+        if names != tuple(trained):
+            number = next((n for n, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]), min(len(names), len(trained)))
+            here, there = (repr(found[number]) if number < len(found) else 'none' for found in (names, trained))
+            raise ConfigError(f'{label}: {type(part).__name__}({getattr(part, "data_root", "")}) has {len(names)} classes and the training data '
+                              f'{len(trained)}; class {number} is {here} here and {there} there: give both the same names in the same order')
+
+
+def trained_on_holdout(train, evaluated, holdout: str, test: str) -> list[str]:
+    """Held-out samples that are trained on.
+
+    Args:
+        train: Training set.
+        evaluated: Evaluation set, whose parts have the attribute ``split``.
+        holdout: Name of the held-out split.
+        test: Name of the test split.
+
+    Returns:
+        Names of their images, sorted.
+
+    Raises:
+        ConfigError: If the test set has samples of the training set or of the held-out part.
+    """
+    parts = parts_of(evaluated)
+    trained, held_out, tested = (_images(found) for found in (
+        parts_of(train), *([part for part in parts if getattr(part, 'split', test) == split] for split in (holdout, test))))
+    for label, others in (('trained on', trained), ('in the held-out part', held_out)):
+        if tested & others:
+            raise ConfigError(f'val_dataloader: {len(tested & others)} test samples are {label}, e.g. {min(tested & others)}: what is tested '
+                              'must be neither trained on nor chosen by')
+    return sorted(trained & held_out)
+
+
+def _images(parts: Sequence) -> set[str]:
+    """What names the images of datasets: paths, or what stands for them in rendered data."""
+    return {part.name_of(index) if hasattr(part, 'name_of') else part.get_data_info(index)['img_path']
+            for part in parts for index in range(len(part))}
