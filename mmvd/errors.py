@@ -1,7 +1,8 @@
 """Errors a user can mend: each is one line that names the file or key at fault and the remedy."""
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class MMVDError(Exception):
@@ -24,8 +25,8 @@ class WeightsError(MMVDError):
     """A weights file is missing, unsafe or fits nothing."""
 
 
-class ConfigError(MMVDError, ValueError):
-    """A config, or an argument, asks for something that cannot work."""
+class ConfigError(MMVDError):
+    """A config asks for something that cannot work."""
 
 
 class SavingError(MMVDError):
@@ -34,6 +35,19 @@ class SavingError(MMVDError):
 
 class Interrupted(MMVDError):
     """The run was asked to stop and can be resumed."""
+
+
+@contextmanager
+def config_errors(name: str) -> Iterator[None]:
+    """What a function of ``mmvd.ops`` says of its arguments, where these come from the config of ``name``.
+
+    Raises:
+        ConfigError: Instead of ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f'{name}: {error}') from error
 
 
 def describe(error: MMVDError) -> str:

@@ -202,6 +202,11 @@ def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
 
 
 def check_test_of_the_papers_protocol(config: Config, folder) -> None:
+    again = Config(config.to_dict())  # what was trained on before is not forgotten when a run goes on without it
+    again.train_dataloader.dataset.part, again.val_evaluator.paper_compat, again.train_cfg.max_epochs = 'train', False, 2
+    again.load_from, again.resume = str(folder / 'run/epoch_1.pth'), True
+    with pytest.raises(ConfigError, match='trained on held-out samples, which cannot choose'):
+        build_runner(again, training=True).train()
     config.load_from, config.work_dir = str(folder / 'run/epoch_1.pth'), str(folder / 'test')
     config.test_dataloader.update(num_workers=0, persistent_workers=False)
     with pytest.raises(ConfigError, match='test_evaluator.paper_compat=True'):

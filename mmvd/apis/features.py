@@ -50,7 +50,7 @@ class Features:
 
 
 def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: str | Path | None = None,
-                     progress: Callable[[int, int], None] | None = None) -> Features:
+                     progress: Callable[[int, int], None] | None = None, dataset=None) -> Features:
     """Run the backbone of a classifier over a dataset.
 
     Args:
@@ -60,6 +60,7 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
         cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of anything else is
             never used: its name and its content carry the hash of all three, and what happened is logged.
         progress: Called with (done, total) batches.
+        dataset: The dataset of the loader, if it is built already.
 
     Raises:
         ConfigError: If the pipeline is random.
@@ -67,7 +68,7 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
     random = [name for name in _transforms(loader['dataset']) if name not in _DETERMINISTIC]
     if random:
         raise ConfigError(f'features are computed once, but the pipeline may draw at random: take {", ".join(random)} out')
-    dataloader = Runner.build_dataloader(dict(loader, drop_last=False), seed=0)
+    dataloader = Runner.build_dataloader(dict(loader, drop_last=False, dataset=dataset or loader['dataset']), seed=0)
     if cache_dir is None:
         return _compute(model, dataloader, progress)
     key = cache_key(model, settings, loader, dataloader.dataset)

@@ -81,10 +81,9 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     """
     if isinstance(config_or_name, Config):
         return config_or_name
-    is_name = not str(config_or_name).endswith('.py')
-    if not is_name and Path(config_or_name).is_file():
+    if Path(config_or_name).is_file():
         return Config.fromfile(config_or_name)
-    found = sorted(_CONFIGS.glob(f'**/{config_or_name}.py')) if is_name else []
+    found = [] if str(config_or_name).endswith('.py') else sorted(_CONFIGS.glob(f'**/{config_or_name}.py'))
     if len(found) > 1:
         names = ', '.join(path.relative_to(_CONFIGS).with_suffix('').as_posix() for path in found)
         raise ConfigError(f'{config_or_name}: several configs have this name: say {names}')

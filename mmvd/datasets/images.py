@@ -22,14 +22,22 @@ def look_at_image(path: str) -> tuple[tuple[int, int], bool]:
         raise SampleError(f'{path}: no such image')
     try:
         with Image.open(path) as image:
-            if _ENDS.get(image.format, b'') not in _tail(path):
-                image.load()  # cut, or something behind its end: only decoding tells
-            # PIL decodes a whole PNG to find EXIF data behind the pixels; they are written before them
-            exif = {} if image.format == 'PNG' and 'exif' not in image.info else image.getexif()
-            orientation, (width, height) = exif.get(ExifTags.Base.Orientation, 1), image.size
+            if image.format not in _ENDS or _ENDS[image.format] not in _tail(path):
+                image.load()  # cut, or something behind its end, or a format without one: only decoding tells
+            orientation, (width, height) = _orientation(image.info.get('exif', b'')), image.size
             return ((width, height) if orientation >= 5 else (height, width)), orientation > 1
     except (OSError, SyntaxError) as error:  # the latter for a broken PNG chunk
         raise SampleError(f'{path}: no readable image ({error}), copy or export the file again') from error
+
+
+def _orientation(data: bytes) -> int:
+    """What EXIF data say, as OpenCV understands them: not what XMP says, and nothing if they are damaged."""
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+    except SyntaxError:
+        return 1
+    return exif.get(ExifTags.Base.Orientation, 1)
 
 
 def _tail(path: str) -> bytes:

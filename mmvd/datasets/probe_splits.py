@@ -61,5 +61,14 @@ def trained_on_holdout(train, evaluated, holdout: str, test: str) -> list[str]:
 
 def _images(parts: Sequence) -> set[str]:
     """What names the images of datasets: paths, or what stands for them in rendered data."""
-    return {part.name_of(index) if hasattr(part, 'name_of') else part.get_data_info(index)['img_path']
-            for part in parts for index in range(len(part))}
+    return {_name(part, index) for part in parts for index in range(len(part))}
+
+
+def _name(dataset, index: int) -> str:
+    if hasattr(dataset, 'name_of'):
+        return dataset.name_of(index)
+    try:
+        return dataset.get_data_info(index)['img_path']
+    except (AttributeError, KeyError) as error:
+        raise ConfigError(f'{type(dataset).__name__}: its samples have no img_path, so it cannot be told whether what is tested is trained on: take '
+                          'mmvd.RGBDClassDataset') from error

@@ -62,7 +62,8 @@ def check_files(dataset) -> None:
         missing = [path for path in paths if path and not os.path.isfile(path)]
         if missing:
             what = 'depth' if key == 'depth_path' else 'label'
-            raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(own)} are missing'
+            share = ' that this process looks at' if len(own) < len(dataset) else ''
+            raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(own)}{share} are missing'
                         + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else ''))
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(own), _AT_ONCE):  # a pool keeps all that it was given until it is done

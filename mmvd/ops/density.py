@@ -4,8 +4,6 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from mmvd.errors import ConfigError
-
 from .counter_rng import choose, fold, normal
 from .noise import coarse_noise, perlin_noise, pixel_noise
 
@@ -17,12 +15,12 @@ def check_patterns(patterns: Iterable[str]) -> None:
     """Refuse names of patterns that do not exist.
 
     Raises:
-        ConfigError: If there is one, or none at all.
+        ValueError: If there is one, or none at all.
     """
     patterns = list(patterns)
     unknown = [pattern for pattern in patterns if pattern not in _PATTERNS]
     if unknown or not patterns:
-        raise ConfigError(f'density patterns must be some of {", ".join(_PATTERNS)}, got {unknown or patterns}')
+        raise ValueError(f'density patterns must be some of {", ".join(_PATTERNS)}, got {unknown or patterns}')
 
 
 def density_mask(shape: tuple[int, int, int],
@@ -44,8 +42,7 @@ def density_mask(shape: tuple[int, int, int],
         reading order.
 
     Raises:
-        ConfigError: If the pattern is unknown.
-        ValueError: If a fraction is outside [0, 1] or a shape does not fit.
+        ValueError: If the pattern is unknown, a fraction is outside [0, 1] or a shape does not fit.
     """
     batch, height, width = shape
     check_patterns([pattern])

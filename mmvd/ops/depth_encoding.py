@@ -4,8 +4,6 @@ import math
 import torch
 from torch import Tensor
 
-from mmvd.errors import ConfigError
-
 from .depth_range import clean_depth
 
 _DECIMALS = 6
@@ -25,18 +23,18 @@ def depth_wavelengths(num_channels: int = 32, max_depth: float = 15.0, temperatu
         (C/2,) float64 metres.
 
     Raises:
-        ConfigError: If an argument is outside its domain.
+        ValueError: If an argument is outside its domain.
 
     Example:
         >>> depth_wavelengths(4)
         tensor([15.0000,  0.2598], dtype=torch.float64)
     """
     if num_channels <= 0 or num_channels % 2:
-        raise ConfigError(f'num_channels must be even and positive (a sine and a cosine per wavelength), got {num_channels}')
+        raise ValueError(f'num_channels must be even and positive (a sine and a cosine per wavelength), got {num_channels}')
     if not (math.isfinite(max_depth) and max_depth > 0):
-        raise ConfigError(f'max_depth must be a positive number of metres, got {max_depth}')
+        raise ValueError(f'max_depth must be a positive number of metres, got {max_depth}')
     if not 0 < temperature < 1:
-        raise ConfigError(f'temperature must lie between 0 and 1, got {temperature}')
+        raise ValueError(f'temperature must lie between 0 and 1, got {temperature}')
     exponent = torch.arange(0, num_channels, 2, dtype=torch.float64) / num_channels
     return max_depth * temperature**exponent
 

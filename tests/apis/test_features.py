@@ -104,7 +104,7 @@ def test_fitted_probes_are_as_good_as_logistic_regression(data):
 
 def test_the_grid_is_chosen_on_the_held_out_part_or_not_at_all(data, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    from tools.analysis.probe_features import check_data, grid_accuracy
+    from tools.analysis.probe_features import grid_accuracy, holdout_chooses
     train, evaluated = data
     head = dict(type='mmvd.LinearProbeHead', num_classes=5, in_channels=32, learning_rates=[1e-5, 0.1], dropouts=[0.0])
     config = Config(dict(model=dict(head=head), train_cfg=dict(max_epochs=10),
@@ -122,15 +122,18 @@ def test_the_grid_is_chosen_on_the_held_out_part_or_not_at_all(data, monkeypatch
     def part(seed, split='test', names=('a', 'b')):
         return Rooms(metainfo=dict(scenes=names), split=split, name_of=lambda index: f'room {seed}/{index}')
 
-    check_data(2, part(0), SimpleNamespace(datasets=[part(1, 'holdout'), part(2)]))
+    assert holdout_chooses(2, part(0), SimpleNamespace(datasets=[part(1, 'holdout'), part(2)]))
+    assert not holdout_chooses(2, part(0), SimpleNamespace(datasets=[part(0, 'holdout'), part(2)]))  # the paper's protocol
     for classes, parts, text in ((3, [part(1)], 'have 2 classes, and the head of the model num_classes=3'),
                                  (2, [part(1, names=('b', 'a'))], "class 0 is 'b' here and 'a' there"),
                                  (2, [part(1, names=('a', ))], "class 1 is none here and 'b' there"),
-                                 (2, [part(0, 'holdout'), part(2)], '2 held-out samples are in the training set, e.g. room 0/0'),
                                  (2, [part(1, 'holdout'), part(0)], '2 test samples are trained on'),
                                  (2, [part(1, 'holdout'), part(1)], '2 test samples are in the held-out part')):
         with pytest.raises(ConfigError, match=text):
-            check_data(classes, part(0), SimpleNamespace(datasets=parts))
+            holdout_chooses(classes, part(0), SimpleNamespace(datasets=parts))
+    foreign = Rooms(metainfo=dict(classes=('a', 'b')), get_data_info=lambda index: dict(filename='a.jpg'))
+    with pytest.raises(ConfigError, match='Rooms: its samples have no img_path'):
+        holdout_chooses(2, foreign, SimpleNamespace(datasets=[part(1)]))
 
 
 def test_probes_of_a_config(tmp_path):

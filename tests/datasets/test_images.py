@@ -17,13 +17,17 @@ def photo(tmp_path):
 
 
 @pytest.mark.parametrize('share', [0.0, 0.02, 0.33, 0.7, 0.99])
-@pytest.mark.parametrize('name', ['a.jpg', 'a.png'])
+@pytest.mark.parametrize('name', ['a.jpg', 'a.png', 'a.bmp', 'a.webp', 'a.tiff', 'a.mpo'])
 def test_cut_images(photo, share, name):
     path = photo.with_name(name)
-    cv2.imwrite(str(path), cv2.imread(str(photo)))
+    image = Image.open(photo)
+    image.save(path, **(dict(save_all=True, append_images=[image]) if name == 'a.mpo' else {}))  # two pictures in one JPEG, as some phones write
     assert look_at_image(str(path)) == ((40, 60), False)
     whole = path.read_bytes()
     path.write_bytes(whole[:int(share * len(whole))])
+    if name == 'a.mpo' and share > 0.5:  # the first picture, which is read, is whole
+        assert look_at_image(str(path)) == ((40, 60), False)
+        return
     with pytest.raises(SampleError, match=f'{name}: no readable image'):
         look_at_image(str(path))
 
@@ -31,6 +35,13 @@ def test_cut_images(photo, share, name):
 def test_what_cameras_write_behind_the_end_is_no_damage(photo):
     photo.write_bytes(photo.read_bytes() + b'SEFT' * 100)
     assert look_at_image(str(photo)) == ((40, 60), False)
+
+
+def test_what_opencv_does_not_turn_is_not_turned(photo):
+    Image.open(photo).save(photo, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>')
+    assert look_at_image(str(photo)) == ((40, 60), False) and cv2.imread(str(photo)).shape == (40, 60, 3)
+    Image.open(photo).save(photo, exif=b'Exif\0\0damaged')
+    assert look_at_image(str(photo)) == ((40, 60), False) and cv2.imread(str(photo)).shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize('name', ['a.jpg', 'a.png'])

@@ -224,13 +224,14 @@ def test_vectors_of_metres_are_computed_in_full_precision():
     assert seen[0].dtype == torch.bfloat16  # the rest is fast
     with torch.no_grad():
         torch.testing.assert_close(preds[-1], head.decode(head.vectors[-1](seen[0].float())), rtol=0, atol=0)
+        assert head.double()([torch.randn(1, 8, side, side).double() for side in (28, 14, 7, 4)], (56, 56))[-1].isfinite().all()
 
 
 def test_encoding_in_the_pipeline_is_the_encoding_in_the_model():
     """Also of depth beyond the range, which is brought into it, and whose prediction is not."""
     inside = tiny_completer(test_cfg=None).eval()
     settings = dict(num_channels=inside.backbone.depth_encoding.out_channels, max_depth=inside.backbone.depth_encoding.max_depth)
-    with pytest.raises(ConfigError, match='test_cfg thins metric depth'):
+    with pytest.raises(ConfigError, match='evaluation compares metres'):
         tiny_completer(depth_encoding=None, depth_channels=settings['num_channels'])
     outside = tiny_completer(test_cfg=None, depth_encoding=None, depth_channels=settings['num_channels']).eval()
     outside.load_state_dict(inside.state_dict())
@@ -243,12 +244,15 @@ def test_encoding_in_the_pipeline_is_the_encoding_in_the_model():
         plain.append(pack(dict(sample)))
         encoded.append(pack(encode(dict(sample))))
     assert encoded[1]['data_samples'].range_factor == pytest.approx(14.25 / plain[1]['depth'].max().item(), rel=1e-5)
+    batches = [model.data_preprocessor(pseudo_collate(batch)) for model, batch in ((inside, plain), (outside, encoded))]
     with torch.no_grad():
-        found = [model(**model.data_preprocessor(pseudo_collate(batch)), mode='predict')
-                 for model, batch in ((inside, plain), (outside, encoded))]
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(other.pred_depth, one.pred_depth, rtol=1e-4, atol=1e-4)
-    assert found[0][1].pred_depth.std() > 0
+        one, other = (model(**batch) for model, batch in zip((inside, outside), batches, strict=True))
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+        assert one[1].std() > 0
+        one, other = (model(**batch, mode='loss')['loss_depth'] for model, batch in zip((inside, outside), batches, strict=True))
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ConfigError, match='evaluation compares metres'):
+        outside(**batches[1], mode='predict')
 
 
 @pytest.mark.parametrize('settings, text', [(dict(sdt=0.1), 'random_density has patterns, mean, std, got sdt'),

@@ -8,7 +8,7 @@ from mmengine.registry import MODELS as ROOT
 from safetensors.torch import save_file
 from torch import nn
 
-from mmvd.errors import ConfigError, SampleError, WeightsError
+from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.backbones import VDViT
 from mmvd.models.weights import load_checkpoint
 from tests.conftest import TINY
@@ -274,18 +274,6 @@ def test_dirty_depth_is_missing_depth():
     dirty = clean.clone()
     dirty[:, 3, 0], dirty[:, 3, 1], dirty[:, 3, 2] = float('nan'), -2, float('inf')
     assert all(torch.equal(a, b) for a, b in zip(model(clean), model(dirty), strict=True))
-
-
-def test_encoded_channels_from_the_pipeline():
-    from mmvd.ops import positional_depth_encoding
-    inside = randomise(VDViT(**TINY, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', num_channels=8)))
-    outside = VDViT(**TINY, depth_encoding=None, depth_channels=8).eval()
-    outside.load_state_dict(inside.state_dict())
-    x = torch.rand(2, 4, 56, 56) + 0.5
-    encoded = torch.cat((x[:, :3], positional_depth_encoding(x[:, 3:], 8)), 1)
-    assert all(torch.equal(a, b) for a, b in zip(inside(x), outside(encoded), strict=True))
-    with pytest.raises(SampleError, match='encoded depth channels have no empty value'):
-        outside(encoded[..., :50])
 
 
 @pytest.mark.parametrize('changes', [dict(frozen='depth'), dict(out='both'), dict(out_type='map'), dict(over_range='clip'), dict(gate='x'),

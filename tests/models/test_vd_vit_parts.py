@@ -4,7 +4,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from mmvd.errors import WeightsError
+from mmvd import ops
+from mmvd.errors import SampleError, WeightsError
 from mmvd.models.backbones import VDViT
 from mmvd.models.backbones.fusion import SEFusion
 from tests.conftest import TINY
@@ -87,3 +88,14 @@ def test_per_sample_maximum_writes_a_key():
     y = x.clone()
     y[:, 3] *= 2  # the same picture of depth relative to its maximum: only the key tells
     assert not torch.allclose(model(x)[3], model(y)[3])
+
+
+def test_encoded_channels_from_the_pipeline():
+    inside = randomise(VDViT(**TINY, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', num_channels=8)))
+    outside = VDViT(**TINY, depth_encoding=None, depth_channels=8).eval()
+    outside.load_state_dict(inside.state_dict())
+    x = torch.rand(2, 4, 56, 56) + 0.5
+    encoded = torch.cat((x[:, :3], ops.positional_depth_encoding(x[:, 3:], 8)), 1)
+    assert all(torch.equal(a, b) for a, b in zip(inside(x), outside(encoded), strict=True))
+    with pytest.raises(SampleError, match='encoded depth channels have no empty value'):
+        outside(encoded[..., :50])

@@ -202,7 +202,7 @@ def test_class_folders_are_verified(tmp_path):
     rooms = convert('verify', 'configs/seg/m2f_vd_rooms.py')
     assert rooms.returncode == 2 and 'reads no files' in rooms.stderr
     assert done.returncode == 0 and done.stdout.count('MVIPDataset: 4 images, depth 2.50') == 3, done.stderr  # train, valid, test
-    assert 'first 2, second 2' in done.stdout and done.stdout.count('NOT THE OFFICIAL SET, which has 308 classes') == 3
+    assert 'first 2, second 2' in done.stdout and done.stdout.count('2 CLASSES, but the head of the config has 308') == 3
 
 
 def test_verification_names_what_cannot_be_read(tmp_path):

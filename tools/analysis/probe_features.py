@@ -22,28 +22,31 @@ from mmvd.registry import DATASETS, MODELS
 
 
 def features_of(config, cache: str | None, device: str) -> tuple[Features, Features]:
-    """Features of the training and of the evaluation set, on the device.
+    """Features of the training set and of the evaluation set, whose held-out samples count only if they are not trained on; on the device.
 
     Raises:
-        ConfigError: If head, classes, held-out part and test set do not fit, before anything is computed.
+        ConfigError: If head, classes and test set do not fit, before anything is computed.
     """
     model = build_filled(config, config.get('load_from')).to(device)
     check_channels(config, model)
     test = dict(config.val_dataloader)
     train = dict(test, dataset=dict(config.train_dataloader.dataset, pipeline=test['dataset']['pipeline']))
-    check_data(config.model.head.num_classes, *(DATASETS.build(loader['dataset']) for loader in (train, test)))
+    datasets = [DATASETS.build(loader['dataset']) for loader in (train, test)]
+    chooses = holdout_chooses(config.model.head.num_classes, *datasets)
 
     def progress(done: int, total: int) -> None:
         print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
-    return tuple(extract_features(model, config.model, part, cache, progress).to(device) for part in (train, test))
+    features, evaluated = (extract_features(model, config.model, loader, cache, progress, dataset).to(device)
+                           for loader, dataset in zip((train, test), datasets, strict=True))
+    return features, evaluated if chooses else evaluated.part(True)
 
 
-def check_data(num_classes: int, train, evaluated) -> None:
-    """Refuse data with which a choice of heads or an accuracy would mean nothing.
+def holdout_chooses(num_classes: int, train, evaluated) -> bool:
+    """Whether the held-out part can choose among heads: it is not trained on.
 
     Raises:
-        ConfigError: If classes differ in number or name, or samples are both trained on and chosen by or tested.
+        ConfigError: If classes differ in number or name, or samples are tested that are trained on or chosen by.
     """
     names = class_names(train.metainfo)
     if not 1 < len(names) == num_classes:
@@ -52,7 +55,8 @@ def check_data(num_classes: int, train, evaluated) -> None:
     check_classes(names, parts_of(evaluated), 'val_dataloader')
     shared = trained_on_holdout(train, evaluated, HOLDOUT, TEST)
     if shared:
-        raise ConfigError(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: set part="train" in train_dataloader.dataset')
+        print(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: they choose no head', file=sys.stderr)
+    return not shared
 
 
 def logistic_regression(train: Features, test: Features) -> float:

@@ -42,29 +42,29 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             raise MissingInputsError(f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}')
     frames = read_mat(root / META, 'SUNRGBDMeta')
     train = {relative(str(path)) for path in read_mat(root / SPLIT, 'alltrain')}
-    rows, scenes, found = dict(train=[], test=[]), dict(train=[], test=[]), set()
+    folders = [relative(os.path.dirname(os.path.dirname(str(frame.rgbpath)))) for frame in frames]
+    absent = train - set(folders)
+    if absent:
+        raise SampleError(f'{root / SPLIT}: {len(absent)} of {len(train)} training folders are in no frame of {META}, first {min(absent)}: one of '
+                          'the two is another version')
+    rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
     (root / 'labels').mkdir(exist_ok=True)
     with open_hdf5(root / LABELS) as file:
         references = file['SUNRGBD2Dseg']['seglabel']
-        for number, frame in enumerate(tqdm(frames, 'SUN RGB-D')):
-            folder = relative(os.path.dirname(os.path.dirname(str(frame.rgbpath))))
-            found.add(folder)
+        for number, (frame, folder) in enumerate(zip(tqdm(frames, 'SUN RGB-D'), folders, strict=True)):
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
                 labels = np.asarray(file[references[number][0]]).T.astype(np.uint8)  # MATLAB's arrays are column by column
                 save_png_atomically(labels, root / label)
             split = 'train' if folder in train else 'test'
             files = f'{folder}/image/{frame.rgbname}', f'{folder}/{depth}/{frame.depthname}'
-            absent = next((file for file in files if not (root / file).is_file()), None)
-            if absent:
-                raise MissingInputsError(f'{root / absent}: no such file, unpack SUNRGBD.zip into {root}')
+            missing = next((file for file in files if not (root / file).is_file()), None)
+            if missing:
+                raise MissingInputsError(f'{root / missing}: no such file, unpack SUNRGBD.zip into {root}')
             rows[split].append(' '.join((*files, label)))
             scene = root / folder / 'scene.txt'
             name = scene.read_text().strip().replace(' ', '_') if scene.is_file() else 'unknown'  # which the dataset drops and counts
             scenes[split].append(' '.join((*files, name)))
-    if train - found:
-        raise SampleError(f'{root / SPLIT}: {len(train - found)} of {len(train)} training folders are in no frame of {META}, first '
-                          f'{min(train - found)}: one of the two is another version')
     for split in rows:
         (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
         (root / f'scenes_{split}.txt').write_text('\n'.join(scenes[split]) + '\n')

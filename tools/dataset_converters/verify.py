@@ -56,7 +56,7 @@ def verify_part(label: str, settings: dict, limit: int | None, num_classes: int 
     if facts.images != official:
         print(f'  NOT THE OFFICIAL SET, which has {official} images')
     if facts.classes is not None and num_classes not in (None, len(classes)):
-        print(f'  NOT THE OFFICIAL SET, which has {num_classes} classes')
+        print(f'  {len(classes)} CLASSES, but the head of the config has {num_classes}')
     return len(facts.failures)
 
 

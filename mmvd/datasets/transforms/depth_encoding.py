@@ -3,6 +3,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmvd import ops
+from mmvd.errors import config_errors
 from mmvd.registry import TRANSFORMS
 
 
@@ -20,10 +21,14 @@ class PositionalDepthEncoding(BaseTransform):
         num_channels: Channels C, even and positive.
         max_depth: Range in metres; maps beyond 0.95 of it are rescaled to it, as ``VDViT`` does.
         temperature: Sets the shortest wavelength.
+
+    Raises:
+        ConfigError: If an argument is outside its domain.
     """
 
     def __init__(self, num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4):
-        ops.depth_wavelengths(num_channels, max_depth, temperature)
+        with config_errors('PositionalDepthEncoding'):
+            ops.depth_wavelengths(num_channels, max_depth, temperature)
         self.arguments = (num_channels, max_depth, temperature)
 
     def transform(self, results: dict) -> dict:

@@ -6,6 +6,7 @@ from mmcv.transforms import BaseTransform
 
 from mmvd import ops
 from mmvd.datasets.sample_key import get_sample_key
+from mmvd.errors import config_errors
 from mmvd.registry import TRANSFORMS
 
 
@@ -47,10 +48,14 @@ class RandomDensityMask(BaseTransform):
         patterns: Kinds of noise, drawn with equal probability, see :func:`mmvd.ops.density_mask`.
         mean: Mean of the removed share; moved by ``mmvd.DensityScheduleHook`` at the start of each epoch.
         std: Its standard deviation.
+
+    Raises:
+        ConfigError: If a pattern is unknown.
     """
 
     def __init__(self, patterns: Sequence[str] = ('perlin', 'coarse', 'pixel'), mean: float = 0.5, std: float = 0.3):
-        ops.check_patterns(patterns)
+        with config_errors('RandomDensityMask'):
+            ops.check_patterns(patterns)
         self.patterns = tuple(patterns)
         # Shared memory: workers that outlive an epoch see what the hook writes.
         self.distribution = torch.tensor([mean, std], dtype=torch.float64).share_memory_()

@@ -13,7 +13,7 @@ from mmvd.registry import HOOKS
 
 from .model_of import model_of
 
-GRID = 'probe_grid'  # in the meta of a checkpoint: the constants of the head, and whether the held-out part was trained on
+PROBES = 'linear_probes'  # in the meta of a checkpoint: the constants of the head, and whether the held-out part was trained on
 
 
 @HOOKS.register_module()
@@ -46,8 +46,9 @@ class ProbeReportHook(Hook):
         if shared and not metric.paper_compat:
             raise ConfigError(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: set part="train" and the same holdout in '
                               'train_dataloader.dataset, or val_evaluator.paper_compat=True to choose on the test set')
-        self.holdout_is_trained_on = bool(shared)
-        if shared:
+        self.holdout_is_trained_on |= bool(shared)  # by these probes, perhaps before they were resumed
+        self._instruct(metric, runner)
+        if self.holdout_is_trained_on:
             runner.logger.info('the held-out samples are trained on: only the choice on the test set is reported')
 
     def before_val_epoch(self, runner) -> None:
@@ -61,16 +62,19 @@ class ProbeReportHook(Hook):
         self._instruct(_metric_of(runner.test_evaluator), runner)
 
     def _instruct(self, metric: LinearProbeMetric, runner) -> None:
+        if self.holdout_is_trained_on and not metric.paper_compat:
+            raise ConfigError('these probes were trained on held-out samples, which cannot choose among them: set val_evaluator.paper_compat=True '
+                              'test_evaluator.paper_compat=True to choose on the test set')
         metric.settings, metric.ignores_holdout = model_of(runner).head.settings, self.holdout_is_trained_on
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note the grid, and whether the held-out part was trained on."""
-        checkpoint['meta'][GRID] = dict(model_of(runner).head.constants(), holdout_is_trained_on=self.holdout_is_trained_on)
+        checkpoint['meta'][PROBES] = dict(model_of(runner).head.constants(), holdout_is_trained_on=self.holdout_is_trained_on)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Refuse a checkpoint of another grid: its shapes may fit, its heads would be called by wrong names, or go on at other rates."""
         meta, own = checkpoint.get('meta', {}), model_of(runner).head.constants()
-        saved = meta.get(GRID, own)
+        saved = meta.get(PROBES, own)
         different = [key for key in (own if runner.cfg.get('resume') else ('settings', )) if saved[key] != own[key]]
         if different:
             raise ConfigError('the checkpoint was trained with another grid: set model.head.learning_rates, dropouts, lr_scale and seed as they were '

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, config_errors
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class DensitySweep:
     probe_density: float | None = None
 
     def __post_init__(self):
-        ops.check_patterns([self.pattern])
+        with config_errors('DensitySweep'):
+            ops.check_patterns([self.pattern])
         grid = list(self.kept_densities)
         if not grid or not all(0 <= kept <= 1 for kept in grid) or grid != sorted(set(grid)):
             raise ConfigError(f'kept_densities must be ascending shares between 0 and 1, got {grid}')

@@ -26,7 +26,7 @@ class DepthCompleter(BaseModel):
         init_cfg: As in mmengine.
 
     Raises:
-        ConfigError: If ``test_cfg`` goes with channels that come encoded from the pipeline.
+        ConfigError: If depth that comes encoded from the pipeline is to be evaluated.
     """
 
     def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None, test_cfg: dict | None = None,
@@ -34,9 +34,8 @@ class DepthCompleter(BaseModel):
         super().__init__(data_preprocessor or dict(type='mmvd.RGBDDataPreprocessor'), init_cfg)
         self.backbone, self.head = MODELS.build(backbone), MODELS.build(head)
         self.sweep = DensitySweep(**test_cfg) if test_cfg else None
-        if self.sweep is not None and self.backbone.depth_encoding is None:
-            raise ConfigError('DepthCompleter: test_cfg thins metric depth, and with depth_encoding=None there are only encoded channels: set '
-                              'test_cfg=None and thin in the pipeline (mmvd.RandomDensityMask)')
+        if self.sweep is not None:
+            self._check_metric()
 
     def forward(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, gt_depth: Tensor | None = None,
                 removed_mask: Tensor | None = None, partner_rgb: Tensor | None = None, mode: str = 'tensor') -> Tensor | dict | list:
@@ -55,7 +54,7 @@ class DepthCompleter(BaseModel):
             RuntimeError: If the mode is unknown.
         """
         if mode == 'tensor':
-            return self.complete(inputs)[-1]
+            return self.complete(inputs, data_samples=data_samples)[-1]
         if mode == 'loss':
             return self.head.loss(self.complete(inputs, data_samples=data_samples), gt_depth, removed_mask)
         if mode == 'predict':
@@ -73,12 +72,18 @@ class DepthCompleter(BaseModel):
         preds = self.head(features, inputs.shape[-2:])
         return [pred / factor.view(-1, 1, 1, 1) for pred in preds]
 
+    def _check_metric(self) -> None:
+        if self.backbone.depth_encoding is None:
+            raise ConfigError('DepthCompleter: evaluation compares metres, and depth_encoding=None brings encoded channels: evaluate with '
+                              'model.backbone.depth_encoding, which has no weights of its own')
+
     def predict(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None, gt_depth: Tensor | None = None,
                 partner_rgb: Tensor | None = None) -> list[BaseDataElement]:
         """Predictions per sample, see :meth:`forward`."""
+        self._check_metric()
         data_samples = data_samples or [BaseDataElement() for _ in inputs]
         if self.sweep is None:
-            results = dict(input_depth=inputs[:, 3:4], pred_depth=self.complete(inputs, data_samples=data_samples)[-1])
+            results = dict(input_depth=inputs[:, 3:4], pred_depth=self.complete(inputs)[-1])
         else:
             image = inputs[:, :3]
             rgb = self.backbone.encode_rgb(image)

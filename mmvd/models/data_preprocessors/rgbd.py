@@ -7,7 +7,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import ConfigError, SampleError, config_errors
 from mmvd.registry import MODELS
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -51,7 +51,8 @@ class RGBDDataPreprocessor(BaseDataPreprocessor):
         self.bgr_to_rgb, self.random_depth = bgr_to_rgb, random_depth
         self.random_density = None if random_density is None else dict(_DENSITY, **random_density)
         if self.random_density is not None:
-            ops.check_patterns(self.random_density['patterns'])
+            with config_errors(f'{type(self).__name__}.random_density'):
+                ops.check_patterns(self.random_density['patterns'])
             unknown = set(random_density) - set(_DENSITY)
             if unknown:
                 raise ConfigError(f'{type(self).__name__}: random_density has {", ".join(_DENSITY)}, got {", ".join(sorted(unknown))}')

@@ -2,6 +2,7 @@
 from torch import Tensor, nn
 
 from mmvd import ops
+from mmvd.errors import config_errors
 from mmvd.registry import MODELS
 
 
@@ -17,6 +18,9 @@ class PositionalDepthEncoding(nn.Module):
             (paper 3.1, rows without "Global"), instead of by ``max_depth``.
         key_rule: Layout of that key, see :func:`mmvd.ops.depth_key`.
 
+    Raises:
+        ConfigError: If an argument is outside its domain.
+
     Attributes:
         in_channels: 1, metric depth.
         out_channels: C.
@@ -27,7 +31,8 @@ class PositionalDepthEncoding(nn.Module):
     def __init__(self, num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4, per_sample_max: bool = False,
                  key_rule: str = 'code'):
         super().__init__()
-        ops.depth_wavelengths(num_channels, max_depth, temperature)  # complains early about arguments out of their domain
+        with config_errors('PositionalDepthEncoding'):
+            ops.depth_wavelengths(num_channels, max_depth, temperature)
         self.out_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
         self.per_sample_max, self.key_rule = per_sample_max, key_rule
 

@@ -112,7 +112,7 @@ class DepthCompletionHead(BaseModule):
         for block, vector, skip in zip(self.blocks, self.vectors, (*skips, None), strict=True):
             x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
             with torch.autocast(x.device.type, enabled=False):  # an entry counts for up to max_depth: half precision would cost millimetres
-                preds.append(self.decode(vector(x.float())))
+                preds.append(self.decode(vector(x.to(vector.weight.dtype))))
         return preds
 
     def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:
