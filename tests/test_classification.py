@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 from mmvd.apis import RGBDClassificationInferencer
 from mmvd.apis.launch import build_runner, newest_checkpoint
 from mmvd.apis.preflight import check_inputs
 from mmvd.datasets.scene_datasets import NYU10
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 from tests import fabricate
@@ -120,7 +121,18 @@ def test_depth_files_are_read_as_the_test_data_are(tmp_path):
     config.test_dataloader.dataset = dict(type='mmvd.SUNRGBDSceneDataset', ann_file='scenes_test.txt', data_root='x', pipeline=[])
     model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
-    assert RGBDClassificationInferencer(config, tmp_path / 'model.pth').decoder == 'sunrgbd'
+    reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')
+    assert (reader.decoder, reader.turns_along) == ('sunrgbd', False)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.full((56, 70, 3), 99, np.uint8)).save(tmp_path / 'x.jpg', exif=exif)
+    np.save(tmp_path / 'd.npy', np.ones((56, 70), np.float32))
+    with pytest.raises(SampleError, match='x.jpg: its EXIF data turn or mirror it'):
+        next(reader([(tmp_path / 'x.jpg', tmp_path / 'd.npy')], decoder='npy'))
+    config.test_dataloader.dataset = dict(type='mmvd.ImageNetRGBDDataset', images='val/*/*.JPEG', data_root='x',
+                                          pipeline=config.val_dataloader.dataset.pipeline)
+    reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')  # depth predicted from the turned image lies on it
+    assert next(reader([(tmp_path / 'x.jpg', tmp_path / 'd.npy')], decoder='npy')).label < 19
     config.model.pop('head')
     with pytest.raises(ConfigError, match='none of a classifier with one head'):
         RGBDClassificationInferencer(config, tmp_path / 'model.pth')
