@@ -200,9 +200,19 @@ def test_class_folders_are_verified(tmp_path):
     done = subprocess.run([sys.executable, 'tools/dataset_converters/verify.py', 'configs/cls/linear84_vd_mvip.py'], cwd=ROOT, capture_output=True,
                           text=True, env={**os.environ, 'MMVD_DATA': str(tmp_path)})
     rooms = convert('verify', 'configs/seg/m2f_vd_rooms.py')
-    assert rooms.returncode == 2 and 'reads no files' in rooms.stderr
+    assert rooms.returncode == 2 and 'none of its datasets reads files' in rooms.stderr
     assert done.returncode == 0 and done.stdout.count('MVIPDataset: 4 images, depth 2.50') == 3, done.stderr  # train, valid, test
     assert 'first 2, second 2' in done.stdout and done.stdout.count('2 CLASSES, but the head of the config has 308') == 3
+
+
+def test_pretraining_data_are_verified(tmp_path):
+    fabricate.fabricate_nine(tmp_path)
+    spoilt = next(path for path in sorted((tmp_path / 'scannet').rglob('*')) if path.suffix in ('.jpg', '.png'))
+    spoilt.write_bytes(spoilt.read_bytes()[:100])
+    done = subprocess.run([sys.executable, 'tools/dataset_converters/verify.py', 'configs/vd/pretrain_dinov2_pde.py'], cwd=ROOT,
+                          capture_output=True, text=True, env={**os.environ, 'MMVD_DATA': str(tmp_path)})
+    assert done.returncode == 1 and done.stdout.count('train_dataloader: ') == 9, done.stderr  # evaluated on rooms
+    assert f'FAILED {tmp_path}/scannet' in done.stdout and '1 samples could not be read' in done.stdout
 
 
 def test_verification_names_what_cannot_be_read(tmp_path):

@@ -20,27 +20,37 @@ OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
 LOADERS = ('train_dataloader', 'val_dataloader')
 
 
-def verify(config: Path, limit: int | None = None, root: Path | None = None) -> int:
-    """Examine the training and validation sets of a config, in another folder if given; returns how many samples could not be read."""
-    failures = 0
-    settings_of_all = Config.fromfile(config)
+def parts_of(config: Config, root: Path | None) -> list[tuple[str, dict]]:
+    """The datasets of a config that read files, with the name of their loader, in another folder if given.
+
+    Raises:
+        ConfigError: If none does.
+    """
+    parts = []
     for loader in LOADERS:
-        settings = settings_of_all[loader].dataset
-        parts = settings.get('datasets', [settings])
-        for part in parts.values() if isinstance(parts, dict) else parts:
-            if part.get('part') != 'holdout':  # a share of the training set, which is read whole
+        settings = config[loader].dataset
+        settings = settings.get('dataset', settings)  # what a wrapper wraps
+        inner = settings.get('datasets', [settings])
+        for part in inner.values() if isinstance(inner, dict) else inner:
+            # a held-out share is one of the training set, which is read whole; rendered data read nothing
+            if part.get('part') != 'holdout' and hasattr(DATASETS.get(part['type']), 'missing'):
                 own = {key: value for key, value in part.items() if key != 'part'}
-                own = dict(own, **({'data_root': str(root)} if root else {}))
-                failures += verify_part(loader, own, limit, (settings_of_all.model.get('head') or {}).get('num_classes'))
-    return failures
+                parts.append((loader, dict(own, **({'data_root': str(root)} if root else {}))))
+    if not parts:
+        raise ConfigError(f'{config.filename}: none of its datasets reads files, there is nothing to verify')
+    return parts
+
+
+def verify(path: Path, limit: int | None = None, root: Path | None = None) -> int:
+    """Examine the training and validation sets of a config, in another folder if given; returns how many samples could not be read."""
+    config = Config.fromfile(path)
+    num_classes = (config.model.get('head') or {}).get('num_classes')
+    return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in parts_of(config, root))
 
 
 def verify_part(label: str, settings: dict, limit: int | None, num_classes: int | None = None) -> int:
     """Examine one dataset, also for whether it is all there; returns how many samples could not be read."""
-    kind = DATASETS.get(settings['type'])
-    if not hasattr(kind, 'missing'):
-        raise ConfigError(f'{settings["type"]} reads no files, there is nothing to verify')
-    missing = kind.missing(settings)
+    missing = DATASETS.get(settings['type']).missing(settings)
     if missing:
         print(f'{label}: {missing}', file=sys.stderr)
         return 1
