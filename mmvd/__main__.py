@@ -35,7 +35,7 @@ def _demo(args: argparse.Namespace) -> int:
     from mmvd.apis import load_model
     from mmvd.apis.demo import demo_panel
     from mmvd.engine.atomic_backend import save_png_atomically
-    save_png_atomically(demo_panel(load_model(args.config, args.checkpoint), args.index)[..., ::-1], args.out)
+    save_png_atomically(demo_panel(load_model(args.config, args.checkpoint), args.index), args.out)
     print(args.out)
     return 0
 
@@ -43,7 +43,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _data(args: argparse.Namespace) -> int:
     from mmvd.apis.demo import rooms_sheet
     from mmvd.engine.atomic_backend import save_png_atomically
-    save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures)[..., ::-1], args.out)
+    save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures), args.out)
     print(args.out)
     return 0
 

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 
 import mmvd
 from mmvd.compat import inspect_versions
-from mmvd.datasets.probe_splits import parts_of
+from mmvd.datasets.probe_splits import is_test, parts_of
 from mmvd.datasets.sample_key import sample_key
 from mmvd.datasets.synthetic_rooms import SyntheticRooms
 from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError
-from mmvd.evaluation.linear_probe_metric import is_test
 from mmvd.models.heads import LinearProbeHead
 from mmvd.models.weights import BACKBONE, part_hash
 

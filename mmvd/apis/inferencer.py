@@ -59,7 +59,7 @@ class DepthCompletionInferencer:
     @staticmethod
     def _write(folder: Path, name: str, rgb: np.ndarray, depth: np.ndarray, completed: np.ndarray) -> None:
         save_png_atomically(to_millimetres(completed), folder / f'{name}_depth.png')
-        save_png_atomically(completion_panel(rgb, depth[None], completed[None], depth)[..., ::-1], folder / f'{name}_panel.png')
+        save_png_atomically(completion_panel(rgb, depth[None], completed[None], depth), folder / f'{name}_panel.png')
 
 
 def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: str, turns_along: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -11,12 +11,14 @@ from PIL import Image
 
 from mmvd.errors import ConfigError, DepthFileError, MMVDError, SampleError
 
+from .images import PNG_END, TAIL_BYTES, tail
+
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
 import cv2  # noqa: E402
 
 _FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
 _CLIPPED = np.iinfo(np.uint16).max
-_ENDINGS = {b'\x89PNG': b'IEND\xaeB`\x82'}  # libpng fills what a truncated file lacks with zeros, without a word
+_PNG = b'\x89PNG'
 
 
 def read_raster(path: str, error: type[MMVDError] = DepthFileError) -> np.ndarray:
@@ -24,15 +26,15 @@ def read_raster(path: str, error: type[MMVDError] = DepthFileError) -> np.ndarra
     if not os.path.isfile(path):
         raise error(f'{path}: no such file')
     data = np.fromfile(path, np.uint8)
-    _check_ending(path, data[:4].tobytes(), data[-64:].tobytes(), error)
+    _check_ending(path, data[:4].tobytes(), data[-TAIL_BYTES:].tobytes(), error)
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     if image is None:
         raise error(f'{path}: not a readable image (empty, truncated or of a format that OpenCV does not know)')
     return image
 
 
-def _check_ending(path: str, head: bytes, tail: bytes, error: type[MMVDError]) -> None:
-    if head[:4] in _ENDINGS and _ENDINGS[head[:4]] not in tail:
+def _check_ending(path: str, head: bytes, end: bytes, error: type[MMVDError]) -> None:
+    if head[:4] == _PNG and PNG_END not in end:  # libpng fills what is lacking with zeros, without a word
         raise error(f'{path}: truncated PNG, copy or export the file again')
 
 
@@ -45,7 +47,7 @@ def read_labels(path: str) -> np.ndarray:
     if not os.path.isfile(path):
         raise SampleError(f'{path}: no such file')
     data = Path(path).read_bytes()
-    _check_ending(path, data[:4], data[-64:], SampleError)
+    _check_ending(path, data[:4], data[-TAIL_BYTES:], SampleError)
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.mode not in ('1', 'L', 'P', 'I', 'I;16'):
@@ -159,10 +161,9 @@ def depth_shape(path: str, decoder: str, depth_scale: float = 1.0) -> tuple[int,
         raise DepthFileError(f'{path}: no such depth file')
     with open(path, 'rb') as file:
         head = file.read(26)
-        if head[:4] not in _ENDINGS or len(head) < 26:
-            return read_depth(path, decoder, depth_scale).shape
-        file.seek(max(os.path.getsize(path) - 64, 0))
-        _check_ending(path, head, file.read(), DepthFileError)
+    if head[:4] != _PNG or len(head) < 26:
+        return read_depth(path, decoder, depth_scale).shape
+    _check_ending(path, head, tail(path), DepthFileError)
     width, height, bits, colour = struct.unpack('>IIBB', head[16:])
     if (bits, colour) != (16, 0):
         raise DepthFileError(f'{path}: {bits}-bit PNG of colour type {colour} where 16-bit depth is expected: such a picture holds no metric depth')

@@ -5,8 +5,9 @@ from PIL import ExifTags, Image
 
 from mmvd.errors import SampleError
 
-_ENDS = dict(PNG=b'IEND\xaeB`\x82', JPEG=b'\xff\xd9')
-_TAIL_BYTES = 64
+PNG_END = b'IEND\xaeB`\x82'
+_ENDS = dict(PNG=PNG_END, JPEG=b'\xff\xd9')
+TAIL_BYTES = 64
 
 
 def look_at_image(path: str) -> tuple[tuple[int, int], bool]:
@@ -22,7 +23,7 @@ def look_at_image(path: str) -> tuple[tuple[int, int], bool]:
         raise SampleError(f'{path}: no such image')
     try:
         with Image.open(path) as image:
-            if image.format not in _ENDS or _ENDS[image.format] not in _tail(path):
+            if image.format not in _ENDS or _ENDS[image.format] not in tail(path):
                 image.load()  # cut, or something behind its end, or a format without one: only decoding tells
             orientation, (width, height) = _orientation(image.info.get('exif', b'')), image.size
             return ((width, height) if orientation >= 5 else (height, width)), orientation > 1
@@ -40,7 +41,8 @@ def _orientation(data: bytes) -> int:
     return exif.get(ExifTags.Base.Orientation, 1)
 
 
-def _tail(path: str) -> bytes:
+def tail(path: str) -> bytes:
+    """The last bytes of a file."""
     with open(path, 'rb') as file:
-        file.seek(max(os.path.getsize(path) - _TAIL_BYTES, 0))
+        file.seek(max(os.path.getsize(path) - TAIL_BYTES, 0))
         return file.read()

@@ -1,7 +1,34 @@
 """What must hold between the training set, the held-out part and the test set of linear probes."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from mmengine.structures import BaseDataElement
 
 from mmvd.errors import ConfigError
+
+HOLDOUT, TEST = 'holdout', 'test'  # what samples that are evaluated are for
+
+
+def check_split(split: str) -> None:
+    """Refuse a purpose of samples that ``mmvd.LinearProbeMetric`` does not know.
+
+    Raises:
+        ConfigError: If it is unknown.
+    """
+    if split not in (HOLDOUT, TEST):
+        raise ConfigError(f'split must be one of {", ".join((HOLDOUT, TEST))}, got {split!r}')
+
+
+def is_test(sample: Mapping | BaseDataElement) -> bool:
+    """Whether a sample belongs to the test set, rather than to a held-out part of the training set.
+
+    Raises:
+        ConfigError: If it does not say.
+    """
+    split = sample.get('split')
+    if split not in (HOLDOUT, TEST):
+        raise ConfigError(f'a sample for linear probes says split={split!r} where {HOLDOUT!r} or {TEST!r} is needed: take mmvd.RGBDClassDataset, and '
+                          "keep 'split' in the meta_keys of mmpretrain.PackInputs")
+    return split == TEST
 
 
 def parts_of(dataset) -> list:
@@ -34,14 +61,12 @@ def check_classes(trained: Sequence[str], parts: Sequence, label: str) -> None:
                               f'{len(trained)}; class {number} is {here} here and {there} there: give both the same names in the same order')
 
 
-def trained_on_holdout(train, evaluated, holdout: str, test: str) -> list[str]:
+def trained_on_holdout(train, evaluated) -> list[str]:
     """Held-out samples that are trained on.
 
     Args:
         train: Training set.
         evaluated: Evaluation set, whose parts have the attribute ``split``.
-        holdout: Name of the held-out split.
-        test: Name of the test split.
 
     Returns:
         Names of their images, sorted.
@@ -51,7 +76,7 @@ def trained_on_holdout(train, evaluated, holdout: str, test: str) -> list[str]:
     """
     parts = parts_of(evaluated)
     trained, held_out, tested = (_images(found) for found in (
-        parts_of(train), *([part for part in parts if getattr(part, 'split', test) == split] for split in (holdout, test))))
+        parts_of(train), *([part for part in parts if getattr(part, 'split', TEST) == split] for split in (HOLDOUT, TEST))))
     for label, others in (('trained on', trained), ('in the held-out part', held_out)):
         if tested & others:
             raise ConfigError(f'val_dataloader: {len(tested & others)} test samples are {label}, e.g. {min(tested & others)}: what is tested '

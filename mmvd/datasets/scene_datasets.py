@@ -9,23 +9,14 @@ from mmengine.logging import MMLogger
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
 
+from .probe_splits import check_split
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
 
 NYU10 = ('bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore', 'others')
 SUN19 = ('bathroom', 'bedroom', 'classroom', 'computer_room', 'conference_room', 'corridor', 'dining_area', 'dining_room', 'discussion_area',
          'furniture_store', 'home_office', 'kitchen', 'lab', 'lecture_theatre', 'library', 'living_room', 'office', 'rest_space', 'study_space')
-_PARTS, _SPLITS = ('all', 'train', 'holdout'), ('holdout', 'test')
-
-
-def check_split(split: str) -> None:
-    """Refuse a purpose of samples that ``mmvd.LinearProbeMetric`` does not know.
-
-    Raises:
-        ConfigError: If it is unknown.
-    """
-    if split not in _SPLITS:
-        raise ConfigError(f'split must be one of {", ".join(_SPLITS)}, got {split!r}')
+_PARTS = ('all', 'train', 'holdout')
 
 
 @DATASETS.register_module()

@@ -8,9 +8,9 @@ from torch.utils.data import Dataset
 from mmvd.registry import DATASETS
 
 from .label_sets import label_metainfo
+from .probe_splits import check_split
 from .rooms import SCENES, Rooms, render_rooms
 from .sample_key import KeyedIndex, sample_key
-from .scene_datasets import check_split
 
 
 @DATASETS.register_module()

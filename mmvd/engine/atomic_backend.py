@@ -57,13 +57,13 @@ def save_png_atomically(image: np.ndarray, path: str | Path) -> None:
     """Write a PNG, whole or not at all.
 
     Args:
-        image: (H, W) or (H, W, 3) BGR, uint8 or uint16.
+        image: (H, W), or (H, W, 3) in RGB order, uint8 or uint16.
         path: The file.
 
     Raises:
         SavingError: If the disk is full or the folder cannot be written.
     """
-    AtomicLocalBackend().put(cv2.imencode('.png', image)[1].tobytes(), path)
+    AtomicLocalBackend().put(cv2.imencode('.png', image[..., ::-1] if image.ndim == 3 else image)[1].tobytes(), path)
 
 
 def save_json(content: dict, path: str | Path) -> None:

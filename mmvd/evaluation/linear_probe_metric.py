@@ -1,14 +1,12 @@
 """Accuracy of every head of a grid, and which of them is reported."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
-from mmengine.structures import BaseDataElement
 
+from mmvd.datasets.probe_splits import HOLDOUT, TEST, is_test
 from mmvd.errors import ConfigError
 from mmvd.registry import METRICS
-
-HOLDOUT, TEST = 'holdout', 'test'
 
 
 @METRICS.register_module()
@@ -89,16 +87,3 @@ class LinearProbeMetric(BaseMetric):
             lines.append(f'{label:<46} test {head["test"]:6.2f}   held-out {holdout:>6}   head {head["head"]}: rate {head["learning_rate"]:g}, '
                          f'dropout {head["dropout"]:g}')
         return '\n'.join(lines)
-
-
-def is_test(sample: Mapping | BaseDataElement) -> bool:
-    """Whether a sample belongs to the test set, rather than to a held-out part of the training set.
-
-    Raises:
-        ConfigError: If it does not say.
-    """
-    split = sample.get('split')
-    if split not in (HOLDOUT, TEST):
-        raise ConfigError(f'a sample for linear probes says split={split!r} where {HOLDOUT!r} or {TEST!r} is needed: take mmvd.RGBDClassDataset, and '
-                          "keep 'split' in the meta_keys of mmpretrain.PackInputs")
-    return split == TEST

@@ -11,7 +11,7 @@ def test_panel(tmp_path):
     given = np.stack([truth, np.where(truth > 2, truth, 0)])
     picture = completion_panel(np.zeros((30, 40, 3), np.uint8), given, np.stack([truth, truth + 1]), truth)
     assert picture.ndim == 3 and picture.dtype == np.uint8 and picture.std() > 20
-    save_png_atomically(picture[..., ::-1], tmp_path / 'a' / 'p.png')
+    save_png_atomically(picture, tmp_path / 'a' / 'p.png')
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'a' / 'p.png'))[..., ::-1], picture)
 
 

@@ -17,7 +17,6 @@ from mmvd.apis.preflight import check_channels, check_inputs
 from mmvd.datasets.probe_splits import check_classes, class_names, parts_of, trained_on_holdout
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.knn import check_neighbours, knn_accuracy
-from mmvd.evaluation.linear_probe_metric import HOLDOUT, TEST
 from mmvd.registry import DATASETS, MODELS
 
 
@@ -53,7 +52,7 @@ def holdout_chooses(num_classes: int, train, evaluated) -> bool:
         raise ConfigError(f'the training data have {len(names)} classes, and the head of the model num_classes={num_classes}: they must be equal, '
                           'and more than one')
     check_classes(names, parts_of(evaluated), 'val_dataloader')
-    shared = trained_on_holdout(train, evaluated, HOLDOUT, TEST)
+    shared = trained_on_holdout(train, evaluated)
     if shared:
         print(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: they choose no head', file=sys.stderr)
     return not shared

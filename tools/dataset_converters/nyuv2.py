@@ -43,7 +43,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 names = [f'{split}/{folder}/{number:04d}_{kind}.png' for folder, kind in (('images', 'rgb'), ('depth', 'depth'), ('masks', 'mask'))]
                 image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
                 metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
-                save_png_atomically(np.ascontiguousarray(image[..., ::-1]), root / names[0])
+                save_png_atomically(image, root / names[0])
                 save_png_atomically(to_millimetres(metres), root / names[1])
                 save_png_atomically(table[file['labels'][number - 1].T], root / names[2])
                 scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')

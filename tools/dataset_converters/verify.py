@@ -20,7 +20,7 @@ OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
 LOADERS = ('train_dataloader', 'val_dataloader')
 
 
-def parts_of(config: Config, root: Path | None) -> list[tuple[str, dict]]:
+def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
     """The datasets of a config that read files, with the name of their loader, in another folder if given.
 
     Raises:
@@ -45,7 +45,7 @@ def verify(path: Path, limit: int | None = None, root: Path | None = None) -> in
     """Examine the training and validation sets of a config, in another folder if given; returns how many samples could not be read."""
     config = Config.fromfile(path)
     num_classes = (config.model.get('head') or {}).get('num_classes')
-    return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in parts_of(config, root))
+    return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in file_datasets(config, root))
 
 
 def verify_part(label: str, settings: dict, limit: int | None, num_classes: int | None = None) -> int:

@@ -9,10 +9,9 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.model import find_config
-from mmvd.datasets.probe_splits import class_names
+from mmvd.datasets.probe_splits import TEST, class_names
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import ConfigError, exit_code
-from mmvd.evaluation.linear_probe_metric import TEST
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 

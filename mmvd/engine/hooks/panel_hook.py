@@ -38,5 +38,5 @@ class PanelHook(Hook):
     def save(self, runner, picture: np.ndarray) -> None:
         """Keep a picture, and count it: (H, W, 3) uint8 RGB."""
         number, self._left = self.max_samples - self._left, self._left - 1
-        save_png_atomically(picture[..., ::-1], Path(runner.log_dir) / 'panels' / f'epoch{runner.epoch:03d}_sample{number}.png')
+        save_png_atomically(picture, Path(runner.log_dir) / 'panels' / f'epoch{runner.epoch:03d}_sample{number}.png')
         runner.visualizer.add_image(f'panel_sample{number}', picture, step=runner.epoch)

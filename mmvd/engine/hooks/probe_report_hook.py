@@ -4,10 +4,10 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from mmvd.datasets.probe_splits import check_classes, class_names, parts_of, trained_on_holdout
+from mmvd.datasets.probe_splits import HOLDOUT, TEST, check_classes, class_names, parts_of, trained_on_holdout
 from mmvd.engine.atomic_backend import save_json
 from mmvd.errors import ConfigError
-from mmvd.evaluation.linear_probe_metric import HOLDOUT, TEST, LinearProbeMetric
+from mmvd.evaluation.linear_probe_metric import LinearProbeMetric
 from mmvd.evaluation.report import provenance
 from mmvd.registry import HOOKS
 
@@ -42,7 +42,7 @@ class ProbeReportHook(Hook):
         if TEST not in splits or not (HOLDOUT in splits or metric.paper_compat):
             raise ConfigError('val_dataloader: the heads need a test set and a held-out part of the training set to choose among them: see '
                               'configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True')
-        shared = trained_on_holdout(train, evaluated, HOLDOUT, TEST)
+        shared = trained_on_holdout(train, evaluated)
         if shared and not metric.paper_compat:
             raise ConfigError(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: set part="train" and the same holdout in '
                               'train_dataloader.dataset, or val_evaluator.paper_compat=True to choose on the test set')
