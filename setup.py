@@ -1,10 +1,13 @@
-"""Packaging of mmvd: neither OpenMMLab stack is required by name, one of the extras brings it (see README, "Both stacks")."""
+"""Packaging of mmvd: neither OpenMMLab stack is required by name, one of the extras brings it (see docs/stacks.md)."""
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
+MIM = ('configs', 'tools', 'model-index.yml')  # what OpenMMLab's packages carry in a folder .mim
 VERSION = re.search(r"__version__ = .([^']+)", (HERE / "mmvd" / "version.py").read_text())[1]
 
 CORE = [
@@ -15,6 +18,7 @@ CORE = [
     'numpy>=1.26',
     'opencv-python>=4.8',  # image and depth files, the inpainting baseline
     'pillow>=9.4',  # heads of image files
+    'simplejpeg>=1.8',  # a JPEG decoder that tells of damaged data; OpenCV's and Pillow's fill it with grey
     'matplotlib>=3.7',  # colour maps of the panels (mmengine's visualizer needs it as well)
 ]
 HOST_NEEDS = [
@@ -33,6 +37,23 @@ UPSTREAM = [
     'opencv-python<4.12',  # the last that runs on numpy 1
 ]
 
+
+
+class BuildWithConfigs(build_py):
+    """Copies configs and tools into the package, where ``find_config`` looks outside a checkout."""
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib) / 'mmvd' / '.mim'
+        shutil.rmtree(target, ignore_errors=True)
+        for name in MIM:
+            copy = shutil.copytree if (HERE / name).is_dir() else shutil.copy
+            target.mkdir(parents=True, exist_ok=True)
+            copy(HERE / name, target / name, **({'ignore': shutil.ignore_patterns('__pycache__')} if (HERE / name).is_dir() else {}))
+
+
 setup(
     name='mmvd',
     version=VERSION,
@@ -43,13 +64,18 @@ setup(
     packages=find_packages(include=['mmvd', 'mmvd.*']),
     python_requires='>=3.10,<3.13',
     install_requires=CORE,
+    cmdclass={'build_py': BuildWithConfigs},
     extras_require={
         'onedl': ONEDL + HOST_NEEDS,
         'upstream': UPSTREAM + HOST_NEEDS,
-        'test': ['pytest>=8', 'pytest-xdist>=3.5', 'scikit-learn>=1.4'],  # two processes; independent references of AUC, mIoU, probes
+        # two processes; independent references of AUC, mIoU, probes; random bytes for every reader; point clouds read back; wheels
+        'test': ['pytest>=8', 'pytest-xdist>=3.5', 'scikit-learn>=1.4', 'hypothesis>=6.100', 'plyfile>=1.0', 'setuptools>=70.1'],
         'data': ['h5py>=3.10', 'scipy>=1.11', 'tqdm>=4.60'],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
+        'export': ['onnx>=1.16', 'onnxscript>=0.3', 'onnxruntime>=1.18'],  # the graph, what writes it, what runs it beside eager
+        'demo': ['gradio>=5', 'plotly>=5'],  # the page of `python -m mmvd demo --serve`, and its 3-D view
+        'docs': ['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26'],  # the site, and the API reference from the docstrings
         'lint': ['ruff>=0.6'],
     },
 )

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import DATASETS
 
-from .sample_key import KeyedIndex, sample_key
+from .sample_key import KeyedIndex, keyed, sample_key
 from .transforms.validity import TooLittleDepthError
 
 
@@ -15,7 +15,8 @@ from .transforms.validity import TooLittleDepthError
 class EvenMixture(Dataset):
     """Draws each sample from one of its datasets with equal probability (paper section 4: nine datasets drawn evenly).
 
-    Which dataset and which of its samples depends on (seed, epoch, position) alone. A sample with too little depth, as told by
+    Which dataset and which of its samples depends on (seed, epoch, position) alone with ``mmvd.EpochSampler``, and on the host's seeding
+    with another sampler. A sample with too little depth, as told by
     ``mmvd.RequireDepth``, is redrawn, and the number of redraws travels with the sample as ``num_redraws``.
 
     Args:
@@ -47,10 +48,8 @@ class EvenMixture(Dataset):
     def full_init(self) -> None:
         """The datasets are read when they are built; OpenMMLab's wrappers call it."""
 
-    def __getitem__(self, index: KeyedIndex) -> dict:
-        if not isinstance(index, KeyedIndex):
-            raise ConfigError("EvenMixture draws by epoch: set sampler=dict(type='mmvd.EpochSampler') in the dataloader")
-        tried = []
+    def __getitem__(self, index: int) -> dict:
+        tried, index = [], keyed(index)
         for attempt in range(self.max_redraws + 1):
             key = sample_key(index.seed, index.epoch, int(index), attempt)
             which, where = np.random.Generator(np.random.Philox(key=key)).random(2)
@@ -87,10 +86,11 @@ class KeyedConcat(Dataset):
     def full_init(self) -> None:
         """The datasets are read when they are built; OpenMMLab's wrappers call it."""
 
-    def __getitem__(self, index: KeyedIndex) -> dict:
+    def __getitem__(self, index: int) -> dict:
         number = int(np.searchsorted(self._ends, index, side='right'))
-        start = int(self._ends[number - 1]) if number else 0
-        return self.datasets[number].prepare_data(KeyedIndex(int(index) - start, index.seed, index.epoch, index.key))
+        inner = int(index) - (int(self._ends[number - 1]) if number else 0)
+        is_ours = isinstance(index, KeyedIndex)
+        return self.datasets[number].prepare_data(KeyedIndex(inner, index.seed, index.epoch, index.key) if is_ours else inner)
 
 
 @DATASETS.register_module()
@@ -113,9 +113,10 @@ class WithPartnerImage(Dataset):
     def full_init(self) -> None:
         """The dataset is read when it is built; OpenMMLab's wrappers call it."""
 
-    def __getitem__(self, index: KeyedIndex) -> dict:
-        sample = self.dataset[index]
-        partner = KeyedIndex((int(index) + 1) % len(self), index.seed, index.epoch)
+    def __getitem__(self, index: int) -> dict:
+        sample, partner = self.dataset[index], (int(index) + 1) % len(self)
+        if isinstance(index, KeyedIndex):
+            partner = KeyedIndex(partner, index.seed, index.epoch)
         return dict(sample, partner_inputs=self.dataset[partner]['inputs'])
 
 

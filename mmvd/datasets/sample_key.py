@@ -1,9 +1,14 @@
-"""Randomness of the host side: every draw of a sample comes from (seed, epoch, index), which travels with its index."""
+"""Where the host side's randomness comes from: (seed, epoch, index) with our sampler, the host's own seeding with another."""
+import multiprocessing
 import zlib
 
 import numpy as np
+import torch
+from mmengine.logging import MMLogger
+from torch.utils.data import get_worker_info
 
-from mmvd.errors import ConfigError
+_TOLD = multiprocessing.Value('b', False)  # shared with the workers that are forked from this process
+_WORKER: dict[int, torch.Generator] = {}  # of this worker process, by the seed that its loader gave it
 
 
 def sample_key(seed: int, epoch: int, index: int, redraw: int = 0) -> int:
@@ -31,17 +36,44 @@ class KeyedIndex(int):
         return KeyedIndex, (int(self), self.seed, self.epoch, self.key)
 
 
-def get_sample_key(results: dict) -> int:
-    """Key of the sample that is passing through a pipeline.
+def known_sample_key(results: dict) -> int | None:
+    """Key of the sample that is passing through a pipeline, if it has one already; asks for none."""
+    return results.get('sample_key', getattr(results.get('sample_idx'), 'key', None))
 
-    Raises:
-        ConfigError: If the sampler handed out bare indices; random transforms would then repeat themselves every epoch.
-    """
-    key = results.get('sample_key', getattr(results.get('sample_idx'), 'key', None))
+
+def get_sample_key(results: dict) -> int:
+    """Key of the sample that is passing through a pipeline; without ``mmvd.EpochSampler`` drawn from the host's seeding and kept."""
+    key = known_sample_key(results)
     if key is None:
-        raise ConfigError("the sample carries no random key, so its augmentation would be the same in every epoch: set "
-                          "sampler=dict(type='mmvd.EpochSampler', shuffle=True) in the dataloader")
+        key = results['sample_key'] = host_key()
     return key
+
+
+def host_key() -> int:
+    """A key from the host's own seeding, different at each call: of the loader's worker, or of torch's generator in the main process.
+
+    The seed of a worker is drawn anew for each pass; mmengine's own ``worker_init_fn`` seeds numpy and torch alike in every epoch.
+    """
+    _tell_once()
+    info = get_worker_info()
+    generator = None if info is None else _WORKER.get(info.seed)
+    if info is not None and generator is None:
+        generator = _WORKER[info.seed] = torch.Generator().manual_seed(info.seed)
+    return int(torch.randint(2**63 - 1, (), generator=generator))
+
+
+def _tell_once() -> None:
+    with _TOLD.get_lock():
+        told, _TOLD.value = _TOLD.value, True
+    if not told:
+        MMLogger.get_current_instance().info(
+            "mmvd: the sampler is the host's, so random depth, density and augmentation draw from its seeding: different in every epoch, but not the "
+            "same for another number of workers or after a resume; sampler=dict(type='mmvd.EpochSampler', shuffle=True) promises both")
+
+
+def keyed(index: int) -> KeyedIndex:
+    """An index that carries its randomness: as our sampler made it, or with a key from the host's seeding."""
+    return index if isinstance(index, KeyedIndex) else KeyedIndex(index, host_key(), 0)
 
 
 def generator_of(results: dict, stream: str) -> np.random.Generator:

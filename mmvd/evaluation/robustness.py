@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmvd import ops
 from mmvd.errors import ConfigError
-from mmvd.models.data_preprocessors.rgbd import sample_keys
+from mmvd.models.data_preprocessors.keys import evaluation_keys
 
 ZEROS, SCALES = (1.0, 0.999, 0.99, 0.5, 0.0), (0.1, 0.5, 1.0, 2.0, 5.0)  # paper Table 7
 
@@ -75,7 +75,7 @@ def predict_altered(segmentor: nn.Module, inputs: Tensor, samples: Sequence, alt
     Yields:
         The altered (B, 1, H, W) depth in metres as it is encoded, brought into range, and B samples with ``pred_sem_seg``, for each alteration.
     """
-    image, depth, keys = inputs[:, :3], inputs[:, 3:], sample_keys(samples, inputs.device)
+    image, depth, keys = inputs[:, :3], inputs[:, 3:], evaluation_keys(samples, inputs.device)
     rgb = segmentor.backbone.encode_rgb(image)
     metas = [sample.metainfo for sample in samples]
     for alteration in alterations:

@@ -79,9 +79,30 @@ def test_pipeline_draws_differ_by_epoch_and_sample():
     assert len(set(draws)) == 9
 
 
-def test_bare_index_is_refused():
-    with pytest.raises(ConfigError, match='EpochSampler'):
-        TRANSFORMS.build(GEOMETRY[0])(sample(sample_idx=3))
+def test_a_bare_index_draws_from_the_hosts_seeding():
+    crop, draws = TRANSFORMS.build(GEOMETRY[2]), []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        out = crop(sample(sample_idx=3))
+        assert out['sample_key'] is not None  # the same for all transforms of the sample
+        draws.append(out['intrinsics'].tobytes())
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_what_draws_nothing_asks_for_no_key():
+    state = torch.get_rng_state()
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
+    for step in (dict(type='mmvd.RGBDResize', size=45), dict(type='mmvd.RGBDCenterCrop', size=40)):
+        about = pack(TRANSFORMS.build(step)(sample(sample_idx=3)))['data_samples'].metainfo
+        assert about['sample_idx'] == 3 and 'sample_key' not in about
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize('image', [np.zeros((H, W), np.uint8), np.zeros((H, W, 3), np.uint16), np.zeros((H, W, 4), np.uint8)],
+                         ids=['one channel', '16 bit', 'four channels'])
+def test_only_eight_bit_colour_is_packed(image):
+    with pytest.raises(SampleError, match='where .H, W, 3. uint8 is expected'):
+        TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(sample(img=image))
 
 
 def test_random_transforms_share_the_device_functions():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
+from mmengine.structures import BaseDataElement
 
 from mmvd import ops
 from mmvd.datasets.sample_key import KeyedIndex
@@ -83,11 +84,24 @@ def test_sizes_are_padded_and_dirt_is_missing():
         preprocessor()(batch)
 
 
-def test_samples_without_key_are_refused():
+def test_samples_without_key_draw_from_the_hosts_seeding():
     batch = raw_batch(1)
-    batch['data_samples'][0].set_metainfo(dict(sample_key=None))
-    with pytest.raises(ConfigError, match='EpochSampler'):
-        preprocessor(random_density=dict())(batch, training=True)
+    del batch['data_samples'][0].sample_key
+    draws = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        draws.append(preprocessor(random_density=dict())(batch, training=True)['removed_mask'])
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+    assert not torch.equal(preprocessor(random_density=dict())(batch, training=True)['removed_mask'], draws[2])
+
+
+def test_masks_of_an_evaluation_need_no_key():
+    model, batch = tiny_completer().eval(), raw_batch(2)
+    results = []
+    for _ in range(2):
+        packed = model.data_preprocessor(dict(batch, data_samples=[BaseDataElement(metainfo=dict(sample_idx=i)) for i in range(2)]))
+        results.append([sample.input_depth for sample in model(**packed, mode='predict')])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True)) and not torch.equal(results[0][0] > 0, results[0][1] > 0)
 
 
 def test_training_leaves_rgb_bit_identical():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import SampleError
 from mmvd.registry import MODELS
 
 MEAN, STD = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
@@ -36,12 +36,6 @@ def test_without_depth_and_with_wrong_depth(host):
     assert MODELS.build(dict(type=host))(data)['inputs'].shape[1] == 3
     with pytest.raises(SampleError, match='moved one without the other'):
         MODELS.build(dict(type=host))(dict(data, depth=depth[::-1]))
-
-
-@pytest.mark.parametrize('host', HOSTS)
-def test_pretraining_randomness_is_refused(host):
-    with pytest.raises(ConfigError, match='random_depth and random_density belong to pretraining'):
-        MODELS.build(dict(type=host, random_depth=dict()))
 
 
 def test_stacked_batches_are_legal_for_classification():

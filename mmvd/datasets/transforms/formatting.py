@@ -6,7 +6,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
-from mmvd.datasets.sample_key import get_sample_key
+from mmvd.datasets.sample_key import known_sample_key
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -26,15 +26,15 @@ class PackRGBDInputs(BaseTransform):
     Required Keys: img (H, W, 3) uint8 BGR, depth (H, W) metres or (H, W, C) encoded, gt_depth (optional), removed_mask (optional)
 
     Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask (1, H, W) where
-    they exist. The meta information gets ``sample_key``, a random key of the
-    sample, ``missing_depth``, and ``range_factor`` of depth that was encoded in the pipeline.
+    they exist. The meta information gets ``missing_depth``, ``range_factor`` of depth that was encoded in the pipeline, and the random
+    ``sample_key`` of the sample if it has one, or else its ``sample_idx``.
 
     Args:
         packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and data_samples.
         meta_keys: Keys to keep as meta information; only without a packer.
 
     Raises:
-        SampleError: If image and depth differ in size.
+        SampleError: If the image is not (H, W, 3) uint8, or image and depth differ in size.
         ConfigError: If there is no depth.
     """
 
@@ -47,19 +47,27 @@ class PackRGBDInputs(BaseTransform):
         """Pack one sample."""
         if results.get('depth') is None:
             raise ConfigError('PackRGBDInputs: the sample has no depth: put mmvd.LoadDepth into the pipeline')
-        shape = results['img'].shape[:2]
+        shape = self._check_image(results)
         maps = {key: _to_tensor(results[key]) for key in _MAPS if results.get(key) is not None}
         for key, tensor in maps.items():
             if tuple(tensor.shape[-2:]) != shape:
                 raise SampleError(f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a transform '
                                   'moved one without the other, use the joint transforms of mmvd')
         packed = self.packer(results) if self.packer else self._pack(results)
-        about = dict(sample_key=get_sample_key(results), missing_depth=results.get('missing_depth', False))
-        if 'range_factor' in results:
-            about['range_factor'] = results['range_factor']
-        packed['data_samples'].set_metainfo(about)
+        key, number = known_sample_key(results), results.get('sample_idx')
+        about = dict(sample_key=key, sample_idx=None if key is not None or number is None else int(number), range_factor=results.get('range_factor'))
+        known = {name: value for name, value in about.items() if value is not None}
+        packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))
         packed.update(maps)
         return packed
+
+    @staticmethod
+    def _check_image(results: dict) -> tuple[int, int]:
+        img = results['img']
+        if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] != 3 or not img.size:
+            raise SampleError(f'{results.get("img_path")}: the image is {img.shape} {img.dtype} where (H, W, 3) uint8 is expected: load it with '
+                              'mmvd.LoadImage, which reads 8-bit colour alone')
+        return img.shape[:2]
 
     def _pack(self, results: dict) -> dict:
         sample = BaseDataElement(metainfo={key: results[key] for key in self.meta_keys if key in results})

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmvd.errors import ConfigError
 from mmvd.models.backbones.vd_vit import StreamFeatures
-from mmvd.models.data_preprocessors.rgbd import sample_keys
+from mmvd.models.data_preprocessors.keys import evaluation_keys
 from mmvd.registry import MODELS
 
 from .density_sweep import DensitySweep
@@ -88,7 +88,7 @@ class DepthCompleter(BaseModel):
             image = inputs[:, :3]
             rgb = self.backbone.encode_rgb(image)
             swapped = None if partner_rgb is None else self.backbone.encode_rgb(partner_rgb)
-            keys = sample_keys(data_samples, inputs.device)
+            keys = evaluation_keys(data_samples, inputs.device)
             results = self.sweep.run(lambda depth, features: self.complete(torch.cat((image, depth), 1), features)[-1], inputs[:, 3:], rgb,
                                      swapped, keys)
         results['gt_depth'] = inputs[:, 3:4] if gt_depth is None else gt_depth

@@ -4,24 +4,22 @@ import torch
 from mmvd.errors import ConfigError
 from mmvd.registry import MODELS
 
-from .rgbd import RGBDDataPreprocessor, common_size
+from .stacker import RGBDStacker, common_size
 
 
 @MODELS.register_module()
-class RGBDClsDataPreprocessor(RGBDDataPreprocessor):
-    """:class:`RGBDDataPreprocessor` for mmpretrain: ``inputs`` of RGB and depth channels, and the samples; nothing else.
+class RGBDClsDataPreprocessor(RGBDStacker):
+    """:class:`RGBDStacker` for mmpretrain: ``inputs`` of RGB and depth channels, and the samples; nothing else.
 
     mmpretrain's own preprocessor swaps channels only where there are three.
 
     Args:
         batch_augments: Handed over by mmpretrain; must be None, mixing images says nothing of how to mix metres.
-        **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
+        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
 
     Raises:
         ConfigError: If batch augmentations are asked for.
     """
-
-    RANDOMISES = False
 
     def __init__(self, batch_augments: dict | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -41,5 +39,5 @@ class RGBDClsDataPreprocessor(RGBDDataPreprocessor):
         """
         data = self.cast_data(data)
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
-            rgb, depth = self.stack(data, common_size(data['inputs']))
-        return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))
+            inputs = self.inputs(data, common_size(data['inputs']))
+        return dict(inputs=inputs, data_samples=data.get('data_samples'))

@@ -3,22 +3,20 @@ import torch
 
 from mmvd.registry import MODELS
 
-from .rgbd import RGBDDataPreprocessor, common_size
+from .stacker import RGBDStacker, common_size
 
 
 @MODELS.register_module()
-class RGBDDetDataPreprocessor(RGBDDataPreprocessor):
-    """:class:`RGBDDataPreprocessor` for mmdet: ``inputs`` of RGB and depth channels, instance masks padded along.
+class RGBDDetDataPreprocessor(RGBDStacker):
+    """:class:`RGBDStacker` for mmdet: ``inputs`` of RGB and depth channels, instance masks padded along.
 
-    mmdet's own preprocessor asserts one or three means. The samples are told ``batch_input_shape`` and ``pad_shape``; boxes must be plain
-    tensors, as ``mmvd.LoadRoomInstances`` makes them.
+    mmdet's own preprocessor asserts one or three means. The samples are told ``batch_input_shape`` and ``pad_shape``; boxes become plain
+    tensors, as mmdet's preprocessor makes them.
 
     Args:
         size_divisor: Sides become multiples of it (14, the patch of DINOv2).
-        **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
+        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
     """
-
-    RANDOMISES = False
 
     def __init__(self, size_divisor: int = 14, **kwargs):
         super().__init__(**kwargs)
@@ -37,9 +35,12 @@ class RGBDDetDataPreprocessor(RGBDDataPreprocessor):
         data = self.cast_data(data)
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
             size = common_size(data['inputs'], self.size_divisor)
-            rgb, depth = self.stack(data, size)
-        for sample in data.get('data_samples') or ():
+            inputs = self.inputs(data, size)
+        from mmdet.models.utils.misc import samplelist_boxtype2tensor  # here, so that other hosts need no mmdet
+        samples = data.get('data_samples') or ()
+        samplelist_boxtype2tensor(samples)
+        for sample in samples:
             sample.set_metainfo(dict(batch_input_shape=size, pad_shape=size))
             if training and 'masks' in sample.get('gt_instances', {}):
                 sample.gt_instances.masks = sample.gt_instances.masks.pad(size)
-        return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))
+        return dict(inputs=inputs, data_samples=data.get('data_samples'))

@@ -8,12 +8,12 @@ from mmengine.structures import PixelData
 from mmvd import ops
 from mmvd.registry import MODELS
 
-from .rgbd import RGBDDataPreprocessor, common_size
+from .stacker import RGBDStacker, common_size
 
 
 @MODELS.register_module()
-class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
-    """:class:`RGBDDataPreprocessor` for mmseg: ``inputs`` of RGB and depth channels, labels padded along with 255.
+class RGBDSegDataPreprocessor(RGBDStacker):
+    """:class:`RGBDStacker` for mmseg: ``inputs`` of RGB and depth channels, labels padded along with 255.
 
     mmseg's own preprocessor swaps or asserts three channels. What is padded is told in the samples' ``padding_size``, with
     ``pad_shape`` in training and ``img_shape`` at evaluation, so that mmseg cuts it away again.
@@ -24,10 +24,8 @@ class RGBDSegDataPreprocessor(RGBDDataPreprocessor):
         seg_pad_val: Label of what was padded.
         max_depth: Range in metres of the model's depth encoding. Whole images are brought into it here, so that the windows of mmseg's
             ``test_cfg.mode='slide'`` share one factor; None leaves it to the model, which sees one window at a time.
-        **kwargs: mean, std, bgr_to_rgb as in :class:`RGBDDataPreprocessor`.
+        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
     """
-
-    RANDOMISES = False
 
     def __init__(self, size: Sequence[int] | None = None, size_divisor: int = 14, seg_pad_val: int = 255, max_depth: float | None = None,
                  **kwargs):

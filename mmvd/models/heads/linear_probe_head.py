@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmvd import ops
 from mmvd.errors import ConfigError
-from mmvd.models.data_preprocessors.rgbd import sample_keys
+from mmvd.models.data_preprocessors.keys import sample_keys
 from mmvd.registry import MODELS
 
 _STREAM_DROPOUT, _INIT_STD = 51, 0.01  # DINOv2's initialisation

@@ -1,0 +1,88 @@
+"""What the preprocessors of all tasks share: image and depth become one tensor."""
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from mmvd import ops
+from mmvd.errors import SampleError
+
+IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+class RGBDStacker(BaseDataPreprocessor):
+    """Stacks image and depth into ``inputs``: RGB in RGB order, normalised, then the depth channels.
+
+    Runs in full precision also inside autocast. Images of different sizes are padded below and to the right, with mean colour
+    and missing depth.
+
+    Args:
+        mean: Mean of R, G and B in 0..255.
+        std: Standard deviation of R, G and B.
+        bgr_to_rgb: Whether the images are in OpenMMLab's BGR order.
+        non_blocking: Whether copies to the device may overlap.
+    """
+
+    def __init__(self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD, bgr_to_rgb: bool = True,
+                 non_blocking: bool = False):
+        super().__init__(non_blocking)
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.bgr_to_rgb = bgr_to_rgb
+
+    def inputs(self, data: dict, size: tuple[int, int]) -> Tensor:
+        """(B, 3 + k, H, W) float32 of a batch on the device, or (B, 3, H, W) without depth; in full precision.
+
+        Raises:
+            SampleError: If an image and its depth differ in size.
+        """
+        rgb, depth = self.stack(data, size)
+        return rgb if depth is None else torch.cat((rgb, depth), 1)
+
+    def stack(self, data: dict, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+        """Normalise, clean and pad a batch.
+
+        Args:
+            data: Lists ``inputs`` and, where there is a depth sensor, ``depth``, on the device.
+            size: (height, width) of the result; images are padded below and to the right.
+
+        Returns:
+            (B, 3, H, W) RGB, normalised, and (B, k, H, W) depth channels or None.
+
+        Raises:
+            SampleError: If an image and its depth differ in size.
+        """
+        rgb = torch.stack([self.normalise(image, size) for image in data['inputs']])
+        if 'depth' not in data:
+            return rgb, None
+        for image, depth in zip(data['inputs'], data['depth'], strict=True):
+            if image.shape[-2:] != depth.shape[-2:]:
+                raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
+                                  'one without the other, use the joint transforms of mmvd')
+        if data['depth'][0].shape[0] != 1 and any(depth.shape[-2:] != size for depth in data['depth']):
+            raise SampleError(f'encoded depth channels have no empty value to pad with: bring all images of a batch to {size} in the pipeline')
+        depth = stack_maps(data['depth'], size)
+        return rgb, ops.clean_depth(depth) if depth.shape[1] == 1 else depth
+
+    def normalise(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+        """One image (3, h, w) in 0..255, in RGB order, normalised and padded to (height, width)."""
+        image = image.float().flip(0) if self.bgr_to_rgb else image.float()
+        return pad_to((image - self.mean) / self.std, size)
+
+
+def common_size(inputs: Sequence[Tensor], divisor: int = 1, least: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """(height, width) that holds every image, at least ``least``, in multiples of ``divisor``."""
+    sides = (max(lower, *(image.shape[axis] for image in inputs)) for axis, lower in zip((-2, -1), least, strict=True))
+    return tuple(-(-side // divisor) * divisor for side in sides)
+
+
+def pad_to(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pad with 0 below and to the right."""
+    return F.pad(x, (0, size[1] - x.shape[-1], 0, size[0] - x.shape[-2]))
+
+
+def stack_maps(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """(C, h, w) maps of different sizes as one (B, C, H, W), padded with 0."""
+    return torch.stack([pad_to(x, size) for x in maps])

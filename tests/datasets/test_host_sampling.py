@@ -1,0 +1,65 @@
+"""Draws with the host's own samplers: from a worker's generator, different in every epoch, told once."""
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import DefaultSampler, pseudo_collate, worker_init_fn
+from mmengine.logging import MMLogger
+from torch.utils.data import DataLoader
+
+from mmvd.datasets import sample_key
+from mmvd.registry import DATASETS
+
+PIPELINE = [dict(type='mmvd.RGBDRandomResizedCrop', size=56), dict(type='mmvd.RandomDensityMask'), dict(type='mmvd.PackRGBDInputs')]
+
+
+def rooms(**changes):
+    return DATASETS.build(dict(dict(type='mmvd.SyntheticRooms', length=4, size=(64, 64), cache=True, pipeline=PIPELINE), **changes))
+
+
+def epochs(data, workers: int, persistent: bool, count: int = 3) -> list[list[bytes]]:
+    seeds_alike_in_every_epoch = partial(worker_init_fn, num_workers=workers, rank=0, seed=5)
+    loader = DataLoader(
+        data, sampler=DefaultSampler(data, shuffle=False), num_workers=workers, persistent_workers=persistent, collate_fn=pseudo_collate,
+        worker_init_fn=seeds_alike_in_every_epoch)
+    return [[batch['removed_mask'][0].numpy().tobytes() for batch in loader] for _ in range(count)]
+
+
+@pytest.mark.parametrize('workers, persistent', [(0, False), (2, False), (2, True)])
+def test_every_epoch_is_another(workers, persistent):
+    masks = [mask for epoch in epochs(rooms(), workers, persistent) for mask in epoch]
+    assert len(set(masks)) == len(masks)
+
+
+def test_the_hosts_seed_decides():
+    draws = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        draws.append(epochs(rooms(), 2, False, 1))
+    assert draws[0] == draws[1] != draws[2]
+
+
+@pytest.mark.parametrize('kind', ['EvenMixture', 'KeyedConcat', 'WithPartnerImage'])
+def test_containers_take_a_bare_index(kind):
+    inner = dict(type='mmvd.SyntheticRooms', length=3, size=(64, 64), pipeline=PIPELINE[2:] if kind != 'EvenMixture' else PIPELINE)
+    contents = dict(EvenMixture=dict(datasets=dict(a=inner), samples_per_epoch=8), KeyedConcat=dict(datasets=[inner, inner]),
+                    WithPartnerImage=dict(dataset=inner))
+    data = DATASETS.build(dict(type=f'mmvd.{kind}', **contents[kind]))
+    np.testing.assert_array_equal(data[1]['inputs'].shape[0], 3)
+    if kind == 'EvenMixture':
+        assert data[1]['data_samples'].sample_key != data[1]['data_samples'].sample_key
+    else:
+        assert torch.equal(data[1]['depth'], data[1]['depth']) and 'sample_key' not in data[1]['data_samples']
+
+
+def test_it_is_told_once(monkeypatch, caplog):
+    lines = []
+    monkeypatch.setattr(MMLogger, 'info', lambda self, text, *args: lines.append(text))
+    sample_key._TOLD.value = False
+    for _ in range(3):
+        sample_key.host_key()
+    assert len(lines) == 1 and 'mmvd.EpochSampler' in lines[0]
+    sample_key._TOLD.value = False
+    epochs(rooms(), 2, False, 1)
+    assert sample_key._TOLD.value  # said by a worker, known to all
