@@ -1,4 +1,5 @@
 """Packaging of mmvd: neither OpenMMLab stack is required by name, one of the extras brings it (see docs/stacks.md)."""
+
 import re
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 MIM = ('configs', 'tools', 'model-index.yml')  # what OpenMMLab's packages carry in a folder .mim
-VERSION = re.search(r"__version__ = .([^']+)", (HERE / "mmvd" / "version.py").read_text())[1]
+VERSION = re.search(r"__version__ = .([^']+)", (HERE / 'mmvd' / 'version.py').read_text())[1]
 
 CORE = [
     'torch>=2.4',
@@ -27,16 +28,22 @@ HOST_NEEDS = [
     'regex',  # the same
 ]
 ONEDL = [
-    'onedl-mmengine==0.10.12', 'onedl-mmcv==2.3.6', 'onedl-mmpretrain==1.3.6', 'onedl-mmsegmentation==1.4.2',
-    'onedl-mmdetection==3.5.1'
+    'onedl-mmengine==0.10.12',
+    'onedl-mmcv==2.3.6',
+    'onedl-mmpretrain==1.3.6',
+    'onedl-mmsegmentation==1.4.2',
+    'onedl-mmdetection==3.5.1',
 ]
 UPSTREAM = [
-    'mmengine==0.10.7', 'mmcv-lite==2.1.0', 'mmpretrain==1.2.0', 'mmsegmentation==1.2.2', 'mmdet==3.3.0',
+    'mmengine==0.10.7',
+    'mmcv-lite==2.1.0',
+    'mmpretrain==1.2.0',
+    'mmsegmentation==1.2.2',
+    'mmdet==3.3.0',
     'setuptools<81',  # mmengine 0.10.7 imports pkg_resources
     'numpy<2',  # mmpretrain 1.2.0 calls np.in1d
     'opencv-python<4.12',  # the last that runs on numpy 1
 ]
-
 
 
 class BuildWithConfigs(build_py):
@@ -51,7 +58,11 @@ class BuildWithConfigs(build_py):
         for name in MIM:
             copy = shutil.copytree if (HERE / name).is_dir() else shutil.copy
             target.mkdir(parents=True, exist_ok=True)
-            copy(HERE / name, target / name, **({'ignore': shutil.ignore_patterns('__pycache__')} if (HERE / name).is_dir() else {}))
+            copy(
+                HERE / name,
+                target / name,
+                **({'ignore': shutil.ignore_patterns('__pycache__')} if (HERE / name).is_dir() else {}),
+            )
 
 
 setup(
@@ -68,14 +79,33 @@ setup(
     extras_require={
         'onedl': ONEDL + HOST_NEEDS,
         'upstream': UPSTREAM + HOST_NEEDS,
-        # two processes; independent references of AUC, mIoU, probes; random bytes for every reader; point clouds read back; wheels
-        'test': ['pytest>=8', 'pytest-xdist>=3.5', 'scikit-learn>=1.4', 'hypothesis>=6.100', 'plyfile>=1.0', 'setuptools>=70.1'],
-        'data': ['h5py>=3.10', 'scipy>=1.11', 'tqdm>=4.60'],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
+        # two processes; independent references of AUC, mIoU, probes; random bytes for every reader; point clouds read
+        # back; wheels
+        'test': [
+            'pytest>=8',
+            'pytest-xdist>=3.5',
+            'scikit-learn>=1.4',
+            'hypothesis>=6.100',
+            'plyfile>=1.0',
+            'setuptools>=70.1',
+        ],
+        'data': [
+            'h5py>=3.10',
+            'scipy>=1.11',
+            'tqdm>=4.60',
+        ],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
-        'export': ['onnx>=1.16', 'onnxscript>=0.3', 'onnxruntime>=1.18'],  # the graph, what writes it, what runs it beside eager
+        'export': [
+            'onnx>=1.16',
+            'onnxscript>=0.3',
+            'onnxruntime>=1.18',
+        ],  # the graph, what writes it, what runs it beside eager
         'demo': ['gradio>=5', 'plotly>=5'],  # the page of `python -m mmvd demo --serve`, and its 3-D view
-        'docs': ['mkdocs-material>=9.5', 'mkdocstrings[python]>=0.26'],  # the site, and the API reference from the docstrings
+        'docs': [
+            'mkdocs-material>=9.5',
+            'mkdocstrings[python]>=0.26',
+        ],  # the site, and the API reference from the docstrings
         'lint': ['ruff>=0.6'],
     },
 )

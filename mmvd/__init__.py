@@ -1,4 +1,5 @@
 """mmvd: Vanishing Depth for OpenMMLab. Importing it is light: it arms :mod:`mmvd.compat` and nothing else."""
+
 from importlib import import_module
 
 from . import compat

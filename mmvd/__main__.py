@@ -1,4 +1,5 @@
 """``python -m mmvd``: the command line."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from mmvd.errors import exit_code
 
 def _doctor(_: argparse.Namespace) -> int:
     from mmvd.compat import inspect_stack
+
     report = inspect_stack()
     print('\n'.join(report.lines))
     for clash in report.clashes:
@@ -18,6 +20,7 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _complete(args: argparse.Namespace) -> int:
     from mmvd.apis import DepthCompletionInferencer
+
     DepthCompletionInferencer(args.config, args.checkpoint)([(args.image, args.depth)], args.decoder, args.out)
     print(f'{args.out}: {Path(args.image).stem}_depth.png (millimetres) and {Path(args.image).stem}_panel.png')
     return 0
@@ -26,7 +29,10 @@ def _complete(args: argparse.Namespace) -> int:
 def _classify(args: argparse.Namespace) -> int:
     from mmvd.apis import RGBDClassificationInferencer
     from mmvd.apis.inferencer import pairs_of
-    for found in RGBDClassificationInferencer(args.config, args.checkpoint)(pairs_of(args.image, args.depth), args.decoder):
+
+    for found in RGBDClassificationInferencer(args.config, args.checkpoint)(
+        pairs_of(args.image, args.depth), args.decoder
+    ):
         print(f'{found.image}: {found.name} ({found.score:.1%})', flush=True)
     return 0
 
@@ -35,6 +41,7 @@ def _demo(args: argparse.Namespace) -> int:
     from mmvd.apis import load_model
     from mmvd.apis.demo import demo_panel
     from mmvd.engine.atomic_backend import save_png_atomically
+
     save_png_atomically(demo_panel(load_model(args.config, args.checkpoint), args.index), args.out)
     print(args.out)
     return 0
@@ -43,6 +50,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _data(args: argparse.Namespace) -> int:
     from mmvd.apis.demo import rooms_sheet
     from mmvd.engine.atomic_backend import save_png_atomically
+
     save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures), args.out)
     print(args.out)
     return 0
@@ -52,7 +60,9 @@ def main() -> int:
     """Parse the command line and run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog='python -m mmvd', description='Vanishing Depth for OpenMMLab')
     commands = parser.add_subparsers(dest='command', required=True)
-    commands.add_parser('doctor', help='say what is installed and what clashes; non-zero exit on a clash').set_defaults(run=_doctor)
+    commands.add_parser('doctor', help='say what is installed and what clashes; non-zero exit on a clash').set_defaults(
+        run=_doctor
+    )
     complete = commands.add_parser('complete', help='complete the depth of one image')
     complete.add_argument('image', help='image file')
     complete.add_argument('depth', nargs='?', help='depth file; without it the depth is guessed from colour alone')
@@ -62,7 +72,9 @@ def main() -> int:
     classify.add_argument('image', help='image file, or a folder of images')
     classify.add_argument('depth', nargs='?', help='depth file, or a folder of files with the names of the images')
     classify.add_argument('--decoder', help="format of the depth files; that of the config's test data by default")
-    classify.add_argument('--config', required=True, help='config of the classifier, as export_linear_head.py writes it')
+    classify.add_argument(
+        '--config', required=True, help='config of the classifier, as export_linear_head.py writes it'
+    )
     classify.add_argument('--checkpoint', required=True)
     classify.set_defaults(run=_classify)
     demo = commands.add_parser('demo', help='complete the depth of a built-in room at several densities')

@@ -1,4 +1,5 @@
 """Errors a user can mend: each is one line that names the file or key at fault and the remedy."""
+
 import errno
 import sys
 from collections.abc import Callable, Iterator
@@ -59,7 +60,10 @@ def describe(error: MMVDError) -> str:
 
 
 def exit_code(action: Callable[[], int | None]) -> int:
-    """Run the work of a command: its exit code, or 2 after one line on stderr about what the user can mend (a full disk too)."""
+    """Run the work of a command.
+
+    Its exit code, or 2 after one line on stderr about what the user can mend (a full disk too).
+    """
     try:
         return action() or 0
     except MMVDError as error:
@@ -68,6 +72,10 @@ def exit_code(action: Callable[[], int | None]) -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        print(f'SavingError: {error.filename or "a file"} could not be written ({error.strerror}); what was saved before is intact: free some space '
-              'and go on (in training with --resume)', file=sys.stderr)
+        print(
+            f'SavingError: {error.filename or "a file"} could not be written ({error.strerror}); what was saved '
+            'before is intact: free some space '
+            'and go on (in training with --resume)',
+            file=sys.stderr,
+        )
         return 2

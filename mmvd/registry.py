@@ -1,4 +1,5 @@
 """Child registries of mmengine's with scope ``mmvd``: ``type='mmvd.VDViT'`` is found from any OpenMMLab project."""
+
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS

@@ -1,4 +1,5 @@
 """Shared helpers: tiny models and data, the folder of real frames."""
+
 import os
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import mmvd  # noqa: F401
 from mmvd.registry import MODELS
 
 ROOT = Path(__file__).parents[1]
-# Processes that tests start must sum in the same order as the tests themselves: what is compared bit by bit needs one number of threads.
+# Processes that tests start must sum in the same order as the tests themselves: what is compared bit by bit needs one
+# number of threads.
 THREADS = 1 if 'PYTEST_XDIST_WORKER' in os.environ else 2
 os.environ['OMP_NUM_THREADS'] = str(THREADS)
 TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_size=56)
@@ -35,7 +37,9 @@ def test_data() -> Path:
     return Path(folder)
 
 
-def tiny_completer(test_cfg: dict | None = dict(kept_densities=[0.1, 0.5, 0.9], probe_density=0.5), **changes) -> torch.nn.Module:
+def tiny_completer(
+    test_cfg: dict | None = dict(kept_densities=[0.1, 0.5, 0.9], probe_density=0.5), **changes
+) -> torch.nn.Module:
     """A complete model of a few thousand parameters; ``changes`` go to the backbone."""
     backbone = dict(type='mmvd.VDViT', strides=(2, 4, 8, 16), **{**TINY, **changes})
     return MODELS.build(
@@ -44,7 +48,9 @@ def tiny_completer(test_cfg: dict | None = dict(kept_densities=[0.1, 0.5, 0.9], 
             data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=dict()),
             backbone=backbone,
             head=dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8)),
-            test_cfg=test_cfg))
+            test_cfg=test_cfg,
+        )
+    )
 
 
 def raw_batch(count: int = 2, height: int = 56, width: int = 56, first_key: int = 0) -> dict:
@@ -52,6 +58,9 @@ def raw_batch(count: int = 2, height: int = 56, width: int = 56, first_key: int 
     generator = torch.Generator().manual_seed(first_key)
     ramp = torch.linspace(0.5, 4, width).expand(height, width)
     return dict(
-        inputs=[torch.randint(0, 256, (3, height, width), generator=generator, dtype=torch.uint8) for _ in range(count)],
+        inputs=[
+            torch.randint(0, 256, (3, height, width), generator=generator, dtype=torch.uint8) for _ in range(count)
+        ],
         depth=[(ramp + torch.rand((), generator=generator))[None] for _ in range(count)],
-        data_samples=[BaseDataElement(metainfo=dict(sample_key=first_key + i)) for i in range(count)])
+        data_samples=[BaseDataElement(metainfo=dict(sample_key=first_key + i)) for i in range(count)],
+    )

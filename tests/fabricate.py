@@ -1,4 +1,5 @@
 """Small files in the layouts of the nine datasets and of DINOv2's weights."""
+
 import json
 from pathlib import Path
 
@@ -66,13 +67,14 @@ def _labels(path: Path, labels: np.ndarray) -> None:
 
 def stripes(values: list[int]) -> np.ndarray:
     """Label map of vertical stripes of equal width."""
-    return np.repeat(np.asarray(values, np.uint8), -(-SIZE[1] // len(values)))[None, :SIZE[1]].repeat(SIZE[0], 0)
+    return np.repeat(np.asarray(values, np.uint8), -(-SIZE[1] // len(values)))[None, : SIZE[1]].repeat(SIZE[0], 0)
 
 
 def fabricate_sunrgbd(root: Path, train: int = 2, test: int = 1) -> None:
     """Frames and toolbox in the official layout: labels 0 (none), 1, 37."""
     import h5py
     from scipy.io import savemat
+
     prefix, metas, folders = '/n/fs/sun3d/data/SUNRGBD/', [], []
     for i in range(train + test):
         folder = f'kv{1 + i % 2}/NYUdata/NYU{i:04d}'
@@ -83,13 +85,18 @@ def fabricate_sunrgbd(root: Path, train: int = 2, test: int = 1) -> None:
             path = root / 'SUNRGBD' / folder / kind / f'{i}.png'
             path.parent.mkdir(parents=True)
             cv2.imwrite(str(path), (raw << 3) | (raw >> 13))
-        (root / 'SUNRGBD' / folder / 'scene.txt').write_text(('bedroom', 'living_room', 'kitchen')[i % 3] if i != 3 else 'furniture_store')
+        (root / 'SUNRGBD' / folder / 'scene.txt').write_text(
+            ('bedroom', 'living_room', 'kitchen')[i % 3] if i != 3 else 'furniture_store'
+        )
         metas.append(dict(rgbpath=f'{prefix}{folder}/image/{i}.jpg', rgbname=f'{i}.jpg', depthname=f'{i}.png'))
     toolbox = root / 'SUNRGBDtoolbox'
     (toolbox / 'Metadata').mkdir(parents=True)
     (toolbox / 'traintestSUNRGBD').mkdir()
     fields = [(name, object) for name in metas[0]]
-    savemat(toolbox / 'Metadata/SUNRGBDMeta.mat', dict(SUNRGBDMeta=np.array([tuple(meta.values()) for meta in metas], dtype=fields)))
+    savemat(
+        toolbox / 'Metadata/SUNRGBDMeta.mat',
+        dict(SUNRGBDMeta=np.array([tuple(meta.values()) for meta in metas], dtype=fields)),
+    )
     savemat(toolbox / 'traintestSUNRGBD/allsplit.mat', dict(alltrain=np.array(folders[:train], dtype=object)))
     with h5py.File(toolbox / 'Metadata/SUNRGBD2Dseg.mat', 'w') as file:
         references = file.create_group('SUNRGBD2Dseg').create_dataset('seglabel', (len(metas), 1), dtype=h5py.ref_dtype)
@@ -101,18 +108,26 @@ def fabricate_nyuv2_mat(root: Path, frames: int = 3) -> None:
     """The labelled .mat file, split and class mapping: raw labels 0, 5, 894 that become 0, 5 and 40."""
     import h5py
     from scipy.io import savemat
+
     root.mkdir(parents=True, exist_ok=True)
     with h5py.File(root / 'nyu_depth_v2_labeled.mat', 'w') as file:
-        file['images'] = np.stack([np.random.default_rng(i).integers(0, 256, (3, SIZE[1], SIZE[0]), dtype=np.uint8) for i in range(frames)])
+        file['images'] = np.stack(
+            [np.random.default_rng(i).integers(0, 256, (3, SIZE[1], SIZE[0]), dtype=np.uint8) for i in range(frames)]
+        )
         metres = np.tile(np.linspace(1, 4, SIZE[1], dtype=np.float32)[:, None], (1, SIZE[0]))
         file['rawDepths'], file['depths'] = np.stack([metres] * frames), np.stack([metres + 1] * frames)
-        labels = np.repeat(np.array([0, 5, 894], np.uint16), -(-SIZE[1] // 3))[:SIZE[1], None].repeat(SIZE[0], 1)
+        labels = np.repeat(np.array([0, 5, 894], np.uint16), -(-SIZE[1] // 3))[: SIZE[1], None].repeat(SIZE[0], 1)
         file['labels'] = np.stack([labels] * frames)
         kinds = file.create_dataset('sceneTypes', (1, frames), dtype=h5py.ref_dtype)
         for i in range(frames):
-            kinds[0, i] = file.create_dataset(f'scene{i}', data=np.array([[ord(c)] for c in ('bedroom', 'kitchen', 'study')[i % 3]], np.uint16)).ref
+            kinds[0, i] = file.create_dataset(
+                f'scene{i}', data=np.array([[ord(c)] for c in ('bedroom', 'kitchen', 'study')[i % 3]], np.uint16)
+            ).ref
     numbers = np.arange(1, frames + 1)[:, None]
-    savemat(root / 'splits.mat', dict(trainNdxs=numbers[numbers % 3 != 2][:, None], testNdxs=numbers[numbers % 3 == 2][:, None]))
+    savemat(
+        root / 'splits.mat',
+        dict(trainNdxs=numbers[numbers % 3 != 2][:, None], testNdxs=numbers[numbers % 3 == 2][:, None]),
+    )
     mapping = np.full((1, 894), 40, np.uint8)
     mapping[0, 4] = 5
     savemat(root / 'classMapping40.mat', dict(mapClass=mapping))
@@ -125,7 +140,10 @@ def fabricate_cityscapes(root: Path) -> None:
         _labels(root / f'gtFine/{split}/city/city_0_gtFine_labelIds.png', stripes([0, 7, 33]))
         folder = root / f'disparity/{split}/city'
         folder.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / 'city_0_disparity.png'), (0.209313 * 2262.52 / stripes([5, 10, 40]).astype(float) * 256 + 1).astype(np.uint16))
+        cv2.imwrite(
+            str(folder / 'city_0_disparity.png'),
+            (0.209313 * 2262.52 / stripes([5, 10, 40]).astype(float) * 256 + 1).astype(np.uint16),
+        )
 
 
 def fabricate_ade20k(root: Path) -> None:
@@ -147,6 +165,10 @@ def fabricate_classes(root: Path, name: str, frames: int = 2) -> None:
     for kind in ('first', 'second'):
         for split in ('train', 'val') if name == 'imagenet' else ('train', 'valid', 'test'):
             for i in range(frames):
-                folder = f'{split}/{kind}' if name == 'imagenet' else f'{kind}/{split}_data/{i}/' + ('0/' if split == 'train' else '') + 'cam_01'
+                folder = (
+                    f'{split}/{kind}'
+                    if name == 'imagenet'
+                    else f'{kind}/{split}_data/{i}/' + ('0/' if split == 'train' else '') + 'cam_01'
+                )
                 _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
                 _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000)

@@ -1,4 +1,5 @@
 """Linear probes from end to end: rooms, official layouts, export, inference, feature cache, resume."""
+
 import json
 from types import SimpleNamespace
 
@@ -21,13 +22,33 @@ from tests.conftest import ROOT
 from tests.test_training import run
 
 SMALL = {
-    'model.backbone.arch.embed_dims': 32, 'model.backbone.arch.num_heads': 2, 'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random',
-    'model.head.in_channels': 64, 'train_dataloader.dataset.length': 12, 'train_dataloader.dataset.size': [56, 56], 'train_dataloader.batch_size': 4,
-    'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'train_dataloader.sampler.samples_per_epoch': 8,
-    'train_dataloader.dataset.pipeline.0.size': 56, 'train_cfg.max_epochs': 2, 'default_hooks.logger.interval': 1,
-    **{f'{loader}.{key}': value for loader in ('val_dataloader', 'test_dataloader') for key, value in {
-        'num_workers': 0, 'persistent_workers': False, 'batch_size': 4, 'dataset.datasets.0.length': 5, 'dataset.datasets.1.length': 6,
-        'dataset.datasets.0.size': [56, 56], 'dataset.datasets.1.size': [56, 56]}.items()},
+    'model.backbone.arch.embed_dims': 32,
+    'model.backbone.arch.num_heads': 2,
+    'model.backbone.img_size': 56,
+    'model.backbone.init_cfg.type': 'Random',
+    'model.head.in_channels': 64,
+    'train_dataloader.dataset.length': 12,
+    'train_dataloader.dataset.size': [56, 56],
+    'train_dataloader.batch_size': 4,
+    'train_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False,
+    'train_dataloader.sampler.samples_per_epoch': 8,
+    'train_dataloader.dataset.pipeline.0.size': 56,
+    'train_cfg.max_epochs': 2,
+    'default_hooks.logger.interval': 1,
+    **{
+        f'{loader}.{key}': value
+        for loader in ('val_dataloader', 'test_dataloader')
+        for key, value in {
+            'num_workers': 0,
+            'persistent_workers': False,
+            'batch_size': 4,
+            'dataset.datasets.0.length': 5,
+            'dataset.datasets.1.length': 6,
+            'dataset.datasets.0.size': [56, 56],
+            'dataset.datasets.1.size': [56, 56],
+        }.items()
+    },
 }
 
 
@@ -65,9 +86,16 @@ def test_rooms(trained):
 
 def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
     result = json.loads((trained / 'run/results/epoch_2.json').read_text())['result']
-    done = run('tools/model_converters/export_linear_head.py', str(trained / 'config.py'), str(trained / 'run/epoch_2.pth'), str(tmp_path / 'best'))
+    done = run(
+        'tools/model_converters/export_linear_head.py',
+        str(trained / 'config.py'),
+        str(trained / 'run/epoch_2.pth'),
+        str(tmp_path / 'best'),
+    )
     assert done.returncode == 0 and f'head {result["selected"]["head"]} (' in done.stdout, done.stderr
-    done = run('tools/test.py', str(tmp_path / 'best.py'), str(tmp_path / 'best.pth'), '--work-dir', str(tmp_path / 'test'))
+    done = run(
+        'tools/test.py', str(tmp_path / 'best.py'), str(tmp_path / 'best.pth'), '--work-dir', str(tmp_path / 'test')
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     metrics = json.loads(next((tmp_path / 'test').glob('*/*.json')).read_text())
     assert metrics['accuracy/top1'] == pytest.approx(result['selected']['test'], abs=1e-4)
@@ -83,31 +111,54 @@ def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
     (folder / 'depth/b.png').unlink()
     told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
     assert told.returncode == 2 and 'b.png: no depth file of this name' in told.stderr
-    assert Config.fromfile(tmp_path / 'best.py').class_names == ['bedroom', 'living room', 'office', 'kitchen', 'bathroom']
+    assert Config.fromfile(tmp_path / 'best.py').class_names == [
+        'bedroom',
+        'living room',
+        'office',
+        'kitchen',
+        'bathroom',
+    ]
 
 
 def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools/model_converters'))
     from export_linear_head import export
+
     probes, checkpoint = str(trained / 'config.py'), str(trained / 'run/epoch_2.pth')
     torch.save(dict(state_dict={'x': torch.zeros(1)}, meta=dict(epoch=1)), tmp_path / 'other.pth')
-    for config, weights, out, head, text in ((probes, checkpoint, tmp_path / 'x', 84, 'has heads 0 to 83'),
-                                             (probes, tmp_path / 'other.pth', tmp_path / 'x', None, 'holds no probes'),
-                                             ('configs/cls/linear84_vd_sunrgbd.py', checkpoint, tmp_path / 'x', None, r'probes of shape .84, 5, 64'),
-                                             ('configs/seg/m2f_vd_rooms.py', checkpoint, tmp_path / 'x', None, 'has no grid of linear probes'),
-                                             (probes, checkpoint, trained / 'config', None, 'would overwrite the config'),
-                                             (tmp_path / 'none.py', checkpoint, tmp_path / 'x', None, 'no such config')):
+    for config, weights, out, head, text in (
+        (probes, checkpoint, tmp_path / 'x', 84, 'has heads 0 to 83'),
+        (probes, tmp_path / 'other.pth', tmp_path / 'x', None, 'holds no probes'),
+        ('configs/cls/linear84_vd_sunrgbd.py', checkpoint, tmp_path / 'x', None, r'probes of shape .84, 5, 64'),
+        ('configs/seg/m2f_vd_rooms.py', checkpoint, tmp_path / 'x', None, 'has no grid of linear probes'),
+        (probes, checkpoint, trained / 'config', None, 'would overwrite the config'),
+        (tmp_path / 'none.py', checkpoint, tmp_path / 'x', None, 'no such config'),
+    ):
         with pytest.raises(ConfigError, match=text):
             export(SimpleNamespace(config=str(config), checkpoint=str(weights), out=str(out), head=head))
-    whole, results = torch.load(checkpoint, weights_only=True), json.loads((trained / 'run/results/epoch_2.json').read_text())
+    whole, results = (
+        torch.load(checkpoint, weights_only=True),
+        json.loads((trained / 'run/results/epoch_2.json').read_text()),
+    )
     (tmp_path / 'results').mkdir()
-    for meta, result, text in ((dict(whole['meta'], iter=3), json.dumps(results), 'result after 4 steps, but .*p.pth is of step 3: name a head'),
-                               (whole['meta'], '{"result": ', 'epoch_2.json: no such file, or damaged'), ({}, '', 'epoch_None.json: no such file')):
+    for meta, result, text in (
+        (
+            dict(whole['meta'], iter=3),
+            json.dumps(results),
+            'result after 4 steps, but .*p.pth is of step 3: name a head',
+        ),
+        (whole['meta'], '{"result": ', 'epoch_2.json: no such file, or damaged'),
+        ({}, '', 'epoch_None.json: no such file'),
+    ):
         (tmp_path / 'results/epoch_2.json').write_text(result)
         torch.save(dict(whole, meta=meta), tmp_path / 'p.pth')
         with pytest.raises(ConfigError, match=text):
-            export(SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=None))
-    assert 'head 3 (rate 0.0001' in export(SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=3))
+            export(
+                SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=None)
+            )
+    assert 'head 3 (rate 0.0001' in export(
+        SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=3)
+    )
     config = Config.fromfile(probes)
     config.test_dataloader.dataset.datasets[0].split = 'test'
     config.dump(tmp_path / 'two.py')
@@ -117,8 +168,12 @@ def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeyp
 
 def test_depth_files_are_read_as_the_test_data_are(tmp_path):
     config = small(tmp_path)
-    config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=19, in_channels=64, loss=dict(type='mmpretrain.CrossEntropyLoss'))
-    config.test_dataloader.dataset = dict(type='mmvd.SUNRGBDSceneDataset', ann_file='scenes_test.txt', data_root='x', pipeline=[])
+    config.model.head = dict(
+        type='mmpretrain.LinearClsHead', num_classes=19, in_channels=64, loss=dict(type='mmpretrain.CrossEntropyLoss')
+    )
+    config.test_dataloader.dataset = dict(
+        type='mmvd.SUNRGBDSceneDataset', ann_file='scenes_test.txt', data_root='x', pipeline=[]
+    )
     model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
     reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')
@@ -129,9 +184,15 @@ def test_depth_files_are_read_as_the_test_data_are(tmp_path):
     np.save(tmp_path / 'd.npy', np.ones((56, 70), np.float32))
     with pytest.raises(SampleError, match='x.jpg: its EXIF data turn or mirror it'):
         next(reader([(tmp_path / 'x.jpg', tmp_path / 'd.npy')], decoder='npy'))
-    config.test_dataloader.dataset = dict(type='mmvd.ImageNetRGBDDataset', images='val/*/*.JPEG', data_root='x',
-                                          pipeline=config.val_dataloader.dataset.pipeline)
-    reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')  # depth predicted from the turned image lies on it
+    config.test_dataloader.dataset = dict(
+        type='mmvd.ImageNetRGBDDataset',
+        images='val/*/*.JPEG',
+        data_root='x',
+        pipeline=config.val_dataloader.dataset.pipeline,
+    )
+    reader = RGBDClassificationInferencer(
+        config, tmp_path / 'model.pth'
+    )  # depth predicted from the turned image lies on it
     assert next(reader([(tmp_path / 'x.jpg', tmp_path / 'd.npy')], decoder='npy')).label < 19
     config.model.pop('head')
     with pytest.raises(ConfigError, match='none of a classifier with one head'):
@@ -146,13 +207,27 @@ def test_resumed_probes_equal_uninterrupted_ones(trained, tmp_path):
     assert newest_checkpoint([tmp_path])[0] is not None
 
 
-@pytest.mark.parametrize('out, out_type, last_blocks, width', [
-    ('rgb', 'cls_token', 1, 32), ('fused', 'cls_token', 1, 32), ('rgb+fused', 'cls_token', 1, 64), ('rgb+fused', 'avg_featmap', 1, 64),
-    ('rgb+fused', 'cls_token', 3, 192)
-])
+@pytest.mark.parametrize(
+    'out, out_type, last_blocks, width',
+    [
+        ('rgb', 'cls_token', 1, 32),
+        ('fused', 'cls_token', 1, 32),
+        ('rgb+fused', 'cls_token', 1, 64),
+        ('rgb+fused', 'avg_featmap', 1, 64),
+        ('rgb+fused', 'cls_token', 3, 192),
+    ],
+)
 def test_choice_of_features(tmp_path, out, out_type, last_blocks, width):
-    config = small(tmp_path, **{'model.backbone.out': out, 'model.backbone.out_type': out_type, 'model.backbone.last_blocks': last_blocks,
-                                'model.head.in_channels': width, 'train_cfg.max_epochs': 1})
+    config = small(
+        tmp_path,
+        **{
+            'model.backbone.out': out,
+            'model.backbone.out_type': out_type,
+            'model.backbone.last_blocks': last_blocks,
+            'model.head.in_channels': width,
+            'train_cfg.max_epochs': 1,
+        },
+    )
     runner = build_runner(config, training=True)
     runner.train()
     assert runner.model.backbone.out_channels == width
@@ -160,11 +235,20 @@ def test_choice_of_features(tmp_path, out, out_type, last_blocks, width):
 
 def test_head_with_another_number_of_classes_is_refused(tmp_path):
     with pytest.raises(ConfigError, match='has 5 classes, but the head of the model has num_classes=19'):
-        build_runner(small(tmp_path, **{'model.head.num_classes': 19, 'train_dataloader.dataset.length': 2}), training=True)
+        build_runner(
+            small(tmp_path, **{'model.head.num_classes': 19, 'train_dataloader.dataset.length': 2}), training=True
+        )
 
 
 def test_grid_of_a_checkpoint_is_kept(trained, tmp_path):
-    config = small(tmp_path, **{'load_from': str(trained / 'run/epoch_1.pth'), 'resume': True, 'model.head.dropouts': [0.5, 0.4, 0.3, 0.2, 0.1, 0.0]})
+    config = small(
+        tmp_path,
+        **{
+            'load_from': str(trained / 'run/epoch_1.pth'),
+            'resume': True,
+            'model.head.dropouts': [0.5, 0.4, 0.3, 0.2, 0.1, 0.0],
+        },
+    )
     with pytest.raises(ConfigError, match='trained with another grid.*different: settings'):
         build_runner(config, training=True).train()
     for changes, key in (({'model.head.lr_scale': 50.0}, 'lr_scale'), ({'model.head.seed': 1}, 'seed')):
@@ -173,24 +257,41 @@ def test_grid_of_a_checkpoint_is_kept(trained, tmp_path):
             build_runner(again, training=True).train()
 
 
-@pytest.mark.parametrize('settings, text', [
-    (dict(part='all'), 'held-out samples are in the training set, e.g. .*train/images'),
-    (dict(part='train', holdout=0.5), None),  # holds out more than the other side reads: no overlap
-    (dict(part='all', paper_compat=True), None),
-    (dict(part='train', without=True), 'need a test set and a held-out part'),
-    (dict(part='train', tested='scenes_train.txt'), 'test samples are trained on, e.g. .*train/images'),
-    (dict(part='train', reversed=True), "val_dataloader: NYUv2SceneDataset.* has 10 classes .* class 0 is 'others' here and 'bedroom' there"),
-])
+@pytest.mark.parametrize(
+    'settings, text',
+    [
+        (dict(part='all'), 'held-out samples are in the training set, e.g. .*train/images'),
+        (dict(part='train', holdout=0.5), None),  # holds out more than the other side reads: no overlap
+        (dict(part='all', paper_compat=True), None),
+        (dict(part='train', without=True), 'need a test set and a held-out part'),
+        (dict(part='train', tested='scenes_train.txt'), 'test samples are trained on, e.g. .*train/images'),
+        (
+            dict(part='train', reversed=True),
+            "val_dataloader: NYUv2SceneDataset.* has 10 classes .* class 0 is 'others' here and 'bedroom' there",
+        ),
+    ],
+)
 def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
     fabricate.fabricate_nyuv2_mat(tmp_path / 'nyuv2', 36)
     assert run('tools/dataset_converters/nyuv2.py', str(tmp_path / 'nyuv2')).returncode == 0
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_nyuv2.py')
-    config.merge_from_dict({
-        'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random', 'model.head.in_channels': 64, 'train_dataloader.batch_size': 2,
-        'train_dataloader.sampler.samples_per_epoch': 2, 'train_cfg.max_epochs': 1, 'val_evaluator.paper_compat': settings.pop('paper_compat', False),
-        **{f'{loader}.{key}': value for loader in ('train_dataloader', 'val_dataloader')
-           for key, value in dict(num_workers=0, persistent_workers=False).items()}})
+    config.merge_from_dict(
+        {
+            'model.backbone.img_size': 56,
+            'model.backbone.init_cfg.type': 'Random',
+            'model.head.in_channels': 64,
+            'train_dataloader.batch_size': 2,
+            'train_dataloader.sampler.samples_per_epoch': 2,
+            'train_cfg.max_epochs': 1,
+            'val_evaluator.paper_compat': settings.pop('paper_compat', False),
+            **{
+                f'{loader}.{key}': value
+                for loader in ('train_dataloader', 'val_dataloader')
+                for key, value in dict(num_workers=0, persistent_workers=False).items()
+            },
+        }
+    )
     config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
     if settings.pop('without', False):
         config.val_dataloader.dataset.datasets = config.val_dataloader.dataset.datasets[1:]
@@ -208,14 +309,22 @@ def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
         return
     runner.train()
     result = json.loads((tmp_path / 'run/results/epoch_1.json').read_text())['result']
-    assert (result['images']['holdout'] == 0) == config.val_evaluator.paper_compat == (result['selected_on_holdout'] is None)
+    assert (
+        (result['images']['holdout'] == 0)
+        == config.val_evaluator.paper_compat
+        == (result['selected_on_holdout'] is None)
+    )
     if config.val_evaluator.paper_compat:  # the checkpoint knows what it was trained on
         check_test_of_the_papers_protocol(config, tmp_path)
 
 
 def check_test_of_the_papers_protocol(config: Config, folder) -> None:
     again = Config(config.to_dict())  # what was trained on before is not forgotten when a run goes on without it
-    again.train_dataloader.dataset.part, again.val_evaluator.paper_compat, again.train_cfg.max_epochs = 'train', False, 2
+    again.train_dataloader.dataset.part, again.val_evaluator.paper_compat, again.train_cfg.max_epochs = (
+        'train',
+        False,
+        2,
+    )
     again.load_from, again.resume = str(folder / 'run/epoch_1.pth'), True
     with pytest.raises(ConfigError, match='trained on held-out samples, which cannot choose'):
         build_runner(again, training=True).train()
@@ -225,7 +334,10 @@ def check_test_of_the_papers_protocol(config: Config, folder) -> None:
         build_runner(config, training=False).test()
     config.test_evaluator.paper_compat = True
     build_runner(config, training=False).test()
-    tested, trained = (json.loads((folder / path).read_text())['result'] for path in ('test/results/test.json', 'run/results/epoch_1.json'))
+    tested, trained = (
+        json.loads((folder / path).read_text())['result']
+        for path in ('test/results/test.json', 'run/results/epoch_1.json')
+    )
     assert tested == trained and tested['images']['holdout'] == 0
     config.test_dataloader.dataset.datasets[1].classes = NYU10[::-1]
     with pytest.raises(ConfigError, match="test_dataloader: .* class 0 is 'others' here and 'bedroom' there"):
@@ -233,9 +345,14 @@ def check_test_of_the_papers_protocol(config: Config, folder) -> None:
 
 
 def test_promised_command_says_what_is_missing(tmp_path):
-    done = run('tools/train.py', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path))
+    done = run(
+        'tools/train.py', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path)
+    )
     assert done.returncode == 2 and 'vd_dinov2_pde.pth (no such file); made by' in done.stderr
-    assert f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py {tmp_path}/nyuv2' in done.stderr
+    assert (
+        f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py {tmp_path}/nyuv2'
+        in done.stderr
+    )
 
 
 def test_rgb_only_baseline_does_without_depth_where_it_is_told_to(tmp_path, monkeypatch):
@@ -247,7 +364,9 @@ def test_rgb_only_baseline_does_without_depth_where_it_is_told_to(tmp_path, monk
     config.model.backbone.init_cfg = dict(type='Random')
     with pytest.raises(MissingInputsError, match='_depth.png .no such file'):
         check_inputs(config, training=True)
-    config.merge_from_dict({f'{loader}.dataset.pipeline.1.allow_missing_depth': True for loader in ('train_dataloader', 'val_dataloader')})
+    config.merge_from_dict(
+        {f'{loader}.dataset.pipeline.1.allow_missing_depth': True for loader in ('train_dataloader', 'val_dataloader')}
+    )
     check_inputs(config, training=True)
 
 
@@ -265,11 +384,20 @@ def test_official_layouts_train(tmp_path, monkeypatch, name):
         fabricate.fabricate_classes(root, name, 80 if name == 'imagenet' else 4)  # of which 2 in a hundred are held out
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     config = Config.fromfile(ROOT / f'configs/cls/linear84_vd_{name}.py')
-    config.merge_from_dict({
-        'model.backbone.img_size': 56, 'model.backbone.init_cfg.type': 'Random',
-        'model.head.in_channels': 64, 'train_dataloader.batch_size': 2, 'train_dataloader.sampler.samples_per_epoch': 4, 'train_cfg.max_epochs': 1,
-        'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False, 'val_dataloader.num_workers': 0,
-        'val_dataloader.persistent_workers': False})
+    config.merge_from_dict(
+        {
+            'model.backbone.img_size': 56,
+            'model.backbone.init_cfg.type': 'Random',
+            'model.head.in_channels': 64,
+            'train_dataloader.batch_size': 2,
+            'train_dataloader.sampler.samples_per_epoch': 4,
+            'train_cfg.max_epochs': 1,
+            'train_dataloader.num_workers': 0,
+            'train_dataloader.persistent_workers': False,
+            'val_dataloader.num_workers': 0,
+            'val_dataloader.persistent_workers': False,
+        }
+    )
     config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
     config.work_dir = str(tmp_path / 'run')
     if name in ('imagenet', 'mvip'):

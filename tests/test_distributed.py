@@ -1,4 +1,5 @@
 """Two gloo processes equal one process with the same global batch."""
+
 import json
 import os
 import socket
@@ -13,7 +14,8 @@ from tests import test_classification
 from tests.conftest import ROOT
 from tests.test_training import TINY_RUN
 
-# Weights after two steps of SGD in fp32, sums in another order (1e-7 seen). Later steps of an untrained network amplify it: predictions
+# Weights after two steps of SGD in fp32, sums in another order (1e-7 seen). Later steps of an untrained network amplify
+# it: predictions
 # near 0 m have steep logarithms.
 RTOL, ATOL = 1e-5, 1e-6
 
@@ -25,8 +27,13 @@ def free_port() -> str:
 
 
 def launch(tool: str, *arguments, config='configs/vd/pretrain_tiny_pde_rooms.py') -> str:
-    done = subprocess.run(['bash', f'tools/{tool}.sh', str(config), *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'})
+    done = subprocess.run(
+        ['bash', f'tools/{tool}.sh', str(config), *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHON': os.sys.executable, 'PORT': free_port(), 'OMP_NUM_THREADS': '1'},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
     return done.stderr
@@ -37,9 +44,16 @@ def result_of(path) -> dict:
 
 
 def settings(processes: int, **changes) -> list[str]:
-    options = {**TINY_RUN, 'train_dataloader.batch_size': 4 // processes, 'val_dataloader.dataset.dataset.length': 3,
-               'val_dataloader.batch_size': 2, 'model.head.norm_eval': True, 'optim_wrapper.optimizer.type': 'SGD',
-               'train_cfg.max_epochs': 1, **changes}
+    options = {
+        **TINY_RUN,
+        'train_dataloader.batch_size': 4 // processes,
+        'val_dataloader.dataset.dataset.length': 3,
+        'val_dataloader.batch_size': 2,
+        'model.head.norm_eval': True,
+        'optim_wrapper.optimizer.type': 'SGD',
+        'train_cfg.max_epochs': 1,
+        **changes,
+    }
     options.pop('param_scheduler')
     return [f'{key}={value}'.replace(' ', '') for key, value in options.items()]
 
@@ -47,8 +61,10 @@ def settings(processes: int, **changes) -> list[str]:
 def train(folder, processes: int) -> dict:
     told = launch('dist_train', processes, '--work-dir', folder, '--cfg-options', *settings(processes))
     assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in told
-    return dict(state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
-                result=result_of(folder / 'results' / 'epoch_1.json'))
+    return dict(
+        state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
+        result=result_of(folder / 'results' / 'epoch_1.json'),
+    )
 
 
 pytestmark = pytest.mark.xdist_group('two processes')  # both tests read the same two runs
@@ -71,7 +87,9 @@ def test_metrics_are_equal_and_no_sample_counts_twice(runs):
     assert one['protocol'] == two['protocol'] and one['protocol']['images'] == 3  # odd: one rank has a repeated sample
     for method in one['errors']:
         for subset in ('removed', 'kept', 'all'):
-            assert two['errors'][method][subset]['rmse_mm'] == pytest.approx(one['errors'][method][subset]['rmse_mm'], rel=1e-3)
+            assert two['errors'][method][subset]['rmse_mm'] == pytest.approx(
+                one['errors'][method][subset]['rmse_mm'], rel=1e-3
+            )
     assert two['probes'] == pytest.approx(one['probes'], rel=1e-3)
 
 
@@ -80,12 +98,26 @@ def test_all_processes_validate_what_is_saved(tmp_path):
     options = settings(2, **{'model.head.norm_eval': False})
     launch('dist_train', 2, '--work-dir', tmp_path, '--cfg-options', *options)
     for processes in (1, 2):
-        launch('dist_test', tmp_path / 'epoch_1.pth', processes, '--work-dir', tmp_path / str(processes), '--cfg-options', *options,
-               'test_dataloader.dataset.dataset.length=3', 'test_dataloader.batch_size=2', 'test_dataloader.num_workers=0',
-               'test_dataloader.persistent_workers=False')
-    trained, *tested = (result_of(tmp_path / path) for path in ('results/epoch_1.json', '1/results/test.json', '2/results/test.json'))
+        launch(
+            'dist_test',
+            tmp_path / 'epoch_1.pth',
+            processes,
+            '--work-dir',
+            tmp_path / str(processes),
+            '--cfg-options',
+            *options,
+            'test_dataloader.dataset.dataset.length=3',
+            'test_dataloader.batch_size=2',
+            'test_dataloader.num_workers=0',
+            'test_dataloader.persistent_workers=False',
+        )
+    trained, *tested = (
+        result_of(tmp_path / path) for path in ('results/epoch_1.json', '1/results/test.json', '2/results/test.json')
+    )
     for result in tested:
-        assert result['errors']['model']['removed']['rmse_mm'] == pytest.approx(trained['errors']['model']['removed']['rmse_mm'], rel=1e-6)
+        assert result['errors']['model']['removed']['rmse_mm'] == pytest.approx(
+            trained['errors']['model']['removed']['rmse_mm'], rel=1e-6
+        )
 
 
 def test_probes_are_measured_alike_by_any_number_of_processes(tmp_path):
@@ -93,8 +125,18 @@ def test_probes_are_measured_alike_by_any_number_of_processes(tmp_path):
     config.dump(tmp_path / 'probes.py')
     build_runner(config, training=True).train()
     for processes in (1, 2):
-        launch('dist_test', tmp_path / 'run/epoch_1.pth', processes, '--work-dir', tmp_path / str(processes), config=tmp_path / 'probes.py')
-    whole, one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '1/results/test.json', '2/results/test.json'))
+        launch(
+            'dist_test',
+            tmp_path / 'run/epoch_1.pth',
+            processes,
+            '--work-dir',
+            tmp_path / str(processes),
+            config=tmp_path / 'probes.py',
+        )
+    whole, one, two = (
+        result_of(tmp_path / path)
+        for path in ('run/results/epoch_1.json', '1/results/test.json', '2/results/test.json')
+    )
     assert one['images'] == dict(holdout=5, test=6) and whole == one == two
 
 
@@ -102,8 +144,15 @@ def test_probes_are_trained_alike_by_any_number_of_processes(tmp_path):
     config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1})
     config.dump(tmp_path / 'probes.py')
     for processes in (1, 2):
-        launch('dist_train', processes, '--work-dir', tmp_path / str(processes), '--cfg-options', f'train_dataloader.batch_size={4 // processes}',
-               config=tmp_path / 'probes.py')
+        launch(
+            'dist_train',
+            processes,
+            '--work-dir',
+            tmp_path / str(processes),
+            '--cfg-options',
+            f'train_dataloader.batch_size={4 // processes}',
+            config=tmp_path / 'probes.py',
+        )
     one, two = (load_checkpoint(tmp_path / f'{processes}/epoch_1.pth')['state_dict'] for processes in (1, 2))
     for key in one:
         torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=1e-6, msg=key)

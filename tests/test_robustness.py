@@ -1,4 +1,5 @@
 """Table 7 by one command: depth altered at test time, or heads retrained on it."""
+
 import json
 import sys
 
@@ -16,10 +17,24 @@ def test_robustness_tool(tmp_path):
     runner = Runner.from_cfg(tiny(tmp_path / 'run'))
     runner.train()
     checkpoint = str(tmp_path / 'run/epoch_1.pth')
-    done = run('tools/analysis/robustness.py', 'configs/seg/m2f_vd_rooms_tiny.py', checkpoint, '--work-dir', str(tmp_path / 'w'), '--out',
-               str(tmp_path / 'r.json'), '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', checkpoint)
+    done = run(
+        'tools/analysis/robustness.py',
+        'configs/seg/m2f_vd_rooms_tiny.py',
+        checkpoint,
+        '--work-dir',
+        str(tmp_path / 'w'),
+        '--out',
+        str(tmp_path / 'r.json'),
+        '--rgb',
+        'configs/seg/m2f_vd_rooms_tiny.py',
+        checkpoint,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "the paper's mIoU (Table 7, SUN RGB-D)" in done.stdout and '56.05' in done.stdout and 'altered at test time' in done.stdout
+    assert (
+        "the paper's mIoU (Table 7, SUN RGB-D)" in done.stdout
+        and '56.05' in done.stdout
+        and 'altered at test time' in done.stdout
+    )
     assert 'twice true metres: its columns 0.5 and 1 are scale 1 and 2 of true ones' in done.stdout
     rows = {(row['zeros'], row['scale']): row for row in json.loads((tmp_path / 'r.json').read_text())['rows']}
     assert len(rows) == 21
@@ -27,21 +42,40 @@ def test_robustness_tool(tmp_path):
     assert rows[0.0, 1.0]['mIoU'] == pytest.approx(Runner.from_cfg(plain).test()['mIoU'], abs=0.02)
     assert rows[1.0, 1.0]['missing'] == 1 and rows[0.5, 1.0]['missing'] == pytest.approx(0.5, abs=1e-3)
     assert rows[0.0, 2.0]['mean_m'] == pytest.approx(2 * rows[0.0, 1.0]['mean_m'], rel=1e-4)
-    assert rows[0.0, 5.0]['mean_m'] < 5 * rows[0.0, 1.0]['mean_m']  # beyond the range: rescaled, as in the paper's column
+    assert (
+        rows[0.0, 5.0]['mean_m'] < 5 * rows[0.0, 1.0]['mean_m']
+    )  # beyond the range: rescaled, as in the paper's column
 
 
-@pytest.mark.parametrize('arguments, text', [
-    ((), 'either a checkpoint or --retrain'),
-    (('CHECKPOINT', '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', 'none.pth'), 'none.pth'),
-    (('CHECKPOINT', '--out', '/proc/r.json'), 'cannot be written'),
-    (('CHECKPOINT', '--cfg-options', 'model.test_cfg.mode=slide', 'model.data_preprocessor.max_depth=15'), "test_cfg.mode='whole'"),
-])
+@pytest.mark.parametrize(
+    'arguments, text',
+    [
+        ((), 'either a checkpoint or --retrain'),
+        (('CHECKPOINT', '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', 'none.pth'), 'none.pth'),
+        (('CHECKPOINT', '--out', '/proc/r.json'), 'cannot be written'),
+        (
+            ('CHECKPOINT', '--cfg-options', 'model.test_cfg.mode=slide', 'model.data_preprocessor.max_depth=15'),
+            "test_cfg.mode='whole'",
+        ),
+    ],
+)
 def test_robustness_tool_says_what_is_wrong_before_the_sweep(tmp_path, arguments, text):
     model = Runner.from_cfg(tiny(tmp_path)).model
-    torch.save(dict(state_dict=model.state_dict(), meta=dict(depth_encoding=model.backbone.depth_encoding.constants())), tmp_path / 'model.pth')
+    torch.save(
+        dict(state_dict=model.state_dict(), meta=dict(depth_encoding=model.backbone.depth_encoding.constants())),
+        tmp_path / 'model.pth',
+    )
     arguments = [str(tmp_path / 'model.pth') if argument == 'CHECKPOINT' else argument for argument in arguments]
-    done = run('tools/analysis/robustness.py', 'configs/seg/m2f_vd_rooms_tiny.py', *arguments, '--work-dir', str(tmp_path / 'w'))
-    assert done.returncode == 2 and text in done.stderr and 'batches' not in done.stderr and 'Traceback' not in done.stderr
+    done = run(
+        'tools/analysis/robustness.py',
+        'configs/seg/m2f_vd_rooms_tiny.py',
+        *arguments,
+        '--work-dir',
+        str(tmp_path / 'w'),
+    )
+    assert (
+        done.returncode == 2 and text in done.stderr and 'batches' not in done.stderr and 'Traceback' not in done.stderr
+    )
 
 
 def test_the_rgb_stream_runs_once_per_image(tmp_path, monkeypatch):
@@ -58,6 +92,7 @@ def test_the_rgb_stream_runs_once_per_image(tmp_path, monkeypatch):
 def test_retrained_heads(tmp_path, monkeypatch):
     sys.path.insert(0, str(ROOT))
     from tools.analysis import robustness
+
     monkeypatch.setattr(robustness, 'PAPER_COLUMNS', (robustness.Alteration(1.0), robustness.Alteration(0.0, 2.0)))
     rows = robustness.retrain(tiny('x'), tmp_path)
     assert [(row['zeros'], row['scale']) for row in rows] == [(1.0, 1.0), (0.0, 2.0)]

@@ -1,4 +1,5 @@
 """Segmentation from end to end: the promised command, frozen features, metrics against scikit-learn, other hosts."""
+
 import os
 import subprocess
 import sys
@@ -29,18 +30,33 @@ def tiny(work_dir, name: str = 'seg/m2f_vd_rooms_tiny', **changes) -> Config:
 def encoder_file(path) -> str:
     """A VD checkpoint for the tiny encoder."""
     from mmvd.registry import MODELS
+
     torch.manual_seed(7)
     encoder = MODELS.build(dict(tiny('x').model.backbone, norm_features=False))
-    torch.save(dict(state_dict={f'backbone.{k}': v for k, v in encoder.state_dict().items()},
-                    meta=dict(depth_encoding=encoder.depth_encoding.constants())), path)
+    torch.save(
+        dict(
+            state_dict={f'backbone.{k}': v for k, v in encoder.state_dict().items()},
+            meta=dict(depth_encoding=encoder.depth_encoding.constants()),
+        ),
+        path,
+    )
     return str(path)
 
 
 def test_promised_command_says_what_is_missing(tmp_path):
-    done = run('tools/train.py', 'configs/seg/m2f_vd_sunrgbd.py', MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
+    done = run(
+        'tools/train.py',
+        'configs/seg/m2f_vd_sunrgbd.py',
+        MMVD_DATA=str(tmp_path / 'data'),
+        MMVD_WEIGHTS=str(tmp_path / 'weights'),
+    )
     assert done.returncode == 2 and 'Traceback' not in done.stderr
-    for text in (f'weights {tmp_path}/weights/vd_dinov2_pde.pth (no such file); made by: python tools/train.py configs/vd/pretrain_dinov2_pde.py',
-                 f'{tmp_path}/data/sunrgbd (no such folder); made by: python tools/dataset_converters/sunrgbd.py {tmp_path}/data/sunrgbd'):
+    for text in (
+        f'weights {tmp_path}/weights/vd_dinov2_pde.pth (no such file); made by: python tools/train.py '
+        'configs/vd/pretrain_dinov2_pde.py',
+        f'{tmp_path}/data/sunrgbd (no such folder); made by: python tools/dataset_converters/sunrgbd.py '
+        f'{tmp_path}/data/sunrgbd',
+    ):
         assert text in done.stderr
     assert done.stderr.count('data/sunrgbd (no such folder)') == 1
 
@@ -52,16 +68,36 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     (tmp_path / 'weights').mkdir()
     encoder_file(tmp_path / 'weights/vd_dinov2_pde.pth')
     small = tiny('x')
-    small.merge_from_dict({'model.decode_head.num_classes': 37, 'model.decode_head.loss_cls.class_weight': [1.0] * 37 + [0.1]})
+    small.merge_from_dict(
+        {'model.decode_head.num_classes': 37, 'model.decode_head.loss_cls.class_weight': [1.0] * 37 + [0.1]}
+    )
     config = tmp_path / 'small.py'  # everything but sizes is the shipped config
-    config.write_text(f'_base_ = {str(ROOT / "configs/seg/m2f_vd_sunrgbd.py")!r}\nmodel = dict(data_preprocessor=dict(size=(56, 56), '
-                      f'size_divisor=8), backbone=dict(arch=dict(_delete_=True, embed_dims=32, depth=4, num_heads=2), patch_size=8, img_size=56), '
-                      f'decode_head=dict(_delete_=True, **{dict(small.model.decode_head.to_dict())!r}))\n')
-    done = run('tools/train.py', str(config), '--work-dir', str(tmp_path / 'run'), '--cfg-options', 'train_dataloader.batch_size=2',
-               'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False', 'val_dataloader.num_workers=0',
-               'val_dataloader.persistent_workers=False', 'train_dataloader.sampler.samples_per_epoch=4', 'train_cfg.max_epochs=1',
-               'default_hooks.logger.interval=1', 'train_dataloader.dataset.pipeline.3.size=56', 'train_dataloader.dataset.pipeline.4.size=[56,56]',
-               'val_dataloader.dataset.pipeline.2.size=56', MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
+    config.write_text(
+        f'_base_ = {str(ROOT / "configs/seg/m2f_vd_sunrgbd.py")!r}\nmodel = dict(data_preprocessor=dict(size=(56, 56), '
+        'size_divisor=8), backbone=dict(arch=dict(_delete_=True, embed_dims=32, depth=4, num_heads=2), patch_size=8, '
+        'img_size=56), '
+        f'decode_head=dict(_delete_=True, **{dict(small.model.decode_head.to_dict())!r}))\n'
+    )
+    done = run(
+        'tools/train.py',
+        str(config),
+        '--work-dir',
+        str(tmp_path / 'run'),
+        '--cfg-options',
+        'train_dataloader.batch_size=2',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+        'val_dataloader.num_workers=0',
+        'val_dataloader.persistent_workers=False',
+        'train_dataloader.sampler.samples_per_epoch=4',
+        'train_cfg.max_epochs=1',
+        'default_hooks.logger.interval=1',
+        'train_dataloader.dataset.pipeline.3.size=56',
+        'train_dataloader.dataset.pipeline.4.size=[56,56]',
+        'val_dataloader.dataset.pipeline.2.size=56',
+        MMVD_DATA=str(tmp_path / 'data'),
+        MMVD_WEIGHTS=str(tmp_path / 'weights'),
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'VD checkpoint' in done.stdout + done.stderr and 'mIoU' in done.stdout + done.stderr
     assert (tmp_path / 'run/epoch_1.pth').is_file() and list((tmp_path / 'run').rglob('panels/*.png'))
@@ -95,7 +131,9 @@ def test_encoder_left_out_of_checkpoints_is_checked_by_its_hash(frozen_run):
     runner, folder = frozen_run
     path = folder / 'run/epoch_2.pth'
     checkpoint = load_checkpoint(path)
-    assert checkpoint[LEFT_OUT]['part'] == 'backbone.' and not any(key.startswith('backbone') for key in checkpoint['state_dict'])
+    assert checkpoint[LEFT_OUT]['part'] == 'backbone.' and not any(
+        key.startswith('backbone') for key in checkpoint['state_dict']
+    )
     assert checkpoint['optimizer']['state']
     config = tiny(folder / 'test', load_from=str(path))
     config.model.backbone.init_cfg = runner.cfg.model.backbone.init_cfg
@@ -125,7 +163,9 @@ def test_miou_is_that_of_an_independent_confusion_matrix(tmp_path):
     config = tiny(tmp_path, **{'val_dataloader.dataset.length': 4})
     config.test_dataloader = config.val_dataloader
     runner, seen = Runner.from_cfg(config), []
-    torch.nn.init.normal_(runner.model.decode_head.cls_embed.weight, std=5)  # else an untrained head names one class everywhere
+    torch.nn.init.normal_(
+        runner.model.decode_head.cls_embed.weight, std=5
+    )  # else an untrained head names one class everywhere
     runner.model.register_forward_hook(lambda module, inputs, outputs: seen.extend(outputs))
     measured = runner.test()
     truth = torch.cat([sample.gt_sem_seg.data.flatten() for sample in seen]).numpy()
@@ -134,18 +174,47 @@ def test_miou_is_that_of_an_independent_confusion_matrix(tmp_path):
     hit, union = np.diag(matrix), matrix.sum(0) + matrix.sum(1) - np.diag(matrix)
     with np.errstate(invalid='ignore'):
         assert measured['mIoU'] == pytest.approx(100 * np.nanmean(hit / union), abs=0.006)  # mmseg rounds to two digits
-    assert measured['aAcc'] == pytest.approx(100 * hit.sum() / matrix.sum(), abs=0.006) and len(np.unique(predicted)) > 1
+    assert (
+        measured['aAcc'] == pytest.approx(100 * hit.sum() / matrix.sum(), abs=0.006) and len(np.unique(predicted)) > 1
+    )
 
 
-@pytest.mark.parametrize('changes, error, text', [
-    ({'model.backbone.depth_encoding.max_depth': 500.0}, WeightsError, 'trained with the depth encoding.*max_depth=15.0.*max_depth=500.0'),
-    ({'model.backbone.depth_encoding.num_channels': 16}, WeightsError, 'num_channels=32.*num_channels=16'),
-    ({'model.backbone.arch.embed_dims': 64, 'model.decode_head.in_channels': [128] * 4}, WeightsError, 'does not fit'),
-    ({'model.test_cfg': dict(mode='slide', crop_size=(56, 56), stride=(28, 28))}, ConfigError, 'set model.data_preprocessor.max_depth=15.0'),
-    ({'model.backbone.out': 'fused'}, ConfigError, r'decode_head.in_channels=.*the encoder gives \d+ channels .*set it to'),
-    ({'model.decode_head.loss_cls.class_weight': [1.0] * 5}, ConfigError, 'class_weight has 5 entries, num_classes=17 asks for 18'),
-    ({'model.decode_head.num_classes': 5}, ConfigError, 'has 17 classes, but the head of the model has num_classes=5'),
-])
+@pytest.mark.parametrize(
+    'changes, error, text',
+    [
+        (
+            {'model.backbone.depth_encoding.max_depth': 500.0},
+            WeightsError,
+            'trained with the depth encoding.*max_depth=15.0.*max_depth=500.0',
+        ),
+        ({'model.backbone.depth_encoding.num_channels': 16}, WeightsError, 'num_channels=32.*num_channels=16'),
+        (
+            {'model.backbone.arch.embed_dims': 64, 'model.decode_head.in_channels': [128] * 4},
+            WeightsError,
+            'does not fit',
+        ),
+        (
+            {'model.test_cfg': dict(mode='slide', crop_size=(56, 56), stride=(28, 28))},
+            ConfigError,
+            'set model.data_preprocessor.max_depth=15.0',
+        ),
+        (
+            {'model.backbone.out': 'fused'},
+            ConfigError,
+            r'decode_head.in_channels=.*the encoder gives \d+ channels .*set it to',
+        ),
+        (
+            {'model.decode_head.loss_cls.class_weight': [1.0] * 5},
+            ConfigError,
+            'class_weight has 5 entries, num_classes=17 asks for 18',
+        ),
+        (
+            {'model.decode_head.num_classes': 5},
+            ConfigError,
+            'has 17 classes, but the head of the model has num_classes=5',
+        ),
+    ],
+)
 def test_what_does_not_fit_is_refused_before_training(tmp_path, changes, error, text):
     config = tiny(tmp_path / 'run', **changes)
     config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=encoder_file(tmp_path / 'vd.pth'))
@@ -156,9 +225,16 @@ def test_what_does_not_fit_is_refused_before_training(tmp_path, changes, error, 
 
 def test_sliding_windows_are_evaluated(tmp_path):
     """Windows of 28 of images of 70, padded to 84: every window keeps its size, and the padding is cut away."""
-    config = tiny(tmp_path, **{
-        'val_dataloader.dataset.size': (70, 70), 'val_dataloader.dataset.length': 2, 'model.data_preprocessor.size_divisor': 28,
-        'model.test_cfg': dict(mode='slide', crop_size=(28, 28), stride=(28, 28)), 'model.data_preprocessor.max_depth': 15.0})
+    config = tiny(
+        tmp_path,
+        **{
+            'val_dataloader.dataset.size': (70, 70),
+            'val_dataloader.dataset.length': 2,
+            'model.data_preprocessor.size_divisor': 28,
+            'model.test_cfg': dict(mode='slide', crop_size=(28, 28), stride=(28, 28)),
+            'model.data_preprocessor.max_depth': 15.0,
+        },
+    )
     config.test_dataloader = config.val_dataloader
     runner, seen = build_runner(config, training=False), []
     runner.model.register_forward_hook(lambda module, inputs, outputs: seen.extend(outputs))
@@ -166,7 +242,10 @@ def test_sliding_windows_are_evaluated(tmp_path):
     assert all(sample.pred_sem_seg.data.shape == sample.gt_sem_seg.data.shape == (1, 70, 70) for sample in seen)
 
 
-@pytest.mark.parametrize('changes', [dict(init_cfg=None), dict(init_cfg=None, frozen='rgb'), dict(init_cfg=dict(type='Normal', layer='Linear'))])
+@pytest.mark.parametrize(
+    'changes',
+    [dict(init_cfg=None), dict(init_cfg=None, frozen='rgb'), dict(init_cfg=dict(type='Normal', layer='Linear'))],
+)
 def test_a_random_encoder_must_be_asked_for(tmp_path, changes):
     config = tiny(tmp_path)
     config.model.backbone.update(changes)
@@ -174,7 +253,7 @@ def test_a_random_encoder_must_be_asked_for(tmp_path, changes):
         build_runner(config, training=True)
 
 
-FOREIGN = '''
+FOREIGN = """
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -183,38 +262,60 @@ config = Config.fromfile('their_config.py')
 runner = Runner.from_cfg(config)
 runner.train()
 print('trained', type(runner.model).__module__, type(runner.model.backbone).__name__)
-'''
+"""
 
 
 def test_a_foreign_project_uses_the_backbone_through_custom_imports(tmp_path):
     """Another folder, mmseg's scope, mmseg's FCN head: only custom_imports and the prefix know of mmvd."""
-    (tmp_path / 'their_config.py').write_text('''
+    (tmp_path / 'their_config.py').write_text("""
 default_scope = 'mmseg'
 custom_imports = dict(imports=['mmvd'], allow_failed_imports=False)
 norm = dict(type='BN')
 model = dict(
     type='EncoderDecoder', data_preprocessor=dict(type='mmvd.RGBDSegDataPreprocessor'),
-    backbone=dict(type='mmvd.VDViT', arch=dict(embed_dims=16, depth=4, num_heads=2), img_size=56, frozen='all', out='rgb+fused'),
-    decode_head=dict(type='FCNHead', in_channels=32, in_index=0, channels=8, num_classes=17, num_convs=1, norm_cfg=norm, align_corners=False),
+    backbone=dict(type='mmvd.VDViT', arch=dict(embed_dims=16, depth=4, num_heads=2), img_size=56,
+                  frozen='all', out='rgb+fused'),
+    decode_head=dict(type='FCNHead', in_channels=32, in_index=0, channels=8, num_classes=17,
+                     num_convs=1, norm_cfg=norm, align_corners=False),
     train_cfg=dict(), test_cfg=dict(mode='whole'))
 train_dataloader = dict(
     batch_size=2, num_workers=0, sampler=dict(type='mmvd.EpochSampler'),
-    dataset=dict(type='mmvd.SyntheticRooms', length=4, size=(42, 56), pipeline=[dict(type='mmvd.PackRGBDInputs', packer=dict(type='PackSegInputs'))]))
+    dataset=dict(type='mmvd.SyntheticRooms', length=4, size=(42, 56),
+                 pipeline=[dict(type='mmvd.PackRGBDInputs', packer=dict(type='PackSegInputs'))]))
 train_cfg = dict(by_epoch=True, max_epochs=1)
 optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.01))
 work_dir = 'run'
-''')
+""")
     (tmp_path / 'their_train.py').write_text(FOREIGN)
-    done = subprocess.run([sys.executable, 'their_train.py'], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': str(ROOT)})
-    assert done.returncode == 0 and 'trained mmseg.models.segmentors.encoder_decoder VDViT' in done.stdout, done.stderr[-2000:]
+    done = subprocess.run(
+        [sys.executable, 'their_train.py'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
+    assert done.returncode == 0 and 'trained mmseg.models.segmentors.encoder_decoder VDViT' in done.stdout, done.stderr[
+        -2000:
+    ]
 
 
 def test_instances_in_mmdet(tmp_path):
-    config = tiny(tmp_path, 'det/mask2former_vd_rooms', **{
-        'model.backbone.init_cfg.type': 'Random', 'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
-        'train_dataloader.dataset.length': 2, 'train_dataloader.batch_size': 2, 'train_dataloader.sampler.samples_per_epoch': 2,
-        'val_dataloader.dataset.length': 2, 'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1, 'default_hooks.logger.interval': 1})
+    config = tiny(
+        tmp_path,
+        'det/mask2former_vd_rooms',
+        **{
+            'model.backbone.init_cfg.type': 'Random',
+            'train_dataloader.num_workers': 0,
+            'train_dataloader.persistent_workers': False,
+            'train_dataloader.dataset.length': 2,
+            'train_dataloader.batch_size': 2,
+            'train_dataloader.sampler.samples_per_epoch': 2,
+            'val_dataloader.dataset.length': 2,
+            'train_cfg.max_epochs': 1,
+            'train_cfg.val_interval': 1,
+            'default_hooks.logger.interval': 1,
+        },
+    )
     runner = build_runner(config, training=True)
     before = {key: value.clone() for key, value in runner.model.backbone.state_dict().items()}
     runner.train()
@@ -233,13 +334,33 @@ def test_real_labelled_frame_is_overfitted(tmp_path, test_data):
     cv2.imwrite(str(tmp_path / 'a_label.png'), cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST))
     np.save(tmp_path / 'a.npy', cv2.resize(frame['depth'], size, interpolation=cv2.INTER_NEAREST))
     (tmp_path / 'list.txt').write_text('a.png a.npy a_label.png\n')
-    data = dict(type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder='npy', classes=[str(i) for i in range(9)],
-                pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels'),
-                          dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))])
-    config = tiny(tmp_path / 'run', **{
-        'model.backbone.frozen': 'none', 'model.decode_head.num_classes': 9, 'model.decode_head.loss_cls.class_weight': [1.0] * 9 + [0.1],
-        'train_cfg.max_epochs': 1, 'train_dataloader.sampler.samples_per_epoch': 120, 'train_dataloader.batch_size': 1,
-        'optim_wrapper.optimizer.lr': 3e-3, 'model.decode_head.train_cfg.num_points': 1024, 'default_hooks.logger.interval': 60})
+    data = dict(
+        type='mmvd.RGBDSegDataset',
+        data_root=str(tmp_path),
+        ann_file='list.txt',
+        decoder='npy',
+        classes=[str(i) for i in range(9)],
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='mmvd.LoadDepth'),
+            dict(type='mmvd.LoadLabels'),
+            dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs')),
+        ],
+    )
+    config = tiny(
+        tmp_path / 'run',
+        **{
+            'model.backbone.frozen': 'none',
+            'model.decode_head.num_classes': 9,
+            'model.decode_head.loss_cls.class_weight': [1.0] * 9 + [0.1],
+            'train_cfg.max_epochs': 1,
+            'train_dataloader.sampler.samples_per_epoch': 120,
+            'train_dataloader.batch_size': 1,
+            'optim_wrapper.optimizer.lr': 3e-3,
+            'model.decode_head.train_cfg.num_points': 1024,
+            'default_hooks.logger.interval': 60,
+        },
+    )
     config.train_dataloader.dataset = config.val_dataloader.dataset = data
     runner = build_runner(config, training=True)
     runner.train()

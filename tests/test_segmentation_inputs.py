@@ -1,4 +1,5 @@
 """Odd input of a segmentation run is told before training starts, or counted where that is asked for."""
+
 import cv2
 import numpy as np
 import pytest
@@ -24,9 +25,19 @@ def test_missing_depth_files_are_an_error_or_counted(tmp_path):
     (tmp_path / 'list.txt').write_text('a.png a.npy a_label.png\nb.png b.npy b_label.png\n')
 
     def data(**load):
-        return dict(type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder='npy', label_set='rooms',
-                    pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth', **load), dict(type='mmvd.LoadLabels'),
-                              dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))])
+        return dict(
+            type='mmvd.RGBDSegDataset',
+            data_root=str(tmp_path),
+            ann_file='list.txt',
+            decoder='npy',
+            label_set='rooms',
+            pipeline=[
+                dict(type='LoadImageFromFile'),
+                dict(type='mmvd.LoadDepth', **load),
+                dict(type='mmvd.LoadLabels'),
+                dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs')),
+            ],
+        )
 
     config = tiny(tmp_path / 'run')
     config.train_dataloader.dataset = data()
@@ -38,7 +49,9 @@ def test_missing_depth_files_are_an_error_or_counted(tmp_path):
     runner = build_runner(config, training=True)
     runner.train()
     count = runner.message_hub.get_scalar
-    assert count('train/samples_without_depth').current() == 2 and count('val/samples_without_depth').current() == 1  # epochs of four, of two
+    assert (
+        count('train/samples_without_depth').current() == 2 and count('val/samples_without_depth').current() == 1
+    )  # epochs of four, of two
 
 
 def test_images_without_a_depth_sensor_pass_the_first_message(tmp_path, monkeypatch):
@@ -57,7 +70,9 @@ def test_images_without_a_depth_sensor_pass_the_first_message(tmp_path, monkeypa
 @pytest.mark.parametrize('bits, mode', [(1, '1'), (8, 'P'), (16, 'I;16')])
 def test_label_maps_are_read_by_index_whatever_their_format(tmp_path, bits, mode):
     labels = np.eye(4, dtype=np.uint8)
-    image = Image.fromarray(labels.astype(np.uint16)) if bits == 16 else Image.fromarray(labels * (255 if bits == 1 else 1))
+    image = (
+        Image.fromarray(labels.astype(np.uint16)) if bits == 16 else Image.fromarray(labels * (255 if bits == 1 else 1))
+    )
     if mode == 'P':
         image.putpalette([200, 100, 50, 1, 2, 3])
     (image.convert('1') if bits == 1 else image).save(tmp_path / 'label.png')
@@ -88,27 +103,61 @@ def cut(path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
 
 
-@pytest.mark.parametrize('suffix, spoil, text', [
-    ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.full((56, 56), 17, np.uint8)), 'b33_label.png: label 17 is outside the 17 classes'),
-    ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 50), np.uint8)), 'labels are .56, 50. but .*b33.jpg is .56, 56.'),
-    ('png', lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 56, 3), np.uint8)), '3 channels where a label map has one'),
-    ('png', lambda f: cut(f / 'b33_label.png'), 'b33_label.png: truncated PNG'),
-    ('png', lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((50, 56), np.uint16)), 'depth is .50, 56. but .*b33.jpg is .56, 56.'),
-    ('png', lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((56, 56), np.uint8)), 'b33_depth.png: 8-bit PNG .* 16-bit depth is expected'),
-    ('png', lambda f: cut(f / 'b33_depth.png'), 'b33_depth.png: truncated PNG'),
-    ('npy', lambda f: np.save(f / 'b33_depth.npy', np.ones((50, 56), np.float32)), 'depth is .50, 56. but .*b33.jpg is .56, 56.'),
-    ('npy', lambda f: cut(f / 'b33_depth.npy'), 'b33_depth.npy: not a plain numpy array'),
-    ('png', lambda f: turn(f / 'b33.jpg'), 'b33.jpg: its EXIF data turn or mirror it'),
-    ('png', lambda f: (f / 'b33.jpg').unlink(), 'b33.jpg: no such image'),
-    ('png', lambda f: cut(f / 'b33.jpg'), 'b33.jpg: no readable image'),
-])
+@pytest.mark.parametrize(
+    'suffix, spoil, text',
+    [
+        (
+            'png',
+            lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.full((56, 56), 17, np.uint8)),
+            'b33_label.png: label 17 is outside the 17 classes',
+        ),
+        (
+            'png',
+            lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 50), np.uint8)),
+            'labels are .56, 50. but .*b33.jpg is .56, 56.',
+        ),
+        (
+            'png',
+            lambda f: cv2.imwrite(str(f / 'b33_label.png'), np.zeros((56, 56, 3), np.uint8)),
+            '3 channels where a label map has one',
+        ),
+        ('png', lambda f: cut(f / 'b33_label.png'), 'b33_label.png: .*truncated PNG'),
+        (
+            'png',
+            lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((50, 56), np.uint16)),
+            'depth is .50, 56. but .*b33.jpg is .56, 56.',
+        ),
+        (
+            'png',
+            lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((56, 56), np.uint8)),
+            'b33_depth.png: a PNG of mode L where 16-bit depth is expected',
+        ),
+        ('png', lambda f: cut(f / 'b33_depth.png'), 'b33_depth.png: .*truncated PNG'),
+        (
+            'npy',
+            lambda f: np.save(f / 'b33_depth.npy', np.ones((50, 56), np.float32)),
+            'depth is .50, 56. but .*b33.jpg is .56, 56.',
+        ),
+        ('npy', lambda f: cut(f / 'b33_depth.npy'), 'b33_depth.npy: not a plain numpy array'),
+        ('png', lambda f: turn(f / 'b33.jpg'), 'b33.jpg: its EXIF data turn or mirror it'),
+        ('png', lambda f: (f / 'b33.jpg').unlink(), 'b33.jpg: no such image'),
+        ('png', lambda f: cut(f / 'b33.jpg'), 'b33.jpg: no readable image'),
+    ],
+)
 def test_odd_files_are_told_before_training_wherever_they_are(tmp_path, suffix, spoil, text):
     """One file of sixty, which is not among those that are read as samples."""
     (tmp_path / 'list.txt').write_text(sixty_samples(tmp_path, suffix))
     spoil(tmp_path)
-    dataset = DATASETS.build(dict(
-        type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder=dict(png='mm16', npy='npy')[suffix], label_set='rooms',
-        pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels')]))
+    dataset = DATASETS.build(
+        dict(
+            type='mmvd.RGBDSegDataset',
+            data_root=str(tmp_path),
+            ann_file='list.txt',
+            decoder=dict(png='mm16', npy='npy')[suffix],
+            label_set='rooms',
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels')],
+        )
+    )
     with pytest.raises((SampleError, DepthFileError), match=text):
         check_files(dataset)
 
@@ -118,10 +167,19 @@ def test_files_are_looked_at_before_training(tmp_path):
     (tmp_path / 'b33_depth.png').write_bytes(b'')
     config = tiny(tmp_path / 'run')
     config.train_dataloader.dataset = dict(
-        type='mmvd.RGBDSegDataset', data_root=str(tmp_path), ann_file='list.txt', decoder='mm16', label_set='rooms',
-        pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels'),
-                  dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))])
+        type='mmvd.RGBDSegDataset',
+        data_root=str(tmp_path),
+        ann_file='list.txt',
+        decoder='mm16',
+        label_set='rooms',
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='mmvd.LoadDepth'),
+            dict(type='mmvd.LoadLabels'),
+            dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs')),
+        ],
+    )
     runner = build_runner(config, training=True)
-    with pytest.raises(DepthFileError, match='b33_depth.png: not a readable image'):
+    with pytest.raises(DepthFileError, match='b33_depth.png: no readable depth file'):
         runner.train()
     assert runner.iter == 0

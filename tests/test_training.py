@@ -1,4 +1,5 @@
 """The promised commands, as a user runs them, at a small size."""
+
 import json
 import subprocess
 import sys
@@ -13,19 +14,33 @@ from tests.conftest import ROOT
 from tests.fabricate import fabricate_dinov2, fabricate_nine
 
 TINY_RUN = {
-    'model.backbone.arch.embed_dims': 32, 'model.backbone.arch.depth': 4, 'model.backbone.arch.num_heads': 2,
-    'model.head.in_channels': 32, 'model.head.channels': [16, 12, 8, 8], 'model.test_cfg.kept_densities': [0.2, 0.5, 0.8],
-    'train_dataloader.dataset.datasets.rooms.length': 6, 'train_dataloader.dataset.samples_per_epoch': 8,
-    'train_dataloader.batch_size': 4, 'train_dataloader.num_workers': 0, 'train_dataloader.persistent_workers': False,
-    'val_dataloader.num_workers': 0, 'val_dataloader.persistent_workers': False, 'val_dataloader.dataset.dataset.length': 2,
-    'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 1, 'default_hooks.logger.interval': 1,
+    'model.backbone.arch.embed_dims': 32,
+    'model.backbone.arch.depth': 4,
+    'model.backbone.arch.num_heads': 2,
+    'model.head.in_channels': 32,
+    'model.head.channels': [16, 12, 8, 8],
+    'model.test_cfg.kept_densities': [0.2, 0.5, 0.8],
+    'train_dataloader.dataset.datasets.rooms.length': 6,
+    'train_dataloader.dataset.samples_per_epoch': 8,
+    'train_dataloader.batch_size': 4,
+    'train_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False,
+    'val_dataloader.num_workers': 0,
+    'val_dataloader.persistent_workers': False,
+    'val_dataloader.dataset.dataset.length': 2,
+    'train_cfg.max_epochs': 2,
+    'train_cfg.val_interval': 1,
+    'default_hooks.logger.interval': 1,
     'param_scheduler': [dict(type='ConstantLR', factor=1.0, by_epoch=True)],
 }
 
 
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
     import os
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
+
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment}
+    )
 
 
 def tiny_config(work_dir, **changes) -> Config:
@@ -37,14 +52,28 @@ def tiny_config(work_dir, **changes) -> Config:
 
 def test_promised_command_says_what_is_missing(tmp_path):
     for name in ('pretrain_dinov2_pde', 'pretrain_dinov2_pde_448', 'pretrain_dinov2_pde_rooms'):
-        done = run('tools/train.py', f'configs/vd/{name}.py', '--work-dir', str(tmp_path / 'run'), MMVD_DATA=str(tmp_path / 'data'),
-                   MMVD_WEIGHTS=str(tmp_path / 'weights'))
+        done = run(
+            'tools/train.py',
+            f'configs/vd/{name}.py',
+            '--work-dir',
+            str(tmp_path / 'run'),
+            MMVD_DATA=str(tmp_path / 'data'),
+            MMVD_WEIGHTS=str(tmp_path / 'weights'),
+        )
         assert done.returncode == 2 and 'Traceback' not in done.stderr
         assert 'MissingInputsError' in done.stderr and 'What to do' in done.stderr
-        wanted = [] if name.endswith('rooms') else ['lm', 'tless', 'ycbv', 'graspnet', 'nyuv2', 'matterport3d', 'scannet', 'blendedmvs', 'cityscapes']
+        wanted = (
+            []
+            if name.endswith('rooms')
+            else ['lm', 'tless', 'ycbv', 'graspnet', 'nyuv2', 'matterport3d', 'scannet', 'blendedmvs', 'cityscapes']
+        )
         for dataset in wanted:
             assert f'dataset {dataset}: {tmp_path / "data" / dataset}' in done.stderr
-        weights = 'work_dirs/pretrain_dinov2_pde/epoch_100.pth' if '448' in name else f'{tmp_path / "weights"}/dinov2_vitb14_pretrain.pth'
+        weights = (
+            'work_dirs/pretrain_dinov2_pde/epoch_100.pth'
+            if '448' in name
+            else f'{tmp_path / "weights"}/dinov2_vitb14_pretrain.pth'
+        )
         assert f'weights {weights}' in done.stderr
         assert not (tmp_path / 'run').exists()
 
@@ -53,12 +82,30 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     """The nine datasets and the weights in their official layouts; only size and counts are changed."""
     fabricate_nine(tmp_path / 'data')
     fabricate_dinov2(tmp_path / 'weights' / 'dinov2_vitb14_pretrain.pth')
-    options = ['model.backbone.arch=small', 'model.head.in_channels=384', 'model.head.channels=[16,8,8,8]',
-               'model.test_cfg.kept_densities=[0.2,0.8]', 'train_dataloader.batch_size=3', 'train_dataloader.num_workers=1',
-               'train_dataloader.dataset.samples_per_epoch=6', 'val_dataloader.num_workers=0', 'val_dataloader.dataset.dataset.length=2',
-               'val_dataloader.dataset.dataset.size=[56,56]', 'train_cfg.max_epochs=1', 'default_hooks.logger.interval=1']
-    done = run('tools/train.py', 'configs/vd/pretrain_dinov2_pde.py', '--work-dir', str(tmp_path / 'run'), '--cfg-options', *options,
-               MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
+    options = [
+        'model.backbone.arch=small',
+        'model.head.in_channels=384',
+        'model.head.channels=[16,8,8,8]',
+        'model.test_cfg.kept_densities=[0.2,0.8]',
+        'train_dataloader.batch_size=3',
+        'train_dataloader.num_workers=1',
+        'train_dataloader.dataset.samples_per_epoch=6',
+        'val_dataloader.num_workers=0',
+        'val_dataloader.dataset.dataset.length=2',
+        'val_dataloader.dataset.dataset.size=[56,56]',
+        'train_cfg.max_epochs=1',
+        'default_hooks.logger.interval=1',
+    ]
+    done = run(
+        'tools/train.py',
+        'configs/vd/pretrain_dinov2_pde.py',
+        '--work-dir',
+        str(tmp_path / 'run'),
+        '--cfg-options',
+        *options,
+        MMVD_DATA=str(tmp_path / 'data'),
+        MMVD_WEIGHTS=str(tmp_path / 'weights'),
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     log = done.stdout + done.stderr
     assert 'official or timm layout, 174 tensors into the RGB stream, 173 into the depth stream' in log
@@ -66,15 +113,24 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     state = load_checkpoint_file(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
     source = load_checkpoint_file(tmp_path / 'weights' / 'dinov2_vitb14_pretrain.pth')
     assert torch.equal(state['backbone.rgb_stream.blocks.3.mlp.fc1.weight'], source['blocks.3.mlp.fc1.weight'])
-    done = run('tools/train.py', 'configs/vd/pretrain_dinov2_pde.py', '--cfg-options', 'train_dataloader.dataset.only=nyuv3',
-               MMVD_DATA=str(tmp_path / 'data'), MMVD_WEIGHTS=str(tmp_path / 'weights'))
+    done = run(
+        'tools/train.py',
+        'configs/vd/pretrain_dinov2_pde.py',
+        '--cfg-options',
+        'train_dataloader.dataset.only=nyuv3',
+        MMVD_DATA=str(tmp_path / 'data'),
+        MMVD_WEIGHTS=str(tmp_path / 'weights'),
+    )
     assert done.returncode == 2 and 'no dataset nyuv3' in done.stderr
 
 
-@pytest.mark.parametrize('name', ['lm', 'tless', 'ycbv', 'graspnet', 'nyuv2', 'matterport3d', 'scannet', 'blendedmvs', 'cityscapes'])
+@pytest.mark.parametrize(
+    'name', ['lm', 'tless', 'ycbv', 'graspnet', 'nyuv2', 'matterport3d', 'scannet', 'blendedmvs', 'cityscapes']
+)
 def test_each_of_the_nine_is_read_in_metres(tmp_path, monkeypatch, name):
     from mmvd.datasets.sample_key import KeyedIndex
     from mmvd.registry import DATASETS
+
     fabricate_nine(tmp_path)
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     config = Config.fromfile(ROOT / 'configs/vd/pretrain_dinov2_pde.py').train_dataloader.dataset
@@ -82,7 +138,9 @@ def test_each_of_the_nine_is_read_in_metres(tmp_path, monkeypatch, name):
     sample = data.prepare_data(KeyedIndex(1, 0, 0))
     low, high = (5, 40) if name == 'cityscapes' else (1, 4)
     assert len(data) == 2 and sample['img'].shape[:2] == sample['depth'].shape
-    assert sample['depth'].min() == pytest.approx(low, rel=2e-3) and sample['depth'].max() == pytest.approx(high, rel=2e-3)
+    assert sample['depth'].min() == pytest.approx(low, rel=2e-3) and sample['depth'].max() == pytest.approx(
+        high, rel=2e-3
+    )
 
 
 def test_a_whole_run_and_its_evaluation(tmp_path):
@@ -91,26 +149,61 @@ def test_a_whole_run_and_its_evaluation(tmp_path):
     runner.train()
     folder = tmp_path / 'run' / 'results'
     result = json.loads((folder / 'epoch_2.json').read_text())
-    assert result['seed'] == 0 and 'torch' in result['versions'] and 'VDViT' in result['config'] and 'git_revision' in result
-    assert result['result']['protocol'] == dict(kept_densities=[0.2, 0.5, 0.8], pattern='pixel', mask_seed=0, probe_density=0.5,
-                                                min_depth_m=0.01, cap_m=150.0, reduction='per image, then mean over images', images=2)
+    assert (
+        result['seed'] == 0
+        and 'torch' in result['versions']
+        and 'VDViT' in result['config']
+        and 'git_revision' in result
+    )
+    assert result['result']['protocol'] == dict(
+        kept_densities=[0.2, 0.5, 0.8],
+        pattern='pixel',
+        mask_seed=0,
+        probe_density=0.5,
+        min_depth_m=0.01,
+        cap_m=150.0,
+        reduction='per image, then mean over images',
+        images=2,
+    )
     table = (folder / 'table.txt').read_text()
-    assert all(word in table for word in ('network', 'untrained', 'nearest fill', 'inpainting', 'mean of kept', 'AUC', 'RGB swapped'))
+    assert all(
+        word in table
+        for word in ('network', 'untrained', 'nearest fill', 'inpainting', 'mean of kept', 'AUC', 'RGB swapped')
+    )
     panels = list((tmp_path / 'run').rglob('panels/*.png'))
     assert len(panels) == 6  # two samples, before training and after each epoch
     assert list((tmp_path / 'run').rglob('vis_data/vis_image/panel_sample*.png'))
-    evaluated = run('tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'run/epoch_2.pth'), '--work-dir',
-                    str(tmp_path / 'test'), '--cfg-options', *[f'{k}={v}'.replace(' ', '') for k, v in TINY_RUN.items() if k != 'param_scheduler'],
-                    'test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False', 'test_dataloader.dataset.dataset.length=2')
+    evaluated = run(
+        'tools/test.py',
+        'configs/vd/pretrain_tiny_pde_rooms.py',
+        str(tmp_path / 'run/epoch_2.pth'),
+        '--work-dir',
+        str(tmp_path / 'test'),
+        '--cfg-options',
+        *[f'{k}={v}'.replace(' ', '') for k, v in TINY_RUN.items() if k != 'param_scheduler'],
+        'test_dataloader.num_workers=0',
+        'test_dataloader.persistent_workers=False',
+        'test_dataloader.dataset.dataset.length=2',
+    )
     assert evaluated.returncode == 0, evaluated.stderr[-3000:]
     again = json.loads((tmp_path / 'test' / 'results' / 'test.json').read_text())
-    for a, b in zip(again['result']['errors']['model']['removed']['rmse_mm'], result['result']['errors']['model']['removed']['rmse_mm'], strict=True):
+    for a, b in zip(
+        again['result']['errors']['model']['removed']['rmse_mm'],
+        result['result']['errors']['model']['removed']['rmse_mm'],
+        strict=True,
+    ):
         assert a == pytest.approx(b, rel=1e-4)
 
 
 def test_wrong_checkpoint_is_refused(tmp_path):
     torch.save(dict(state_dict={'x': torch.zeros(1)}), tmp_path / 'wrong.pth')
-    done = run('tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'wrong.pth'), '--work-dir', str(tmp_path / 'run'))
+    done = run(
+        'tools/test.py',
+        'configs/vd/pretrain_tiny_pde_rooms.py',
+        str(tmp_path / 'wrong.pth'),
+        '--work-dir',
+        str(tmp_path / 'run'),
+    )
     assert done.returncode == 2 and 'does not fit the model' in done.stderr
     done = run('tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'gone.pth'))
     assert done.returncode == 2 and 'gone.pth (no such checkpoint)' in done.stderr
@@ -125,7 +218,11 @@ def test_unwritable_work_dir(tmp_path):
 @pytest.mark.parametrize('workers', [0, 2])
 def test_resumed_equals_uninterrupted(tmp_path, workers):
     """Weights, optimizer state and schedule after 1 + 1 epochs are those after 2, bit by bit."""
-    changes = {'train_dataloader.num_workers': workers, 'train_dataloader.persistent_workers': workers > 0, 'custom_hooks.2.end': 1.0}
+    changes = {
+        'train_dataloader.num_workers': workers,
+        'train_dataloader.persistent_workers': workers > 0,
+        'custom_hooks.2.end': 1.0,
+    }
     whole = Runner.from_cfg(tiny_config(tmp_path / 'whole', **changes))
     whole.train()
     config = tiny_config(tmp_path / 'parts', **changes)
@@ -136,6 +233,9 @@ def test_resumed_equals_uninterrupted(tmp_path, workers):
     for key, state in a['optimizer']['state'].items():
         assert all(torch.equal(value, b['optimizer']['state'][key][name]) for name, value in state.items())
     assert a['param_schedulers'] == b['param_schedulers']
-    for name in ('train/removed_mean', 'train/loss'):  # the curriculum, which moves to the end here, and what every draw leads to
+    for name in (
+        'train/removed_mean',
+        'train/loss',
+    ):  # the curriculum, which moves to the end here, and what every draw leads to
         histories = [checkpoint['message_hub']['log_scalars'][name].data[0] for checkpoint in (a, b)]
         assert histories[0].tolist() == histories[1].tolist() and len(set(histories[0].tolist())) == 4

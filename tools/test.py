@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Evaluate a checkpoint, as everywhere in OpenMMLab."""
+
 import argparse
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins

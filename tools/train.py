@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Train from a config file, as everywhere in OpenMMLab."""
+
 import argparse
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
@@ -11,7 +12,12 @@ def main() -> int:
     """Parse the command line and train; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
-    parser.add_argument('--resume', nargs='?', const='auto', help='go on from a checkpoint; without a path from the latest of the work dir')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on from a checkpoint; without a path from the latest of the work dir',
+    )
     parser.add_argument('--amp', action='store_true', help='bf16 autocast, without loss scaler; needs an accelerator')
     parser.add_argument('--compile', action='store_true', help="torch.compile the encoder's transformer blocks")
     args = parser.parse_args()

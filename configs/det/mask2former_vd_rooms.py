@@ -1,4 +1,5 @@
-# Instance segmentation with mmdet's Mask2Former on the frozen VD encoder of `make pretrain`: the same backbone in another host.
+# Instance segmentation with mmdet's Mask2Former on the frozen VD encoder of `make pretrain`: the same backbone in
+# another host.
 _base_ = ['../_base_/schedules/m2f_20k.py', '../_base_/default_runtime.py']
 width, num_classes, epochs, steps_per_epoch = 64, 17, 12, 50
 attention = dict(embed_dims=width, num_heads=4, batch_first=True)
@@ -15,49 +16,93 @@ model = dict(
         frozen='all',
         out='rgb+fused',
         norm_features=True,
-        init_cfg=dict(type='Pretrained', checkpoint='work_dirs/pretrain_tiny_pde_rooms/epoch_6.pth')),
+        init_cfg=dict(type='Pretrained', checkpoint='work_dirs/pretrain_tiny_pde_rooms/epoch_6.pth'),
+    ),
     panoptic_head=dict(
-        type='mmdet.Mask2FormerHead', in_channels=[192] * 4, strides=[4, 8, 16, 32], feat_channels=width, out_channels=width,
-        num_things_classes=num_classes, num_stuff_classes=0, num_queries=24, num_transformer_feat_level=3,
+        type='mmdet.Mask2FormerHead',
+        in_channels=[192] * 4,
+        strides=[4, 8, 16, 32],
+        feat_channels=width,
+        out_channels=width,
+        num_things_classes=num_classes,
+        num_stuff_classes=0,
+        num_queries=24,
+        num_transformer_feat_level=3,
         pixel_decoder=dict(
-            type='mmdet.MSDeformAttnPixelDecoder', num_outs=3, norm_cfg=dict(type='GN', num_groups=8), act_cfg=dict(type='ReLU'),
-            encoder=dict(num_layers=1, layer_cfg=dict(self_attn_cfg=dict(attention, num_levels=3, num_points=4), ffn_cfg=ffn)),
-            positional_encoding=position),
+            type='mmdet.MSDeformAttnPixelDecoder',
+            num_outs=3,
+            norm_cfg=dict(type='GN', num_groups=8),
+            act_cfg=dict(type='ReLU'),
+            encoder=dict(
+                num_layers=1, layer_cfg=dict(self_attn_cfg=dict(attention, num_levels=3, num_points=4), ffn_cfg=ffn)
+            ),
+            positional_encoding=position,
+        ),
         positional_encoding=position,
         transformer_decoder=dict(
-            return_intermediate=True, num_layers=3, layer_cfg=dict(self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=ffn)),
-        loss_cls=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=False, loss_weight=2.0, class_weight=[1.0] * num_classes + [0.1]),
+            return_intermediate=True,
+            num_layers=3,
+            layer_cfg=dict(self_attn_cfg=attention, cross_attn_cfg=attention, ffn_cfg=ffn),
+        ),
+        loss_cls=dict(
+            type='mmdet.CrossEntropyLoss', use_sigmoid=False, loss_weight=2.0, class_weight=[1.0] * num_classes + [0.1]
+        ),
         loss_mask=dict(type='mmdet.CrossEntropyLoss', use_sigmoid=True, loss_weight=5.0),
-        loss_dice=dict(type='mmdet.DiceLoss', use_sigmoid=True, activate=True, naive_dice=True, eps=1.0, loss_weight=5.0)),
-    panoptic_fusion_head=dict(type='mmdet.MaskFormerFusionHead', num_things_classes=num_classes, num_stuff_classes=0, loss_panoptic=None),
+        loss_dice=dict(
+            type='mmdet.DiceLoss', use_sigmoid=True, activate=True, naive_dice=True, eps=1.0, loss_weight=5.0
+        ),
+    ),
+    panoptic_fusion_head=dict(
+        type='mmdet.MaskFormerFusionHead', num_things_classes=num_classes, num_stuff_classes=0, loss_panoptic=None
+    ),
     train_cfg=dict(
-        num_points=1024, oversample_ratio=3.0, importance_sample_ratio=0.75,
+        num_points=1024,
+        oversample_ratio=3.0,
+        importance_sample_ratio=0.75,
         assigner=dict(
             type='mmdet.HungarianAssigner',
             match_costs=[
                 dict(type='mmdet.ClassificationCost', weight=2.0),
                 dict(type='mmdet.CrossEntropyLossCost', weight=5.0, use_sigmoid=True),
-                dict(type='mmdet.DiceCost', weight=5.0, pred_act=True, eps=1.0)
-            ]),
-        sampler=dict(type='mmdet.MaskPseudoSampler')),
-    test_cfg=dict(panoptic_on=False, semantic_on=False, instance_on=True, max_per_image=50, iou_thr=0.8, filter_low_score=True))
+                dict(type='mmdet.DiceCost', weight=5.0, pred_act=True, eps=1.0),
+            ],
+        ),
+        sampler=dict(type='mmdet.MaskPseudoSampler'),
+    ),
+    test_cfg=dict(
+        panoptic_on=False, semantic_on=False, instance_on=True, max_per_image=50, iou_thr=0.8, filter_low_score=True
+    ),
+)
 instances = [
     dict(type='mmvd.LoadRoomInstances'),
-    dict(type='mmvd.PackRGBDInputs', packer=dict(
-        type='mmdet.PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'flip', 'instances')))
+    dict(
+        type='mmvd.PackRGBDInputs',
+        packer=dict(
+            type='mmdet.PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'flip', 'instances')
+        ),
+    ),
 ]
 rooms = dict(type='mmvd.SyntheticRooms', size=(112, 112), cache=True)
 train_dataloader = dict(
-    batch_size=8, num_workers=1, persistent_workers=True, drop_last=True,
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=True,
     sampler=dict(type='mmvd.EpochSampler', shuffle=True, samples_per_epoch=400),
-    dataset=dict(rooms, length=256, seed=10, pipeline=[dict(type='mmvd.RGBDRandomFlip', horizontal=0.5), *instances]))
+    dataset=dict(rooms, length=256, seed=10, pipeline=[dict(type='mmvd.RGBDRandomFlip', horizontal=0.5), *instances]),
+)
 val_dataloader = dict(
-    batch_size=8, num_workers=0, sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
-    dataset=dict(rooms, length=64, seed=1010, test_mode=True, pipeline=instances))
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
+    dataset=dict(rooms, length=64, seed=1010, test_mode=True, pipeline=instances),
+)
 val_evaluator = dict(type='mmdet.CocoMetric', metric='segm')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=epochs, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
 param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=steps_per_epoch * epochs, by_epoch=False)]
-custom_hooks = [dict(type=f'mmvd.{name}') for name in ('StrictLoadHook', 'FirstLookHook', 'SampleCountHook', 'InterruptHook')]
+custom_hooks = [
+    dict(type=f'mmvd.{name}') for name in ('StrictLoadHook', 'FirstLookHook', 'SampleCountHook', 'InterruptHook')
+]

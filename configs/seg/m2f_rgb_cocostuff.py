@@ -2,4 +2,5 @@
 _base_ = './m2f_vd_cocostuff.py'
 model = dict(
     backbone=dict(out='rgb', init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/dinov2_vitb14_pretrain.pth')),
-    decode_head=dict(in_channels=[768] * 4))
+    decode_head=dict(in_channels=[768] * 4),
+)

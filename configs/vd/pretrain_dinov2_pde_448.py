@@ -1,4 +1,5 @@
-# Second stage at 448 px, from the first stage's last checkpoint (the paper gives neither its length nor its rate: the recipe is kept).
+# Second stage at 448 px, from the first stage's last checkpoint (the paper gives neither its length nor its rate: the
+# recipe is kept).
 _base_ = './pretrain_dinov2_pde.py'
 load_from = 'work_dirs/pretrain_dinov2_pde/epoch_100.pth'
 model = dict(backbone=dict(init_cfg=None))  # load_from fills every tensor, or StrictLoadHook refuses it

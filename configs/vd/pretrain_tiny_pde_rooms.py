@@ -2,8 +2,15 @@
 _base_ = './pretrain_dinov2_pde_rooms.py'
 size, width = 112, 96
 model = dict(
-    backbone=dict(arch=dict(_delete_=True, embed_dims=width, depth=4, num_heads=4), patch_size=8, img_size=size, frozen='none', init_cfg=None),
-    head=dict(in_channels=width, channels=(64, 48, 24, 16)))
+    backbone=dict(
+        arch=dict(_delete_=True, embed_dims=width, depth=4, num_heads=4),
+        patch_size=8,
+        img_size=size,
+        frozen='none',
+        init_cfg=None,
+    ),
+    head=dict(in_channels=width, channels=(64, 48, 24, 16)),
+)
 train_pipeline = [
     dict(type='Compose', transforms={{_base_.load}}),
     dict(type='mmvd.RGBDRandomResizedCrop', size=size, scale=(0.5, 1.0)),
@@ -14,9 +21,14 @@ global_batch_size = 16
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
-    dataset=dict(datasets=dict(rooms=rooms), samples_per_epoch=1024, pipeline=train_pipeline))
+    dataset=dict(datasets=dict(rooms=rooms), samples_per_epoch=1024, pipeline=train_pipeline),
+)
 val_dataloader = dict(
-    batch_size=16, num_workers=1, persistent_workers=True, dataset=dict(dataset=dict(length=32, size=(size, size), cache=True)))
+    batch_size=16,
+    num_workers=1,
+    persistent_workers=True,
+    dataset=dict(dataset=dict(length=32, size=(size, size), cache=True)),
+)
 test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=6, val_interval=3)
 optim_wrapper = dict(optimizer=dict(type='AdamW', lr=3e-3, weight_decay=0.01), clip_grad=dict(max_norm=1.0))

@@ -1,4 +1,5 @@
 """Ways in for people and programs."""
+
 from .classifier import RGBDClassificationInferencer
 from .inferencer import DepthCompletionInferencer
 from .model import VDModel, load_model

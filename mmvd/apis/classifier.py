@@ -1,4 +1,5 @@
 """Classes of RGB-D images, one or many."""
+
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from .model import build_filled, default_device, find_config
 
 @dataclass
 class Prediction:
-    """What an image shows: class index, its name (or number, where the config has no ``class_names``), and its probability."""
+    """What an image shows: class index, name (a number, where the config has no ``class_names``) and probability."""
 
     image: str
     label: int
@@ -45,9 +46,14 @@ class RGBDClassificationInferencer:
         config = find_config(config)
         head = config.model.get('head') or {}
         if head.get('type') == 'mmvd.LinearProbeHead':
-            raise ConfigError('this config has a whole grid of heads: export one with tools/model_converters/export_linear_head.py')
+            raise ConfigError(
+                'this config has a whole grid of heads: export one with tools/model_converters/export_linear_head.py'
+            )
         if 'num_classes' not in head:
-            raise ConfigError('this config is none of a classifier with one head: tools/model_converters/export_linear_head.py makes one')
+            raise ConfigError(
+                'this config is none of a classifier with one head: tools/model_converters/export_linear_head.py '
+                'makes one'
+            )
         self.device = default_device(device)
         self.model = build_filled(config, checkpoint).to(self.device).eval()
         dataset = config.test_dataloader.dataset
@@ -55,11 +61,13 @@ class RGBDClassificationInferencer:
         kind = DATASETS.get(dataset.type)
         self.decoder = dataset.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder', 'mm16')
         self.turns_along = getattr(kind, 'DEPTH_OF_TURNED_IMAGE', False)
-        loading = ('LoadImageFromFile', 'mmvd.LoadDepth')
+        loading = ('mmvd.LoadImage', 'mmvd.LoadDepth')
         self.pipeline = Compose([TRANSFORMS.build(step) for step in dataset.pipeline if step.type not in loading])
 
     @torch.no_grad()
-    def __call__(self, pairs: Iterable[tuple[str | Path, str | Path | None]], decoder: str | None = None) -> Iterator[Prediction]:
+    def __call__(
+        self, pairs: Iterable[tuple[str | Path, str | Path | None]], decoder: str | None = None
+    ) -> Iterator[Prediction]:
         """Classify one after the other.
 
         Args:
@@ -72,10 +80,18 @@ class RGBDClassificationInferencer:
         """
         for image_path, depth_path in pairs:
             rgb, depth = read_pair(image_path, depth_path, decoder or self.decoder, self.turns_along)
-            sample = self.pipeline(dict(img=np.ascontiguousarray(rgb[..., ::-1]), depth=depth, img_path=str(image_path), ori_shape=depth.shape,
-                                        img_shape=depth.shape, seg_fields=[], sample_idx=KeyedIndex(0, 0, 0)))
+            sample = self.pipeline(
+                dict(
+                    img=np.ascontiguousarray(rgb[..., ::-1]),
+                    depth=depth,
+                    img_path=str(image_path),
+                    ori_shape=depth.shape,
+                    img_shape=depth.shape,
+                    seg_fields=[],
+                    sample_idx=KeyedIndex(0, 0, 0),
+                )
+            )
             batch = self.model.data_preprocessor(dict(inputs=[sample['inputs']], depth=[sample['depth']]))
             scores = self.model(batch['inputs'].to(self.device), mode='tensor')
             probability, label = scores.float().softmax(-1)[0].max(0)
             yield Prediction(str(image_path), int(label), self.classes[int(label)], float(probability))
-

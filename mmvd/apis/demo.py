@@ -1,4 +1,5 @@
 """Pictures of the built-in rooms, with and without a model."""
+
 import numpy as np
 import torch
 
@@ -26,6 +27,10 @@ def demo_panel(model: VDModel, index: int = 0, size: tuple[int, int] = (112, 112
 
 def rooms_sheet(count: int, seed: int = 0, sensor: bool = False, shuffle_textures: bool = False) -> np.ndarray:
     """RGB, depth and class of the first rooms of a seed: picture (h, w, 3) uint8, RGB."""
-    rooms = render_rooms(torch.tensor([sample_key(seed, 0, i) for i in range(count)]), *_SHEET_SIZE, sensor=sensor,
-                         shuffle_textures=shuffle_textures)
+    rooms = render_rooms(
+        torch.tensor([sample_key(seed, 0, i) for i in range(count)]),
+        *_SHEET_SIZE,
+        sensor=sensor,
+        shuffle_textures=shuffle_textures,
+    )
     return contact_sheet(rooms.rgb.numpy(), rooms.depth.numpy(), rooms.semantic.numpy(), len(CLASSES))

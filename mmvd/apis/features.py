@@ -1,4 +1,5 @@
 """Features of a frozen encoder over a dataset, kept in a file if asked for."""
+
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -26,13 +27,25 @@ from mmvd.models.heads import LinearProbeHead
 from mmvd.models.weights import BACKBONE, part_hash
 
 _CHUNK = 256  # images of which all heads are asked at once: 84 000 scores each on ImageNet
-_DETERMINISTIC = ('LoadImageFromFile', 'mmvd.LoadDepth', 'mmvd.RGBDResize', 'mmvd.RGBDCenterCrop', 'mmvd.PositionalDepthEncoding',
-                  'mmvd.PackRGBDInputs')
+_DETERMINISTIC = (
+    'mmvd.LoadImage',
+    'mmvd.LoadDepth',
+    'mmvd.RGBDResize',
+    'mmvd.RGBDCenterCrop',
+    'mmvd.PositionalDepthEncoding',
+    'mmvd.PackRGBDInputs',
+)
 
 
 @dataclass
 class Features:
-    """Features (N, D) float32, labels (N,) int64, and whether a sample belongs to the test set rather than to a held-out part: (N,) bool."""
+    """Features of a dataset.
+
+    Attributes:
+        features: (N, D) float32.
+        labels: (N,) int64.
+        is_test: (N,) bool, whether a sample belongs to the test set rather than to a held-out part.
+    """
 
     features: Tensor
     labels: Tensor
@@ -48,16 +61,23 @@ class Features:
         return Features(self.features.to(device), self.labels.to(device), self.is_test.to(device))
 
 
-def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: str | Path | None = None,
-                     progress: Callable[[int, int], None] | None = None, dataset=None) -> Features:
+def extract_features(
+    model: nn.Module,
+    settings: dict,
+    loader: dict,
+    cache_dir: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    dataset=None,
+) -> Features:
     """Run the backbone of a classifier over a dataset.
 
     Args:
         model: An mmpretrain ``ImageClassifier`` on its device, filled.
         settings: Config of the model.
         loader: Config of the dataloader; its pipeline must not draw anything at random.
-        cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of anything else is
-            never used: its name and its content carry the hash of all three, and what happened is logged.
+        cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of
+            anything else is never used: its name and its content carry the hash of all three, and what happened is
+            logged.
         progress: Called with (done, total) batches.
         dataset: The dataset of the loader, if it is built already.
 
@@ -66,7 +86,9 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
     """
     random = [name for name in _transforms(loader['dataset']) if name not in _DETERMINISTIC]
     if random:
-        raise ConfigError(f'features are computed once, but the pipeline may draw at random: take {", ".join(random)} out')
+        raise ConfigError(
+            f'features are computed once, but the pipeline may draw at random: take {", ".join(random)} out'
+        )
     dataloader = Runner.build_dataloader(dict(loader, drop_last=False, dataset=dataset or loader['dataset']), seed=0)
     if cache_dir is None:
         return _compute(model, dataloader, progress)
@@ -77,7 +99,11 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
         logger.info(f'features read from {path}')
         return cached
     others = len(list(path.parent.glob('features_*.safetensors'))) - path.is_file()
-    why = 'is damaged or of something else' if path.is_file() else f'does not exist ({others} files of other weights, pipelines or data beside it)'
+    why = (
+        'is damaged or of something else'
+        if path.is_file()
+        else f'does not exist ({others} files of other weights, pipelines or data beside it)'
+    )
     logger.info(f'features computed: {path} {why}')
     cached = _compute(model, dataloader, progress)
     content = dict(features=cached.features, labels=cached.labels, is_test=cached.is_test)
@@ -86,7 +112,7 @@ def extract_features(model: nn.Module, settings: dict, loader: dict, cache_dir: 
 
 
 def cache_key(model: nn.Module, settings: dict, loader: dict, dataset) -> str:
-    """SHA-256 over the encoder's weights, the settings of encoder, preprocessor and loader, names, sizes and dates of all files, code and versions.
+    """SHA-256 over weights, settings, names, sizes and dates of files, code and versions.
 
     Raises:
         ConfigError: If it is not known what files a dataset reads.
@@ -94,10 +120,14 @@ def cache_key(model: nn.Module, settings: dict, loader: dict, dataset) -> str:
     parts = dict(
         weights=part_hash({f'{BACKBONE}{key}': value for key, value in model.backbone.state_dict().items()}, BACKBONE),
         settings=Config(dict(backbone=settings['backbone'], preprocessor=settings['data_preprocessor'])).pretty_text,
-        data=Config(dict(dataset=loader['dataset'])).pretty_text, files=list(_files(dataset)),
+        data=Config(dict(dataset=loader['dataset'])).pretty_text,
+        files=list(_files(dataset)),
         batch_size=loader['batch_size'],  # images of different sizes are padded to the largest of their batch
-        code=[hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(mmvd.__file__).parent.rglob('*.py'))],
-        versions=inspect_versions())
+        code=[
+            hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(mmvd.__file__).parent.rglob('*.py'))
+        ],
+        versions=inspect_versions(),
+    )
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -117,20 +147,30 @@ def _files(dataset) -> Iterator[tuple]:
         if isinstance(inner, SyntheticRooms):
             continue  # rendered from its settings
         if not isinstance(inner, BaseDataset):
-            raise ConfigError(f'{type(inner).__name__}: it is not known which files it reads, so its features cannot be kept: leave --cache out')
+            raise ConfigError(
+                f'{type(inner).__name__}: it is not known which files it reads, so its features cannot be kept: leave '
+                '--cache out'
+            )
         for index in range(len(inner)):
             entry = inner.get_data_info(index)
             for name in ('img_path', 'depth_path'):
                 path = Path(entry[name])
                 status = path.stat() if path.is_file() else None
-                yield entry[name], entry['gt_label'], status and (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+                yield (
+                    entry[name],
+                    entry['gt_label'],
+                    status and (status.st_size, status.st_mtime_ns, status.st_ctime_ns),
+                )
 
 
 def _read(path: Path, key: str) -> Features | None:
     """What a cache file holds, if it is whole and of this key."""
     try:
         with safe_open(str(path), 'pt') as file:
-            about, content = file.metadata() or {}, {name: file.get_tensor(name) for name in ('features', 'labels', 'is_test')}
+            about, content = (
+                file.metadata() or {},
+                {name: file.get_tensor(name) for name in ('features', 'labels', 'is_test')},
+            )
     except (OSError, SafetensorError):
         return None
     is_whole = about.get('key') == key and about.get('sha256') == part_hash(content, '')
@@ -167,11 +207,17 @@ def fit_probes(head: LinearProbeHead, train: Features, steps: int, batch_size: i
     optimizer = torch.optim.SGD(head.parameters(), lr=1.0, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
-        chosen = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(sample_key(seed, 0, step)))[:batch_size]
-        samples = [BaseDataElement(metainfo=dict(sample_key=sample_key(seed, step, index)), gt_label=train.labels[index:index + 1])
-                   for index in chosen.tolist()]
+        chosen = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(sample_key(seed, 0, step)))[
+            :batch_size
+        ]
+        samples = [
+            BaseDataElement(
+                metainfo=dict(sample_key=sample_key(seed, step, index)), gt_label=train.labels[index : index + 1]
+            )
+            for index in chosen.tolist()
+        ]
         optimizer.zero_grad()
-        head.loss((train.features[chosen], ), samples)['loss'].backward()
+        head.loss((train.features[chosen],), samples)['loss'].backward()
         optimizer.step()
         schedule.step()
     return head
@@ -180,6 +226,8 @@ def fit_probes(head: LinearProbeHead, train: Features, steps: int, batch_size: i
 @torch.no_grad()
 def probe_accuracy(head: LinearProbeHead, data: Features) -> Tensor:
     """(H,) top-1 accuracy in percent of each head of a grid; NaN where there is nothing to measure."""
-    right = [(head((features, )).argmax(-1) == labels[:, None]) for features, labels in zip(
-        data.features.split(_CHUNK), data.labels.split(_CHUNK), strict=True)]
+    right = [
+        (head((features,)).argmax(-1) == labels[:, None])
+        for features, labels in zip(data.features.split(_CHUNK), data.labels.split(_CHUNK), strict=True)
+    ]
     return 100 * torch.cat(right).float().mean(0)

@@ -1,4 +1,5 @@
 """Complete depth files of images, one or many."""
+
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 
 from mmvd.datasets.decoders import get_decoder, read_depth, to_millimetres
-from mmvd.datasets.images import look_at_image
+from mmvd.datasets.rasters import look_at_image
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import SampleError
 from mmvd.visualization import completion_panel
@@ -29,14 +30,19 @@ class DepthCompletionInferencer:
     def __init__(self, model: VDModel | str | Path, checkpoint: str | Path | None = None, device: str | None = None):
         self.model = model if isinstance(model, VDModel) else load_model(model, checkpoint, device)
 
-    def __call__(self, pairs: Iterable[tuple[str | Path, str | Path | None]], decoder: str = 'mm16',
-                 out_dir: str | Path | None = None) -> list[np.ndarray]:
+    def __call__(
+        self,
+        pairs: Iterable[tuple[str | Path, str | Path | None]],
+        decoder: str = 'mm16',
+        out_dir: str | Path | None = None,
+    ) -> list[np.ndarray]:
         """Complete.
 
         Args:
             pairs: Image file and depth file (or None for an image without depth).
             decoder: Format of the depth files.
-            out_dir: Folder for ``<image name>_depth.png`` (millimetres, 0 beyond 65.534 m) and ``<image name>_panel.png``.
+            out_dir: Folder for ``<image name>_depth.png`` (millimetres, 0 beyond 65.534 m) and ``<image
+                name>_panel.png``.
 
         Returns:
             One (H, W) float32 map in metres per pair.
@@ -62,7 +68,9 @@ class DepthCompletionInferencer:
         save_png_atomically(completion_panel(rgb, depth[None], completed[None], depth), folder / f'{name}_panel.png')
 
 
-def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: str, turns_along: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(
+    image_path: str | Path, depth_path: str | Path | None, decoder: str, turns_along: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) uint8 RGB, turned as its EXIF data say, and (H, W) float32 metres, all missing without a depth file.
 
     Args:
@@ -77,19 +85,23 @@ def read_pair(image_path: str | Path, depth_path: str | Path | None, decoder: st
     """
     _, is_turned = look_at_image(str(image_path))
     if is_turned and depth_path and not turns_along:
-        raise SampleError(f'{image_path}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright')
+        raise SampleError(
+            f'{image_path}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright'
+        )
     rgb = _read_rgb(image_path)
     depth = read_depth(depth_path, decoder) if depth_path else np.zeros(rgb.shape[:2], np.float32)
     if depth.shape != rgb.shape[:2]:
-        raise SampleError(f'{depth_path}: depth is {depth.shape} but {image_path} is {rgb.shape[:2]}: register them first')
+        raise SampleError(
+            f'{depth_path}: depth is {depth.shape} but {image_path} is {rgb.shape[:2]}: register them first'
+        )
     return rgb, depth
 
 
 def pairs_of(images: str | Path, depths: str | Path | None) -> list[tuple[Path, Path | None]]:
     """One image with its depth file, or the images of a folder with the depth files of another (or of the same one).
 
-    Files belong together if their names agree but for endings like ``_rgb``, ``_color`` and ``_depth``; a file whose name ends with ``depth``
-    is no image.
+    Files belong together if their names agree but for endings like ``_rgb``, ``_color`` and ``_depth``; a file whose
+    name ends with ``depth`` is no image.
 
     Raises:
         SampleError: If there is no image or no such folder, or an image of a folder has no depth file.
@@ -97,7 +109,9 @@ def pairs_of(images: str | Path, depths: str | Path | None) -> list[tuple[Path, 
     images = Path(images)
     if not images.is_dir():
         return [(images, depths and Path(depths))]
-    found = sorted(path for path in images.iterdir() if path.suffix.lower() in _IMAGE_ENDINGS and not path.stem.endswith('depth'))
+    found = sorted(
+        path for path in images.iterdir() if path.suffix.lower() in _IMAGE_ENDINGS and not path.stem.endswith('depth')
+    )
     if not found:
         raise SampleError(f'{images}: no images in this folder')
     if depths is None:
@@ -107,7 +121,9 @@ def pairs_of(images: str | Path, depths: str | Path | None) -> list[tuple[Path, 
     by_name = {_common_name(path): path for path in Path(depths).iterdir() if path not in found}
     missing = [path for path in found if _common_name(path) not in by_name]
     if missing:
-        raise SampleError(f'{missing[0]}: no depth file of this name in {depths} ({len(missing)} of {len(found)} images have none)')
+        raise SampleError(
+            f'{missing[0]}: no depth file of this name in {depths} ({len(missing)} of {len(found)} images have none)'
+        )
     return [(path, by_name[_common_name(path)]) for path in found]
 
 

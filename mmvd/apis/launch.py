@@ -1,4 +1,5 @@
 """From a command line to a runner, with everything that can be missing told before the work starts."""
+
 import argparse
 import atexit
 import os
@@ -21,18 +22,29 @@ from .preflight import check_channels, check_inputs
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = True, with_work_dir: bool = True) -> None:
-    """Arguments of training and testing; a folder only where something is written, several processes only where the work can be shared."""
+    """Arguments of training and testing.
+
+    A folder only where something is written, several processes only where the work can be shared.
+    """
     parser.add_argument('config', help='config file')
     if with_work_dir:
-        parser.add_argument('--work-dir', help='folder of logs, checkpoints and results; work_dirs/<config name> by default')
+        parser.add_argument(
+            '--work-dir', help='folder of logs, checkpoints and results; work_dirs/<config name> by default'
+        )
     else:
         parser.set_defaults(work_dir=None)
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='override config values: key=value ...')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, help='override config values: key=value ...'
+    )
     if not distributed:
         parser.set_defaults(launcher='none', local_rank=0)
         return
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='who starts the processes')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)  # torchrun and its forerunner
+    parser.add_argument(
+        '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='who starts the processes'
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )  # torchrun and its forerunner
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -45,7 +57,10 @@ def load_config(args: argparse.Namespace) -> Config:
         raise ConfigError(f'{args.config}: no such config file')
     starter = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK').get(args.launcher)
     if starter and starter not in os.environ:
-        raise ConfigError(f'--launcher {args.launcher}: no process starter set {starter}: start with tools/dist_train.sh or tools/slurm_train.sh')
+        raise ConfigError(
+            f'--launcher {args.launcher}: no process starter set {starter}: start with tools/dist_train.sh or '
+            'tools/slurm_train.sh'
+        )
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
     config.launcher = args.launcher
@@ -70,7 +85,9 @@ def set_speed(config: Config, amp: bool, compiled: bool) -> None:
     """
     if amp:
         if get_device() == 'cpu':
-            raise ConfigError('--amp needs an accelerator: no GPU is visible to torch here, leave --amp out to train in float32')
+            raise ConfigError(
+                '--amp needs an accelerator: no GPU is visible to torch here, leave --amp out to train in float32'
+            )
         config.optim_wrapper.type = 'mmvd.BF16OptimWrapper'
     if compiled:
         config.custom_hooks = [*config.get('custom_hooks', []), dict(type='mmvd.CompileHook')]
@@ -94,7 +111,9 @@ def set_resume(config: Config, which: str) -> None:
     else:
         path = Path(which)
         if not path.is_file():
-            raise MissingInputsError(f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken')
+            raise MissingInputsError(
+                f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken'
+            )
         content = load_checkpoint(path)
     if path is None:
         print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
@@ -113,10 +132,12 @@ def _checkpoint_folders(config: Config) -> list[Path]:
 def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
     """The whole checkpoint of a run with the most iterations in it, and its content; (None, {}) if there is none.
 
-    Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies change. What is not
-    whole is named and passed over.
+    Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
+    change. What is not whole is named and passed over.
     """
-    numbered = [path for folder in folders for path in folder.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)]
+    numbered = [
+        path for folder in folders for path in folder.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)
+    ]
     numbered.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
     stopped = [path for folder in folders for path in folder.glob('interrupted.pth')]
     return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
@@ -142,13 +163,19 @@ def build_runner(config: Config, training: bool) -> Runner:
     Raises:
         MissingInputsError: If datasets or weights are missing.
         WeightsError: If the checkpoint is not whole.
-        ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without GPUs.
+        ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without
+            GPUs.
     """
     if 'FSDP' in config.get('strategy', {}).get('type', '') and get_device() == 'cpu':
-        raise ConfigError("strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch here")
+        raise ConfigError(
+            "strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch "
+            'here'
+        )
     check_inputs(config, training)
     if config.get('load_from') and not config.get('resume'):
-        load_checkpoint(config.load_from)  # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
+        load_checkpoint(
+            config.load_from
+        )  # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
     if training:
         _warn_of_another_batch(config)
     check_writable(Path(config.work_dir))
@@ -160,8 +187,9 @@ def build_runner(config: Config, training: bool) -> Runner:
 def leave(code: int) -> NoReturn:
     """End this process; one of several leaves their group first, and does not take the interpreter down piece by piece.
 
-    Gloo's threads may let go of a collective's tensors only after all others have left, even after the group is gone. If the interpreter
-    is finalizing by then, torch aborts a process that had finished (PyTorch issue 190489; seen on a busy machine).
+    Gloo's threads may let go of a collective's tensors only after all others have left, even after the group is gone.
+    If the interpreter is finalizing by then, torch aborts a process that had finished (PyTorch issue 190489; seen on a
+    busy machine).
 
     Args:
         code: Exit code.
@@ -178,14 +206,21 @@ def leave(code: int) -> NoReturn:
 
 
 def _warn_of_another_batch(config: Config) -> None:
-    """A recipe's rates and number of steps hold for its global batch; OpenMMLab's ``batch_size`` is that of one process."""
+    """A recipe's rates and number of steps hold for its global batch.
+
+    OpenMMLab's ``batch_size`` is that of one process.
+    """
     told_by = dict(pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE').get(config.get('launcher'))
     count = int(os.environ.get(told_by, 1)) if told_by else 1
     own, steps = config.train_dataloader.batch_size, config.optim_wrapper.get('accumulative_counts', 1)
     wanted = config.get('global_batch_size', own * count * steps)
     if own * count * steps != wanted:
-        print(f'WARNING: {count} process(es) with train_dataloader.batch_size={own} make a global batch of {own * count * steps}, the rates and '
-              f'steps of the recipe are for {wanted}: {max(wanted // count // steps, 1)} would make that', file=sys.stderr)
+        print(
+            f'WARNING: {count} process(es) with train_dataloader.batch_size={own} make a global batch of '
+            f'{own * count * steps}, the rates and '
+            f'steps of the recipe are for {wanted}: {max(wanted // count // steps, 1)} would make that',
+            file=sys.stderr,
+        )
 
 
 def check_writable(folder: Path) -> None:
@@ -200,4 +235,6 @@ def check_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise ConfigError(f'{folder}: this folder cannot be written ({error.strerror}): choose another one (--work-dir, --out)') from error
+        raise ConfigError(
+            f'{folder}: this folder cannot be written ({error.strerror}): choose another one (--work-dir, --out)'
+        ) from error

@@ -1,4 +1,5 @@
 """One call to a model, two calls to use it."""
+
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,9 @@ class VDModel:
         self.completer, self.device = completer.to(device).eval(), device
 
     @torch.no_grad()
-    def encode(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None) -> tuple[tuple[Tensor, ...], Tensor]:
+    def encode(
+        self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Encode images.
 
         Args:
@@ -66,11 +69,15 @@ class VDModel:
         elif not isinstance(depth, Tensor):
             depth = torch.from_numpy(np.ascontiguousarray(depth))[None, None]
         if tuple(depth.shape) != (len(rgb), 1, *rgb.shape[-2:]):
-            raise SampleError(f'depth {tuple(depth.shape)} does not fit rgb {tuple(rgb.shape)}: one (B, 1, H, W) map per image')
+            raise SampleError(
+                f'depth {tuple(depth.shape)} does not fit rgb {tuple(rgb.shape)}: one (B, 1, H, W) map per image'
+            )
         if rgb.is_floating_point() and 0 < rgb.max() <= 1:
             raise SampleError(f'rgb is floating-point with a maximum of {float(rgb.max()):.3g}: give 0..255')
         pre = self.completer.data_preprocessor
-        return torch.cat(((rgb.to(self.device).float() - pre.mean) / pre.std, ops.clean_depth(depth.to(self.device)).float()), 1)
+        return torch.cat(
+            ((rgb.to(self.device).float() - pre.mean) / pre.std, ops.clean_depth(depth.to(self.device)).float()), 1
+        )
 
 
 def find_config(config_or_name: str | Path | Config) -> Config:
@@ -93,14 +100,15 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     return Config.fromfile(found[0])
 
 
-def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | None = None,
-               device: str | torch.device | None = None) -> VDModel:
+def load_model(
+    config_or_name: str | Path | Config, checkpoint: str | Path | None = None, device: str | torch.device | None = None
+) -> VDModel:
     """Build a model and fill it.
 
     Args:
         config_or_name: Config file, its name, or a config.
-        checkpoint: Checkpoint of the whole model. None: the checkpoint (``load_from``) or the RGB weights that the config names;
-            a config that names neither asks for a random model.
+        checkpoint: Checkpoint of the whole model. None: the checkpoint (``load_from``) or the RGB weights that the
+            config names; a config that names neither asks for a random model.
         device: Where the model runs; an accelerator if there is one, by default.
 
     Raises:
@@ -109,9 +117,16 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     """
     config = find_config(config_or_name)
     model = build_filled(config, checkpoint or config.get('load_from'))
-    if not isinstance(model, DepthCompleter) or model.backbone.depth_encoding is None or model.backbone.depth_stream is None:
-        raise ConfigError(f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other tasks take '
-                          'init_model of mmseg.apis or mmdet.apis, or RGBDClassificationInferencer of mmvd.apis')
+    if (
+        not isinstance(model, DepthCompleter)
+        or model.backbone.depth_encoding is None
+        or model.backbone.depth_stream is None
+    ):
+        raise ConfigError(
+            f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other '
+            'tasks take '
+            'init_model of mmseg.apis or mmdet.apis, or RGBDClassificationInferencer of mmvd.apis'
+        )
     return VDModel(model, default_device(device))
 
 
@@ -124,7 +139,8 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
     model = MODELS.build(config.model)
     if checkpoint is None:
         if model.backbone.init_cfg:
-            model.backbone.init_weights()  # not the whole model: mmengine would print a paragraph for each of its parameters
+            # not the whole model: mmengine would print a paragraph for each of its parameters
+            model.backbone.init_weights()
         return model
     content = load_checkpoint(checkpoint)
     attach(content, model, str(checkpoint))

@@ -1,4 +1,5 @@
 """One message about everything that is missing, seconds after the start."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +30,10 @@ def check_inputs(config: Config, training: bool) -> None:
 
     Raises:
         MissingInputsError: If something is missing; lists what was looked for, where, and what to run or pass instead.
-        ConfigError: If classes of data and model differ in number, an encoder would be random without being asked for by name, or
-            sliding windows of one image would be brought into range by different factors.
+        ConfigError: If classes of data and model differ in number, an encoder would be random without being asked for
+            by name, or sliding windows of one image would be brought into range by different factors.
     """
-    loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader', )
+    loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',)
     _check_classes(config, loaders)
     _check_frozen(config, training)
     _check_windows(config)
@@ -42,15 +43,27 @@ def check_inputs(config: Config, training: bool) -> None:
             missing += [f'  dataset {name}: {text}' for name, text in _missing_data(config[loader]['dataset'])]
     if not missing:
         return
-    raise MissingInputsError('\n'.join([
-        f'{Path(config.filename).name} needs what is not in place:', *dict.fromkeys(missing), 'What to do:',
-        '  put datasets below the folder MMVD_DATA (default: data) in the layouts of the README,',
-        '  and weights below the folder MMVD_WEIGHTS (default: weights);',
-        *(['  train on some of the datasets:  --cfg-options train_dataloader.dataset.only=nyuv2,scannet'] if _is_mixture(config) else []),
-        '  name a weights file yourself:   --cfg-options model.backbone.init_cfg.checkpoint=PATH',
-        '  a random encoder, on purpose:   --cfg-options model.backbone.init_cfg.type=Random',
-        '  name a checkpoint to start from (the second stage needs the first one\'s last): --cfg-options load_from=PATH',
-        '  without any data or weights:    make pretrain   (a small model on built-in rooms)']))
+    raise MissingInputsError(
+        '\n'.join(
+            [
+                f'{Path(config.filename).name} needs what is not in place:',
+                *dict.fromkeys(missing),
+                'What to do:',
+                '  put datasets below the folder MMVD_DATA (default: data) in the layouts of the README,',
+                '  and weights below the folder MMVD_WEIGHTS (default: weights);',
+                *(
+                    ['  train on some of the datasets:  --cfg-options train_dataloader.dataset.only=nyuv2,scannet']
+                    if _is_mixture(config)
+                    else []
+                ),
+                '  name a weights file yourself:   --cfg-options model.backbone.init_cfg.checkpoint=PATH',
+                '  a random encoder, on purpose:   --cfg-options model.backbone.init_cfg.type=Random',
+                "  name a checkpoint to start from (the second stage needs the first one's last): --cfg-options "
+                'load_from=PATH',
+                '  without any data or weights:    make pretrain   (a small model on built-in rooms)',
+            ]
+        )
+    )
 
 
 def _missing_weights(config: Config, training: bool) -> Iterator[str]:
@@ -73,13 +86,21 @@ def _is_mixture(config: Config) -> bool:
 
 
 def _check_frozen(config: Config, training: bool) -> None:
-    """The encoder of a downstream task must come from somewhere; in pretraining, a config without weights asks for random RGB."""
+    """The encoder of a downstream task must come from somewhere.
+
+    In pretraining, a config without weights asks for random RGB.
+    """
     backbone = config.model.get('backbone', {})
-    downstream = backbone.get('type') == 'mmvd.VDViT' and (backbone.get('frozen') == 'all' or _head_of(config) is not None)
+    downstream = backbone.get('type') == 'mmvd.VDViT' and (
+        backbone.get('frozen') == 'all' or _head_of(config) is not None
+    )
     named = (backbone.get('init_cfg') or {}).get('type') in ('Pretrained', 'Random')
     if training and downstream and not (named or config.get('load_from')):
-        raise ConfigError('model.backbone has no weights: name a file with model.backbone.init_cfg.checkpoint=PATH, or ask for a random one with '
-                          "model.backbone.init_cfg=dict(type='Random')")
+        raise ConfigError(
+            'model.backbone has no weights: name a file with model.backbone.init_cfg.checkpoint=PATH, or ask for a '
+            'random one with '
+            "model.backbone.init_cfg=dict(type='Random')"
+        )
 
 
 def _head_of(config: Config) -> dict | None:
@@ -94,14 +115,20 @@ def check_channels(config: Config, model: torch.nn.Module) -> None:
     Raises:
         ConfigError: If it does not; names the value to set.
     """
-    name = next((name for name in ('decode_head', 'panoptic_head', 'head') if 'in_channels' in (config.model.get(name) or {})), None)
+    name = next(
+        (name for name in ('decode_head', 'panoptic_head', 'head') if 'in_channels' in (config.model.get(name) or {})),
+        None,
+    )
     given = getattr(getattr(model, 'backbone', None), 'out_channels', None)
     if name is None or given is None or config.model.get('neck'):
         return
     asked = config.model[name]['in_channels']
     if any(channels != given for channels in (asked if isinstance(asked, (list, tuple)) else [asked])):
         wanted = [given] * len(asked) if isinstance(asked, (list, tuple)) else given
-        raise ConfigError(f'model.{name}.in_channels={asked}, but the encoder gives {given} channels with these settings: set it to {wanted}')
+        raise ConfigError(
+            f'model.{name}.in_channels={asked}, but the encoder gives {given} channels with these settings: set it to '
+            f'{wanted}'
+        )
 
 
 def _check_windows(config: Config) -> None:
@@ -111,8 +138,10 @@ def _check_windows(config: Config) -> None:
     reads_metres = backbone.get('type') == 'mmvd.VDViT' and backbone.get('out') != 'rgb' and encoding is not None
     windows = (config.model.get('test_cfg') or {}).get('mode') == 'slide'
     if windows and reads_metres and rescales and not (config.model.get('data_preprocessor') or {}).get('max_depth'):
-        raise ConfigError("model.test_cfg.mode='slide' would bring the depth of each window into range by a factor of its own: set "
-                          f'model.data_preprocessor.max_depth={encoding.get("max_depth", 15.0)}')
+        raise ConfigError(
+            "model.test_cfg.mode='slide' would bring the depth of each window into range by a factor of its own: set "
+            f'model.data_preprocessor.max_depth={encoding.get("max_depth", 15.0)}'
+        )
 
 
 def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
@@ -124,11 +153,17 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
         count = getattr(DATASETS.get(dataset.get('type', '')), counter, None)
         found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
         if found and 'num_classes' in head and head['num_classes'] != found:
-            raise ConfigError(f'{loader}: {dataset["type"]} has {found} classes, but the head of the model has num_classes={head["num_classes"]}')
+            raise ConfigError(
+                f'{loader}: {dataset["type"]} has {found} classes, but the head of the model has '
+                f'num_classes={head["num_classes"]}'
+            )
     weights = (head.get('loss_cls') or {}).get('class_weight')
     if weights and 'num_classes' in head and len(weights) != head['num_classes'] + 1:
-        raise ConfigError(f'model.decode_head.loss_cls.class_weight has {len(weights)} entries, num_classes={head["num_classes"]} asks for '
-                          f'{head["num_classes"] + 1}: one per class and one for "none of them"')
+        raise ConfigError(
+            f'model.decode_head.loss_cls.class_weight has {len(weights)} entries, num_classes={head["num_classes"]} '
+            'asks for '
+            f'{head["num_classes"] + 1}: one per class and one for "none of them"'
+        )
 
 
 def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:

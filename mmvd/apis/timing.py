@@ -1,4 +1,5 @@
 """Two things measured in one run: alternating, medians, a ratio."""
+
 import csv
 import platform
 import shlex
@@ -14,8 +15,25 @@ import torch
 from mmvd.compat import inspect_versions
 from mmvd.version import __version__
 
-FIELDS = ('name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'mmvd', 'torch', 'python', 'numpy',
-          'timm', 'command')
+FIELDS = (
+    'name',
+    'a',
+    'b',
+    'median_a',
+    'median_b',
+    'unit',
+    'ratio',
+    'repeats',
+    'note',
+    'device',
+    'dtype',
+    'mmvd',
+    'torch',
+    'python',
+    'numpy',
+    'timm',
+    'command',
+)
 
 
 @dataclass
@@ -37,8 +55,11 @@ class Comparison:
         return self.median_a / self.median_b
 
     def __str__(self) -> str:
-        return (f'{self.name:<26} {self.a}: {self.median_a:.4g} {self.unit}   {self.b}: {self.median_b:.4g} {self.unit}   ratio {self.ratio:.3f}   '
-                f'({self.note})')
+        return (
+            f'{self.name:<26} {self.a}: {self.median_a:.4g} {self.unit}   {self.b}: {self.median_b:.4g} {self.unit}   '
+            f'ratio {self.ratio:.3f}   '
+            f'({self.note})'
+        )
 
 
 def synchronise(device: torch.device) -> None:
@@ -56,7 +77,9 @@ def time_ms(function: Callable[[], object], device: torch.device) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
-def compare(name: str, a: tuple[str, Callable], b: tuple[str, Callable], device: torch.device, repeats: int, note: str = '') -> Comparison:
+def compare(
+    name: str, a: tuple[str, Callable], b: tuple[str, Callable], device: torch.device, repeats: int, note: str = ''
+) -> Comparison:
     """Time two functions in turns, so that both see the same neighbours on a shared machine.
 
     Args:
@@ -80,8 +103,18 @@ def device_name(device: torch.device) -> str:
     """Name of the processor or accelerator."""
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines() if line.startswith('model name')),
-                 platform.processor()) if Path('/proc/cpuinfo').exists() else platform.processor()
+    model = (
+        next(
+            (
+                line.split(':')[1].strip()
+                for line in Path('/proc/cpuinfo').read_text().splitlines()
+                if line.startswith('model name')
+            ),
+            platform.processor(),
+        )
+        if Path('/proc/cpuinfo').exists()
+        else platform.processor()
+    )
     return f'{model}, {torch.get_num_threads()} threads'
 
 
@@ -90,11 +123,29 @@ def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dt
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     found = inspect_versions()
     versions = {name: found.get(name) for name in ('torch', 'numpy', 'timm')}
-    common = dict(device=device_name(device), dtype=dtype, mmvd=__version__, python=sys.version.split()[0], **versions,
-                  command='python ' + shlex.join(sys.argv))
+    common = dict(
+        device=device_name(device),
+        dtype=dtype,
+        mmvd=__version__,
+        python=sys.version.split()[0],
+        **versions,
+        command='python ' + shlex.join(sys.argv),
+    )
     with open(path, 'w', newline='') as file:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()
         for row in rows:
-            writer.writerow(dict(name=row.name, a=row.a, b=row.b, median_a=f'{row.median_a:.4g}', median_b=f'{row.median_b:.4g}', unit=row.unit,
-                                 ratio=f'{row.ratio:.4g}', repeats=row.repeats, note=row.note, **common))
+            writer.writerow(
+                dict(
+                    name=row.name,
+                    a=row.a,
+                    b=row.b,
+                    median_a=f'{row.median_a:.4g}',
+                    median_b=f'{row.median_b:.4g}',
+                    unit=row.unit,
+                    ratio=f'{row.ratio:.4g}',
+                    repeats=row.repeats,
+                    note=row.note,
+                    **common,
+                )
+            )

@@ -1,4 +1,5 @@
 """The only place that knows which mmcv, mmengine and torch are installed."""
+
 from .operators import arm_operator_finder
 from .safe_loading import allow_checkpoint_types, forbid_unpickling, load_checkpoint_file
 from .stack import StackReport, inspect_stack, inspect_versions

@@ -1,4 +1,5 @@
 """Stand-in for mmcv's compiled operators, used when, and only when, ``mmcv._ext`` is absent."""
+
 import importlib.abc
 import importlib.machinery
 import sys
@@ -14,6 +15,7 @@ class _OperatorModule(ModuleType):
         if name.startswith('__'):
             raise AttributeError(name)
         from . import torch_operators
+
         function = getattr(torch_operators, name, None)
         return function or _missing_operator(name)
 
@@ -21,8 +23,10 @@ class _OperatorModule(ModuleType):
 def _missing_operator(name: str):
 
     def fail(*args, **kwargs):
-        raise NotImplementedError(f'the operator {name!r} needs compiled mmcv, and mmvd supplies no stand-in for it: install an '
-                                  'mmcv build with operators for your torch (see "Both stacks" in the README)')
+        raise NotImplementedError(
+            f'the operator {name!r} needs compiled mmcv, and mmvd supplies no stand-in for it: install an '
+            'mmcv build with operators for your torch (see "Both stacks" in the README)'
+        )
 
     return fail
 

@@ -1,4 +1,5 @@
 """No weights file may run code: neither engine is allowed to fall back to unpickling."""
+
 import functools
 import os
 import pickle
@@ -6,7 +7,7 @@ from pathlib import Path
 
 
 def forbid_unpickling() -> None:
-    """Make ``torch.load`` refuse pickles whatever its caller asks for (OneDL's engine retries without the safeguard)."""
+    """Make ``torch.load`` refuse pickles whatever its caller asks for: OneDL's engine retries without the guard."""
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 
@@ -15,8 +16,11 @@ def _plain_types() -> list:
     """Plain data that mmengine writes beside the weights."""
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
+
     core = np._core if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else np.core
-    dtypes = {type(np.dtype(name)) for name in ('float32', 'float64', 'int32', 'int64', 'uint8', 'uint32', 'uint64', 'bool')}
+    dtypes = {
+        type(np.dtype(name)) for name in ('float32', 'float64', 'int32', 'int64', 'uint8', 'uint32', 'uint64', 'bool')
+    }
 
     def history_method(owner: type, name: str):
         if owner is not HistoryBuffer:
@@ -24,12 +28,21 @@ def _plain_types() -> list:
         return getattr(owner, name)
 
     # A history buffer names its statistics by getattr(HistoryBuffer, ...): that much of getattr is allowed, no more.
-    return [HistoryBuffer, (history_method, 'builtins.getattr'), np.ndarray, np.dtype, core.multiarray._reconstruct, core.multiarray.scalar, *dtypes]
+    return [
+        HistoryBuffer,
+        (history_method, 'builtins.getattr'),
+        np.ndarray,
+        np.dtype,
+        core.multiarray._reconstruct,
+        core.multiarray.scalar,
+        *dtypes,
+    ]
 
 
 def allow_checkpoint_types() -> None:
     """Let the engine load its own checkpoints: upstream 0.10.7 registers none of their types."""
     import torch
+
     torch.serialization.add_safe_globals(_plain_types())
 
 
@@ -40,5 +53,7 @@ def load_checkpoint_file(path: str | Path) -> object:
         pickle.UnpicklingError: If it holds anything else, or is no torch file.
     """
     import torch
-    allow_checkpoint_types()  # again: torch's safe_globals context, which OneDL's engine uses, takes back on leaving what it names
+
+    # again: torch's safe_globals context, which OneDL's engine uses, takes back on leaving what it names
+    allow_checkpoint_types()
     return torch.load(path, map_location='cpu', weights_only=True)

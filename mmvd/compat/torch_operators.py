@@ -1,16 +1,30 @@
 """Operators of ``mmcv._ext`` in pure PyTorch, with the extension's call signatures."""
+
 import torch
 import torchvision
 
 
-def ms_deform_attn_forward(value, spatial_shapes, level_start_index, sampling_locations, attention_weights, im2col_step=64):
+def ms_deform_attn_forward(
+    value, spatial_shapes, level_start_index, sampling_locations, attention_weights, im2col_step=64
+):
     """Deformable attention by mmcv's own reference function: see ``mmcv.ops.multi_scale_deformable_attn_pytorch``."""
     from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
     return multi_scale_deformable_attn_pytorch(value, spatial_shapes, sampling_locations, attention_weights)
 
 
-def ms_deform_attn_backward(value, spatial_shapes, level_start_index, sampling_locations, attention_weights, grad_output,
-                            grad_value, grad_sampling_loc, grad_attn_weight, im2col_step=64):
+def ms_deform_attn_backward(
+    value,
+    spatial_shapes,
+    level_start_index,
+    sampling_locations,
+    attention_weights,
+    grad_output,
+    grad_value,
+    grad_sampling_loc,
+    grad_attn_weight,
+    im2col_step=64,
+):
     """Gradient of the above by autograd, written into the three buffers that the caller brings."""
     inputs = [x.detach().requires_grad_() for x in (value, sampling_locations, attention_weights)]
     with torch.enable_grad():

@@ -1,4 +1,5 @@
 """RGB-D datasets."""
+
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
 from .rgbd_dataset import BOPDataset, RGBDDataset
 from .scene_datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
@@ -13,7 +14,21 @@ from .seg_datasets import (
 from .synthetic_rooms import SyntheticRooms
 
 __all__ = [
-    'ADE20KRGBDDataset', 'BOPDataset', 'COCOStuffRGBDDataset', 'CityscapesRGBDDataset', 'EvenMixture', 'ImageNetRGBDDataset', 'KeyedConcat',
-    'MVIPDataset', 'NYUv2SceneDataset', 'NYUv2SegDataset', 'RGBDClassDataset', 'RGBDDataset', 'RGBDSegDataset', 'SUNRGBDSceneDataset',
-    'SUNRGBDSegDataset', 'SyntheticRooms', 'WithPartnerImage'
+    'ADE20KRGBDDataset',
+    'BOPDataset',
+    'COCOStuffRGBDDataset',
+    'CityscapesRGBDDataset',
+    'EvenMixture',
+    'ImageNetRGBDDataset',
+    'KeyedConcat',
+    'MVIPDataset',
+    'NYUv2SceneDataset',
+    'NYUv2SegDataset',
+    'RGBDClassDataset',
+    'RGBDDataset',
+    'RGBDSegDataset',
+    'SUNRGBDSceneDataset',
+    'SUNRGBDSegDataset',
+    'SyntheticRooms',
+    'WithPartnerImage',
 ]

@@ -1,4 +1,5 @@
 """Several datasets, drawn evenly: each epoch takes a fixed number of samples."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +16,9 @@ from .transforms.validity import TooLittleDepthError
 class EvenMixture(Dataset):
     """Draws each sample from one of its datasets with equal probability (paper section 4: nine datasets drawn evenly).
 
-    Which dataset and which of its samples depends on (seed, epoch, position) alone with ``mmvd.EpochSampler``, and on the host's seeding
-    with another sampler. A sample with too little depth, as told by
-    ``mmvd.RequireDepth``, is redrawn, and the number of redraws travels with the sample as ``num_redraws``.
+    Which dataset and which of its samples depends on (seed, epoch, position) alone with ``mmvd.EpochSampler``, and on
+    the host's seeding with another sampler. A sample with too little depth, as told by ``mmvd.RequireDepth``, is
+    redrawn, and the number of redraws travels with the sample as ``num_redraws``.
 
     Args:
         datasets: Named dataset configs.
@@ -30,15 +31,19 @@ class EvenMixture(Dataset):
         ConfigError: If ``only`` names a dataset that is not there.
     """
 
-    def __init__(self,
-                 datasets: dict[str, dict],
-                 samples_per_epoch: int,
-                 only: str | Sequence[str] | None = None,
-                 max_redraws: int = 20,
-                 pipeline: Sequence[dict] = ()):
+    def __init__(
+        self,
+        datasets: dict[str, dict],
+        samples_per_epoch: int,
+        only: str | Sequence[str] | None = None,
+        max_redraws: int = 20,
+        pipeline: Sequence[dict] = (),
+    ):
         chosen = selected(datasets, only)
         self.names = list(chosen)
-        self.datasets = [DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in chosen.values()]
+        self.datasets = [
+            DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in chosen.values()
+        ]
         self.samples_per_epoch, self.max_redraws = samples_per_epoch, max_redraws
         self.metainfo = dict(dataset_type='EvenMixture', datasets=self.names)
 
@@ -62,8 +67,11 @@ class EvenMixture(Dataset):
                 continue
             sample['data_samples'].set_metainfo(dict(num_redraws=attempt, dataset=self.names[number]))
             return sample
-        raise SampleError(f'sample {int(index)} of epoch {index.epoch} was redrawn {self.max_redraws} times without enough depth, last '
-                          f'{tried[-1]}: check the depth files or lower min_valid_pixels of mmvd.RequireDepth')
+        raise SampleError(
+            f'sample {int(index)} of epoch {index.epoch} was redrawn {self.max_redraws} times without enough depth, '
+            'last '
+            f'{tried[-1]}: check the depth files or lower min_valid_pixels of mmvd.RequireDepth'
+        )
 
 
 @DATASETS.register_module()
@@ -90,14 +98,17 @@ class KeyedConcat(Dataset):
         number = int(np.searchsorted(self._ends, index, side='right'))
         inner = int(index) - (int(self._ends[number - 1]) if number else 0)
         is_ours = isinstance(index, KeyedIndex)
-        return self.datasets[number].prepare_data(KeyedIndex(inner, index.seed, index.epoch, index.key) if is_ours else inner)
+        return self.datasets[number].prepare_data(
+            KeyedIndex(inner, index.seed, index.epoch, index.key) if is_ours else inner
+        )
 
 
 @DATASETS.register_module()
 class WithPartnerImage(Dataset):
     """Gives each sample the image of the next one as well, for the probe with swapped RGB.
 
-    The partner comes from the dataset and not from the batch, so that results depend on neither batch size nor number of processes.
+    The partner comes from the dataset and not from the batch, so that results depend on neither batch size nor number
+    of processes.
 
     Args:
         dataset: Config of the dataset.

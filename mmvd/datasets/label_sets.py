@@ -1,14 +1,53 @@
 """Names and colours of the classes of the label sets."""
+
 from collections.abc import Sequence
 
 from mmvd.errors import ConfigError
 
 from .rooms import CLASSES as ROOMS
 
-NYU40 = ('wall', 'floor', 'cabinet', 'bed', 'chair', 'sofa', 'table', 'door', 'window', 'bookshelf', 'picture', 'counter', 'blinds', 'desk',
-         'shelves', 'curtain', 'dresser', 'pillow', 'mirror', 'floor mat', 'clothes', 'ceiling', 'books', 'refrigerator', 'television',
-         'paper', 'towel', 'shower curtain', 'box', 'whiteboard', 'person', 'night stand', 'toilet', 'sink', 'lamp', 'bathtub', 'bag',
-         'other structure', 'other furniture', 'other prop')
+NYU40 = (
+    'wall',
+    'floor',
+    'cabinet',
+    'bed',
+    'chair',
+    'sofa',
+    'table',
+    'door',
+    'window',
+    'bookshelf',
+    'picture',
+    'counter',
+    'blinds',
+    'desk',
+    'shelves',
+    'curtain',
+    'dresser',
+    'pillow',
+    'mirror',
+    'floor mat',
+    'clothes',
+    'ceiling',
+    'books',
+    'refrigerator',
+    'television',
+    'paper',
+    'towel',
+    'shower curtain',
+    'box',
+    'whiteboard',
+    'person',
+    'night stand',
+    'toilet',
+    'sink',
+    'lamp',
+    'bathtub',
+    'bag',
+    'other structure',
+    'other furniture',
+    'other prop',
+)
 SUNRGBD37 = NYU40[:37]  # the same classes, without the three that collect the rest
 _OF_MMSEG = dict(cityscapes='cityscapes', ade20k='ade20k', cocostuff='cocostuff')
 _OWN = dict(rooms=ROOMS, sunrgbd=SUNRGBD37, nyuv2=NYU40)
@@ -29,8 +68,11 @@ def label_metainfo(name: str | None, classes: Sequence[str] = ()) -> dict:
     if classes:
         return dict(classes=classes, palette=[_distinct_colour(index + 1) for index in range(len(classes))])
     if name not in _OF_MMSEG:
-        raise ConfigError(f'unknown label set {name!r}: choose one of {", ".join(LABEL_SETS)}, or give the names of your own classes')
+        raise ConfigError(
+            f'unknown label set {name!r}: choose one of {", ".join(LABEL_SETS)}, or give the names of your own classes'
+        )
     from mmseg.utils import get_classes, get_palette
+
     return dict(classes=tuple(get_classes(_OF_MMSEG[name])), palette=get_palette(_OF_MMSEG[name]))
 
 

@@ -1,4 +1,5 @@
 """What must hold between the training set, the held-out part and the test set of linear probes."""
+
 from collections.abc import Mapping, Sequence
 
 from mmengine.structures import BaseDataElement
@@ -26,8 +27,11 @@ def is_test(sample: Mapping | BaseDataElement) -> bool:
     """
     split = sample.get('split')
     if split not in (HOLDOUT, TEST):
-        raise ConfigError(f'a sample for linear probes says split={split!r} where {HOLDOUT!r} or {TEST!r} is needed: take mmvd.RGBDClassDataset, and '
-                          "keep 'split' in the meta_keys of mmpretrain.PackInputs")
+        raise ConfigError(
+            f'a sample for linear probes says split={split!r} where {HOLDOUT!r} or {TEST!r} is needed: take '
+            'mmvd.RGBDClassDataset, and '
+            "keep 'split' in the meta_keys of mmpretrain.PackInputs"
+        )
     return split == TEST
 
 
@@ -55,10 +59,17 @@ def check_classes(trained: Sequence[str], parts: Sequence, label: str) -> None:
     for part in parts:
         names = class_names(part.metainfo)
         if names != tuple(trained):
-            number = next((n for n, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]), min(len(names), len(trained)))
+            number = next(
+                (n for n, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]),
+                min(len(names), len(trained)),
+            )
             here, there = (repr(found[number]) if number < len(found) else 'none' for found in (names, trained))
-            raise ConfigError(f'{label}: {type(part).__name__}({getattr(part, "data_root", "")}) has {len(names)} classes and the training data '
-                              f'{len(trained)}; class {number} is {here} here and {there} there: give both the same names in the same order')
+            raise ConfigError(
+                f'{label}: {type(part).__name__}({getattr(part, "data_root", "")}) has {len(names)} classes and the '
+                'training data '
+                f'{len(trained)}; class {number} is {here} here and {there} there: give both the same names in the '
+                'same order'
+            )
 
 
 def trained_on_holdout(train, evaluated) -> list[str]:
@@ -75,12 +86,20 @@ def trained_on_holdout(train, evaluated) -> list[str]:
         ConfigError: If the test set has samples of the training set or of the held-out part.
     """
     parts = parts_of(evaluated)
-    trained, held_out, tested = (_images(found) for found in (
-        parts_of(train), *([part for part in parts if getattr(part, 'split', TEST) == split] for split in (HOLDOUT, TEST))))
+    trained, held_out, tested = (
+        _images(found)
+        for found in (
+            parts_of(train),
+            *([part for part in parts if getattr(part, 'split', TEST) == split] for split in (HOLDOUT, TEST)),
+        )
+    )
     for label, others in (('trained on', trained), ('in the held-out part', held_out)):
         if tested & others:
-            raise ConfigError(f'val_dataloader: {len(tested & others)} test samples are {label}, e.g. {min(tested & others)}: what is tested '
-                              'must be neither trained on nor chosen by')
+            raise ConfigError(
+                f'val_dataloader: {len(tested & others)} test samples are {label}, e.g. {min(tested & others)}: what '
+                'is tested '
+                'must be neither trained on nor chosen by'
+            )
     return sorted(trained & held_out)
 
 
@@ -95,5 +114,8 @@ def _name(dataset, index: int) -> str:
     try:
         return dataset.get_data_info(index)['img_path']
     except (AttributeError, KeyError) as error:
-        raise ConfigError(f'{type(dataset).__name__}: its samples have no img_path, so it cannot be told whether what is tested is trained on: take '
-                          'mmvd.RGBDClassDataset') from error
+        raise ConfigError(
+            f'{type(dataset).__name__}: its samples have no img_path, so it cannot be told whether what is tested is '
+            'trained on: take '
+            'mmvd.RGBDClassDataset'
+        ) from error

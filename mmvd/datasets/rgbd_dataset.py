@@ -1,29 +1,41 @@
 """RGB-D pairs from folders or lists: any camera whose images and depth files have matching names."""
+
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmengine.dataset import BaseDataset
 
+from mmvd.arguments import (
+    check_flag,
+    check_intrinsics,
+    check_number,
+    check_pattern,
+    check_positive,
+    check_row,
+    check_substitution,
+)
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .decoders import get_decoder
-from .images import look_at_image
+from .listing import read_list
+from .rasters import look_at_image
 
 
 @DATASETS.register_module()
 class RGBDDataset(BaseDataset):
     """Pairs of an image and a depth file.
 
-    Give either ``ann_file``, a text file with one ``image depth`` pair of relative paths per line, or ``images``, a glob of the
-    image files, with ``depth_from``, a regular expression and its replacement that turn an image path into the path of its depth
-    file.
+    Give either ``ann_file``, a text file with one ``image depth`` pair of relative paths per line, or ``images``, a
+    glob of the image files, with ``depth_from``, a regular expression and its replacement that turn an image path into
+    the path of its depth file.
 
-    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder``, ``depth_scale`` and, where known, ``intrinsics``.
+    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder``, ``depth_scale`` and, where known,
+    ``intrinsics``.
 
     Args:
         data_root: Folder of the dataset.
@@ -31,7 +43,8 @@ class RGBDDataset(BaseDataset):
         images: Glob of the images below ``data_root``.
         depth_from: ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
         intrinsics: ``(fx, fy, cx, cy)`` in pixels of the original image, if one camera took them all.
-        resize_image: Whether images of another size are brought to the size of their depth maps (ScanNet, phones); else an error.
+        resize_image: Whether images of another size are brought to the size of their depth maps (ScanNet, phones); else
+            an error.
         exclude: Regular expression of relative image paths to leave out.
         ann_file: List file below ``data_root``.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: pipeline, indices, test_mode, ...
@@ -44,31 +57,49 @@ class RGBDDataset(BaseDataset):
     DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
     PREPARED_BY: str | None = None  # what makes the layout in the folder {root}
     DEPTH_OF_TURNED_IMAGE = False  # whether depth was made from the image as mmcv reads it, turned by its EXIF data
+    MAY_BE_CMYK = False  # whether some images are in print colours, and are converted as OpenCV does
 
-    def __init__(self,
-                 data_root: str,
-                 decoder: str,
-                 images: str | None = None,
-                 depth_from: Sequence[str] | None = None,
-                 intrinsics: Sequence[float] | None = None,
-                 resize_image: bool = False,
-                 exclude: str | None = None,
-                 ann_file: str = '',
-                 **kwargs):
+    def __init__(
+        self,
+        data_root: str,
+        decoder: str,
+        images: str | None = None,
+        depth_from: Sequence[str] | None = None,
+        intrinsics: Sequence[float] | None = None,
+        resize_image: bool = False,
+        exclude: str | None = None,
+        ann_file: str = '',
+        **kwargs,
+    ):
         get_decoder(decoder)
+        owner = f'{type(self).__name__}({data_root})'
+        check_flag(owner, 'resize_image', resize_image)
+        if depth_from is not None:
+            check_substitution(owner, 'depth_from', depth_from)
+        if exclude is not None:
+            check_pattern(owner, 'exclude', exclude)
+        if intrinsics is not None:
+            check_intrinsics(owner, intrinsics)
+        if images and (Path(images).is_absolute() or '..' in Path(images).parts):
+            raise ConfigError(f'{owner}: images={images!r} must be a glob below data_root')
         if bool(ann_file) == bool(images):
-            raise ConfigError(f'{type(self).__name__}({data_root}): give either ann_file or images with depth_from')
+            raise ConfigError(f'{owner}: give either ann_file or images with depth_from')
         if images and depth_from is None:
-            raise ConfigError(f'{type(self).__name__}({data_root}): images needs depth_from=(pattern, replacement)')
+            raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
         self.intrinsics, self.resize_image = intrinsics, resize_image
         super().__init__(ann_file=ann_file, data_root=data_root, **kwargs)
 
     @classmethod
     def missing(cls, config: dict) -> str | None:
-        """Say what a config of this class would miss, and the command that makes it, without building it; None if the data are there."""
+        """Say what a config of this class would miss, and the command that makes it, without building it.
+
+        None if the data are there.
+        """
         text = cls._missing({**cls.DEFAULTS, **config})
-        return f'{text}; made by: {cls.PREPARED_BY.format(root=config["data_root"])}' if text and cls.PREPARED_BY else text
+        return (
+            f'{text}; made by: {cls.PREPARED_BY.format(root=config["data_root"])}' if text and cls.PREPARED_BY else text
+        )
 
     @classmethod
     def _missing(cls, config: dict) -> str | None:
@@ -80,12 +111,28 @@ class RGBDDataset(BaseDataset):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
         names = (path.relative_to(root).as_posix() for path in root.glob(config['images']))
-        name = next((name for name in names if not (config.get('exclude') and re.search(config['exclude'], name))), None)
+        name = next(
+            (name for name in names if not (config.get('exclude') and re.search(config['exclude'], name))), None
+        )
         if name is None:
             return f'{root / config["images"]} (no such files)'
-        needs = ['labels_from'] if any(step.get('allow_missing_depth') for step in config.get('pipeline', ())) else ['depth_from', 'labels_from']
+        needs = (
+            ['labels_from']
+            if any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
+            else ['depth_from', 'labels_from']
+        )
         beside = [re.sub(*config[key], name) for key in needs if config.get(key)]
-        return next((f'{root / path} (no such file, for {name})' for path in beside if not (root / path).is_file()), None)
+        return next(
+            (f'{root / path} (no such file, for {name})' for path in beside if not (root / path).is_file()), None
+        )
+
+    @staticmethod
+    def _names(root: Path, images: str, exclude: str | None) -> Iterator[str]:
+        """Relative paths of the images; hidden files (``._a.jpg`` of macOS) are none."""
+        for path in root.glob(images):
+            name = path.relative_to(root)
+            if not any(part.startswith('.') for part in name.parts) and not (exclude and re.search(exclude, str(name))):
+                yield name.as_posix()
 
     def load_data_list(self) -> list[dict]:
         """List the pairs; a depth file that is missing is named when its sample is read."""
@@ -101,40 +148,61 @@ class RGBDDataset(BaseDataset):
 
     def _pairs_of_list(self) -> list[tuple[str, ...]]:
         path = Path(self.ann_file)
-        if not path.is_file():
-            raise MissingInputsError(f'{path}: no such list of image and depth files')
-        rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
-        for number, row in enumerate(rows, 1):
-            if len(row) != len(self._columns()):
-                raise ConfigError(f'{path}, entry {number}: expected "{" ".join(self._columns())}", got {" ".join(row)!r}')
-        return [tuple(row) for row in rows]
+        rows = read_list(path, self._columns())
+        same = next((row for row in rows if row[0] == row[1]), None)
+        if same is not None:
+            raise ConfigError(f'{path}: {same[0]!r} is listed as image and as its own depth')
+        return rows
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         root = Path(self.data_root)
-        names = sorted(path.relative_to(root).as_posix() for path in root.glob(self.images))
-        if self.exclude:
-            names = [name for name in names if not re.search(self.exclude, name)]
+        names = sorted(self._names(root, self.images, self.exclude))
         pairs = [(name, re.sub(*self.depth_from, name)) for name in names]
         same = next((name for name, depth in pairs if name == depth), None)
         if same is not None:
-            raise ConfigError(f'{root / same}: depth_from={tuple(self.depth_from)} changes nothing in this path, so the image would be its own depth')
+            raise ConfigError(
+                f'{root / same}: depth_from={tuple(self.depth_from)} changes nothing in this path, so the image would '
+                'be its own depth'
+            )
         return pairs
 
     def prepare_data(self, idx: int) -> dict:
         """One sample after the pipeline.
 
         Raises:
-            SampleError: If its image cannot be read.
+            SampleError: If its image cannot be read, also where a host's transform loads it.
         """
         try:
-            return super().prepare_data(idx)
+            sample = super().prepare_data(idx)
         except (AssertionError, OSError, cv2.error):  # mmcv's ways to say so
             look_at_image(self.get_data_info(idx)['img_path'])
             raise  # the image is not to blame
+        if sample is None:
+            raise SampleError(
+                f'{self.get_data_info(idx)["img_path"]}: a transform gave nothing for this sample (an empty file?)'
+            )
+        return sample
+
+    def _get_unserialized_subset(self, indices: int | Sequence[int]) -> list:
+        count, numbers = len(self.data_list), [indices] if isinstance(indices, int) else indices
+        if any(not -count <= number <= count for number in numbers):
+            raise ConfigError(
+                f'{type(self).__name__}({self.data_root}): indices={indices} asks for more than the {count} samples'
+            )
+        return super()._get_unserialized_subset(indices)
 
     def _entry(self, root: Path, image: str, depth: str) -> dict:
-        entry = dict(img_path=str(root / image), depth_path=str(root / depth), decoder=self.decoder, depth_scale=1.0,
-                     resize_image=self.resize_image)
+        entry = dict(
+            img_path=str(root / image),
+            depth_path=str(root / depth),
+            decoder=self.decoder,
+            depth_scale=1.0,
+            resize_image=self.resize_image,
+        )
+        if self.DEPTH_OF_TURNED_IMAGE:
+            entry['depth_of_turned_image'] = True
+        if self.MAY_BE_CMYK:
+            entry['may_be_cmyk'] = True
         if self.intrinsics is not None:
             entry['intrinsics'] = intrinsics_matrix(*self.intrinsics)
         return entry
@@ -148,8 +216,8 @@ class RGBDDataset(BaseDataset):
 class BOPDataset(RGBDDataset):
     """A dataset in the layout of the BOP challenge (LineMod, T-LESS, YCB-V, ...).
 
-    ``<data_root>/<split>/<scene>/{rgb,depth}/*.png`` with ``scene_camera.json``, which gives each frame its intrinsics and the
-    millimetres per file step.
+    ``<data_root>/<split>/<scene>/{rgb,depth}/*.png`` with ``scene_camera.json``, which gives each frame its intrinsics
+    and the millimetres per file step.
 
     Args:
         data_root: Folder of the dataset.
@@ -158,7 +226,9 @@ class BOPDataset(RGBDDataset):
     """
 
     def __init__(self, data_root: str, split: str, **kwargs):
-        super().__init__(data_root=data_root, decoder='bop', images=self._images_of(split), depth_from=('/rgb/', '/depth/'), **kwargs)
+        super().__init__(
+            data_root=data_root, decoder='bop', images=self._images_of(split), depth_from=('/rgb/', '/depth/'), **kwargs
+        )
 
     @staticmethod
     def _images_of(split: str) -> str:
@@ -176,11 +246,8 @@ class BOPDataset(RGBDDataset):
             scene, frame = Path(entry['img_path']).parents[1], str(int(Path(entry['img_path']).stem))
             if scene not in cameras:
                 cameras[scene] = _read_cameras(scene / 'scene_camera.json')
-            camera = cameras[scene].get(frame, {})
-            if not {'depth_scale', 'cam_K'} <= camera.keys():
-                raise MissingInputsError(f'{scene / "scene_camera.json"}: no entry for frame {frame} with depth_scale and cam_K')
-            entry['depth_scale'] = float(camera['depth_scale'])
-            entry['intrinsics'] = np.array(camera['cam_K'], np.float32).reshape(3, 3)
+            source = f'{scene / "scene_camera.json"}, frame {frame}'
+            entry['depth_scale'], entry['intrinsics'] = _camera(cameras[scene].get(frame), source)
             entry['depth_path'] = str(Path(entry['depth_path']).with_suffix('.png'))
         return entries
 
@@ -190,9 +257,24 @@ def _read_cameras(path: Path) -> dict[str, dict]:
     if not path.is_file():
         raise MissingInputsError(f'{path}: no such file, the depth scale of the scene is unknown')
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        cameras = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise SampleError(f'{path}: no readable JSON ({error}), copy or unpack the file again') from error
+    if not isinstance(cameras, dict):
+        raise SampleError(f'{path}: a {type(cameras).__name__} where an entry for each frame is expected')
+    return cameras
+
+
+def _camera(camera: object, source: str) -> tuple[float, np.ndarray]:
+    """Depth scale and (3, 3) intrinsics of one frame."""
+    if not isinstance(camera, dict) or not {'depth_scale', 'cam_K'} <= camera.keys():
+        raise MissingInputsError(f'{source}: no entry with depth_scale and cam_K')
+    matrix = check_row(source, 'cam_K', camera['cam_K'], 9, check_number)
+    check_positive(source, 'focal length fx', matrix[0])
+    check_positive(source, 'focal length fy', matrix[4])
+    return float(check_positive(source, 'depth_scale', camera['depth_scale'])), np.array(matrix, np.float32).reshape(
+        3, 3
+    )
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:

@@ -1,4 +1,8 @@
-"""Where the host side's randomness comes from: (seed, epoch, index) with our sampler, the host's own seeding with another."""
+"""Where the host side's randomness comes from.
+
+(seed, epoch, index) with our sampler, the host's own seeding with another.
+"""
+
 import multiprocessing
 import zlib
 
@@ -17,7 +21,9 @@ def sample_key(seed: int, epoch: int, index: int, redraw: int = 0) -> int:
 
 
 class KeyedIndex(int):
-    """An index that carries where its randomness comes from: OpenMMLab's datasets hand it on as ``results['sample_idx']``.
+    """An index that carries where its randomness comes from.
+
+    OpenMMLab's datasets hand it on as ``results['sample_idx']``.
 
     Args:
         index: Position in the dataset.
@@ -42,7 +48,10 @@ def known_sample_key(results: dict) -> int | None:
 
 
 def get_sample_key(results: dict) -> int:
-    """Key of the sample that is passing through a pipeline; without ``mmvd.EpochSampler`` drawn from the host's seeding and kept."""
+    """Key of the sample that is passing through a pipeline.
+
+    Without ``mmvd.EpochSampler`` drawn from the host's seeding and kept.
+    """
     key = known_sample_key(results)
     if key is None:
         key = results['sample_key'] = host_key()
@@ -50,9 +59,12 @@ def get_sample_key(results: dict) -> int:
 
 
 def host_key() -> int:
-    """A key from the host's own seeding, different at each call: of the loader's worker, or of torch's generator in the main process.
+    """A key from the host's own seeding, different at each call.
 
-    The seed of a worker is drawn anew for each pass; mmengine's own ``worker_init_fn`` seeds numpy and torch alike in every epoch.
+    Of the loader's worker, or of torch's generator in the main process.
+
+    The seed of a worker is drawn anew for each pass; mmengine's own ``worker_init_fn`` seeds numpy and torch alike in
+    every epoch.
     """
     _tell_once()
     info = get_worker_info()
@@ -67,8 +79,11 @@ def _tell_once() -> None:
         told, _TOLD.value = _TOLD.value, True
     if not told:
         MMLogger.get_current_instance().info(
-            "mmvd: the sampler is the host's, so random depth, density and augmentation draw from its seeding: different in every epoch, but not the "
-            "same for another number of workers or after a resume; sampler=dict(type='mmvd.EpochSampler', shuffle=True) promises both")
+            "mmvd: the sampler is the host's, so random depth, density and augmentation draw from its seeding: "
+            'different in every epoch, but not the '
+            "same for another number of workers or after a resume; sampler=dict(type='mmvd.EpochSampler', "
+            'shuffle=True) promises both'
+        )
 
 
 def keyed(index: int) -> KeyedIndex:

@@ -1,4 +1,5 @@
 """RGB-D datasets with one class per image: scenes, objects, parts."""
+
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +14,39 @@ from .probe_splits import check_split
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
 
-NYU10 = ('bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore', 'others')
-SUN19 = ('bathroom', 'bedroom', 'classroom', 'computer_room', 'conference_room', 'corridor', 'dining_area', 'dining_room', 'discussion_area',
-         'furniture_store', 'home_office', 'kitchen', 'lab', 'lecture_theatre', 'library', 'living_room', 'office', 'rest_space', 'study_space')
+NYU10 = (
+    'bedroom',
+    'kitchen',
+    'living_room',
+    'bathroom',
+    'dining_room',
+    'office',
+    'home_office',
+    'classroom',
+    'bookstore',
+    'others',
+)
+SUN19 = (
+    'bathroom',
+    'bedroom',
+    'classroom',
+    'computer_room',
+    'conference_room',
+    'corridor',
+    'dining_area',
+    'dining_room',
+    'discussion_area',
+    'furniture_store',
+    'home_office',
+    'kitchen',
+    'lab',
+    'lecture_theatre',
+    'library',
+    'living_room',
+    'office',
+    'rest_space',
+    'study_space',
+)
 _PARTS = ('all', 'train', 'holdout')
 
 
@@ -23,13 +54,15 @@ _PARTS = ('all', 'train', 'holdout')
 class RGBDClassDataset(RGBDDataset):
     """Pairs of image and depth with a class.
 
-    Each entry of the data list has, beside those of :class:`RGBDDataset`, ``gt_label`` and ``split``. With ``ann_file`` the list has three
+    Each entry of the data list has, beside those of :class:`RGBDDataset`, ``gt_label`` and ``split``. With ``ann_file``
+    the list has three
     columns: image, depth, class name (spaces as underscores).
 
     Args:
         data_root: Folder of the dataset.
         classes: Names; None takes the sorted names of ``class_folders``.
-        label_from: Regular expression whose first group is the class name in the relative image path; only with ``images``.
+        label_from: Regular expression whose first group is the class name in the relative image path; only with
+            ``images``.
         class_folders: Glob of the class folders below ``data_root``, normally those of the training split.
         others: Name of the class that takes unknown names; None drops such samples and counts them.
         part: ``'all'``, or one side of a training set divided by ``holdout``: ``'train'`` or ``'holdout'``.
@@ -45,12 +78,21 @@ class RGBDClassDataset(RGBDDataset):
     def __init__(self, data_root: str, **kwargs):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.label_from, self.others = kwargs.pop('label_from', None), kwargs.pop('others', None)
-        self.part, self.holdout, self.split = kwargs.pop('part', 'all'), kwargs.pop('holdout', 0.1), kwargs.pop('split', 'test')
+        self.part, self.holdout, self.split = (
+            kwargs.pop('part', 'all'),
+            kwargs.pop('holdout', 0.1),
+            kwargs.pop('split', 'test'),
+        )
         if self.part not in _PARTS or not 0 < self.holdout < 1:
-            raise ConfigError(f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 and 1')
+            raise ConfigError(
+                f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 '
+                'and 1'
+            )
         check_split(self.split)
         if bool(self.label_from) == bool(kwargs.get('ann_file')):
-            raise ConfigError(f'{type(self).__name__}({data_root}): give either label_from, or ann_file with three columns')
+            raise ConfigError(
+                f'{type(self).__name__}({data_root}): give either label_from, or ann_file with three columns'
+            )
         classes, folders = kwargs.pop('classes', None), kwargs.pop('class_folders', None)
         if not classes and not folders:
             raise ConfigError(f'{type(self).__name__}({data_root}): give the names of the classes, or class_folders')
@@ -86,35 +128,54 @@ class RGBDClassDataset(RGBDDataset):
         known = [entry for entry in entries if entry['gt_label'] >= 0]
         self._report()
         if not known:
-            raise MissingInputsError(f'{self.data_root}: none of the {len(entries)} samples belongs to a class that counts')
+            raise MissingInputsError(
+                f'{self.data_root}: none of the {len(entries)} samples belongs to a class that counts'
+            )
         absent = set(range(len(self.metainfo['classes']))) - {entry['gt_label'] for entry in known}
         if absent and self.label_from:
             first = self.metainfo['classes'][min(absent)]
-            raise ConfigError(f'{self.data_root}/{self.images}: {len(absent)} of {len(self.metainfo["classes"])} classes have no images here, first '
-                              f'{first}: the splits must have the same class folders, each with images')
+            raise ConfigError(
+                f'{self.data_root}/{self.images}: {len(absent)} of {len(self.metainfo["classes"])} classes have no '
+                'images here, first '
+                f'{first}: the splits must have the same class folders, each with images'
+            )
         if self.part == 'all':
             return known
         limit = round(self.holdout * 1000)
-        chosen = [entry for number, entry in enumerate(known) if (sample_key(0, 0, number) % 1000 < limit) == (self.part == 'holdout')]
+        chosen = [
+            entry
+            for number, entry in enumerate(known)
+            if (sample_key(0, 0, number) % 1000 < limit) == (self.part == 'holdout')
+        ]
         if not chosen:
-            raise ConfigError(f'{self.data_root}: none of the {len(known)} samples falls into part={self.part!r} with holdout={self.holdout}: '
-                              'too few samples to hold some out, set paper_compat=True in the evaluator and leave that part out')
+            raise ConfigError(
+                f'{self.data_root}: none of the {len(known)} samples falls into part={self.part!r} with '
+                f'holdout={self.holdout}: '
+                'too few samples to hold some out, set paper_compat=True in the evaluator and leave that part out'
+            )
         return chosen
 
     def _report(self) -> None:
         """Say what became of samples whose class has no place of its own."""
-        fates = ((self.dropped, 'that do not count were dropped'), (self.taken_as_others, f'without a place of their own count as {self.others}'))
+        fates = (
+            (self.dropped, 'that do not count were dropped'),
+            (self.taken_as_others, f'without a place of their own count as {self.others}'),
+        )
         for counter, fate in fates:
             names = ', '.join(f'{name} ({count})' for name, count in counter.most_common(5))
             if names:
-                MMLogger.get_current_instance().warning(f'{self.data_root}: {sum(counter.values())} samples of classes {fate}: {names}'
-                                                        f'{" ..." if len(counter) > 5 else ""}')
+                MMLogger.get_current_instance().warning(
+                    f'{self.data_root}: {sum(counter.values())} samples of classes {fate}: {names}'
+                    f'{" ..." if len(counter) > 5 else ""}'
+                )
 
     def _entry(self, root: Path, image: str, depth: str, name: str | None = None) -> dict:
         name, classes = name or self._name_of(image), self.metainfo['classes']
         if name not in classes:
             if self.label_from:
-                raise ConfigError(f'{root / image}: class {name} is not among the {len(classes)} classes of the training split')
+                raise ConfigError(
+                    f'{root / image}: class {name} is not among the {len(classes)} classes of the training split'
+                )
             (self.dropped if self.others is None else self.taken_as_others)[name] += 1
             name = self.others
         label = classes.index(name) if name in classes else -1
@@ -123,7 +184,10 @@ class RGBDClassDataset(RGBDDataset):
 
 @DATASETS.register_module()
 class SUNRGBDSceneDataset(RGBDClassDataset):
-    """SUN RGB-D, 19 scenes, samples of other scenes dropped: ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``."""
+    """SUN RGB-D, 19 scenes, samples of other scenes dropped.
+
+    ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``.
+    """
 
     DEFAULTS = dict(decoder='sunrgbd', classes=SUN19)
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
@@ -139,18 +203,28 @@ class NYUv2SceneDataset(RGBDClassDataset):
 
 @DATASETS.register_module()
 class ImageNetRGBDDataset(RGBDClassDataset):
-    """ImageNet-1k in class folders with predicted depth beside the images: ``images='train/*/*.JPEG'`` or ``'val/*/*.JPEG'``."""
+    """ImageNet-1k in class folders with predicted depth beside the images.
 
-    DEFAULTS = dict(decoder='mm16', class_folders='train/*', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png'))
-    PREPARED_BY = "class folders train/ and val/, then python tools/dataset_converters/predict_depth.py {root} --model MODEL --images '*/*/*.JPEG'"
+    ``images='train/*/*.JPEG'`` or ``'val/*/*.JPEG'``.
+    """
+
+    DEFAULTS = dict(
+        decoder='mm16', class_folders='train/*', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png')
+    )
+    PREPARED_BY = (
+        'class folders train/ and val/, then python tools/dataset_converters/predict_depth.py {root} '
+        "--model MODEL --images '*/*/*.JPEG'"
+    )
     DEPTH_OF_TURNED_IMAGE = True
+    MAY_BE_CMYK = True  # 22 of the official images are
 
 
 @DATASETS.register_module()
 class MVIPDataset(RGBDClassDataset):
     """MVIP, 308 industrial parts from ten cameras, each view a sample.
 
-    Layout of its authors' code: ``CLASS/train_data/POSITION/ROTATION/cam_NN/NN_{rgb,depth}.png`` and ``CLASS/{valid,test}_data/SET/cam_NN/...``.
+    Layout of its authors' code: ``CLASS/train_data/POSITION/ROTATION/cam_NN/NN_{rgb,depth}.png`` and
+    ``CLASS/{valid,test}_data/SET/cam_NN/...``.
     """
 
     DEFAULTS = dict(decoder='mm16', class_folders='*', label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))

@@ -1,4 +1,5 @@
-"""RGB-D datasets with a label map per image, in the layouts that the converters of ``tools/dataset_converters`` leave."""
+"""RGB-D datasets with a label map per image, in the layouts that ``tools/dataset_converters`` leave."""
+
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,14 +15,16 @@ from .rgbd_dataset import RGBDDataset
 class RGBDSegDataset(RGBDDataset):
     """Pairs of image and depth with a label map.
 
-    Each entry of the data list has, beside those of :class:`RGBDDataset`, ``seg_map_path``, ``num_classes`` and ``reduce_zero_label``,
-    as ``mmvd.LoadLabels`` reads them. With ``ann_file`` the list has three columns: image, depth, label.
+    Each entry of the data list has, beside those of :class:`RGBDDataset`, ``seg_map_path``, ``num_classes`` and
+    ``reduce_zero_label``, as ``mmvd.LoadLabels`` reads them. With ``ann_file`` the list has three columns: image,
+    depth, label.
 
     Args:
         label_set: Name of the classes, see :data:`mmvd.datasets.label_sets.LABEL_SETS`; or
         classes: Names of your own.
         labels_from: ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
-        reduce_zero_label: Whether file value 0 means "no label" and classes start at 1; else 255 means it and classes start at 0.
+        reduce_zero_label: Whether file value 0 means "no label" and classes start at 1; else 255 means it and classes
+            start at 0.
         **kwargs: As in :class:`RGBDDataset`.
 
     Raises:
@@ -31,11 +34,16 @@ class RGBDSegDataset(RGBDDataset):
 
     def __init__(self, data_root: str, **kwargs):
         kwargs = {**self.DEFAULTS, **kwargs}
-        self.labels_from, self.reduce_zero_label = kwargs.pop('labels_from', None), kwargs.pop('reduce_zero_label', False)
+        self.labels_from, self.reduce_zero_label = (
+            kwargs.pop('labels_from', None),
+            kwargs.pop('reduce_zero_label', False),
+        )
         names = label_metainfo(kwargs.pop('label_set', None), kwargs.pop('classes', ()))
         metainfo = dict(names, reduce_zero_label=self.reduce_zero_label, **kwargs.pop('metainfo', {}))
         if bool(self.labels_from) == bool(kwargs.get('ann_file')):
-            raise ConfigError(f'{type(self).__name__}({data_root}): give either labels_from, or ann_file with three columns')
+            raise ConfigError(
+                f'{type(self).__name__}({data_root}): give either labels_from, or ann_file with three columns'
+            )
         self.num_classes = len(metainfo['classes'])
         super().__init__(data_root=data_root, metainfo=metainfo, **kwargs)
 
@@ -47,8 +55,13 @@ class RGBDSegDataset(RGBDDataset):
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
         label = label or re.sub(*self.labels_from, image)
-        return dict(super()._entry(root, image, depth), seg_map_path=str(root / label), num_classes=self.num_classes,
-                    reduce_zero_label=self.reduce_zero_label, seg_fields=[])
+        return dict(
+            super()._entry(root, image, depth),
+            seg_map_path=str(root / label),
+            num_classes=self.num_classes,
+            reduce_zero_label=self.reduce_zero_label,
+            seg_fields=[],
+        )
 
     def _columns(self) -> Sequence[str]:
         return ('image', 'depth', 'label')
@@ -88,18 +101,30 @@ class NYUv2SegDataset(_SplitDataset):
     """The labelled part of NYUv2, official split, 40 classes: give ``split='train'`` or ``'test'``."""
 
     IMAGES = '{split}/images/*_rgb.png'
-    DEFAULTS = dict(decoder='mm16', label_set='nyuv2', reduce_zero_label=True,
-                    depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png'), labels_from=(r'images/(.*)_rgb\.png', r'masks/\1_mask.png'))
+    DEFAULTS = dict(
+        decoder='mm16',
+        label_set='nyuv2',
+        reduce_zero_label=True,
+        depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png'),
+        labels_from=(r'images/(.*)_rgb\.png', r'masks/\1_mask.png'),
+    )
     PREPARED_BY = 'python tools/dataset_converters/nyuv2.py {root}'
 
 
 @DATASETS.register_module()
 class CityscapesRGBDDataset(_SplitDataset):
-    """Cityscapes with stereo disparity as metric depth, cut at 150 m, 19 classes: give ``split='train'`` or ``'val'``."""
+    """Cityscapes with stereo disparity as metric depth, cut at 150 m, 19 classes.
+
+    Give ``split='train'`` or ``'val'``.
+    """
 
     IMAGES = 'leftImg8bit/{split}/*/*_leftImg8bit.png'
-    DEFAULTS = dict(decoder='cityscapes', label_set='cityscapes', depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
-                    labels_from=(r'leftImg8bit/(.*)_leftImg8bit', r'gtFine/\1_gtFine_labelTrainIds'))
+    DEFAULTS = dict(
+        decoder='cityscapes',
+        label_set='cityscapes',
+        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
+        labels_from=(r'leftImg8bit/(.*)_leftImg8bit', r'gtFine/\1_gtFine_labelTrainIds'),
+    )
     PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes {root}'
 
 
@@ -108,17 +133,32 @@ class ADE20KRGBDDataset(_SplitDataset):
     """ADE20K with predicted depth beside the images, 150 classes: give ``split='training'`` or ``'validation'``."""
 
     IMAGES = 'images/{split}/*.jpg'
-    DEFAULTS = dict(decoder='mm16', label_set='ade20k', reduce_zero_label=True, depth_from=(r'\.jpg$', '_depth.png'),
-                    labels_from=(r'images/(.*)\.jpg', r'annotations/\1.png'))
+    DEFAULTS = dict(
+        decoder='mm16',
+        label_set='ade20k',
+        reduce_zero_label=True,
+        depth_from=(r'\.jpg$', '_depth.png'),
+        labels_from=(r'images/(.*)\.jpg', r'annotations/\1.png'),
+    )
     PREPARED_BY = 'the official archive, then python tools/dataset_converters/predict_depth.py {root} --model MODEL'
 
 
 @DATASETS.register_module()
 class COCOStuffRGBDDataset(_SplitDataset):
-    """COCO-Stuff 164k with predicted depth beside the images, 171 classes: give ``split='train2017'`` or ``'val2017'``."""
+    """COCO-Stuff 164k with predicted depth beside the images, 171 classes.
+
+    Give ``split='train2017'`` or ``'val2017'``.
+    """
 
     IMAGES = 'images/{split}/*.jpg'
-    DEFAULTS = dict(decoder='mm16', label_set='cocostuff', depth_from=(r'\.jpg$', '_depth.png'),
-                    labels_from=(r'images/(.*)\.jpg', r'annotations/\1_labelTrainIds.png'))
-    PREPARED_BY = ('python tools/dataset_converters/label_ids.py cocostuff {root}, then python tools/dataset_converters/predict_depth.py {root} '
-                   '--model MODEL')
+    DEFAULTS = dict(
+        decoder='mm16',
+        label_set='cocostuff',
+        depth_from=(r'\.jpg$', '_depth.png'),
+        labels_from=(r'images/(.*)\.jpg', r'annotations/\1_labelTrainIds.png'),
+    )
+    PREPARED_BY = (
+        'python tools/dataset_converters/label_ids.py cocostuff {root}, then python '
+        'tools/dataset_converters/predict_depth.py {root} '
+        '--model MODEL'
+    )

@@ -1,4 +1,5 @@
 """The built-in RGB-D data as a dataset."""
+
 from dataclasses import replace
 
 import torch
@@ -18,9 +19,9 @@ class SyntheticRooms(Dataset):
     """Ray-cast rooms with exact labels, deterministic in (seed, index), without files.
 
     A sample has ``img`` (H, W, 3) uint8 in OpenMMLab's BGR order, ``depth`` (H, W) float32 metres (0 = missing),
-    ``gt_seg_map`` (H, W) uint8, ``gt_instance_map`` (H, W) int32 (0 = the room, 1 + o = object o), ``gt_label`` (scene class),
-    ``intrinsics`` (3, 3), ``object_class`` (O,), ``object_pose`` (O, 4, 4) object -> camera and ``visible_pixels`` (O,). With the
-    sensor model ``gt_depth`` is the exact depth if ``exact_target`` is set.
+    ``gt_seg_map`` (H, W) uint8, ``gt_instance_map`` (H, W) int32 (0 = the room, 1 + o = object o), ``gt_label`` (scene
+    class), ``intrinsics`` (3, 3), ``object_class`` (O,), ``object_pose`` (O, 4, 4) object -> camera and
+    ``visible_pixels`` (O,). With the sensor model ``gt_depth`` is the exact depth if ``exact_target`` is set.
 
     Args:
         length: Number of rooms.
@@ -37,20 +38,27 @@ class SyntheticRooms(Dataset):
 
     METAINFO = dict(label_metainfo('rooms'), scenes=SCENES, dataset_type='SyntheticRooms')
 
-    def __init__(self,
-                 length: int,
-                 seed: int = 0,
-                 size: tuple[int, int] = (224, 224),
-                 sensor: bool = False,
-                 exact_target: bool = False,
-                 shuffle_textures: bool = False,
-                 cache: bool = False,
-                 split: str = 'test',
-                 pipeline: list = (),
-                 test_mode: bool = False):
+    def __init__(
+        self,
+        length: int,
+        seed: int = 0,
+        size: tuple[int, int] = (224, 224),
+        sensor: bool = False,
+        exact_target: bool = False,
+        shuffle_textures: bool = False,
+        cache: bool = False,
+        split: str = 'test',
+        pipeline: list = (),
+        test_mode: bool = False,
+    ):
         check_split(split)
         self.length, self.seed, self.size, self.split = length, seed, tuple(size), split
-        self.sensor, self.exact_target, self.shuffle_textures, self.test_mode = sensor, exact_target, shuffle_textures, test_mode
+        self.sensor, self.exact_target, self.shuffle_textures, self.test_mode = (
+            sensor,
+            exact_target,
+            shuffle_textures,
+            test_mode,
+        )
         self._cache = {} if cache else None
         self.pipeline = Compose(pipeline)
         self.metainfo = dict(self.METAINFO)
@@ -106,7 +114,8 @@ class SyntheticRooms(Dataset):
             img_shape=self.size,
             ori_shape=self.size,
             seg_fields=['gt_seg_map', 'gt_instance_map', 'depth'],
-            sample_idx=index)
+            sample_idx=index,
+        )
         if self.exact_target:
             data['gt_depth'] = room.exact_depth[0].numpy().copy()
             data['seg_fields'].append('gt_depth')

@@ -1,12 +1,11 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
+
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
@@ -14,19 +13,21 @@ from mmengine.logging import MMLogger
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .decoders import depth_shape
-from .images import look_at_image
+from .rasters import look_at_image
 from .transforms.labels import IGNORE, LoadLabels
-from .transforms.loading import LoadDepth
+from .transforms.loading import LoadDepth, LoadImage
 
 PAPER_TABLE_6 = {  # mean and standard deviation of depth in metres, share of pixels with depth
-    'SUNRGBDSegDataset': (2.3, 0.7, 0.87), 'NYUv2SegDataset': (4.1, 1.5, 0.86), 'CityscapesRGBDDataset': (27.7, 26.0, 0.78)
+    'SUNRGBDSegDataset': (2.3, 0.7, 0.87),
+    'NYUv2SegDataset': (4.1, 1.5, 0.86),
+    'CityscapesRGBDDataset': (27.7, 26.0, 0.78),
 }
 _SHOWN_FAILURES, _AT_ONCE = 5, 4096
 
 
 @dataclass
 class DatasetFacts:
-    """Facts of one split; depth statistics are means over images of each image's mean and standard deviation (facts, part 4)."""
+    """Facts of one split; depth statistics are means over images of each one's mean and deviation (facts, part 4)."""
 
     images: int = 0
     mean_m: float = 0.0
@@ -38,13 +39,17 @@ class DatasetFacts:
 
 
 def check_files(dataset) -> None:
-    """Look at the files of every sample of a dataset that lists files, and of the datasets in it; each process looks at its share.
+    """Look at the files of every sample of a dataset that lists files, and of the datasets in it.
 
-    Depth and label files must exist, label maps must be readable, of the size of their image and within the classes, and depth maps must be what
-    their decoder expects and have the size of their image. Images and depth PNGs are judged by their first and last bytes.
+    Each process looks at its share.
+
+    Depth and label files must exist, label maps must be readable, of the size of their image and within the classes,
+    and depth maps must be what their decoder expects and have the size of their image. Images and depth PNGs are judged
+    by their first and last bytes.
 
     Raises:
-        DepthFileError: If depth files are missing and the pipeline does not allow that, or are not what their decoder expects.
+        DepthFileError: If depth files are missing and the pipeline does not allow that, or are not what their decoder
+            expects.
         SampleError: If label files are missing or odd, or image, depth and label do not lie on each other.
     """
     for inner in getattr(dataset, 'datasets', ()):
@@ -63,11 +68,13 @@ def check_files(dataset) -> None:
         if missing:
             what = 'depth' if key == 'depth_path' else 'label'
             share = ' that this process looks at' if len(own) < len(dataset) else ''
-            raise error(f'{missing[0]}: no such {what} file, {len(missing)} of {len(own)}{share} are missing'
-                        + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else ''))
+            raise error(
+                f'{missing[0]}: no such {what} file, {len(missing)} of {len(own)}{share} are missing'
+                + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else '')
+            )
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(own), _AT_ONCE):  # a pool keeps all that it was given until it is done
-            list(pool.map(lambda index: _check_sample(dataset, index, loaders), own[start:start + _AT_ONCE]))
+            list(pool.map(lambda index: _check_sample(dataset, index, loaders), own[start : start + _AT_ONCE]))
 
 
 def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]) -> None:
@@ -76,17 +83,26 @@ def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]
     depth = entry.get('depth_path', '')
     turns_along = getattr(dataset, 'DEPTH_OF_TURNED_IMAGE', False)
     if is_turned and ('seg_map_path' in entry or (depth and not turns_along)):
-        raise SampleError(f'{entry["img_path"]}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save it upright')
+        raise SampleError(
+            f'{entry["img_path"]}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save '
+            'it upright'
+        )
     if depth and os.path.isfile(depth):  # what is said in the pipeline counts more than what the dataset says
-        decoder = next((loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder'))
+        decoder = next(
+            (loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder')
+        )
         found = depth_shape(depth, decoder, entry.get('depth_scale', 1.0))
         if found != shape and not (entry.get('resize_image') or any(loader.resize_image for loader in loaders)):
-            raise SampleError(f'{depth}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True')
+            raise SampleError(
+                f'{depth}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True'
+            )
     if 'seg_map_path' in entry:
         LoadLabels()(dict(entry, ori_shape=shape))
 
 
-def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> DatasetFacts:
+def examine(
+    dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None
+) -> DatasetFacts:
     """Read every sample of a dataset, or ``limit`` of them spread evenly; what cannot be read is noted, not raised.
 
     Args:
@@ -103,13 +119,19 @@ def examine(dataset: BaseDataset, limit: int | None = None, progress: Callable[[
     for number, index in enumerate(chosen, 1):
         results = dataset.get_data_info(int(index))
         try:
-            results = LoadDepth()(LoadImageFromFile()(results))
+            results = LoadDepth()(LoadImage()(results))
             if 'seg_map_path' in results:
                 histogram += np.bincount(LoadLabels()(results)['gt_seg_map'].ravel(), minlength=IGNORE + 1)
             valid = results['depth'][results['depth'] > 0]
-            depth.append((valid.mean() if valid.size else 0, valid.std() if valid.size else 0, valid.size / results['depth'].size))
-        except (MMVDError, OSError, AssertionError, cv2.error) as error:  # the last three are what mmcv raises for an image
-            facts.failures.append(f'{results.get("img_path")}: {error}')
+            depth.append(
+                (
+                    valid.mean() if valid.size else 0,
+                    valid.std() if valid.size else 0,
+                    valid.size / results['depth'].size,
+                )
+            )
+        except MMVDError as error:
+            facts.failures.append(str(error))
         if progress:
             progress(number, len(chosen))
     if depth:
@@ -122,15 +144,21 @@ def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = ()) ->
     """Lines for people."""
     paper = PAPER_TABLE_6.get(name)
     beside = f"   (the paper's Table 6: {paper[0]} +- {paper[1]} m, {paper[2]:.0%})" if paper else ''
-    lines = [f'{name}: {facts.images} images, depth {facts.mean_m:.2f} +- {facts.std_m:.2f} m, {facts.density:.0%} of the pixels{beside}']
+    lines = [
+        f'{name}: {facts.images} images, depth {facts.mean_m:.2f} +- {facts.std_m:.2f} m, {facts.density:.0%} of the '
+        f'pixels{beside}'
+    ]
     if facts.histogram is not None:
         known = max(facts.histogram[:IGNORE].sum(), 1)
-        lines.append(f'  unlabelled: {facts.histogram[IGNORE] / facts.histogram.sum():.1%} of the pixels; shares of the labelled ones:')
+        lines.append(
+            f'  unlabelled: {facts.histogram[IGNORE] / facts.histogram.sum():.1%} of the pixels; shares of the '
+            'labelled ones:'
+        )
         cells = [f'{label} {facts.histogram[index] / known:.2%}' for index, label in enumerate(classes)]
-        lines += ['    ' + ', '.join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
+        lines += ['    ' + ', '.join(cells[start : start + 8]) for start in range(0, len(cells), 8)]
     if facts.classes is not None:
         cells = [f'{label} {count}' for label, count in zip(classes, facts.classes, strict=True)]
-        lines += ['    ' + ', '.join(cells[start:start + 8]) for start in range(0, len(cells), 8)]
+        lines += ['    ' + ', '.join(cells[start : start + 8]) for start in range(0, len(cells), 8)]
     lines += [f'  FAILED {text}' for text in facts.failures[:_SHOWN_FAILURES]]
     if facts.failures:
         lines.append(f'  {len(facts.failures)} samples could not be read')

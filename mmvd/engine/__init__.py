@@ -1,4 +1,5 @@
 """Samplers, hooks, loops, optimizer wrappers."""
+
 from . import hooks
 from .hooks import *  # noqa: F403
 from .loops import ResumableEpochLoop

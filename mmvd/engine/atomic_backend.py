@@ -1,4 +1,5 @@
 """Files that exist whole or not at all."""
+
 import io
 import json
 import os
@@ -38,8 +39,11 @@ class AtomicLocalBackend(LocalBackend):
         except OSError as error:
             with suppress(OSError):  # there may be no such folder at all
                 aside.unlink()
-            raise SavingError(f'{target}: could not be written ({error.strerror}); what was saved before is intact: free some space and '
-                              'go on (in training with --resume)') from error
+            raise SavingError(
+                f'{target}: could not be written ({error.strerror}); what was saved before is intact: free some space '
+                'and '
+                'go on (in training with --resume)'
+            ) from error
 
 
 def save_atomically(content: object, path: str | Path) -> None:

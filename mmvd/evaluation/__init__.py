@@ -1,4 +1,5 @@
 """Metrics, baselines and reports."""
+
 from .depth_completion_metric import DepthCompletionMetric
 from .linear_probe_metric import LinearProbeMetric
 

@@ -1,4 +1,5 @@
 """What costs nothing: completions of a depth map without a network."""
+
 from collections.abc import Callable
 
 import cv2
@@ -15,7 +16,10 @@ def nearest_fill(depth: np.ndarray) -> np.ndarray:
 
 
 def inpaint(depth: np.ndarray) -> np.ndarray:
-    """OpenCV's inpainting (Navier-Stokes; its Telea is wrong on floats) of the missing pixels: (H, W) metres -> (H, W) metres."""
+    """OpenCV's inpainting (Navier-Stokes; its Telea is wrong on floats) of the missing pixels.
+
+    (H, W) metres -> (H, W) metres.
+    """
     return cv2.inpaint(depth.astype(np.float32), (depth <= 0).astype(np.uint8), 3, cv2.INPAINT_NS)
 
 

@@ -1,4 +1,5 @@
 """Depth completion errors per density, on removed, kept and all pixels, beside baselines."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,11 +20,13 @@ REDUCTION = 'per image, then mean over images'
 
 @METRICS.register_module()
 class DepthCompletionMetric(BaseMetric):
-    """Errors are computed per image, then averaged over images; an image without pixels in a subset does not count there.
+    """Errors are computed per image, then averaged over images.
 
-    A pixel counts where the target is valid; it is *kept* where the input has depth, else *removed*. The grid of densities comes
-    with the samples from the model's ``test_cfg``. The full result is in ``result`` (nested, with the protocol); the returned
-    scalars are the RMSE of removed pixels per density and the areas.
+    An image without pixels in a subset does not count there.
+
+    A pixel counts where the target is valid; it is *kept* where the input has depth, else *removed*. The grid of
+    densities comes with the samples from the model's ``test_cfg``. The full result is in ``result`` (nested, with the
+    protocol); the returned scalars are the RMSE of removed pixels per density and the areas.
 
     Args:
         min_depth_m: Targets nearer than it do not count, predictions are clipped to it (authors' code: 0.01).
@@ -34,15 +37,19 @@ class DepthCompletionMetric(BaseMetric):
 
     default_prefix = 'completion'
 
-    def __init__(self,
-                 min_depth_m: float = 0.01,
-                 cap_m: float = 150.0,
-                 baselines: Sequence[str] = ('nearest', 'inpaint', 'mean'),
-                 **kwargs):
+    def __init__(
+        self,
+        min_depth_m: float = 0.01,
+        cap_m: float = 150.0,
+        baselines: Sequence[str] = ('nearest', 'inpaint', 'mean'),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         unknown = set(baselines) - set(BASELINES)
         if unknown:
-            raise ConfigError(f'DepthCompletionMetric: unknown baselines {sorted(unknown)}, choose among {sorted(BASELINES)}')
+            raise ConfigError(
+                f'DepthCompletionMetric: unknown baselines {sorted(unknown)}, choose among {sorted(BASELINES)}'
+            )
         self.min_depth_m, self.cap_m, self.baselines = min_depth_m, cap_m, tuple(baselines)
         self.result: dict = {}
         self._baseline_errors: dict[int, dict[str, np.ndarray]] = {}  # masks do not change between validations
@@ -55,7 +62,11 @@ class DepthCompletionMetric(BaseMetric):
             valid = (target >= self.min_depth_m) & (target <= self.cap_m)
             masks = [valid & (given <= 0), valid & (given > 0), valid.expand_as(given)]
             counts = torch.stack([mask.flatten(1).sum(1) for mask in masks]).cpu().numpy()
-            numbers = dict(counts=counts, protocol=sample.get('protocol', {}), model=self._errors(sample['pred_depth'], target, masks))
+            numbers = dict(
+                counts=counts,
+                protocol=sample.get('protocol', {}),
+                model=self._errors(sample['pred_depth'], target, masks),
+            )
             numbers.update(self._baselines_of(sample, given, target, masks))
             numbers.update(self._probes(sample, target))
             self.results.append(numbers)
@@ -65,7 +76,9 @@ class DepthCompletionMetric(BaseMetric):
         pred = pred.clamp(self.min_depth_m, self.cap_m)
         return torch.stack([depth_errors(pred, target, mask) for mask in masks]).cpu().numpy()
 
-    def _baselines_of(self, sample: dict, given: Tensor, target: Tensor, masks: Sequence[Tensor]) -> dict[str, np.ndarray]:
+    def _baselines_of(
+        self, sample: dict, given: Tensor, target: Tensor, masks: Sequence[Tensor]
+    ) -> dict[str, np.ndarray]:
         key = sample.get('sample_key')
         if key is None or key not in self._baseline_errors:
             maps = given.float().cpu().numpy()
@@ -86,8 +99,10 @@ class DepthCompletionMetric(BaseMetric):
         removed = valid & (sample['input_probe'] <= 0)
         pred = sample['pred_probe'].clamp(self.min_depth_m, self.cap_m)
         half = sample['pred_half_depth'].clamp(self.min_depth_m, self.cap_m)
-        values = dict(halving_ratio=float((half / pred)[valid].double().median()) if valid.any() else None,
-                      probe_rmse_mm=_rmse_mm(pred, target, removed))
+        values = dict(
+            halving_ratio=float((half / pred)[valid].double().median()) if valid.any() else None,
+            probe_rmse_mm=_rmse_mm(pred, target, removed),
+        )
         if 'pred_swapped_rgb' in sample:
             swapped = sample['pred_swapped_rgb'].clamp(self.min_depth_m, self.cap_m)
             values['swapped_rgb_rmse_mm'] = _rmse_mm(swapped, target, removed)
@@ -101,11 +116,27 @@ class DepthCompletionMetric(BaseMetric):
         protocol = results[0]['protocol']
         grid = protocol.get('kept_densities', ['as given'])
         self.result = dict(
-            protocol=dict(protocol, kept_densities=grid, min_depth_m=self.min_depth_m, cap_m=self.cap_m, reduction=REDUCTION, images=len(results)),
-            errors={name: {subset: {key: _floats(means[name][s, :, k]) for k, key in enumerate(KEYS)} for s, subset in enumerate(SUBSETS)}
-                    for name in methods},
-            probes={key: _mean_known([numbers[key] for numbers in results if key in numbers])
-                    for key in ('halving_ratio', 'probe_rmse_mm', 'swapped_rgb_rmse_mm') if any(key in numbers for numbers in results)})
+            protocol=dict(
+                protocol,
+                kept_densities=grid,
+                min_depth_m=self.min_depth_m,
+                cap_m=self.cap_m,
+                reduction=REDUCTION,
+                images=len(results),
+            ),
+            errors={
+                name: {
+                    subset: {key: _floats(means[name][s, :, k]) for k, key in enumerate(KEYS)}
+                    for s, subset in enumerate(SUBSETS)
+                }
+                for name in methods
+            },
+            probes={
+                key: _mean_known([numbers[key] for numbers in results if key in numbers])
+                for key in ('halving_ratio', 'probe_rmse_mm', 'swapped_rgb_rmse_mm')
+                if any(key in numbers for numbers in results)
+            },
+        )
         flat = {f'removed_rmse_mm_at_{kept}': value for kept, value in zip(grid, means['model'][0, :, 0], strict=True)}
         flat.update(all_rmse_mm=float(np.mean(means['model'][2, :, 0])), **self.result['probes'])
         flat = {key: float('nan') if value is None else value for key, value in flat.items()}
@@ -131,14 +162,20 @@ def _areas(grid: Sequence[float], errors: np.ndarray) -> dict:
 
 
 def _mean_over_images(errors: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Mean over the images that have pixels; NaN of a prediction that is not finite stays NaN, it must not be averaged away."""
+    """Mean over the images that have pixels.
+
+    NaN of a prediction that is not finite stays NaN, it must not be averaged away.
+    """
     counted = (counts > 0)[..., None]
     with np.errstate(invalid='ignore'):
         return np.where(counted, errors, 0).sum(0) / counted.sum(0)
 
 
 def _mean_known(values: Sequence[float | None]) -> float | None:
-    """Mean of what could be measured at all; None if that is nothing, or a prediction is not finite: it must not be averaged away."""
+    """Mean of what could be measured at all; None if that is nothing, or a prediction is not finite.
+
+    It must not be averaged away.
+    """
     known = [value for value in values if value is not None]
     return _floats([np.mean(known)])[0] if known else None
 

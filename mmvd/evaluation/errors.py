@@ -1,4 +1,5 @@
 """Errors of one depth map, each over a set of pixels."""
+
 import torch
 from torch import Tensor
 
@@ -14,8 +15,9 @@ def depth_errors(pred: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         mask: (D, H, W) bool, the pixels that count.
 
     Returns:
-        (D, 8) float64 in the order of ``KEYS``: RMSE and MAE in mm, RMSE and MAE of inverse depth in 1/km, mean absolute relative
-        error, and the shares with max(pred/target, target/pred) below 1.25, 1.25^2, 1.25^3. NaN where no pixel counts.
+        (D, 8) float64 in the order of ``KEYS``: RMSE and MAE in mm, RMSE and MAE of inverse depth in 1/km, mean
+        absolute relative error, and the shares with max(pred/target, target/pred) below 1.25, 1.25^2, 1.25^3. NaN where
+        no pixel counts.
     """
     pred, target = pred.double(), target.double().expand_as(pred)
     count = mask.flatten(1).sum(1)
@@ -26,7 +28,12 @@ def depth_errors(pred: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     safe = torch.where(mask, target, 1.0)
     error, inverse = pred - safe, 1 / pred - 1 / safe
     ratio = torch.maximum(pred / safe, safe / pred)
-    columns = [mean(error**2).sqrt() * 1e3, mean(error.abs()) * 1e3, mean(inverse**2).sqrt() * 1e3, mean(inverse.abs()) * 1e3,
-               mean(error.abs() / safe)]
+    columns = [
+        mean(error**2).sqrt() * 1e3,
+        mean(error.abs()) * 1e3,
+        mean(inverse**2).sqrt() * 1e3,
+        mean(inverse.abs()) * 1e3,
+        mean(error.abs() / safe),
+    ]
     columns += [mean((ratio < 1.25**k).double()) for k in (1, 2, 3)]
     return torch.stack(columns, 1)

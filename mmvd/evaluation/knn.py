@@ -1,4 +1,5 @@
 """Weighted k-nearest-neighbour vote on frozen features, as DINOv2's k-NN evaluation."""
+
 from collections.abc import Sequence
 
 import torch
@@ -20,8 +21,9 @@ def check_neighbours(ks: Sequence[int]) -> None:
         raise ConfigError(f'k-NN: the number of neighbours must be at least 1, got {min(ks)}')
 
 
-def knn_accuracy(train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor, ks: Sequence[int],
-                 temperature: float = 0.07) -> dict[int, float]:
+def knn_accuracy(
+    train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor, ks: Sequence[int], temperature: float = 0.07
+) -> dict[int, float]:
     """Top-1 accuracy of the vote of the k most similar training features.
 
     Similarity is the cosine; a neighbour's vote weighs ``exp(similarity / temperature)``.
@@ -41,12 +43,18 @@ def knn_accuracy(train: Tensor, train_labels: Tensor, test: Tensor, test_labels:
         ConfigError: If a k is below 1.
     """
     check_neighbours(ks)
-    train, test, classes = F.normalize(train, dim=1), F.normalize(test, dim=1), int(max(train_labels.max(), test_labels.max())) + 1
+    train, test, classes = (
+        F.normalize(train, dim=1),
+        F.normalize(test, dim=1),
+        int(max(train_labels.max(), test_labels.max())) + 1,
+    )
     right, chunk = dict.fromkeys(ks, 0), max(_CHUNK_ELEMENTS // len(train), 1)
     for features, labels in zip(test.split(chunk), test_labels.split(chunk), strict=True):
         similarity, nearest = (features @ train.T).topk(min(max(ks), len(train)), dim=1)
         weights, votes = (similarity / temperature).exp(), train_labels[nearest]
         for k in ks:
-            scores = torch.zeros(len(features), classes, device=train.device).scatter_add_(1, votes[:, :k], weights[:, :k])
+            scores = torch.zeros(len(features), classes, device=train.device).scatter_add_(
+                1, votes[:, :k], weights[:, :k]
+            )
             right[k] += int((scores.argmax(1) == labels).sum())
     return {k: 100 * count / len(test) for k, count in right.items()}

@@ -1,4 +1,5 @@
 """Accuracy of every head of a grid, and which of them is reported."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +14,11 @@ from mmvd.registry import METRICS
 class LinearProbeMetric(BaseMetric):
     """Top-1 accuracy per head on a held-out part of the training set and on the test set.
 
-    Two numbers are reported: the test accuracy of the head that is best on the held-out part (default), and the best test accuracy of any
-    head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the second; ``selection_accuracy`` is what the head was
-    chosen by, and what a best checkpoint should be chosen by. Of heads that are equally good the first counts (least dropout, then least
-    rate). The whole grid is in ``result``.
+    Two numbers are reported: the test accuracy of the head that is best on the held-out part (default), and the best
+        test accuracy of any
+    head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the second;
+    ``selection_accuracy`` is what the head was chosen by, and what a best checkpoint should be chosen by. Of heads that
+    are equally good the first counts (least dropout, then least rate). The whole grid is in ``result``.
 
     Args:
         paper_compat: Which of the two numbers is called ``accuracy``.
@@ -49,12 +51,18 @@ class LinearProbeMetric(BaseMetric):
         """Choose, and fill ``result``."""
         right = {split: [row['right'] for row in results if row['split'] == split] for split in (HOLDOUT, TEST)}
         if not right[TEST] or not right[HOLDOUT] and not self.paper_compat:
-            raise ConfigError('LinearProbeMetric: the evaluation data need a test set and a held-out part of the training set, not trained on, to '
-                              'choose the head: see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True '
-                              'test_evaluator.paper_compat=True')
+            raise ConfigError(
+                'LinearProbeMetric: the evaluation data need a test set and a held-out part of the training set, not '
+                'trained on, to '
+                'choose the head: see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True '
+                'test_evaluator.paper_compat=True'
+            )
         test = 100 * np.mean(right[TEST], axis=0)
         if len(self.settings) != len(test):
-            raise ConfigError(f'LinearProbeMetric: {len(test)} heads, and the settings of {len(self.settings)}: it needs mmvd.ProbeReportHook')
+            raise ConfigError(
+                f'LinearProbeMetric: {len(test)} heads, and the settings of {len(self.settings)}: it needs '
+                'mmvd.ProbeReportHook'
+            )
         holdout = 100 * np.mean(right[HOLDOUT], axis=0) if right[HOLDOUT] else np.full_like(test, np.nan)
         best = int(np.argmax(test))
         chosen = int(np.argmax(holdout)) if right[HOLDOUT] else None
@@ -64,7 +72,8 @@ class LinearProbeMetric(BaseMetric):
             selected=self._head(best if self.paper_compat else chosen, holdout, test),
             selected_on_holdout=None if chosen is None else self._head(chosen, holdout, test),
             best_on_test=self._head(best, holdout, test),
-            heads=[self._head(index, holdout, test) for index in range(len(self.settings))])
+            heads=[self._head(index, holdout, test) for index in range(len(self.settings))],
+        )
         flat = dict(accuracy=self.result['selected']['test'], accuracy_best_on_test=float(test[best]))
         if chosen is not None:
             flat.update(accuracy_selected_on_holdout=float(test[chosen]), holdout_accuracy=float(holdout[chosen]))
@@ -77,13 +86,22 @@ class LinearProbeMetric(BaseMetric):
 
     def table(self) -> str:
         """The two reported heads as text."""
-        lines = [f'accuracy in % on {self.result["images"][TEST]} test and {self.result["images"][HOLDOUT]} held-out images, '
-                 f'{len(self.settings)} heads; reported: chosen on the {self.result["chosen_on"]}']
-        for label, key in (('chosen on the held-out part', 'selected_on_holdout'), ('chosen on the test set, as the paper seems to', 'best_on_test')):
+        lines = [
+            f'accuracy in % on {self.result["images"][TEST]} test and {self.result["images"][HOLDOUT]} held-out '
+            'images, '
+            f'{len(self.settings)} heads; reported: chosen on the {self.result["chosen_on"]}'
+        ]
+        for label, key in (
+            ('chosen on the held-out part', 'selected_on_holdout'),
+            ('chosen on the test set, as the paper seems to', 'best_on_test'),
+        ):
             head = self.result[key]
             if head is None:
                 continue
             holdout = '-' if head['holdout'] is None else f'{head["holdout"]:.2f}'
-            lines.append(f'{label:<46} test {head["test"]:6.2f}   held-out {holdout:>6}   head {head["head"]}: rate {head["learning_rate"]:g}, '
-                         f'dropout {head["dropout"]:g}')
+            lines.append(
+                f'{label:<46} test {head["test"]:6.2f}   held-out {holdout:>6}   head {head["head"]}: rate '
+                f'{head["learning_rate"]:g}, '
+                f'dropout {head["dropout"]:g}'
+            )
         return '\n'.join(lines)

@@ -1,4 +1,5 @@
 """Text tables, and where a number comes from."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from mmengine.config import Config
 from mmvd.compat import inspect_versions
 from mmvd.version import __version__
 
-_COLUMNS = dict(model='network', untrained='untrained', nearest='nearest fill', inpaint='inpainting', mean='mean of kept')
+_COLUMNS = dict(
+    model='network', untrained='untrained', nearest='nearest fill', inpaint='inpainting', mean='mean of kept'
+)
 
 
 def provenance(config: Config, seed: int | None) -> dict:
@@ -20,13 +23,16 @@ def provenance(config: Config, seed: int | None) -> dict:
         seed=seed,
         git_revision=_git_revision(),
         versions=dict(inspect_versions(), mmvd=__version__, python=sys.version.split()[0]),
-        device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu')
+        device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu',
+    )
 
 
 def _git_revision() -> str | None:
     """Revision of the checkout; None outside of one, or without git."""
     try:
-        git = subprocess.run(['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent, capture_output=True, text=True)
+        git = subprocess.run(
+            ['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).parent, capture_output=True, text=True
+        )
     except OSError:
         return None
     return git.stdout.strip() or None
@@ -45,8 +51,10 @@ def format_table(result: dict, untrained: dict | None = None) -> str:
         curves['untrained'] = untrained['errors']['model']['removed']['rmse_mm']
         areas['untrained'] = untrained.get('auc', {}).get('model', {}).get('removed', {}).get('area_per_width')
     names = [name for name in _COLUMNS if name in curves]
-    lines = ['RMSE on removed pixels [mm], mean over {images} images, depth within {min_depth_m} to {cap_m} m; * best of the row'.format(
-        **result['protocol'])]
+    lines = [
+        'RMSE on removed pixels [mm], mean over {images} images, depth within {min_depth_m} to {cap_m} m; * best of '
+        'the row'.format(**result['protocol'])
+    ]
     lines.append(f'{"kept depth":<18}' + ''.join(f'{_COLUMNS[name]:>14}' for name in names))
     for row, kept in enumerate(result['protocol']['kept_densities']):
         label = kept if isinstance(kept, str) else f'{kept:.0%}'
@@ -57,7 +65,10 @@ def format_table(result: dict, untrained: dict | None = None) -> str:
     if probes.get('halving_ratio') is not None:
         lines.append(f'input depth halved: prediction x {probes["halving_ratio"]:.3f} (ideal 0.5)')
     if probes.get('swapped_rgb_rmse_mm') is not None:
-        lines.append(f'RGB swapped between images: {probes["swapped_rgb_rmse_mm"]:.1f} mm, with its own RGB {probes["probe_rmse_mm"]:.1f} mm')
+        lines.append(
+            f'RGB swapped between images: {probes["swapped_rgb_rmse_mm"]:.1f} mm, with its own RGB '
+            f'{probes["probe_rmse_mm"]:.1f} mm'
+        )
     return '\n'.join(lines)
 
 

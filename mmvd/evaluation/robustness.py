@@ -1,4 +1,8 @@
-"""Segmentation under altered depth (paper Table 7): a grid of missing shares and scales, the RGB stream run once per image."""
+"""Segmentation under altered depth (paper Table 7).
+
+A grid of missing shares and scales, the RGB stream run once per image.
+"""
+
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -40,7 +44,7 @@ def full_grid() -> list[Alteration]:
 
 @dataclass
 class DepthStatistics:
-    """Mean and standard deviation of valid depth in metres and share of missing pixels, over all pixels that were added."""
+    """Mean and deviation of valid depth in metres and share of missing pixels, over all pixels that were added."""
 
     count: float = 0.0
     total: float = 0.0
@@ -59,7 +63,11 @@ class DepthStatistics:
         """``mean_m``, ``std_m`` (0 without depth) and ``missing``."""
         count = max(self.count, 1.0)
         mean = self.total / count
-        return dict(mean_m=mean, std_m=max(self.squares / count - mean**2, 0.0)**0.5, missing=1 - self.count / max(self.pixels, 1.0))
+        return dict(
+            mean_m=mean,
+            std_m=max(self.squares / count - mean**2, 0.0) ** 0.5,
+            missing=1 - self.count / max(self.pixels, 1.0),
+        )
 
 
 @torch.no_grad()
@@ -73,7 +81,8 @@ def predict_altered(segmentor: nn.Module, inputs: Tensor, samples: Sequence, alt
         alterations: What to do to the depth.
 
     Yields:
-        The altered (B, 1, H, W) depth in metres as it is encoded, brought into range, and B samples with ``pred_sem_seg``, for each alteration.
+        The altered (B, 1, H, W) depth in metres as it is encoded, brought into range, and B samples with
+        ``pred_sem_seg``, for each alteration.
     """
     image, depth, keys = inputs[:, :3], inputs[:, 3:], evaluation_keys(samples, inputs.device)
     rgb = segmentor.backbone.encode_rgb(image)
@@ -82,7 +91,10 @@ def predict_altered(segmentor: nn.Module, inputs: Tensor, samples: Sequence, alt
         altered = ops.alter_depth(depth, keys, alteration.zeros, alteration.scale)
         features = segmentor.backbone.extract(torch.cat((image, altered), 1), rgb)
         logits = segmentor.decode_head.predict(features.outs, metas, segmentor.test_cfg)
-        yield altered * features.range_factor.view(-1, 1, 1, 1), segmentor.postprocess_result(logits, deepcopy(list(samples)))
+        yield (
+            altered * features.range_factor.view(-1, 1, 1, 1),
+            segmentor.postprocess_result(logits, deepcopy(list(samples))),
+        )
 
 
 def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alteration], progress=None) -> list[dict]:
@@ -96,31 +108,41 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
         progress: Called with (done, total) batches.
 
     Returns:
-        One dict per alteration: ``zeros``, ``scale``, ``mIoU`` in percent, and the statistics of the depth that reached the encoder.
+        One dict per alteration: ``zeros``, ``scale``, ``mIoU`` in percent, and the statistics of the depth that reached
+            the encoder.
 
     Raises:
         ConfigError: If the segmentor does more than encode, decode and predict whole images of one depth channel.
     """
     if segmentor.test_cfg.get('mode', 'whole') != 'whole' or segmentor.with_neck:
-        raise ConfigError("the robustness sweep shares RGB features of whole images: it needs model.test_cfg.mode='whole' and no neck")
+        raise ConfigError(
+            "the robustness sweep shares RGB features of whole images: it needs model.test_cfg.mode='whole' and no neck"
+        )
     metrics: list[BaseMetric] = [metric_of() for _ in alterations]
     statistics = [DepthStatistics() for _ in alterations]
     for number, data in enumerate(dataloader, 1):
         batch = segmentor.data_preprocessor(data, False)
         if batch['inputs'].shape[1] != 4:
             raise ConfigError('the robustness sweep alters metric depth: the pipeline must hand over one depth channel')
-        for k, (altered, outputs) in enumerate(predict_altered(segmentor, batch['inputs'], batch['data_samples'], alterations)):
+        for k, (altered, outputs) in enumerate(
+            predict_altered(segmentor, batch['inputs'], batch['data_samples'], alterations)
+        ):
             statistics[k].add(altered)
             metrics[k].process(data, [sample.to_dict() for sample in outputs])
         if progress:
             progress(number, len(dataloader))
     length = len(dataloader.dataset)
-    return [dict(zeros=a.zeros, scale=a.scale, mIoU=float(m.evaluate(length)['mIoU']), **s.result())
-            for a, m, s in zip(alterations, metrics, statistics, strict=True)]
+    return [
+        dict(zeros=a.zeros, scale=a.scale, mIoU=float(m.evaluate(length)['mIoU']), **s.result())
+        for a, m, s in zip(alterations, metrics, statistics, strict=True)
+    ]
 
 
 def with_alteration(config: Config, alteration: Alteration) -> Config:
-    """The config with the alteration before the packing of its training and test pipelines: for heads trained on such depth."""
+    """The config with the alteration before the packing of its training and test pipelines.
+
+    For heads trained on such depth.
+    """
     config = deepcopy(config)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         pipeline = config[loader].dataset.pipeline

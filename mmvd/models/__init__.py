@@ -1,12 +1,26 @@
 """Registry modules: backbone, depth encodings, completion head, loss, data preprocessors, completer."""
+
 from .backbones import VDViT
 from .completers import DepthCompleter
-from .data_preprocessors import RGBDClsDataPreprocessor, RGBDDataPreprocessor, RGBDDetDataPreprocessor, RGBDSegDataPreprocessor
+from .data_preprocessors import (
+    RGBDClsDataPreprocessor,
+    RGBDDataPreprocessor,
+    RGBDDetDataPreprocessor,
+    RGBDSegDataPreprocessor,
+)
 from .depth_encodings import PositionalDepthEncoding
 from .heads import DepthCompletionHead, LinearProbeHead
 from .losses import BalancedSILoss
 
 __all__ = [
-    'BalancedSILoss', 'DepthCompleter', 'DepthCompletionHead', 'LinearProbeHead', 'PositionalDepthEncoding', 'RGBDClsDataPreprocessor',
-    'RGBDDataPreprocessor', 'RGBDDetDataPreprocessor', 'RGBDSegDataPreprocessor', 'VDViT'
+    'BalancedSILoss',
+    'DepthCompleter',
+    'DepthCompletionHead',
+    'LinearProbeHead',
+    'PositionalDepthEncoding',
+    'RGBDClsDataPreprocessor',
+    'RGBDDataPreprocessor',
+    'RGBDDetDataPreprocessor',
+    'RGBDSegDataPreprocessor',
+    'VDViT',
 ]

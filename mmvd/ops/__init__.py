@@ -1,4 +1,5 @@
 """Pure torch functions: batch-first, any device, no registry. Depth is metres, 0 = missing."""
+
 from .counter_rng import choose, fold, normal, uniform
 from .curves import auc
 from .density import alter_depth, check_patterns, density_mask, draw_density, random_density_mask
@@ -9,7 +10,26 @@ from .noise import coarse_noise, perlin_noise, pixel_noise
 from .random_depth import random_depth
 
 __all__ = [
-    'alter_depth', 'auc', 'balanced_si_loss', 'check_patterns', 'choose', 'clean_depth', 'coarse_noise', 'density_mask', 'depth_key',
-    'depth_wavelengths', 'draw_density', 'fold', 'multi_scale_balanced_si_loss', 'normal', 'perlin_noise', 'pixel_noise',
-    'positional_depth_encoding', 'random_density_mask', 'random_depth', 'range_factor', 'si_loss', 'uniform'
+    'alter_depth',
+    'auc',
+    'balanced_si_loss',
+    'check_patterns',
+    'choose',
+    'clean_depth',
+    'coarse_noise',
+    'density_mask',
+    'depth_key',
+    'depth_wavelengths',
+    'draw_density',
+    'fold',
+    'multi_scale_balanced_si_loss',
+    'normal',
+    'perlin_noise',
+    'pixel_noise',
+    'positional_depth_encoding',
+    'random_density_mask',
+    'random_depth',
+    'range_factor',
+    'si_loss',
+    'uniform',
 ]

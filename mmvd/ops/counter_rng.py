@@ -1,8 +1,10 @@
 """Counter-based random numbers: a draw is a hash of (key, stream, counter), so it depends on nothing else.
 
-The hash is the finaliser of SplitMix64 (Steele, Lea and Flood 2014), applied once per folded word. Integer arithmetic wraps alike
-on every device, so the same key gives the same draw on the CPU and on an accelerator. Choice of this implementation.
+The hash is the finaliser of SplitMix64 (Steele, Lea and Flood 2014), applied once per folded word. Integer arithmetic
+wraps alike on every device, so the same key gives the same draw on the CPU and on an accelerator. Choice of this
+implementation.
 """
+
 import torch
 from torch import Tensor
 

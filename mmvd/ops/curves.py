@@ -1,4 +1,5 @@
 """Area under a curve of errors over densities."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,14 +15,17 @@ def auc(thresholds: Sequence[float], values: Sequence[float]) -> tuple[float, fl
         values: As many values, in any unit.
 
     Returns:
-        Area in (unit of values x unit of thresholds), and area / width in the unit of the values. NaN if a value is NaN.
+        Area in (unit of values x unit of thresholds), and area / width in the unit of the values. NaN if a value is
+        NaN.
 
     Raises:
         ValueError: If the lengths differ, fewer than two points are given or the thresholds are not monotonic.
     """
     x, y = np.asarray(thresholds, dtype=np.float64), np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
-        raise ValueError(f'thresholds and values must be two lists of equal length >= 2, got shapes {x.shape} and {y.shape}')
+        raise ValueError(
+            f'thresholds and values must be two lists of equal length >= 2, got shapes {x.shape} and {y.shape}'
+        )
     steps = np.diff(x)
     if not (np.all(steps > 0) or np.all(steps < 0)):
         raise ValueError(f'thresholds must be strictly monotonic, got {list(thresholds)}')

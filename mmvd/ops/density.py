@@ -1,4 +1,5 @@
 """Random density: which pixels vanish (paper 3.2, A.3; constants of the authors' code where the paper is silent)."""
+
 from collections.abc import Iterable
 
 import torch
@@ -23,23 +24,26 @@ def check_patterns(patterns: Iterable[str]) -> None:
         raise ValueError(f'density patterns must be some of {", ".join(_PATTERNS)}, got {unknown or patterns}')
 
 
-def density_mask(shape: tuple[int, int, int],
-                 removed_fraction: float | Tensor,
-                 pattern: str = 'perlin',
-                 seeds: Tensor | None = None,
-                 valid: Tensor | None = None) -> Tensor:
+def density_mask(
+    shape: tuple[int, int, int],
+    removed_fraction: float | Tensor,
+    pattern: str = 'perlin',
+    seeds: Tensor | None = None,
+    valid: Tensor | None = None,
+) -> Tensor:
     """Choose the pixels that vanish: those with the lowest noise, as many as asked for.
 
     Args:
         shape: (B, H, W).
         removed_fraction: Share to remove, a number or (B,), between 0 and 1.
         pattern: ``'perlin'`` (rounded shapes), ``'coarse'`` (blocks) or ``'pixel'`` (independent pixels).
-        seeds: (B,) int64; a sample's mask depends on its own seed alone. None draws seeds from torch's global generator.
+        seeds: (B,) int64; a sample's mask depends on its own seed alone. None draws seeds from torch's global
+            generator.
         valid: (B, H, W) bool; where given, the share is one of the valid pixels and no other pixel is removed.
 
     Returns:
-        (B, H, W) bool, True = removed. The number removed is the rounded share, exactly: ties of coarse noise are cut in
-        reading order.
+        (B, H, W) bool, True = removed. The number removed is the rounded share, exactly: ties of coarse noise are cut
+        in reading order.
 
     Raises:
         ValueError: If the pattern is unknown, a fraction is outside [0, 1] or a shape does not fit.
@@ -49,8 +53,8 @@ def density_mask(shape: tuple[int, int, int],
     if valid is not None and tuple(valid.shape) != tuple(shape):
         raise ValueError(f'valid must have shape {tuple(shape)}, got {tuple(valid.shape)}')
     if seeds is None:
-        seeds = torch.randint(2**62, (batch, ))
-    if seeds.shape != (batch, ):
+        seeds = torch.randint(2**62, (batch,))
+    if seeds.shape != (batch,):
         raise ValueError(f'seeds must have shape ({batch},), got {tuple(seeds.shape)}')
     seeds = seeds.to(seeds.device if valid is None else valid.device)
     fraction = torch.as_tensor(removed_fraction, dtype=torch.float64, device=seeds.device).expand(batch)
@@ -90,8 +94,9 @@ def draw_density(keys: Tensor, mean: float, std: float, low: float = 0.01, high:
     return (mean + std * normal(keys, _STREAM_FRACTION)).clamp(low, high)
 
 
-def random_density_mask(valid: Tensor, removed_fraction: Tensor, keys: Tensor,
-                        patterns: tuple[str, ...] = ('perlin', 'coarse', 'pixel')) -> Tensor:
+def random_density_mask(
+    valid: Tensor, removed_fraction: Tensor, keys: Tensor, patterns: tuple[str, ...] = ('perlin', 'coarse', 'pixel')
+) -> Tensor:
     """Remove a given share of each sample by a pattern drawn per sample with equal probability.
 
     Args:

@@ -1,4 +1,5 @@
 """Positional depth encoding (paper Eq. 1 and 2, wavelengths of A.2) and the depth key (section 3.1)."""
+
 import math
 
 import torch
@@ -30,7 +31,9 @@ def depth_wavelengths(num_channels: int = 32, max_depth: float = 15.0, temperatu
         tensor([15.0000,  0.2598], dtype=torch.float64)
     """
     if num_channels <= 0 or num_channels % 2:
-        raise ValueError(f'num_channels must be even and positive (a sine and a cosine per wavelength), got {num_channels}')
+        raise ValueError(
+            f'num_channels must be even and positive (a sine and a cosine per wavelength), got {num_channels}'
+        )
     if not (math.isfinite(max_depth) and max_depth > 0):
         raise ValueError(f'max_depth must be a positive number of metres, got {max_depth}')
     if not 0 < temperature < 1:
@@ -39,23 +42,26 @@ def depth_wavelengths(num_channels: int = 32, max_depth: float = 15.0, temperatu
     return max_depth * temperature**exponent
 
 
-def positional_depth_encoding(depth: Tensor,
-                              num_channels: int = 32,
-                              max_depth: float | Tensor = 15.0,
-                              temperature: float = 3e-4) -> Tensor:
-    """Encode metric depth as sines and cosines (paper Eq. 1; the factor 2 pi is the authors' code, confirmed by the paper's lists).
+def positional_depth_encoding(
+    depth: Tensor, num_channels: int = 32, max_depth: float | Tensor = 15.0, temperature: float = 3e-4
+) -> Tensor:
+    """Encode metric depth as sines and cosines (paper Eq. 1.
 
-    Runs in full precision also inside autocast. Missing depth is encoded as depth 0 (sine 0, cosine 1). Depth beyond ``max_depth``
-    wraps around: bring it into range first, see :func:`range_factor`.
+    The factor 2 pi is the authors' code, confirmed by the paper's lists).
+
+    Runs in full precision also inside autocast. Missing depth is encoded as depth 0 (sine 0, cosine 1). Depth beyond
+    ``max_depth`` wraps around: bring it into range first, see :func:`range_factor`.
 
     Args:
-        depth: (B, 1, H, W) metres, 0 = missing; NaN, infinite and negative values count as missing. Half precision is upcast.
+        depth: (B, 1, H, W) metres, 0 = missing; NaN, infinite and negative values count as missing. Half precision is
+            upcast.
         num_channels: Number of channels C, even and positive.
         max_depth: Normaliser of Eq. 2 in metres: one number, or (B,) for a maximum per sample.
         temperature: Sets the shortest wavelength, see :func:`depth_wavelengths`.
 
     Returns:
-        (B, C, H, W) in [-1, 1], channels sin, cos, sin, cos from coarse to fine; float64 for float64 input, else float32.
+        (B, C, H, W) in [-1, 1], channels sin, cos, sin, cos from coarse to fine; float64 for float64 input, else
+        float32.
 
     Raises:
         ValueError: If ``depth`` is not (B, 1, H, W) or an argument is outside its domain.
@@ -78,15 +84,15 @@ def positional_depth_encoding(depth: Tensor,
 
 
 def depth_key(max_depth: Tensor, dim: int, rule: str = 'code') -> Tensor:
-    """Write the normaliser of a depth map, digit by digit, into a vector that is added to the class token (section 3.1).
+    """Write the normaliser of a depth map, digit by digit, into a vector for the class token (section 3.1).
 
     Digit v becomes (v + 1) / 10, empty slots are 0; six decimals as in the authors' code.
 
     Args:
         max_depth: (B,) metres.
         dim: Width of the class token.
-        rule: ``'paper'`` puts the first decimal at index 64; ``'code'`` splits the vector into three bins (X, Y, Z) and puts it
-            in the middle of the third.
+        rule: ``'paper'`` puts the first decimal at index 64; ``'code'`` splits the vector into three bins (X, Y, Z) and
+            puts it in the middle of the third.
 
     Returns:
         (B, dim) float32.
@@ -104,10 +110,12 @@ def depth_key(max_depth: Tensor, dim: int, rule: str = 'code') -> Tensor:
     micrometres = (max_depth.double() * 10**_DECIMALS).round().long()
     slots = len(str(int(micrometres.max()) // 10**_DECIMALS)) if len(micrometres) else 1
     if point - slots < first or point + _DECIMALS > dim:
-        raise ValueError(f'{slots} integer digits and {_DECIMALS} decimals do not fit around index {point} of {dim} slots')
-    powers = 10**torch.arange(slots + _DECIMALS - 1, -1, -1, device=max_depth.device)
+        raise ValueError(
+            f'{slots} integer digits and {_DECIMALS} decimals do not fit around index {point} of {dim} slots'
+        )
+    powers = 10 ** torch.arange(slots + _DECIMALS - 1, -1, -1, device=max_depth.device)
     digits = micrometres[:, None] // powers
     written = (digits > 0) | (powers <= 10**_DECIMALS)  # no leading zeros before the units
     key = torch.zeros(len(max_depth), dim, device=max_depth.device)
-    key[:, point - slots:point + _DECIMALS] = torch.where(written, (digits % 10 + 1) / 10.0, 0.0)
+    key[:, point - slots : point + _DECIMALS] = torch.where(written, (digits % 10 + 1) / 10.0, 0.0)
     return key

@@ -1,4 +1,5 @@
 """What counts as a measurement, and how a map is brought into the range that an encoding can tell apart."""
+
 import torch
 from torch import Tensor
 
@@ -10,17 +11,20 @@ def clean_depth(depth: Tensor) -> Tensor:
         depth: Depth in metres, any shape and dtype; NaN, infinite, zero and negative values mean missing.
 
     Returns:
-        Same shape, float64 for float64 input and float32 for all else (half precision steps are 8 mm at 10 m); missing = 0.
+        Same shape, float64 for float64 input and float32 for all else (half precision steps are 8 mm at 10 m); missing
+        = 0.
     """
     depth = depth if depth.dtype == torch.float64 else depth.float()
-    return torch.where(torch.isfinite(depth) & (depth > 0), depth, torch.zeros((), dtype=depth.dtype, device=depth.device))
+    return torch.where(
+        torch.isfinite(depth) & (depth > 0), depth, torch.zeros((), dtype=depth.dtype, device=depth.device)
+    )
 
 
 def range_factor(depth: Tensor, max_depth: float, headroom: float = 0.95) -> Tensor:
     """Factor that brings over-range maps to ``headroom * max_depth``.
 
-    A depth of exactly ``max_depth`` is one full turn of the coarsest wave and looks like missing depth, hence the headroom
-    (the authors' code; the paper says 15 m where this gives 14.25 m).
+    A depth of exactly ``max_depth`` is one full turn of the coarsest wave and looks like missing depth, hence the
+    headroom (the authors' code; the paper says 15 m where this gives 14.25 m).
 
     Args:
         depth: (B, 1, H, W) metres, 0 = missing.

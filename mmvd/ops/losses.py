@@ -1,4 +1,5 @@
 """Balanced scale-invariant loss (paper appendix C, Eq. 3 to 5)."""
+
 from collections.abc import Sequence
 
 import torch
@@ -18,13 +19,15 @@ def _residual(pred: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tens
     return torch.where(valid, g, torch.zeros_like(g)), F.relu(LOG_FLOOR_M - safe_pred)
 
 
-def si_loss(pred: Tensor, target: Tensor, mask: Tensor, alpha: float = 10.0, lam: float = 0.85) -> tuple[Tensor, Tensor]:
+def si_loss(
+    pred: Tensor, target: Tensor, mask: Tensor, alpha: float = 10.0, lam: float = 0.85
+) -> tuple[Tensor, Tensor]:
     """Scale-invariant loss of each sample over the pixels of a mask (Eq. 3).
 
     ``alpha * sqrt(mean(g^2) - lam * mean(g)^2)`` with ``g = log pred - log target``, computed as variance plus
     ``(1 - lam) mean(g)^2`` so that it cannot become negative. Below 1 mm the logarithm is held and
-    ``alpha * mean(1 mm - pred)`` is added: such a pixel always gets a finite gradient that lifts it (the authors' code gives it
-    none). Choice of this implementation.
+    ``alpha * mean(1 mm - pred)`` is added: such a pixel always gets a finite gradient that lifts it (the authors' code
+    gives it none). Choice of this implementation.
 
     Args:
         pred: (B, 1, H, W) metres, any sign.
@@ -48,12 +51,16 @@ def si_loss(pred: Tensor, target: Tensor, mask: Tensor, alpha: float = 10.0, lam
     return torch.where(present, loss, torch.zeros_like(loss)), present
 
 
-def balanced_si_loss(pred: Tensor, target: Tensor, removed_mask: Tensor, alpha: float = 10.0, lam: float = 0.85) -> Tensor:
-    """Mean of reconstruction (kept pixels) and prediction (removed pixels) of each sample, then mean over samples (Eq. 4).
+def balanced_si_loss(
+    pred: Tensor, target: Tensor, removed_mask: Tensor, alpha: float = 10.0, lam: float = 0.85
+) -> Tensor:
+    """Mean of reconstruction (kept pixels) and prediction (removed pixels) of each sample, then mean over samples (Eq.
 
-    Balanced per sample as the paper says (the authors' code pools the batch). If one of the two sets is empty the other counts
-    alone; a sample without any valid target is left out; a batch without any gives 0 with zero gradient. Runs in full
-    precision also inside autocast.
+    4).
+
+    Balanced per sample as the paper says (the authors' code pools the batch). If one of the two sets is empty the other
+    counts alone; a sample without any valid target is left out; a batch without any gives 0 with zero gradient. Runs in
+    full precision also inside autocast.
 
     Args:
         pred: (B, 1, H, W) metres.
@@ -69,8 +76,10 @@ def balanced_si_loss(pred: Tensor, target: Tensor, removed_mask: Tensor, alpha: 
         ValueError: If the shapes differ.
     """
     if not pred.shape == target.shape == removed_mask.shape:
-        raise ValueError('pred, target and removed_mask must have one shape, got '
-                         f'{tuple(pred.shape)}, {tuple(target.shape)} and {tuple(removed_mask.shape)}')
+        raise ValueError(
+            'pred, target and removed_mask must have one shape, got '
+            f'{tuple(pred.shape)}, {tuple(target.shape)} and {tuple(removed_mask.shape)}'
+        )
     with torch.autocast(pred.device.type, enabled=False):
         pred = pred if pred.dtype == torch.float64 else pred.float()
         target = target.to(pred.dtype)
@@ -81,8 +90,9 @@ def balanced_si_loss(pred: Tensor, target: Tensor, removed_mask: Tensor, alpha: 
         return per_sample.sum() / (parts > 0).sum().clamp(min=1)
 
 
-def multi_scale_balanced_si_loss(preds: Sequence[Tensor], target: Tensor, removed_mask: Tensor, alpha: float = 10.0,
-                                 lam: float = 0.85) -> Tensor:
+def multi_scale_balanced_si_loss(
+    preds: Sequence[Tensor], target: Tensor, removed_mask: Tensor, alpha: float = 10.0, lam: float = 0.85
+) -> Tensor:
     """Mean of the balanced loss over several output resolutions, equal weights (Eq. 5).
 
     Args:

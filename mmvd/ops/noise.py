@@ -1,4 +1,8 @@
-"""Noise fields whose level sets become density masks (paper A.3): Perlin, coarse and pixel noise, one key per sample."""
+"""Noise fields whose level sets become density masks (paper A.3).
+
+Perlin, coarse and pixel noise, one key per sample.
+"""
+
 import torch
 from torch import Tensor
 
@@ -48,7 +52,8 @@ def perlin_noise(shape: tuple[int, int, int], seeds: Tensor, cells: Tensor | Non
     Args:
         shape: (B, H, W).
         seeds: (B,) int64.
-        cells: (B, 2) int64, lattice cells along height and width; drawn from 2, 4, 8, 16 per axis if None (the authors' code).
+        cells: (B, 2) int64, lattice cells along height and width; drawn from 2, 4, 8, 16 per axis if None (the authors'
+            code).
 
     Returns:
         (B, H, W) float32 in [-1, 1], zero at lattice points.
@@ -62,7 +67,9 @@ def perlin_noise(shape: tuple[int, int, int], seeds: Tensor, cells: Tensor | Non
     column, dx = _lattice(width, cells[:, 1])
     pitch = int(cells.max()) + 1
     corner = torch.arange(pitch, device=seeds.device)
-    keys = fold(fold(fold(seeds, _STREAM_VALUES).view(-1, 1, 1), corner[:, None]), corner)  # by coordinates: no sample sees the pitch
+    keys = fold(
+        fold(fold(seeds, _STREAM_VALUES).view(-1, 1, 1), corner[:, None]), corner
+    )  # by coordinates: no sample sees the pitch
     angle = to_unit(keys.flatten(1)) * (2 * torch.pi)
     gradient = torch.stack((angle.sin(), angle.cos()), dim=-1)  # (B, corners, 2): y, x
     dy, dx = dy[:, :, None], dx[:, None, :]

@@ -1,28 +1,54 @@
-"""Randomised depth (paper 3.2 and A.3): every map gets a new distribution, so that colour alone cannot tell its depth."""
+"""Randomised depth (paper 3.2 and A.3).
+
+Every map gets a new distribution, so that colour alone cannot tell its depth.
+"""
+
 import torch
 from torch import Tensor
 
 from .counter_rng import choose, uniform
 from .depth_range import clean_depth
 
-_STREAM_CASE, _STREAM_OFFSET, _STREAM_GROUP, _STREAM_FIRST, _STREAM_SECOND, _STREAM_JITTER, _STREAM_SCALE, _STREAM_OVER = range(31, 39)
+(
+    _STREAM_CASE,
+    _STREAM_OFFSET,
+    _STREAM_GROUP,
+    _STREAM_FIRST,
+    _STREAM_SECOND,
+    _STREAM_JITTER,
+    _STREAM_SCALE,
+    _STREAM_OVER,
+) = range(31, 39)
 _OFFSET, _RESCALE, _SCALE, _CASES = 0, 1, 2, 4  # the fourth case leaves the depth as it was measured
 MIN_DEPTH = 0.05
 
 
 def _bin_groups(max_depth: float) -> list[Tensor]:
-    """Bin groups of the authors' code in metres: very close, near, room, indoor, far; bins beyond the range are dropped."""
+    """Bin groups of the authors' code in metres: very close, near, room, indoor, far.
+
+    Bins beyond the range are dropped.
+    """
     steps = torch.arange
     groups = [
-        0.055 + 0.1 * steps(10), 0.5 + 0.2 * steps(9), 0.5 * steps(1, 11), 1.0 * steps(1, 16),
-        50 + 10.0 * steps(max(int((0.75 * max_depth - 50) // 10) + 1, 0))
+        0.055 + 0.1 * steps(10),
+        0.5 + 0.2 * steps(9),
+        0.5 * steps(1, 11),
+        1.0 * steps(1, 16),
+        50 + 10.0 * steps(max(int((0.75 * max_depth - 50) // 10) + 1, 0)),
     ]
     groups = [group[group < max_depth].float() for group in groups]
     return [group for group in groups if len(group) >= 2]
 
 
-def random_depth(depth: Tensor, keys: Tensor, max_depth: float = 15.0, min_depth: float = MIN_DEPTH,
-                 bin_jitter: float = 0.1, scale_jitter: float = 0.2, companion: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+def random_depth(
+    depth: Tensor,
+    keys: Tensor,
+    max_depth: float = 15.0,
+    min_depth: float = MIN_DEPTH,
+    bin_jitter: float = 0.1,
+    scale_jitter: float = 0.2,
+    companion: Tensor | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
     """Offset, rescale between two jittered bins, jitter the scale of, or keep each map, 25 % each.
 
     Every case is an affine map of the valid pixels, so a batch costs one multiply and add. Maps whose maximum exceeds
@@ -36,7 +62,8 @@ def random_depth(depth: Tensor, keys: Tensor, max_depth: float = 15.0, min_depth
         min_depth: Smaller results become missing, metres.
         bin_jitter: Relative jitter of the bins.
         scale_jitter: Relative jitter of the scale.
-        companion: (B, 1, H, W) metres, another map of the same scene (a denser target), which moves by the same affine map.
+        companion: (B, 1, H, W) metres, another map of the same scene (a denser target), which moves by the same affine
+            map.
 
     Returns:
         (B, 1, H, W) metres, 0 = missing where it was and where the result leaves the range; with a companion both.
@@ -46,7 +73,9 @@ def random_depth(depth: Tensor, keys: Tensor, max_depth: float = 15.0, min_depth
         low, high, std = _statistics(depth)
         over = max_depth * (0.9 + 0.1 * uniform(keys, _STREAM_OVER))
         shrink = torch.where(high > 0.95 * max_depth, over / high.clamp(min=min_depth), torch.ones_like(high))
-        scale, shift = _draw_affine(keys, low * shrink, high * shrink, std * shrink, max_depth, min_depth, bin_jitter, scale_jitter)
+        scale, shift = _draw_affine(
+            keys, low * shrink, high * shrink, std * shrink, max_depth, min_depth, bin_jitter, scale_jitter
+        )
         scale, shift = (scale * shrink).view(-1, 1, 1, 1), shift.view(-1, 1, 1, 1)
 
         def move(depth: Tensor) -> Tensor:
@@ -64,12 +93,20 @@ def _statistics(depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     count = valid.sum(1).clamp(min=1)
     low = torch.where(valid, flat, torch.inf).amin(1)
     mean = flat.sum(1) / count
-    variance = torch.where(valid, (flat - mean[:, None])**2, torch.zeros_like(flat)).sum(1) / count
+    variance = torch.where(valid, (flat - mean[:, None]) ** 2, torch.zeros_like(flat)).sum(1) / count
     return torch.where(torch.isfinite(low), low, torch.zeros_like(low)), flat.amax(1), variance.sqrt()
 
 
-def _draw_affine(keys: Tensor, low: Tensor, high: Tensor, std: Tensor, max_depth: float, min_depth: float, bin_jitter: float,
-                 scale_jitter: float) -> tuple[Tensor, Tensor]:
+def _draw_affine(
+    keys: Tensor,
+    low: Tensor,
+    high: Tensor,
+    std: Tensor,
+    max_depth: float,
+    min_depth: float,
+    bin_jitter: float,
+    scale_jitter: float,
+) -> tuple[Tensor, Tensor]:
     case = choose(keys, _STREAM_CASE, _CASES)
     offset = std * (2 * uniform(keys, _STREAM_OFFSET) - 1)
     offset = offset.maximum(min_depth - low)  # the nearest pixel stays at min_depth at least
@@ -78,7 +115,9 @@ def _draw_affine(keys: Tensor, low: Tensor, high: Tensor, std: Tensor, max_depth
     stretch = torch.where(spread > 0, (far - near) / spread.clamp(min=1e-6), torch.ones_like(spread))
     factor = 1 + scale_jitter * (2 * uniform(keys, _STREAM_SCALE) - 1)
     scale = torch.where(case == _RESCALE, stretch, torch.where(case == _SCALE, factor, torch.ones_like(factor)))
-    shift = torch.where(case == _RESCALE, near - low * stretch, torch.where(case == _OFFSET, offset, torch.zeros_like(offset)))
+    shift = torch.where(
+        case == _RESCALE, near - low * stretch, torch.where(case == _OFFSET, offset, torch.zeros_like(offset))
+    )
     return scale, shift
 
 

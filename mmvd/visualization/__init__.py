@@ -1,4 +1,5 @@
 """Pictures for people."""
+
 from .contact_sheet import contact_sheet
 from .panels import completion_panel
 from .segmentation import overlay, segmentation_panel

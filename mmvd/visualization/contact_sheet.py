@@ -1,4 +1,5 @@
 """Many frames at a glance."""
+
 import matplotlib
 import numpy as np
 
@@ -24,5 +25,7 @@ def contact_sheet(rgb: np.ndarray, depth: np.ndarray, classes: np.ndarray, num_c
     rows = []
     for start in range(0, len(rgb), _PER_ROW):
         for frames in (rgb, depth_rgb, class_rgb):
-            rows.append(np.concatenate(np.pad(frames, ((0, missing), (0, 0), (0, 0), (0, 0)))[start:start + _PER_ROW], 1))
+            rows.append(
+                np.concatenate(np.pad(frames, ((0, missing), (0, 0), (0, 0), (0, 0)))[start : start + _PER_ROW], 1)
+            )
     return np.concatenate(rows)

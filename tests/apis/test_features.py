@@ -1,4 +1,5 @@
 """Features of a dataset, their cache, and what is fitted to them."""
+
 import os
 from types import SimpleNamespace
 
@@ -24,12 +25,16 @@ def test_feature_cache(tmp_path, monkeypatch):
     config = small(tmp_path)
     model, loader = MODELS.build(config.model), config.val_dataloader
     first = extract_features(model, config.model, loader, tmp_path)
-    path, = tmp_path.glob('features_*.safetensors')
+    (path,) = tmp_path.glob('features_*.safetensors')
     stamp = path.stat().st_mtime_ns
     again = extract_features(model, config.model, loader, tmp_path)
     assert torch.equal(first.features, again.features) and path.stat().st_mtime_ns == stamp and first.is_test.sum() == 6
     whole = path.read_bytes()
-    for damaged in (whole[:200], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], save(dict(features=torch.zeros(1)))):  # computed anew
+    for damaged in (
+        whole[:200],
+        whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+        save(dict(features=torch.zeros(1))),
+    ):  # computed anew
         path.write_bytes(damaged)
         assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, first.features)
     torch.nn.init.normal_(model.backbone.rgb_stream.cls_token)  # other weights
@@ -41,12 +46,20 @@ def test_feature_cache(tmp_path, monkeypatch):
     for old in list(tmp_path.glob('features_*')):
         if old != renamed:
             old.write_bytes(renamed.read_bytes())
-    assert torch.equal(extract_features(model, config.model, loader, tmp_path).features, extract_features(model, config.model, loader).features)
+    assert torch.equal(
+        extract_features(model, config.model, loader, tmp_path).features,
+        extract_features(model, config.model, loader).features,
+    )
     count = len(list(tmp_path.glob('features_*')))
-    for what, value in (('batch_size', 3), ('num_workers', 0)):  # images of different sizes are padded to the largest of their batch
+    for what, value in (
+        ('batch_size', 3),
+        ('num_workers', 0),
+    ):  # images of different sizes are padded to the largest of their batch
         extract_features(model, config.model, dict(loader, **{what: value}), tmp_path)
     assert len(list(tmp_path.glob('features_*'))) == count + 1
-    resized = dict(loader, dataset=dict(loader.dataset, pipeline=[dict(type='mmvd.RGBDResize', size=48), *loader.dataset.pipeline]))
+    resized = dict(
+        loader, dataset=dict(loader.dataset, pipeline=[dict(type='mmvd.RGBDResize', size=48), *loader.dataset.pipeline])
+    )
     extract_features(model, config.model, resized, tmp_path)
     config.model.backbone.gate = 'image'  # the same tensors, another meaning
     extract_features(MODELS.build(config.model), config.model, loader, tmp_path)
@@ -65,9 +78,17 @@ def test_changed_files_make_a_cache_stale(tmp_path):
     (tmp_path / 'l.txt').write_text('a.png a.npy bedroom\nb.png b.npy office\n')
     config = small(tmp_path)
     pack = config.val_dataloader.dataset.pipeline[-1]
-    loader = dict(config.val_dataloader, dataset=dict(
-        type='mmvd.RGBDClassDataset', data_root=str(tmp_path), ann_file='l.txt', decoder='npy', classes=['bedroom', 'office'],
-        pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), pack]))
+    loader = dict(
+        config.val_dataloader,
+        dataset=dict(
+            type='mmvd.RGBDClassDataset',
+            data_root=str(tmp_path),
+            ann_file='l.txt',
+            decoder='npy',
+            classes=['bedroom', 'office'],
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), pack],
+        ),
+    )
     model = MODELS.build(config.model)
     first = extract_features(model, config.model, loader, tmp_path / 'cache')
     stamp = (tmp_path / 'a.png').stat()
@@ -86,29 +107,47 @@ def test_files_of_unknown_datasets_are_not_guessed(tmp_path, monkeypatch):
 @pytest.fixture(scope='module')
 def data():
     """1000 training, 250 held-out and 250 test samples."""
-    x, y = make_classification(1500, 32, n_informative=12, n_classes=5, n_clusters_per_class=1, class_sep=0.8, random_state=0)
+    x, y = make_classification(
+        1500, 32, n_informative=12, n_classes=5, n_clusters_per_class=1, class_sep=0.8, random_state=0
+    )
     whole = Features(torch.from_numpy(x).float(), torch.from_numpy(y), torch.arange(1500) >= 1250)
-    return tuple(Features(whole.features[rows], whole.labels[rows], whole.is_test[rows]) for rows in (slice(1000), slice(1000, None)))
+    return tuple(
+        Features(whole.features[rows], whole.labels[rows], whole.is_test[rows])
+        for rows in (slice(1000), slice(1000, None))
+    )
 
 
 def test_fitted_probes_are_as_good_as_logistic_regression(data):
     train, evaluated = data
     test = evaluated.part(True)
-    reference = 100 * LogisticRegression(max_iter=2000).fit(train.features, train.labels).score(test.features, test.labels)
+    reference = 100 * LogisticRegression(max_iter=2000).fit(train.features, train.labels).score(
+        test.features, test.labels
+    )
     head = fit_probes(LinearProbeHead(5, 32, [1e-4, 0.1, 0.2], [0.0, 0.3]), train, 200, 128)
     accuracy = probe_accuracy(head, test)
-    assert accuracy.shape == (6, ) and float(accuracy.max()) >= reference - 2 > 60 and float(accuracy.min()) < float(accuracy.max()) - 5
-    expected = [100 * float((test.features @ head.weight[h].T + head.bias[h]).argmax(1).eq(test.labels).float().mean()) for h in range(6)]
+    assert (
+        accuracy.shape == (6,)
+        and float(accuracy.max()) >= reference - 2 > 60
+        and float(accuracy.min()) < float(accuracy.max()) - 5
+    )
+    expected = [
+        100 * float((test.features @ head.weight[h].T + head.bias[h]).argmax(1).eq(test.labels).float().mean())
+        for h in range(6)
+    ]
     assert accuracy.tolist() == pytest.approx(expected, abs=0.5)
 
 
 def test_the_grid_is_chosen_on_the_held_out_part_or_not_at_all(data, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     from tools.analysis.probe_features import grid_accuracy, holdout_chooses
+
     train, evaluated = data
     head = dict(type='mmvd.LinearProbeHead', num_classes=5, in_channels=32, learning_rates=[1e-5, 0.1], dropouts=[0.0])
-    config = Config(dict(model=dict(head=head), train_cfg=dict(max_epochs=10),
-                         train_dataloader=dict(batch_size=100, sampler=dict())))  # an epoch: all samples
+    config = Config(
+        dict(
+            model=dict(head=head), train_cfg=dict(max_epochs=10), train_dataloader=dict(batch_size=100, sampler=dict())
+        )
+    )  # an epoch: all samples
     head = fit_probes(MODELS.build(config.model.head), train, 100, 100)
     test, holdout = (probe_accuracy(head, evaluated.part(is_test)) for is_test in (True, False))
     assert holdout[1] > holdout[0] + 20  # the low rate learns nothing
@@ -123,12 +162,16 @@ def test_the_grid_is_chosen_on_the_held_out_part_or_not_at_all(data, monkeypatch
         return Rooms(metainfo=dict(scenes=names), split=split, name_of=lambda index: f'room {seed}/{index}')
 
     assert holdout_chooses(2, part(0), SimpleNamespace(datasets=[part(1, 'holdout'), part(2)]))
-    assert not holdout_chooses(2, part(0), SimpleNamespace(datasets=[part(0, 'holdout'), part(2)]))  # the paper's protocol
-    for classes, parts, text in ((3, [part(1)], 'have 2 classes, and the head of the model num_classes=3'),
-                                 (2, [part(1, names=('b', 'a'))], "class 0 is 'b' here and 'a' there"),
-                                 (2, [part(1, names=('a', ))], "class 1 is none here and 'b' there"),
-                                 (2, [part(1, 'holdout'), part(0)], '2 test samples are trained on'),
-                                 (2, [part(1, 'holdout'), part(1)], '2 test samples are in the held-out part')):
+    assert not holdout_chooses(
+        2, part(0), SimpleNamespace(datasets=[part(0, 'holdout'), part(2)])
+    )  # the paper's protocol
+    for classes, parts, text in (
+        (3, [part(1)], 'have 2 classes, and the head of the model num_classes=3'),
+        (2, [part(1, names=('b', 'a'))], "class 0 is 'b' here and 'a' there"),
+        (2, [part(1, names=('a',))], "class 1 is none here and 'b' there"),
+        (2, [part(1, 'holdout'), part(0)], '2 test samples are trained on'),
+        (2, [part(1, 'holdout'), part(1)], '2 test samples are in the held-out part'),
+    ):
         with pytest.raises(ConfigError, match=text):
             holdout_chooses(classes, part(0), SimpleNamespace(datasets=parts))
     foreign = Rooms(metainfo=dict(classes=('a', 'b')), get_data_info=lambda index: dict(filename='a.jpg'))
@@ -143,9 +186,16 @@ def test_probes_of_a_config(tmp_path):
     done = run(*command, '--knn', '1', '5', '50', '90', '--probes', '--logistic', '--cache', str(tmp_path / 'cache'))
     assert done.returncode == 0 and '12 training, 6 test images, 64 features' in done.stdout, done.stderr[-2000:]
     assert [line.split(':')[0] for line in done.stdout.splitlines() if 'NN' in line] == ['1-NN', '5-NN', '12-NN']
-    assert 'chosen on the held-out part ' in done.stdout and 'best of them' in done.stdout and 'logistic regression: ' in done.stdout
-    for arguments, text in ((('--knn', '0'), 'neighbours must be at least 1'), (('--device', 'cuda'), 'no GPU is visible'),
-                            (('--cfg-options', 'model.backbone.out=rgb'), 'the encoder gives 32 channels')):
+    assert (
+        'chosen on the held-out part ' in done.stdout
+        and 'best of them' in done.stdout
+        and 'logistic regression: ' in done.stdout
+    )
+    for arguments, text in (
+        (('--knn', '0'), 'neighbours must be at least 1'),
+        (('--device', 'cuda'), 'no GPU is visible'),
+        (('--cfg-options', 'model.backbone.out=rgb'), 'the encoder gives 32 channels'),
+    ):
         if text != 'no GPU is visible' or not torch.cuda.is_available():
             done = run(*command, '--probes', *arguments)
             assert done.returncode == 2 and text in done.stderr and 'batches' not in done.stderr, done.stderr[-2000:]

@@ -10,8 +10,9 @@ from mmvd.errors import exit_code
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
 
-# The object's finalizer stands for a tensor that a thread of gloo drops too late: it runs while the interpreter is taken down.
-LEAVE = '''
+# The object's finalizer stands for a tensor that a thread of gloo drops too late: it runs while the interpreter is
+# taken down.
+LEAVE = """
 import atexit, os, sys, torch
 from mmvd.apis.launch import leave
 class Late:
@@ -22,29 +23,46 @@ if sys.argv[2] == 'group':
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=sys.argv[3], RANK='0', WORLD_SIZE='1')
     torch.distributed.init_process_group('gloo')
 leave(int(sys.argv[1]))
-'''
+"""
 
 
 @pytest.mark.parametrize('code', [0, 2])
-@pytest.mark.parametrize(('processes', 'printed'), [('alone', ['exit functions ran', 'taken down']), ('group', ['exit functions ran'])])
+@pytest.mark.parametrize(
+    ('processes', 'printed'), [('alone', ['exit functions ran', 'taken down']), ('group', ['exit functions ran'])]
+)
 def test_a_process_of_a_group_leaves_before_the_interpreter_is_taken_down(code, processes, printed):
-    """On a busy machine a finished rank aborted while its interpreter was finalizing and a thread of gloo still held a tensor."""
-    done = subprocess.run([sys.executable, '-c', LEAVE, str(code), processes, free_port()], cwd=ROOT, capture_output=True, text=True)
+    """A finished rank aborted while its interpreter was finalizing and a thread of gloo still held a tensor."""
+    done = subprocess.run(
+        [sys.executable, '-c', LEAVE, str(code), processes, free_port()], cwd=ROOT, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout.splitlines()) == (code, printed), done.stderr
 
 
-@pytest.mark.parametrize('arguments, text', [
-    (['tools/train.py', 'CONFIG', '--launcher', 'pytorch'], '--launcher pytorch: no process starter set RANK'),
-    (['tools/train.py', 'CONFIG', '--launcher', 'slurm'], '--launcher slurm: no process starter set SLURM_PROCID'),
-    (['tools/train.py', 'CONFIG', '--resume', '.'], '--resume: . is no checkpoint file'),
-    (['tools/train.py', 'CONFIG', '--cfg-options', 'default_hooks.checkpoint.save_best=[a,b]'], "save_best=['a', 'b']: name one metric"),
-    (['tools/test.py', 'CONFIG', 'README.md'], 'README.md: not a weights file'),
-    pytest.param(['tools/train.py', 'CONFIG', '--amp'], '--amp needs an accelerator',
-                 marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is one')),
-])
+@pytest.mark.parametrize(
+    'arguments, text',
+    [
+        (['tools/train.py', 'CONFIG', '--launcher', 'pytorch'], '--launcher pytorch: no process starter set RANK'),
+        (['tools/train.py', 'CONFIG', '--launcher', 'slurm'], '--launcher slurm: no process starter set SLURM_PROCID'),
+        (['tools/train.py', 'CONFIG', '--resume', '.'], '--resume: . is no checkpoint file'),
+        (
+            ['tools/train.py', 'CONFIG', '--cfg-options', 'default_hooks.checkpoint.save_best=[a,b]'],
+            "save_best=['a', 'b']: name one metric",
+        ),
+        (['tools/test.py', 'CONFIG', 'README.md'], 'README.md: not a weights file'),
+        pytest.param(
+            ['tools/train.py', 'CONFIG', '--amp'],
+            '--amp needs an accelerator',
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is one'),
+        ),
+    ],
+)
 def test_what_cannot_work_is_one_line(tmp_path, arguments, text):
-    arguments = ['configs/vd/pretrain_tiny_pde_rooms.py' if argument == 'CONFIG' else argument for argument in arguments]
-    done = subprocess.run([sys.executable, *arguments, '--work-dir', str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    arguments = [
+        'configs/vd/pretrain_tiny_pde_rooms.py' if argument == 'CONFIG' else argument for argument in arguments
+    ]
+    done = subprocess.run(
+        [sys.executable, *arguments, '--work-dir', str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 2 and text in done.stderr and 'Traceback' not in done.stderr, done.stderr[-2000:]
 
 
@@ -52,13 +70,20 @@ def test_a_full_disk_is_one_line(capsys):
     def work():
         raise OSError(28, 'No space left on device', 'panel.png')
 
-    assert exit_code(work) == 2 and 'SavingError: panel.png could not be written (No space left on device)' in capsys.readouterr().err
+    assert (
+        exit_code(work) == 2
+        and 'SavingError: panel.png could not be written (No space left on device)' in capsys.readouterr().err
+    )
 
 
-@pytest.mark.parametrize('launcher, variable', [('pytorch', 'WORLD_SIZE'), ('slurm', 'SLURM_NTASKS'), ('mpi', 'OMPI_COMM_WORLD_SIZE')])
+@pytest.mark.parametrize(
+    'launcher, variable', [('pytorch', 'WORLD_SIZE'), ('slurm', 'SLURM_NTASKS'), ('mpi', 'OMPI_COMM_WORLD_SIZE')]
+)
 def test_another_global_batch_is_warned_of(monkeypatch, capsys, launcher, variable):
     monkeypatch.setenv(variable, '8')
-    config = Config(dict(launcher=launcher, global_batch_size=128, train_dataloader=dict(batch_size=128), optim_wrapper=dict()))
+    config = Config(
+        dict(launcher=launcher, global_batch_size=128, train_dataloader=dict(batch_size=128), optim_wrapper=dict())
+    )
     _warn_of_another_batch(config)
     assert '8 process(es) with train_dataloader.batch_size=128 make a global batch of 1024' in capsys.readouterr().err
     config.train_dataloader.batch_size = 16

@@ -1,4 +1,5 @@
 """The Python API, the inferencer and the command line."""
+
 import subprocess
 import sys
 
@@ -72,7 +73,7 @@ def test_inferencer(tmp_path, model):
     cv2.imwrite(str(tmp_path / 'x.png'), np.full((56, 70, 3), 99, np.uint8))
     cv2.imwrite(str(tmp_path / 'd.png'), np.full((56, 70), 2000, np.uint16))
     run = DepthCompletionInferencer(model)
-    (completed, ) = run([(tmp_path / 'x.png', tmp_path / 'd.png')], out_dir=tmp_path / 'out')
+    (completed,) = run([(tmp_path / 'x.png', tmp_path / 'd.png')], out_dir=tmp_path / 'out')
     written = cv2.imread(str(tmp_path / 'out/x_depth.png'), cv2.IMREAD_UNCHANGED)
     assert written.dtype == np.uint16 and np.abs(written / 1000 - completed.clip(0)).max() <= 5.1e-4
     assert (tmp_path / 'out/x_panel.png').exists()
@@ -84,9 +85,17 @@ def test_inferencer(tmp_path, model):
 
 
 def test_command_line(tmp_path):
-    done = subprocess.run([sys.executable, '-m', 'mmvd', 'data', '--rooms', '2', '--out', str(tmp_path / 's.png')], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmvd', 'data', '--rooms', '2', '--out', str(tmp_path / 's.png')],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0 and cv2.imread(str(tmp_path / 's.png')).shape == (540, 960, 3), done.stderr
-    done = subprocess.run([sys.executable, '-m', 'mmvd', 'demo', '--checkpoint', str(tmp_path / 'none.pth')], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, '-m', 'mmvd', 'demo', '--checkpoint', str(tmp_path / 'none.pth')],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2 and 'none.pth: no such weights file' in done.stderr and 'Traceback' not in done.stderr
 
 

@@ -1,4 +1,5 @@
 """Stand-in operators against references, doctor's verdicts, lightness of the import, no unpickling anywhere."""
+
 import pickle
 import subprocess
 import sys
@@ -15,14 +16,19 @@ def python(code: str, **kwargs) -> subprocess.CompletedProcess:
 
 
 def test_import_is_light():
-    done = python("import sys, mmvd; print([m for m in ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet', 'cv2') if m in sys.modules])")
+    done = python(
+        "import sys, mmvd; print([m for m in ('torch', 'mmcv', 'mmengine', 'mmseg', 'mmdet', 'cv2') if m in "
+        'sys.modules])'
+    )
     assert done.stdout.strip() == '[]', done.stderr
 
 
 def test_hosts_import_and_mask2former_has_the_right_base():
     pytest.importorskip('mmseg')
-    done = python('import mmvd\nfrom mmseg.models import Mask2FormerHead\nfrom mmdet.models import Mask2FormerHead as Base\n'
-                  'print(issubclass(Mask2FormerHead, Base))')
+    done = python(
+        'import mmvd\nfrom mmseg.models import Mask2FormerHead\nfrom mmdet.models import Mask2FormerHead as Base\n'
+        'print(issubclass(Mask2FormerHead, Base))'
+    )
     assert done.stdout.strip().endswith('True'), done.stderr[-2000:]
 
 
@@ -42,23 +48,27 @@ def test_deformable_attention_against_sampling_by_hand():
     expected = torch.zeros(2, 7, 2, 5, dtype=torch.float64)
     for b, q, h, level, p in torch.cartesian_prod(*(torch.arange(n) for n in (2, 7, 2, 2, 3))).tolist():
         rows, columns = shapes[level].tolist()
-        grid = value[b, (0, 24)[level]:(24, 30)[level], h].view(rows, columns, 5)
+        grid = value[b, (0, 24)[level] : (24, 30)[level], h].view(rows, columns, 5)
         x, y = points[b, q, h, level, p, 0] * columns - 0.5, points[b, q, h, level, p, 1] * rows - 0.5
         for dy in (0, 1):
             for dx in (0, 1):
                 j, i = int(y.floor()) + dy, int(x.floor()) + dx
                 if 0 <= j < rows and 0 <= i < columns:
-                    expected[b, q, h] += weights[b, q, h, level, p] * (1 - (y - j).abs()) * (1 - (x - i).abs()) * grid[j, i]
+                    expected[b, q, h] += (
+                        weights[b, q, h, level, p] * (1 - (y - j).abs()) * (1 - (x - i).abs()) * grid[j, i]
+                    )
     torch.testing.assert_close(got, expected.flatten(2))
 
 
 def test_deformable_attention_backward():
     shapes, starts = torch.tensor([[4, 4]]), torch.tensor([0])
-    tensors = [torch.rand(1, 16, 2, 3, dtype=torch.float64), torch.rand(1, 5, 2, 1, 2, 2, dtype=torch.float64),
-               torch.rand(1, 5, 2, 1, 2, dtype=torch.float64)]
+    tensors = [
+        torch.rand(1, 16, 2, 3, dtype=torch.float64),
+        torch.rand(1, 5, 2, 1, 2, 2, dtype=torch.float64),
+        torch.rand(1, 5, 2, 1, 2, dtype=torch.float64),
+    ]
 
     class Attention(torch.autograd.Function):
-
         @staticmethod
         def forward(ctx, value, points, weights):
             ctx.save_for_backward(value, points, weights)
@@ -78,14 +88,19 @@ def test_deformable_attention_backward():
 def test_nms_against_loops(offset):
     g = torch.Generator().manual_seed(0)
     corners = torch.rand(60, 2, generator=g) * 40
-    boxes, scores = torch.cat((corners, corners + torch.rand(60, 2, generator=g) * 20 + 1), 1), torch.rand(60, generator=g)
+    boxes, scores = (
+        torch.cat((corners, corners + torch.rand(60, 2, generator=g) * 20 + 1), 1),
+        torch.rand(60, generator=g),
+    )
     kept = []
     for i in scores.argsort(descending=True).tolist():
+
         def iou(j, i=i):
             low, high = torch.maximum(boxes[i, :2], boxes[j, :2]), torch.minimum(boxes[i, 2:], boxes[j, 2:])
             inner = (high - low + offset).clamp(min=0).prod()
             area = lambda b: (b[2:] - b[:2] + offset).prod()  # noqa: E731
             return inner / (area(boxes[i]) + area(boxes[j]) - inner)
+
         if all(iou(j) <= 0.4 for j in kept):
             kept.append(i)
     assert torch_operators.nms(boxes, scores, 0.4, offset).tolist() == kept
@@ -98,13 +113,17 @@ def test_doctor_is_content_here():
 
 def test_doctor_sees_a_mixed_stack(monkeypatch):
     real = stack._version
-    monkeypatch.setattr(stack, '_version', lambda name: '9.9' if name in ('mmsegmentation', 'onedl-mmsegmentation') else real(name))
+    monkeypatch.setattr(
+        stack, '_version', lambda name: '9.9' if name in ('mmsegmentation', 'onedl-mmsegmentation') else real(name)
+    )
     report = inspect_stack()
     assert any('mmsegmentation and' in c or 'and mmsegmentation' in c for c in report.clashes)
 
 
 def test_doctor_sees_a_torch_that_does_not_fit(monkeypatch):
-    monkeypatch.setattr(stack, '_runs', lambda code: 'operator torchvision::nms does not exist' if 'torchvision' in code else None)
+    monkeypatch.setattr(
+        stack, '_runs', lambda code: 'operator torchvision::nms does not exist' if 'torchvision' in code else None
+    )
     assert any('do not fit' in clash for clash in inspect_stack().clashes)
 
 
@@ -113,6 +132,7 @@ def test_own_checkpoints_load_whatever_others_registered(tmp_path):
     from mmengine.logging.history_buffer import HistoryBuffer
 
     from mmvd.compat import load_checkpoint_file
+
     torch.save(dict(message_hub=dict(log_scalars={'loss': HistoryBuffer([1.0], [1])})), tmp_path / 'own.pth')
     for _ in range(2):
         assert load_checkpoint_file(tmp_path / 'own.pth')['message_hub']['log_scalars']['loss'].data[0][0] == 1.0
@@ -121,14 +141,14 @@ def test_own_checkpoints_load_whatever_others_registered(tmp_path):
 
 
 class Evil:
-
     def __reduce__(self):
-        return print, ('code ran', )
+        return print, ('code ran',)
 
 
 @pytest.mark.parametrize('how', ['torch', 'pickle'])
 def test_the_engine_cannot_be_made_to_unpickle(tmp_path, capsys, how):
     from mmengine.runner.checkpoint import load_checkpoint
+
     path = tmp_path / 'evil.pth'
     if how == 'torch':
         torch.save(dict(state_dict={}, extra=Evil()), path)

@@ -1,4 +1,8 @@
-"""No pipeline of a shipped config may move image, depth and labels differently: seen on a picture whose pixels hold their own coordinates."""
+"""No pipeline of a shipped config may move image, depth and labels differently.
+
+Seen on a picture whose pixels hold their own coordinates.
+"""
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +12,14 @@ from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.registry import TRANSFORMS
 from tests.configs.test_configs import CONFIGS, pipelines
 
-PHOTOMETRIC = ('mmvd.RandomColorJitter', 'mmvd.RandomGrayscale', 'mmvd.ThreeAugment', 'mmvd.AlterDepth', 'mmvd.RandomDepth', 'mmvd.RandomDensityMask')
+PHOTOMETRIC = (
+    'mmvd.RandomColorJitter',
+    'mmvd.RandomGrayscale',
+    'mmvd.ThreeAugment',
+    'mmvd.AlterDepth',
+    'mmvd.RandomDepth',
+    'mmvd.RandomDensityMask',
+)
 PACKING = ('mmvd.PackRGBDInputs', 'mmvd.LoadRoomInstances')
 HEIGHT, WIDTH = 120, 160
 
@@ -29,9 +40,18 @@ def picture(tmp_path_factory) -> dict:
     cv2.imwrite(str(folder / 'image.png'), image)
     cv2.imwrite(str(folder / 'depth.png'), (depth_m * 1000).astype(np.uint16))
     cv2.imwrite(str(folder / 'labels.png'), labels)
-    return dict(img=image, depth=depth_m.astype(np.float32), gt_seg_map=labels, gt_instance_map=labels.astype(np.int32),
-                img_path=str(folder / 'image.png'), depth_path=str(folder / 'depth.png'), decoder='mm16', seg_map_path=str(folder / 'labels.png'),
-                num_classes=200, intrinsics=np.eye(3, dtype=np.float32))
+    return dict(
+        img=image,
+        depth=depth_m.astype(np.float32),
+        gt_seg_map=labels,
+        gt_instance_map=labels.astype(np.int32),
+        img_path=str(folder / 'image.png'),
+        depth_path=str(folder / 'depth.png'),
+        decoder='mm16',
+        seg_map_path=str(folder / 'labels.png'),
+        num_classes=200,
+        intrinsics=np.eye(3, dtype=np.float32),
+    )
 
 
 def moved_apart(pipeline: list[dict], picture: dict) -> str | None:
@@ -43,8 +63,12 @@ def moved_apart(pipeline: list[dict], picture: dict) -> str | None:
         np.random.seed(number)
         results = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in picture.items()}
         fields = ['depth'] if loads_labels else ['depth', 'gt_seg_map', 'gt_instance_map']
-        results.update(sample_idx=KeyedIndex(0, number, 0), seg_fields=[] if loads_labels else fields, img_shape=(HEIGHT, WIDTH),
-                       ori_shape=(HEIGHT, WIDTH))
+        results.update(
+            sample_idx=KeyedIndex(0, number, 0),
+            seg_fields=[] if loads_labels else fields,
+            img_shape=(HEIGHT, WIDTH),
+            ori_shape=(HEIGHT, WIDTH),
+        )
         for step in steps:
             results = step(results)
         for key, unit in dict(depth=1.0, gt_seg_map=20.0).items():
@@ -76,11 +100,14 @@ LOADED = [dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type
 FLIP = dict(type='mmvd.RGBDRandomFlip', horizontal=1.0)
 
 
-@pytest.mark.parametrize('pipeline, what', [
-    ([LOADED[0], LOADED[2], FLIP, LOADED[1]], 'depth'),
-    ([*LOADED[:2], FLIP, LOADED[2]], 'gt_seg_map'),
-    ([*LOADED, dict(type='mmseg.RandomRotate', prob=1.0, degree=20)], 'depth'),
-    ([*LOADED, FLIP], None),
-])
+@pytest.mark.parametrize(
+    'pipeline, what',
+    [
+        ([LOADED[0], LOADED[2], FLIP, LOADED[1]], 'depth'),
+        ([*LOADED[:2], FLIP, LOADED[2]], 'gt_seg_map'),
+        ([*LOADED, dict(type='mmseg.RandomRotate', prob=1.0, degree=20)], 'depth'),
+        ([*LOADED, FLIP], None),
+    ],
+)
 def test_what_moves_them_apart_is_caught(pipeline, what, picture):
     assert moved_apart(pipeline, picture) == what

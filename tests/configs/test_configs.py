@@ -1,4 +1,5 @@
 """Every shipped config parses and builds, and the recipe says what the paper says."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,5 @@
 """Shipped downstream configs take one real step at a small size, and say what the paper says."""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -21,7 +22,11 @@ def test_segmentation_recipe_of_the_paper(dataset, form):
     head, backbone = config.model.decode_head, config.model.backbone
     assert head.num_classes == classes == len(head.loss_cls.class_weight) - 1
     assert DATASETS.get(config.train_dataloader.dataset.type).count_classes(config.train_dataloader.dataset) == classes
-    steps = config.train_cfg.max_epochs * config.train_dataloader.sampler.samples_per_epoch // config.train_dataloader.batch_size
+    steps = (
+        config.train_cfg.max_epochs
+        * config.train_dataloader.sampler.samples_per_epoch
+        // config.train_dataloader.batch_size
+    )
     assert steps == 1000 * thousands == config.param_scheduler[0].end and config.train_dataloader.batch_size == 16
     crop = next(t for t in config.train_dataloader.dataset.pipeline if 'Crop' in t.type)
     assert tuple(crop.size) == (518, 518) and 518 % 14 == 0
@@ -33,43 +38,74 @@ def test_segmentation_recipe_of_the_paper(dataset, form):
 
 
 @pytest.mark.parametrize('form', ('vd', 'rgb'))
-@pytest.mark.parametrize('dataset, classes, batch, steps', [('sunrgbd', 19, 128, 1000), ('nyuv2', 10, 128, 1000), ('mvip', 308, 128, 1000),
-                                                            ('imagenet', 1000, 1024, 12500)])
+@pytest.mark.parametrize(
+    'dataset, classes, batch, steps',
+    [('sunrgbd', 19, 128, 1000), ('nyuv2', 10, 128, 1000), ('mvip', 308, 128, 1000), ('imagenet', 1000, 1024, 12500)],
+)
 def test_probing_recipe_of_the_paper(dataset, classes, batch, steps, form):
     config = load(f'cls/linear84_{form}_{dataset}')
     head, loader = config.model.head, config.train_dataloader
-    assert (head.num_classes, loader.batch_size, len(head.learning_rates), len(head.dropouts)) == (classes, batch, 14, 6)
-    assert config.train_cfg.max_epochs * loader.sampler.samples_per_epoch // batch == steps and head.lr_scale == batch / 256
+    assert (head.num_classes, loader.batch_size, len(head.learning_rates), len(head.dropouts)) == (
+        classes,
+        batch,
+        14,
+        6,
+    )
+    assert (
+        config.train_cfg.max_epochs * loader.sampler.samples_per_epoch // batch == steps
+        and head.lr_scale == batch / 256
+    )
     assert (head.learning_rates[0], head.learning_rates[-1], head.dropouts[-1]) == (1e-5, 0.2, 0.5)
     assert config.optim_wrapper.optimizer == dict(type='SGD', lr=1.0, momentum=0.9, weight_decay=0.0)
     crop = next(t for t in loader.dataset.pipeline if 'Crop' in t.type)
     assert crop.size == 224 and config.model.backbone.out == dict(vd='rgb+fused', rgb='rgb')[form]
     held_out, test = config.val_dataloader.dataset.datasets
     assert held_out.split == 'holdout' and 'split' not in test
-    if dataset == 'mvip':  # views of one capture must not fall on both sides: its own validation captures choose the head
-        assert 'valid_data' in held_out.images and 'train_data' in loader.dataset.images and loader.dataset.part == 'all'
+    if (
+        dataset == 'mvip'
+    ):  # views of one capture must not fall on both sides: its own validation captures choose the head
+        assert (
+            'valid_data' in held_out.images and 'train_data' in loader.dataset.images and loader.dataset.part == 'all'
+        )
     else:
         assert held_out.part == 'holdout' and loader.dataset.part == 'train'
         assert held_out.get('holdout') == loader.dataset.get('holdout')  # else the two parts would overlap
 
 
 @pytest.mark.parametrize('strides', [(4, 8, 16, 32), (2, 4, 8, 16)])  # standard, the authors' code
-@pytest.mark.parametrize('name, out', [('m2f_vd_sunrgbd', None), ('m2f_rgb_ade20k', None), ('m2f_vdscratch_cityscapes', 'fused')])
+@pytest.mark.parametrize(
+    'name, out', [('m2f_vd_sunrgbd', None), ('m2f_rgb_ade20k', None), ('m2f_vdscratch_cityscapes', 'fused')]
+)
 def test_one_real_step_of_segmentation(name, out, strides):
     config, small = load(f'seg/{name}'), load('seg/m2f_vd_rooms_tiny').model
     classes = config.model.decode_head.num_classes
-    config.model.backbone.update(arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56, init_cfg=None, strides=strides)
+    config.model.backbone.update(
+        arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56, init_cfg=None, strides=strides
+    )
     config.model.backbone.out = out or config.model.backbone.out
     widths = [64 if config.model.backbone.out == 'rgb+fused' else 32] * 4
     small.decode_head.update(in_channels=widths, num_classes=classes)
     small.decode_head.loss_cls.class_weight = [1.0] * classes + [0.1]
-    model = MODELS.build(dict(config.model, decode_head=small.decode_head, data_preprocessor=dict(config.model.data_preprocessor, size=(56, 56))))
+    model = MODELS.build(
+        dict(
+            config.model,
+            decode_head=small.decode_head,
+            data_preprocessor=dict(config.model.data_preprocessor, size=(56, 56)),
+        )
+    )
     model.train()
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
-    samples = [SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 5, (1, 50, 40))), metainfo=dict(img_shape=(50, 40))) for _ in range(2)]
-    data = dict(inputs=[torch.randint(0, 256, (3, 50, 40), dtype=torch.uint8) for _ in range(2)],
-                depth=[torch.rand(1, 50, 40) * 5 for _ in range(2)], data_samples=samples)
+
+    samples = [
+        SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 5, (1, 50, 40))), metainfo=dict(img_shape=(50, 40)))
+        for _ in range(2)
+    ]
+    data = dict(
+        inputs=[torch.randint(0, 256, (3, 50, 40), dtype=torch.uint8) for _ in range(2)],
+        depth=[torch.rand(1, 50, 40) * 5 for _ in range(2)],
+        data_samples=samples,
+    )
     total, _ = model.parse_losses(model(**model.data_preprocessor(data, True), mode='loss'))
     total.backward()
     assert torch.isfinite(total)

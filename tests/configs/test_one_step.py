@@ -1,4 +1,5 @@
 """Every shipped config takes one real step, with its own optimizer, at a small size."""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -17,7 +18,9 @@ _ENCODER = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=SIZE, i
 def types(node) -> list[str]:
     """All types in the settings of a model, in order."""
     if isinstance(node, dict):
-        return ([node['type']] if 'type' in node else []) + [name for key in sorted(node) if key != 'init_cfg' for name in types(node[key])]
+        return ([node['type']] if 'type' in node else []) + [
+            name for key in sorted(node) if key != 'init_cfg' for name in types(node[key])
+        ]
     return [name for item in node for name in types(item)] if isinstance(node, (list, tuple)) else []
 
 
@@ -33,7 +36,10 @@ def shrink(config: Config, kind: str) -> dict:
     elif kind == 'det':
         model.panoptic_head.in_channels = [width] * 4
     else:
-        small, classes = Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py').model.decode_head, model.decode_head.num_classes
+        small, classes = (
+            Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py').model.decode_head,
+            model.decode_head.num_classes,
+        )
         small.update(in_channels=[width] * 4, num_classes=classes)
         small.loss_cls.class_weight = model.decode_head.loss_cls.class_weight
         model.decode_head, model.data_preprocessor.size = small, (SIZE, SIZE)
@@ -47,18 +53,33 @@ def batch(kind: str) -> dict:
     data = raw_batch(2, SIZE, SIZE)
     if kind == 'seg':
         from mmseg.structures import SegDataSample
-        data['data_samples'] = [SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 5, (1, SIZE, SIZE))),
-                                              metainfo=dict(img_shape=(SIZE, SIZE), sample_key=i)) for i in range(2)]
+
+        data['data_samples'] = [
+            SegDataSample(
+                gt_sem_seg=PixelData(data=torch.randint(0, 5, (1, SIZE, SIZE))),
+                metainfo=dict(img_shape=(SIZE, SIZE), sample_key=i),
+            )
+            for i in range(2)
+        ]
     elif kind == 'cls':
         from mmpretrain.structures import DataSample
+
         data['data_samples'] = [DataSample(metainfo=dict(sample_key=i)).set_gt_label(i) for i in range(2)]
     elif kind == 'det':
         from mmdet.structures import DetDataSample
         from mmdet.structures.mask import BitmapMasks
+
         mask = torch.zeros(1, SIZE, SIZE, dtype=torch.uint8)
         mask[:, 10:30, 10:30] = 1
-        found = InstanceData(bboxes=torch.tensor([[10.0, 10, 30, 30]]), labels=torch.tensor([3]), masks=BitmapMasks(mask.numpy(), SIZE, SIZE))
-        data['data_samples'] = [DetDataSample(gt_instances=found.clone(), metainfo=dict(img_shape=(SIZE, SIZE), sample_key=i)) for i in range(2)]
+        found = InstanceData(
+            bboxes=torch.tensor([[10.0, 10, 30, 30]]),
+            labels=torch.tensor([3]),
+            masks=BitmapMasks(mask.numpy(), SIZE, SIZE),
+        )
+        data['data_samples'] = [
+            DetDataSample(gt_instances=found.clone(), metainfo=dict(img_shape=(SIZE, SIZE), sample_key=i))
+            for i in range(2)
+        ]
     return data
 
 
@@ -74,7 +95,9 @@ def test_one_real_step(path):
     optimizer.backward(loss)
     assert torch.isfinite(loss)
     for name, parameter in model.named_parameters():
-        assert (parameter.grad is not None) == parameter.requires_grad, name  # nothing trainable is left out, which DDP would not forgive
+        assert (parameter.grad is not None) == parameter.requires_grad, (
+            name
+        )  # nothing trainable is left out, which DDP would not forgive
     optimizer.step()
     for name, parameter in model.named_parameters():
         assert parameter.requires_grad or torch.equal(parameter, before[name]), name

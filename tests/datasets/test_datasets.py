@@ -1,4 +1,5 @@
 """Datasets, mixture and sampler: layouts, even draws, the same for any worker count, new every epoch."""
+
 import json
 
 import cv2
@@ -13,8 +14,14 @@ from mmvd.engine import EpochSampler
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
-PIPELINE = [dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.RGBDRandomResizedCrop', size=28),
-            dict(type='mmvd.RequireDepth', min_valid_pixels=5), dict(type='mmvd.RandomDensityMask'), dict(type='mmvd.PackRGBDInputs')]
+PIPELINE = [
+    dict(type='LoadImageFromFile'),
+    dict(type='mmvd.LoadDepth'),
+    dict(type='mmvd.RGBDRandomResizedCrop', size=28),
+    dict(type='mmvd.RequireDepth', min_valid_pixels=5),
+    dict(type='mmvd.RandomDensityMask'),
+    dict(type='mmvd.PackRGBDInputs'),
+]
 
 
 def make_pairs(root, count, value=1500, name='{:03d}'):
@@ -26,14 +33,25 @@ def make_pairs(root, count, value=1500, name='{:03d}'):
 
 
 def folder(root, **changes):
-    return dict(type='mmvd.RGBDDataset', data_root=str(root), decoder='mm16', images='rgb/*.png', depth_from=('rgb/', 'depth/'), **changes)
+    return dict(
+        type='mmvd.RGBDDataset',
+        data_root=str(root),
+        decoder='mm16',
+        images='rgb/*.png',
+        depth_from=('rgb/', 'depth/'),
+        **changes,
+    )
 
 
 def mixture(tmp_path, **changes):
     for name, count in (('a', 2), ('b', 6)):
         make_pairs(tmp_path / name, count)
-    config = dict(type='mmvd.EvenMixture', datasets=dict(a=folder(tmp_path / 'a'), b=folder(tmp_path / 'b')), samples_per_epoch=24,
-                  pipeline=PIPELINE)
+    config = dict(
+        type='mmvd.EvenMixture',
+        datasets=dict(a=folder(tmp_path / 'a'), b=folder(tmp_path / 'b')),
+        samples_per_epoch=24,
+        pipeline=PIPELINE,
+    )
     return DATASETS.build({**config, **changes})
 
 
@@ -41,23 +59,34 @@ def epoch_of(dataset, epoch, workers=0, seed=0):
     sampler = EpochSampler(dataset, shuffle=True, seed=seed)
     sampler.set_epoch(epoch)
     loader = DataLoader(dataset, batch_size=4, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)
-    return [(key, mask, image) for batch in loader for key, mask, image in zip(
-        [s.sample_key for s in batch['data_samples']], batch['removed_mask'], batch['inputs'], strict=True)]
+    return [
+        (key, mask, image)
+        for batch in loader
+        for key, mask, image in zip(
+            [s.sample_key for s in batch['data_samples']], batch['removed_mask'], batch['inputs'], strict=True
+        )
+    ]
 
 
 def test_folder_and_list(tmp_path):
     make_pairs(tmp_path, 3)
     (tmp_path / 'train.txt').write_text('rgb/000.png depth/000.png\nrgb/002.png depth/002.png\n')
     full = DATASETS.build(folder(tmp_path, intrinsics=(1, 2, 3, 4)))
-    listed = DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='train.txt'))
+    listed = DATASETS.build(
+        dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='train.txt')
+    )
     assert len(full) == 3 and len(listed) == 2
     info = full.get_data_info(1)
-    assert info['depth_path'].endswith('depth/001.png') and info['intrinsics'].tolist() == [[1, 0, 3], [0, 2, 4], [0, 0, 1]]
+    assert info['depth_path'].endswith('depth/001.png') and info['intrinsics'].tolist() == [
+        [1, 0, 3],
+        [0, 2, 4],
+        [0, 0, 1],
+    ]
     assert listed.get_data_info(1)['img_path'].endswith('rgb/002.png')
     with pytest.raises(ConfigError, match='rgb/000.png: depth_from=.* changes nothing'):
         DATASETS.build(dict(folder(tmp_path), depth_from=('colour/', 'depth/')))
     (tmp_path / 'bad.txt').write_text('rgb/000.png\n')
-    with pytest.raises(ConfigError, match='bad.txt, entry 1'):
+    with pytest.raises(ConfigError, match='bad.txt, line 1'):
         DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='bad.txt'))
 
 
@@ -76,13 +105,15 @@ def test_bop(tmp_path):
     make_pairs(scene, 2, value=2000, name='{:06d}')
     camera = {str(i): dict(cam_K=[1, 0, 2, 0, 3, 4, 0, 0, 1], depth_scale=0.1 * (i + 1)) for i in range(2)}
     (scene / 'scene_camera.json').write_text(json.dumps(camera))
-    data = DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real', pipeline=PIPELINE[:2]))
+    data = DATASETS.build(
+        dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real', pipeline=PIPELINE[:2])
+    )
     assert [float(data.prepare_data(i)['depth'][0, 0]) for i in range(2)] == pytest.approx([0.2, 0.4])
     assert data.get_data_info(0)['intrinsics'].tolist() == [[1, 0, 2], [0, 3, 4], [0, 0, 1]]
     del camera['0']['depth_scale']
     for text, error in ((json.dumps(camera), MissingInputsError), ('{"0": ', SampleError)):
         (scene / 'scene_camera.json').write_text(text)
-        with pytest.raises(error, match='scene_camera.json: no (entry for frame 0 with depth_scale|readable JSON)'):
+        with pytest.raises(error, match='scene_camera.json(, frame 0)?: no (entry with depth_scale|readable JSON)'):
             DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='train_real'))
     (scene / 'scene_camera.json').unlink()
     with pytest.raises(MissingInputsError, match='scene_camera.json'):
@@ -104,7 +135,9 @@ def test_same_for_any_worker_count_and_new_every_epoch(tmp_path):
     alone, two = epoch_of(data, 0), epoch_of(data, 0, workers=2)
     for (key_a, mask_a, image_a), (key_b, mask_b, image_b) in zip(alone, two, strict=True):
         assert key_a == key_b and torch.equal(mask_a, mask_b) and torch.equal(image_a, image_b)
-    keys = [{key for key, _, _ in epoch_of(data, e)} for e in (0, 1)] + [{key for key, _, _ in epoch_of(data, 0, seed=1)}]
+    keys = [{key for key, _, _ in epoch_of(data, e)} for e in (0, 1)] + [
+        {key for key, _, _ in epoch_of(data, 0, seed=1)}
+    ]
     assert len(set.union(*keys)) == 72
     masks = [mask.numpy().tobytes() for e in (0, 1) for _, mask, _ in epoch_of(data, e)]
     assert len(set(masks)) == 48

@@ -1,4 +1,5 @@
 """Each format on a tiny file made here; each kind of broken file gets its own error."""
+
 import cv2
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_unknown_decoder(png):
 def test_truncated_png(tmp_path, share):
     path = tmp_path / 'cut.png'
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 65535, (64, 64), dtype=np.uint16))
-    path.write_bytes(path.read_bytes()[:int(path.stat().st_size * share)])
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(DepthFileError, match='cut.png.*(truncated|not a readable)'):
         read_depth(path, 'mm16')
 
@@ -89,7 +90,7 @@ def test_truncated_float_files(tmp_path, ending):
         np.save(path, depth)
     else:
         cv2.imwrite(str(path), depth)
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DepthFileError, match='cut'):
         read_depth(path, ending)
 
@@ -109,10 +110,17 @@ def test_pickled_array_is_refused(tmp_path):
         read_depth(tmp_path / 'evil.npy', 'npy')
 
 
-@pytest.mark.parametrize('file, decoder, low, high, share', [
-    ('redwood_open3d/depth/00000.png', 'mm16', 0.5, 5, 0.86), ('tum/fr2_desk_1_depth.png', 'div5000', 0.3, 10, 0.6),
-    ('kitti/depth/0000000050.png', 'div256', 1, 90, 0.15), ('ycbv/000001-depth.png', 'div10000', 0.2, 6, 0.7),
-    ('apc2016/000000_depth.png', 'apc', 0.05, 2, 0.25), ('cleargrasp/real/000000123-opaque-depth-img.exr', 'exr', 0.2, 3, 0.5)])
+@pytest.mark.parametrize(
+    'file, decoder, low, high, share',
+    [
+        ('redwood_open3d/depth/00000.png', 'mm16', 0.5, 5, 0.86),
+        ('tum/fr2_desk_1_depth.png', 'div5000', 0.3, 10, 0.6),
+        ('kitti/depth/0000000050.png', 'div256', 1, 90, 0.15),
+        ('ycbv/000001-depth.png', 'div10000', 0.2, 6, 0.7),
+        ('apc2016/000000_depth.png', 'apc', 0.05, 2, 0.25),
+        ('cleargrasp/real/000000123-opaque-depth-img.exr', 'exr', 0.2, 3, 0.5),
+    ],
+)
 def test_real_files(test_data, file, decoder, low, high, share):
     path = test_data / file
     if not path.exists():

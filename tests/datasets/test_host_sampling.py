@@ -1,4 +1,5 @@
 """Draws with the host's own samplers: from a worker's generator, different in every epoch, told once."""
+
 from functools import partial
 
 import numpy as np
@@ -11,18 +12,29 @@ from torch.utils.data import DataLoader
 from mmvd.datasets import sample_key
 from mmvd.registry import DATASETS
 
-PIPELINE = [dict(type='mmvd.RGBDRandomResizedCrop', size=56), dict(type='mmvd.RandomDensityMask'), dict(type='mmvd.PackRGBDInputs')]
+PIPELINE = [
+    dict(type='mmvd.RGBDRandomResizedCrop', size=56),
+    dict(type='mmvd.RandomDensityMask'),
+    dict(type='mmvd.PackRGBDInputs'),
+]
 
 
 def rooms(**changes):
-    return DATASETS.build(dict(dict(type='mmvd.SyntheticRooms', length=4, size=(64, 64), cache=True, pipeline=PIPELINE), **changes))
+    return DATASETS.build(
+        dict(dict(type='mmvd.SyntheticRooms', length=4, size=(64, 64), cache=True, pipeline=PIPELINE), **changes)
+    )
 
 
 def epochs(data, workers: int, persistent: bool, count: int = 3) -> list[list[bytes]]:
     seeds_alike_in_every_epoch = partial(worker_init_fn, num_workers=workers, rank=0, seed=5)
     loader = DataLoader(
-        data, sampler=DefaultSampler(data, shuffle=False), num_workers=workers, persistent_workers=persistent, collate_fn=pseudo_collate,
-        worker_init_fn=seeds_alike_in_every_epoch)
+        data,
+        sampler=DefaultSampler(data, shuffle=False),
+        num_workers=workers,
+        persistent_workers=persistent,
+        collate_fn=pseudo_collate,
+        worker_init_fn=seeds_alike_in_every_epoch,
+    )
     return [[batch['removed_mask'][0].numpy().tobytes() for batch in loader] for _ in range(count)]
 
 
@@ -42,9 +54,17 @@ def test_the_hosts_seed_decides():
 
 @pytest.mark.parametrize('kind', ['EvenMixture', 'KeyedConcat', 'WithPartnerImage'])
 def test_containers_take_a_bare_index(kind):
-    inner = dict(type='mmvd.SyntheticRooms', length=3, size=(64, 64), pipeline=PIPELINE[2:] if kind != 'EvenMixture' else PIPELINE)
-    contents = dict(EvenMixture=dict(datasets=dict(a=inner), samples_per_epoch=8), KeyedConcat=dict(datasets=[inner, inner]),
-                    WithPartnerImage=dict(dataset=inner))
+    inner = dict(
+        type='mmvd.SyntheticRooms',
+        length=3,
+        size=(64, 64),
+        pipeline=PIPELINE[2:] if kind != 'EvenMixture' else PIPELINE,
+    )
+    contents = dict(
+        EvenMixture=dict(datasets=dict(a=inner), samples_per_epoch=8),
+        KeyedConcat=dict(datasets=[inner, inner]),
+        WithPartnerImage=dict(dataset=inner),
+    )
     data = DATASETS.build(dict(type=f'mmvd.{kind}', **contents[kind]))
     np.testing.assert_array_equal(data[1]['inputs'].shape[0], 3)
     if kind == 'EvenMixture':

@@ -1,4 +1,5 @@
 """Label maps: loading, joint cropping, instances, altered depth, the three augmentations."""
+
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from mmvd.registry import DATASETS
 
 
 def load(path, classes: int = 3, reduce_zero_label: bool = False, shape=(4, 6)) -> dict:
-    return LoadLabels().transform(dict(seg_map_path=str(path), num_classes=classes, reduce_zero_label=reduce_zero_label, ori_shape=shape))
+    return LoadLabels().transform(
+        dict(seg_map_path=str(path), num_classes=classes, reduce_zero_label=reduce_zero_label, ori_shape=shape)
+    )
 
 
 def test_labels(tmp_path):
@@ -23,9 +26,17 @@ def test_labels(tmp_path):
     assert reduced['gt_seg_map'][0].tolist() == [255, 0, 1, 255, 255, 0] and reduced['seg_fields'] == ['gt_seg_map']
 
 
-@pytest.mark.parametrize('case, text', [('range', 'label 2 is outside the 2 classes 0 to 1'), ('reduced', 'label 2 is outside the 1 classes 1 to 1'),
-                                        ('size', r'labels are \(4, 6\) but'), ('colour', '3 channels'), ('gone', 'no such file'),
-                                        ('truncated', 'truncated PNG')])
+@pytest.mark.parametrize(
+    'case, text',
+    [
+        ('range', 'label 2 is outside the 2 classes 0 to 1'),
+        ('reduced', 'label 2 is outside the 1 classes 1 to 1'),
+        ('size', r'labels are \(4, 6\) but'),
+        ('colour', '3 channels'),
+        ('gone', 'no such label file'),
+        ('truncated', 'truncated PNG'),
+    ],
+)
 def test_odd_labels_are_refused(tmp_path, case, text):
     path = tmp_path / 'a.png'
     labels = np.array([[0, 1, 2, 255, 0, 1]] * 4, np.uint8)
@@ -43,15 +54,20 @@ def test_dataset_arguments(tmp_path):
     with pytest.raises(ConfigError, match='unknown label set'):
         RGBDSegDataset(str(tmp_path), label_set='room', decoder='mm16', ann_file='a.txt')
     (tmp_path / 'a.txt').write_text('a.png b.png\n')
-    with pytest.raises(ConfigError, match='entry 1: expected "image depth label"'):
+    with pytest.raises(ConfigError, match='line 1: expected "image depth label"'):
         RGBDSegDataset(str(tmp_path), label_set='rooms', decoder='mm16', ann_file='a.txt')
 
 
 def grid_sample(height: int = 40, width: int = 50, epoch: int = 0) -> dict:
     """Image, depth and labels that all say where they come from."""
     y, x = np.mgrid[:height, :width]
-    return dict(img=np.stack([x, y, x * 0], -1).astype(np.uint8), depth=(x + 100 * y + 1).astype(np.float32), gt_seg_map=(x // 10).astype(np.uint8),
-                intrinsics=np.array([[30, 0, 20], [0, 30, 10], [0, 0, 1]], np.float32), sample_idx=KeyedIndex(3, 0, epoch))
+    return dict(
+        img=np.stack([x, y, x * 0], -1).astype(np.uint8),
+        depth=(x + 100 * y + 1).astype(np.float32),
+        gt_seg_map=(x // 10).astype(np.uint8),
+        intrinsics=np.array([[30, 0, 20], [0, 30, 10], [0, 0, 1]], np.float32),
+        sample_idx=KeyedIndex(3, 0, epoch),
+    )
 
 
 def test_crop_moves_everything_alike():

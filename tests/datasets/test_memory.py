@@ -1,4 +1,5 @@
-"""Long runs: the memory of a loader's worker stays flat, and the list of a large dataset is not copied into every worker."""
+"""Long runs: a worker's memory stays flat, and the list of a large dataset is not copied into every worker."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ from mmvd.engine import EpochSampler
 from mmvd.registry import DATASETS
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(not Path('/proc/self/smaps_rollup').exists(), reason='the memory of a process is read from Linux')
+pytestmark = pytest.mark.skipif(
+    not Path('/proc/self/smaps_rollup').exists(), reason='the memory of a process is read from Linux'
+)
 MIB = 2**20
 
 
@@ -40,7 +43,14 @@ class Watched(Dataset):
 def memory_per_epoch(length: int, read, epochs: int = 1) -> list[int]:
     """Memory of one persistent worker at the end of each epoch."""
     data = Watched(length, read)
-    loader = DataLoader(data, batch_size=4, sampler=EpochSampler(data, seed=0), num_workers=1, persistent_workers=True, collate_fn=pseudo_collate)
+    loader = DataLoader(
+        data,
+        batch_size=4,
+        sampler=EpochSampler(data, seed=0),
+        num_workers=1,
+        persistent_workers=True,
+        collate_fn=pseudo_collate,
+    )
     found = []
     for epoch in range(epochs):
         loader.sampler.set_epoch(epoch)
@@ -50,26 +60,41 @@ def memory_per_epoch(length: int, read, epochs: int = 1) -> list[int]:
 
 def memory_with_rooms(epochs: int) -> list[int]:
     """Rooms rendered, transformed and packed anew in every epoch."""
-    rooms = DATASETS.build(dict(type='mmvd.SyntheticRooms', length=4, size=(112, 112), pipeline=[
-        dict(type='mmvd.RGBDRandomRotate'), dict(type='mmvd.RGBDRandomResizedCrop', size=112), dict(type='mmvd.RGBDRandomFlip'),
-        dict(type='mmvd.RandomColorJitter'), dict(type='mmvd.PackRGBDInputs')]))
+    rooms = DATASETS.build(
+        dict(
+            type='mmvd.SyntheticRooms',
+            length=4,
+            size=(112, 112),
+            pipeline=[
+                dict(type='mmvd.RGBDRandomRotate'),
+                dict(type='mmvd.RGBDRandomResizedCrop', size=112),
+                dict(type='mmvd.RGBDRandomFlip'),
+                dict(type='mmvd.RandomColorJitter'),
+                dict(type='mmvd.PackRGBDInputs'),
+            ],
+        )
+    )
     return memory_per_epoch(4, rooms.__getitem__, epochs)
 
 
 def test_memory_of_a_worker_stays_flat():
-    """In a clean process: pages that a forked worker shares with this one become its own whenever it counts a reference."""
+    """In a clean process: pages that a forked worker shares become its own whenever it counts a reference."""
     code = 'import mmvd; from tests.datasets.test_memory import memory_with_rooms; print(*memory_with_rooms(60))'
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     found = [int(value) / MIB for value in done.stdout.split()]
     assert len(found) == 60, done.stderr[-2000:]
-    assert np.mean(found[-8:]) - np.mean(found[4:12]) < 8, found  # samples that stayed would be 16 MiB; 2 MiB of noise seen
+    assert np.mean(found[-8:]) - np.mean(found[4:12]) < 8, (
+        found
+    )  # samples that stayed would be 16 MiB; 2 MiB of noise seen
 
 
 def test_the_list_of_a_large_dataset_is_shared_with_the_workers(tmp_path):
     count, shares = 60000, 8
     lines = (f'scene_{i // 100:06d}/image_{i:08d}.jpg scene_{i // 100:06d}/depth_{i:08d}.png\n' for i in range(count))
     (tmp_path / 'list.txt').write_text(''.join(lines))
-    data = DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='list.txt', pipeline=[]))
+    data = DATASETS.build(
+        dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='list.txt', pipeline=[])
+    )
     size = data.data_bytes.nbytes
     assert size > 12 * MIB and len(data) == count
 

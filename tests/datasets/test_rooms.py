@@ -1,4 +1,5 @@
 """The built-in rooms: exact geometry against closed forms, labels that fit, determinism."""
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,7 @@ def rooms():
 
 
 def points_in_camera(rooms):
-    v, u = torch.meshgrid(torch.arange(72.), torch.arange(96.), indexing='ij')
+    v, u = torch.meshgrid(torch.arange(72.0), torch.arange(96.0), indexing='ij')
     rays = torch.stack((u, v, torch.ones_like(u)), -1) @ torch.linalg.inv(rooms.intrinsics).transpose(1, 2)[:, None]
     return rays * rooms.exact_depth[..., None]
 
@@ -73,6 +74,7 @@ def _inside(layout, b, points):
     local = ((points[None] - layout.centre[b, :, None]) @ layout.rotation[b]) / layout.half[b, :, None].clamp(min=1e-9)
     boxes = (local.abs() < 1).all(-1)
     from mmvd.datasets.rooms.layout import CYLINDER, KINDS, SPHERE
+
     kinds = torch.tensor(KINDS)[:, None]
     ball = local.norm(dim=-1) < 1
     tube = (local[..., :2].norm(dim=-1) < 1) & (local[..., 2].abs() < 1)
@@ -85,7 +87,9 @@ def _inside(layout, b, points):
 def test_a_frame_depends_on_its_key_alone(rooms):
     one = render_rooms(KEYS[2:3], 72, 96)
     for name in ('rgb', 'depth', 'semantic', 'instance', 'object_pose', 'intrinsics'):
-        torch.testing.assert_close(getattr(one, name)[0], getattr(rooms, name)[2], rtol=0, atol=1e-4 if name != 'rgb' else 1)
+        torch.testing.assert_close(
+            getattr(one, name)[0], getattr(rooms, name)[2], rtol=0, atol=1e-4 if name != 'rgb' else 1
+        )
     assert rooms.rgb.flatten(1).unique(dim=0).shape[0] == len(KEYS)
 
 
@@ -93,7 +97,11 @@ def test_variety():
     many = render_rooms(torch.tensor([sample_key(0, 0, i) for i in range(60)]), 24, 32)
     assert set(many.semantic.unique().tolist()) == set(range(len(CLASSES)))
     assert set(many.scene.tolist()) == set(range(len(SCENES)))
-    assert many.exact_depth.min() > 0.03 and many.exact_depth.max() < 12 and many.exact_depth.flatten(1).std(1).min() > 0.02
+    assert (
+        many.exact_depth.min() > 0.03
+        and many.exact_depth.max() < 12
+        and many.exact_depth.flatten(1).std(1).min() > 0.02
+    )
 
 
 def test_sensor_drops_and_disturbs(rooms):
@@ -107,11 +115,11 @@ def test_sensor_drops_and_disturbs(rooms):
 
 
 def test_shuffled_textures_hide_the_class():
-    """The class whose typical colour is nearest is often the right one in plain rooms, and only by chance when shuffled."""
+    """The class of the nearest typical colour is often right in plain rooms, and only by chance when shuffled."""
     keys = torch.tensor([sample_key(1, 0, i) for i in range(300)])
     layout, typical, hits = sample_layout(keys), catalogue.colours(), []
     for shuffle in (False, True):
-        colour = sample_materials(keys, layout, shuffle).colour[:, catalogue.SURFACES:, 0]
+        colour = sample_materials(keys, layout, shuffle).colour[:, catalogue.SURFACES :, 0]
         distance = (colour[:, :, None, None] - typical).norm(dim=-1).amin(-1)
         hits.append(float((distance.argmin(-1) == layout.object_class).float().mean()))
     assert hits[0] > 0.4 and hits[1] < 1.5 / len(CLASSES)
@@ -120,7 +128,9 @@ def test_shuffled_textures_hide_the_class():
 
 
 def test_dataset():
-    config = dict(type='mmvd.SyntheticRooms', length=5, seed=7, size=(40, 56), cache=True, sensor=True, exact_target=True)
+    config = dict(
+        type='mmvd.SyntheticRooms', length=5, seed=7, size=(40, 56), cache=True, sensor=True, exact_target=True
+    )
     data = DATASETS.build(config)
     first, again = data.get_data_info(KeyedIndex(1, 0, 0)), DATASETS.build(config).get_data_info(1)
     for key in ('img', 'depth', 'gt_depth', 'gt_seg_map', 'gt_instance_map', 'object_pose'):
@@ -134,7 +144,10 @@ def test_dataset():
 
 
 def test_cached_rooms_are_the_same_and_stay_so():
-    plain, cached = (DATASETS.build(dict(type='mmvd.SyntheticRooms', length=2, size=(40, 56), cache=cache)) for cache in (False, True))
+    plain, cached = (
+        DATASETS.build(dict(type='mmvd.SyntheticRooms', length=2, size=(40, 56), cache=cache))
+        for cache in (False, True)
+    )
     for _ in range(2):
         expected, found = plain.get_data_info(1), cached.get_data_info(1)
         for key, value in expected.items():

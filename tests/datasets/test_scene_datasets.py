@@ -1,4 +1,5 @@
 """Datasets with one class per image: lists, folders, held-out parts, odd classes."""
+
 import cv2
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ def labels(dataset) -> list[int]:
 
 
 def test_unknown_scenes_are_dropped_and_counted(tmp_path):
-    (tmp_path / 'scenes_train.txt').write_text('a.jpg a.png bedroom\nb.jpg b.png idk\nc.jpg c.png study_space\nd.jpg d.png idk\n')
+    (tmp_path / 'scenes_train.txt').write_text(
+        'a.jpg a.png bedroom\nb.jpg b.png idk\nc.jpg c.png study_space\nd.jpg d.png idk\n'
+    )
     dataset = SUNRGBDSceneDataset(str(tmp_path), ann_file='scenes_train.txt')
     assert labels(dataset) == [SUN19.index('bedroom'), SUN19.index('study_space')] and dataset.dropped == {'idk': 2}
     assert len(SUN19) == 19 and SUNRGBDSceneDataset.count_scenes({}) == 19
@@ -29,7 +32,7 @@ def test_unknown_scenes_are_dropped_and_counted(tmp_path):
     assert labels(other) == [0, 9, 9, 9] and len(NYU10) == 10 and not other.dropped  # "others" is a class of its own
     assert other.taken_as_others == {'idk': 2, 'study_space': 1}  # told: one of them may be misspelt
     (tmp_path / 'bad.txt').write_text('a.jpg a.png\n')
-    with pytest.raises(ConfigError, match='entry 1: expected "image depth class"'):
+    with pytest.raises(ConfigError, match='line 1: expected "image depth class"'):
         SUNRGBDSceneDataset(str(tmp_path), ann_file='bad.txt')
 
 
@@ -39,7 +42,9 @@ def test_held_out_part_is_a_partition(tmp_path):
     names = [{d.get_data_info(i)['img_path'] for i in range(len(d))} for d in parts]
     assert not names[0] & names[1] and len(names[0] | names[1]) == 500 and 30 < len(names[1]) < 70
     again = SUNRGBDSceneDataset(str(tmp_path), ann_file='l.txt', part='holdout', split='holdout')
-    assert {again.get_data_info(i)['img_path'] for i in range(len(again))} == names[1] and again.get_data_info(0)['split'] == 'holdout'
+    assert {again.get_data_info(i)['img_path'] for i in range(len(again))} == names[1] and again.get_data_info(0)[
+        'split'
+    ] == 'holdout'
     (tmp_path / 'one.txt').write_text('0.jpg 0.png bedroom\n')
     with pytest.raises(ConfigError, match="none of the 1 samples falls into part='(train|holdout)'"):
         for part in ('train', 'holdout'):
@@ -51,9 +56,17 @@ def test_held_out_part_is_a_partition(tmp_path):
 
 
 def test_class_folders(tmp_path):
-    write(tmp_path, *(f'{split}/{name}/0.JPEG' for split in ('train', 'val') for name in ('n02', 'n01')), 'train/n01/1.JPEG')
+    write(
+        tmp_path,
+        *(f'{split}/{name}/0.JPEG' for split in ('train', 'val') for name in ('n02', 'n01')),
+        'train/n01/1.JPEG',
+    )
     train, val = (ImageNetRGBDDataset(str(tmp_path), images=f'{split}/*/*.JPEG') for split in ('train', 'val'))
-    assert train.metainfo['classes'] == val.metainfo['classes'] == ('n01', 'n02') and labels(train) == [0, 0, 1] and labels(val) == [0, 1]
+    assert (
+        train.metainfo['classes'] == val.metainfo['classes'] == ('n01', 'n02')
+        and labels(train) == [0, 0, 1]
+        and labels(val) == [0, 1]
+    )
     assert train.get_data_info(1)['depth_path'].endswith('train/n01/1_depth.png')
 
 
@@ -81,6 +94,7 @@ def test_class_folders_that_do_not_fit(tmp_path):
 
 def test_missing_depth_and_labels_are_named_with_the_command(tmp_path):
     from mmvd.datasets import ADE20KRGBDDataset
+
     config = dict(data_root=str(tmp_path), split='training')
     write(tmp_path, 'images/training/a.jpg')
     assert 'a_depth.png (no such file, for images/training/a.jpg); made by: ' in ADE20KRGBDDataset.missing(config)
@@ -92,13 +106,22 @@ def test_missing_depth_and_labels_are_named_with_the_command(tmp_path):
 
 def test_mvip_views(tmp_path):
     for part in ('bolt', 'axle'):
-        write(tmp_path, *(f'{part}/train_data/0/{rot}/cam_0{cam}/0{cam}_{kind}.png'
-                          for rot in (0, 90) for cam in (1, 2) for kind in ('rgb', 'depth')))
+        write(
+            tmp_path,
+            *(
+                f'{part}/train_data/0/{rot}/cam_0{cam}/0{cam}_{kind}.png'
+                for rot in (0, 90)
+                for cam in (1, 2)
+                for kind in ('rgb', 'depth')
+            ),
+        )
         write(tmp_path, *(f'{part}/test_data/set1/cam_01/01_{kind}.png' for kind in ('rgb', 'depth', 'rgb_mask_gen')))
     config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_mvip.py')
     globs = [part.images for part in (config.train_dataloader.dataset, config.val_dataloader.dataset.datasets[1])]
     train, test = (MVIPDataset(str(tmp_path), images=images) for images in globs)
-    assert train.metainfo['classes'] == ('axle', 'bolt') and labels(train) == [0] * 4 + [1] * 4 and labels(test) == [0, 1]
+    assert (
+        train.metainfo['classes'] == ('axle', 'bolt') and labels(train) == [0] * 4 + [1] * 4 and labels(test) == [0, 1]
+    )
     assert test.get_data_info(1)['depth_path'].endswith('bolt/test_data/set1/cam_01/01_depth.png')
     told = MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=globs[0]))
     assert told.endswith(f'made by: its official archive, unpacked into {tmp_path}/none')

@@ -1,4 +1,5 @@
 """Joint transforms: what lives on the pixel grid moves together."""
+
 import cv2
 import numpy as np
 import pytest
@@ -17,17 +18,31 @@ H, W = 60, 80
 def sample(key=0, **changes) -> dict:
     """Image, depth and label hold the same piecewise constant pattern, so they stay comparable after any joint map."""
     cells = np.kron(np.random.default_rng(3).integers(1, 200, (H // 10, W // 10)), np.ones((10, 10))).astype(np.uint8)
-    data = dict(img=np.repeat(cells[..., None], 3, 2), depth=cells.astype(np.float32), gt_depth=cells.astype(np.float32),
-                gt_seg_map=cells.copy(), gt_instance_map=cells.astype(np.int32), removed_mask=cells > 100,
-                intrinsics=np.array([[70, 0, 40], [0, 75, 29], [0, 0, 1.]]),
-                sample_idx=KeyedIndex(key, 0, 0), img_path='x.png', img_shape=(H, W))
+    data = dict(
+        img=np.repeat(cells[..., None], 3, 2),
+        depth=cells.astype(np.float32),
+        gt_depth=cells.astype(np.float32),
+        gt_seg_map=cells.copy(),
+        gt_instance_map=cells.astype(np.int32),
+        removed_mask=cells > 100,
+        intrinsics=np.array([[70, 0, 40], [0, 75, 29], [0, 0, 1.0]]),
+        sample_idx=KeyedIndex(key, 0, 0),
+        img_path='x.png',
+        img_shape=(H, W),
+    )
     return {**data, **changes}
 
 
-GEOMETRY = [dict(type='mmvd.RGBDRandomFlip', horizontal=0.5, vertical=0.5), dict(type='mmvd.RGBDRandomRotate', prob=1.0),
-            dict(type='mmvd.RGBDRandomResizedCrop', size=56), dict(type='mmvd.RGBDRandomResizedCrop', size=56, scale=(0.5, 1.0), pad=False),
-            dict(type='mmvd.RGBDCenterCrop', size=40), dict(type='mmvd.RGBDRandomCrop', size=(40, 50)), dict(type='mmvd.RGBDResize', size=(120, 160)),
-            dict(type='mmvd.RGBDResize', size=45, divisor=5)]
+GEOMETRY = [
+    dict(type='mmvd.RGBDRandomFlip', horizontal=0.5, vertical=0.5),
+    dict(type='mmvd.RGBDRandomRotate', prob=1.0),
+    dict(type='mmvd.RGBDRandomResizedCrop', size=56),
+    dict(type='mmvd.RGBDRandomResizedCrop', size=56, scale=(0.5, 1.0), pad=False),
+    dict(type='mmvd.RGBDCenterCrop', size=40),
+    dict(type='mmvd.RGBDRandomCrop', size=(40, 50)),
+    dict(type='mmvd.RGBDResize', size=(120, 160)),
+    dict(type='mmvd.RGBDResize', size=45, divisor=5),
+]
 
 
 @pytest.mark.parametrize('config', GEOMETRY, ids=lambda c: c['type'])
@@ -35,7 +50,13 @@ GEOMETRY = [dict(type='mmvd.RGBDRandomFlip', horizontal=0.5, vertical=0.5), dict
 def test_everything_moves_alike(config, key):
     out = TRANSFORMS.build(config)(sample(key))
     depth = out['depth']
-    assert out['img'].shape[:2] == depth.shape == out['gt_seg_map'].shape == out['gt_instance_map'].shape == out['img_shape']
+    assert (
+        out['img'].shape[:2]
+        == depth.shape
+        == out['gt_seg_map'].shape
+        == out['gt_instance_map'].shape
+        == out['img_shape']
+    )
     np.testing.assert_array_equal(depth, out['gt_depth'])
     np.testing.assert_array_equal(depth, out['gt_instance_map'])
     np.testing.assert_array_equal(depth > 100, out['removed_mask'])
@@ -58,7 +79,10 @@ def test_intrinsics_follow_the_pixels(config, key):
     rays = [((u, v), start['intrinsics'])]
     yy, xx = np.nonzero(out['depth'] > 0)
     rays = []
-    for (x, y), k in (((out['depth'][yy, xx] - 1, out['gt_depth'][yy, xx] - 1), start['intrinsics']), ((xx, yy), out['intrinsics'])):
+    for (x, y), k in (
+        ((out['depth'][yy, xx] - 1, out['gt_depth'][yy, xx] - 1), start['intrinsics']),
+        ((xx, yy), out['intrinsics']),
+    ):
         rays.append(np.stack(((x - k[0, 2]) / k[0, 0], (y - k[1, 2]) / k[1, 1])))
     flips = np.sign((rays[0] * rays[1]).sum(1))[:, None]
     assert np.abs(rays[0] - flips * rays[1]).max() < 1.2 / 70  # within a pixel: nearest
@@ -98,8 +122,11 @@ def test_what_draws_nothing_asks_for_no_key():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize('image', [np.zeros((H, W), np.uint8), np.zeros((H, W, 3), np.uint16), np.zeros((H, W, 4), np.uint8)],
-                         ids=['one channel', '16 bit', 'four channels'])
+@pytest.mark.parametrize(
+    'image',
+    [np.zeros((H, W), np.uint8), np.zeros((H, W, 3), np.uint16), np.zeros((H, W, 4), np.uint8)],
+    ids=['one channel', '16 bit', 'four channels'],
+)
 def test_only_eight_bit_colour_is_packed(image):
     with pytest.raises(SampleError, match='where .H, W, 3. uint8 is expected'):
         TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(sample(img=image))
@@ -133,7 +160,7 @@ def test_load_depth(tmp_path):
         load(dict(wrong))
     with pytest.raises(ConfigError, match='decoder'):
         TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='cm'))
-    k = np.array([[100, 0, 39.5], [0, 100, 29.5], [0, 0, 1.]])
+    k = np.array([[100, 0, 39.5], [0, 100, 29.5], [0, 0, 1.0]])
     out = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16', resize_image=True))(dict(wrong, intrinsics=k))
     assert out['img'].shape == (30, 40, 3)
     np.testing.assert_allclose(out['intrinsics'], [[50, 0, 19.5], [0, 50, 14.5], [0, 0, 1]])
@@ -150,7 +177,9 @@ def test_require_depth():
 def test_pack():
     pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
     out = pack(sample(2, removed_mask=np.zeros((H, W), bool)))
-    assert out['inputs'].shape == (3, H, W) and out['depth'].shape == out['gt_depth'].shape == out['removed_mask'].shape == (1, H, W)
+    assert out['inputs'].shape == (3, H, W) and out['depth'].shape == out['gt_depth'].shape == out[
+        'removed_mask'
+    ].shape == (1, H, W)
     assert out['data_samples'].sample_key == KeyedIndex(2, 0, 0).key
     with pytest.raises(SampleError, match='moved one without the other'):
         pack(sample(depth=np.zeros((H, W + 1), np.float32)))
@@ -169,14 +198,25 @@ def test_pack_with_the_hosts_packer():
 def test_bicubic_is_torchvisions():
     """As the authors' classification resizes; what OpenCV calls bicubic has aliasing when it shrinks."""
     img = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
-    reference = resize(torch.from_numpy(img).movedim(-1, 0), [48, 64], InterpolationMode.BICUBIC, antialias=True).movedim(0, -1).numpy()
+    reference = (
+        resize(torch.from_numpy(img).movedim(-1, 0), [48, 64], InterpolationMode.BICUBIC, antialias=True)
+        .movedim(0, -1)
+        .numpy()
+    )
     start = dict(img=img, depth=np.ones((90, 120), np.float32), sample_idx=KeyedIndex(0, 0, 0))
     found = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=(48, 64), interpolation='bicubic'))(dict(start))
     assert np.abs(found['img'].astype(int) - reference).max() <= 1 and found['depth'].shape == (48, 64)
     plain = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=(48, 64)))(dict(start))
     assert np.abs(plain['img'].astype(int) - reference).max() > 5
     crop = dict(type='mmvd.RGBDRandomResizedCrop', size=48, scale=(1, 1), ratio=(120 / 90, 120 / 90), pad=False)
-    reference = resize(torch.from_numpy(img).movedim(-1, 0), [48, 48], InterpolationMode.BICUBIC, antialias=True).movedim(0, -1).numpy()
-    assert np.abs(TRANSFORMS.build(dict(crop, interpolation='bicubic'))(dict(start))['img'].astype(int) - reference).max() <= 1
+    reference = (
+        resize(torch.from_numpy(img).movedim(-1, 0), [48, 48], InterpolationMode.BICUBIC, antialias=True)
+        .movedim(0, -1)
+        .numpy()
+    )
+    assert (
+        np.abs(TRANSFORMS.build(dict(crop, interpolation='bicubic'))(dict(start))['img'].astype(int) - reference).max()
+        <= 1
+    )
     with pytest.raises(ConfigError, match="interpolation must be 'area' or 'bicubic'"):
         TRANSFORMS.build(dict(crop, interpolation='cubic'))

@@ -1,4 +1,5 @@
 """Saving survives kills and full disks; adapters know the RGB weights they belong to; interrupted runs go on."""
+
 import os
 import subprocess
 import sys
@@ -31,7 +32,8 @@ torch.set_num_threads(1)
 class Saver(SimpleNamespace):
     def save_checkpoint(self, folder, name, *args, backend_args=None, **kwargs):
         state = {str(i): torch.full((256, 256), float(self.step)) for i in range(40)}
-        save_checkpoint(dict(state_dict=state, meta=dict(epoch=self.step)), f'{folder}/{name}', backend_args=backend_args)
+        content = dict(state_dict=state, meta=dict(epoch=self.step))
+        save_checkpoint(content, f'{folder}/{name}', backend_args=backend_args)
 
 
 def save_for_ever(folder, pipe):
@@ -65,12 +67,18 @@ for number in range(20):  # one clean process forks: twenty starts of an interpr
 
 
 def test_sigkill_at_twenty_points_leaves_a_whole_checkpoint(tmp_path):
-    done = subprocess.run([sys.executable, '-c', KILLER, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, '-c', KILLER, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     rows = [row for row in map(str.split, done.stdout.splitlines()) if len(row) == 2 and all(map(str.isdigit, row))]
     assert len(rows) == 20, done.stderr[-2000:]
     for number, saved in rows:
-        contents = [load_checkpoint(path) for path in (tmp_path / number).glob('epoch_*.pth')]  # every file of that name is whole
-        assert max(content['meta']['epoch'] for content in contents) >= int(saved)  # what was reported as saved is there, or something newer
+        contents = [
+            load_checkpoint(path) for path in (tmp_path / number).glob('epoch_*.pth')
+        ]  # every file of that name is whole
+        assert max(content['meta']['epoch'] for content in contents) >= int(
+            saved
+        )  # what was reported as saved is there, or something newer
         for content in contents:
             assert len(content['state_dict']) == 40
             assert all((value == content['meta']['epoch']).all() for value in content['state_dict'].values())
@@ -91,10 +99,13 @@ def test_full_disk_is_a_clear_error_and_the_previous_file_is_whole(tmp_path, mon
 
 def test_real_file_size_limit(tmp_path):
     """The kernel's own refusal, by a limit on the size of files."""
-    code = ('import mmvd, resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n'
-            'from mmvd.engine.atomic_backend import AtomicLocalBackend\nfrom mmvd.errors import SavingError\n'
-            'AtomicLocalBackend().put(b"x" * 1000, sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n'
-            'try:\n    AtomicLocalBackend().put(b"y" * 100000, sys.argv[1])\nexcept SavingError as e:\n    print("refused", e)')
+    code = (
+        'import mmvd, resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n'
+        'from mmvd.engine.atomic_backend import AtomicLocalBackend\nfrom mmvd.errors import SavingError\n'
+        'AtomicLocalBackend().put(b"x" * 1000, sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n'
+        'try:\n    AtomicLocalBackend().put(b"y" * 100000, sys.argv[1])\nexcept SavingError as e:\n    '
+        'print("refused", e)'
+    )
     done = subprocess.run([sys.executable, '-c', code, str(tmp_path / 'f')], capture_output=True, text=True)
     assert 'refused' in done.stdout and (tmp_path / 'f').read_bytes() == b'x' * 1000, done.stderr
     assert len(list(tmp_path.iterdir())) == 1
@@ -102,7 +113,11 @@ def test_real_file_size_limit(tmp_path):
 
 def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
     assert newest_checkpoint([tmp_path]) == (None, {})
-    for name, iterations in (('epoch_9', 9), ('epoch_10', 10), ('interrupted', 8)):  # written last, as a copy may have it
+    for name, iterations in (
+        ('epoch_9', 9),
+        ('epoch_10', 10),
+        ('interrupted', 8),
+    ):  # written last, as a copy may have it
         save_atomically(dict(meta=dict(iter=iterations)), tmp_path / f'{name}.pth')
     assert newest_checkpoint([tmp_path])[0].name == 'epoch_10.pth'
     save_atomically(dict(meta=dict(iter=11)), tmp_path / 'interrupted.pth')
@@ -110,7 +125,9 @@ def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
     (tmp_path / 'interrupted.pth').unlink()
     (tmp_path / 'epoch_11.pth').write_bytes(b'')
     whole = (tmp_path / 'epoch_10.pth').read_bytes()
-    (tmp_path / 'epoch_10.pth').write_bytes(whole[:100] + bytes(60) + whole[160:])  # the end, which says that it is a zip file, is intact
+    (tmp_path / 'epoch_10.pth').write_bytes(
+        whole[:100] + bytes(60) + whole[160:]
+    )  # the end, which says that it is a zip file, is intact
     path, content = newest_checkpoint([tmp_path, tmp_path / 'nowhere'])
     assert path.name == 'epoch_9.pth' and content['meta']['iter'] == 9
     told = capsys.readouterr().err
@@ -118,16 +135,26 @@ def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
 
 
 def test_checkpoints_in_a_folder_of_their_own_are_found(tmp_path):
-    config = tiny_config(tmp_path / 'run', **{'default_hooks.checkpoint.out_dir': str(tmp_path / 'saved'), 'train_cfg.max_epochs': 1})
+    config = tiny_config(
+        tmp_path / 'run', **{'default_hooks.checkpoint.out_dir': str(tmp_path / 'saved'), 'train_cfg.max_epochs': 1}
+    )
     Runner.from_cfg(config).train()
     config = tiny_config(tmp_path / 'run', **{'default_hooks.checkpoint.out_dir': str(tmp_path / 'saved')})
     set_resume(config, 'auto')
-    assert config.load_from == str(tmp_path / 'saved/run/epoch_1.pth') and (tmp_path / 'saved/run/epoch_1.pth').stat().st_mode & 0o077
+    assert (
+        config.load_from == str(tmp_path / 'saved/run/epoch_1.pth')
+        and (tmp_path / 'saved/run/epoch_1.pth').stat().st_mode & 0o077
+    )
 
 
 def test_pruning_keeps_the_newest(tmp_path):
-    config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 3, 'train_cfg.val_interval': 10, 'default_hooks.checkpoint.max_keep_ckpts': 2})
-    config.custom_hooks = [hook for hook in config.custom_hooks if 'Report' not in hook.type and 'Panel' not in hook.type]
+    config = tiny_config(
+        tmp_path,
+        **{'train_cfg.max_epochs': 3, 'train_cfg.val_interval': 10, 'default_hooks.checkpoint.max_keep_ckpts': 2},
+    )
+    config.custom_hooks = [
+        hook for hook in config.custom_hooks if 'Report' not in hook.type and 'Panel' not in hook.type
+    ]
     Runner.from_cfg(config).train()
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['epoch_2.pth', 'epoch_3.pth']
     assert not list(tmp_path.glob('.*.part'))
@@ -156,18 +183,45 @@ def test_adapter_goes_through_the_commands(tmp_path):
     config = tiny_config(tmp_path / 'run', **{'train_cfg.max_epochs': 1, 'model.backbone.frozen': 'rgb'})
     runner = Runner.from_cfg(config)
     runner.train()
-    rgb = {key.removeprefix('backbone.rgb_stream.'): value for key, value in runner.model.state_dict().items() if 'rgb_stream' in key}
+    rgb = {
+        key.removeprefix('backbone.rgb_stream.'): value
+        for key, value in runner.model.state_dict().items()
+        if 'rgb_stream' in key
+    }
     torch.save(rgb, tmp_path / 'rgb.pth')
     torch.save({key: value + 1 for key, value in rgb.items()}, tmp_path / 'wrong.pth')
-    done = subprocess.run([sys.executable, 'tools/model_converters/publish_adapter.py', str(tmp_path / 'run/epoch_1.pth'),
-                           str(tmp_path / 'adapter.pth')], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            'tools/model_converters/publish_adapter.py',
+            str(tmp_path / 'run/epoch_1.pth'),
+            str(tmp_path / 'adapter.pth'),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0 and 'SHA-256' in done.stdout, done.stderr
     for name, code in (('rgb.pth', 0), ('wrong.pth', 2)):
         config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / name))
-        config.test_dataloader, config.randomness = config.val_dataloader, dict(seed=1)  # else the same seed draws the same weights
+        config.test_dataloader, config.randomness = (
+            config.val_dataloader,
+            dict(seed=1),
+        )  # else the same seed draws the same weights
         config.dump(tmp_path / 'adapted.py')
-        done = subprocess.run([sys.executable, 'tools/test.py', str(tmp_path / 'adapted.py'), str(tmp_path / 'adapter.pth'), '--work-dir',
-                               str(tmp_path / 'test')], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                sys.executable,
+                'tools/test.py',
+                str(tmp_path / 'adapted.py'),
+                str(tmp_path / 'adapter.pth'),
+                '--work-dir',
+                str(tmp_path / 'test'),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == code, done.stderr[-2000:]
     assert 'SHA-256' in done.stderr and done.stderr.count('was trained beside a rgb_stream') == 1
 
@@ -180,17 +234,29 @@ def test_sigterm_then_resume_equals_uninterrupted(tmp_path, mid_epoch):
     options = {key: value for key, value in TINY_RUN.items() if key != 'param_scheduler'}
     options['default_hooks.logger.interval'] = 1
     stopper = tmp_path / 'stopper.py'
-    stopper.write_text('import os, signal\nfrom mmengine.hooks import Hook\nfrom mmvd.registry import HOOKS\n\n\n@HOOKS.register_module()\n'
-                       'class StopperHook(Hook):\n\n    def before_train_iter(self, runner, batch_idx, data_batch=None):\n'
-                       '        if runner.iter == 2:\n            os.kill(os.getpid(), signal.SIGTERM)\n')
+    stopper.write_text(
+        'import os, signal\nfrom mmengine.hooks import Hook\nfrom mmvd.registry import '
+        'HOOKS\n\n\n@HOOKS.register_module()\n'
+        'class StopperHook(Hook):\n\n    def before_train_iter(self, runner, batch_idx, data_batch=None):\n'
+        '        if runner.iter == 2:\n            os.kill(os.getpid(), signal.SIGTERM)\n'
+    )
     config = tiny_config(tmp_path / 'parts')
     config.custom_imports = dict(imports=['mmvd', 'stopper'], allow_failed_imports=False)
-    config.custom_hooks = [dict(hook, save_mid_epoch=mid_epoch) if 'Interrupt' in hook.type else hook for hook in config.custom_hooks]
+    config.custom_hooks = [
+        dict(hook, save_mid_epoch=mid_epoch) if 'Interrupt' in hook.type else hook for hook in config.custom_hooks
+    ]
     config.custom_hooks.append(dict(type='mmvd.StopperHook'))
     config.dump(tmp_path / 'stopped.py')
-    done = subprocess.run([sys.executable, 'tools/train.py', str(tmp_path / 'stopped.py')], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': str(tmp_path)})
-    assert done.returncode == 2 and 'Interrupted: stopped by a signal in epoch 2 after iteration 3' in done.stderr, done.stderr[-2000:]
+    done = subprocess.run(
+        [sys.executable, 'tools/train.py', str(tmp_path / 'stopped.py')],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+    )
+    assert done.returncode == 2 and 'Interrupted: stopped by a signal in epoch 2 after iteration 3' in done.stderr, (
+        done.stderr[-2000:]
+    )
     newest, _ = newest_checkpoint([tmp_path / 'parts'])
     assert newest.name == ('interrupted.pth' if mid_epoch else 'epoch_1.pth')
     resumed = tiny_config(tmp_path / 'parts')
@@ -216,10 +282,14 @@ def test_resume_needs_no_other_weights(tmp_path):
     config = tiny_config(tmp_path)
     config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='gone.pth')
     set_resume(config, 'auto')
-    assert config.resume and config.load_from == str(tmp_path / 'epoch_1.pth') and config.model.backbone.init_cfg is None
+    assert (
+        config.resume and config.load_from == str(tmp_path / 'epoch_1.pth') and config.model.backbone.init_cfg is None
+    )
 
 
 def test_errors_of_workers_are_told_in_one_line():
-    text = 'Caught DepthFileError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File x\n' \
-           'mmvd.errors.DepthFileError: d.png: truncated PNG'
+    text = (
+        'Caught DepthFileError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n  File x\n'
+        'mmvd.errors.DepthFileError: d.png: truncated PNG'
+    )
     assert describe(DepthFileError(text)) == 'DepthFileError: d.png: truncated PNG'

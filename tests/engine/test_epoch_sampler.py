@@ -22,8 +22,10 @@ def epochs(length: int, samples: int, count: int, rank: int = 0, world: int = 1,
 def test_every_pass_sees_every_sample_once(length, samples):
     indices = [index for epoch in epochs(length, samples, 10) for index in epoch]
     for start in range(0, len(indices) - length + 1, length):
-        one_pass = indices[start:start + length]
-        assert sorted(map(int, one_pass)) == list(range(length)) and {index.epoch for index in one_pass} == {start // length}
+        one_pass = indices[start : start + length]
+        assert sorted(map(int, one_pass)) == list(range(length)) and {index.epoch for index in one_pass} == {
+            start // length
+        }
     assert len({index.key for index in indices}) == len(indices)  # a sample that comes again is augmented anew
 
 

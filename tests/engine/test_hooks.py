@@ -1,4 +1,5 @@
 """Schedule, strict loading, reports: small pieces; whole runs are in tests/test_training.py."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,9 @@ from mmvd.engine.hooks.density_schedule_hook import _transforms
 from mmvd.errors import WeightsError
 
 
-@pytest.mark.parametrize('progress, mean, std', [(0, .3, .1), (.1, .3, .1), (.15, .4, .2), (.2, .5, .3), (1, .5, .3)])
+@pytest.mark.parametrize(
+    'progress, mean, std', [(0, 0.3, 0.1), (0.1, 0.3, 0.1), (0.15, 0.4, 0.2), (0.2, 0.5, 0.3), (1, 0.5, 0.3)]
+)
 def test_schedule_of_the_authors(progress, mean, std):
     assert DensityScheduleHook().at(progress) == pytest.approx((mean, std))
 

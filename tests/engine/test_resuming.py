@@ -1,4 +1,5 @@
 """A resumed run ends as an uninterrupted one, also where it is easily forgotten."""
+
 import json
 import shutil
 
@@ -51,13 +52,19 @@ def test_segmentation_draws_its_points_anew_in_a_resumed_run(tmp_path):
 
 
 def test_an_epoch_must_not_end_within_an_accumulation(tmp_path):
-    config = tiny_config(tmp_path, **{'optim_wrapper.accumulative_counts': 2, 'train_dataloader.dataset.samples_per_epoch': 12})
+    config = tiny_config(
+        tmp_path, **{'optim_wrapper.accumulative_counts': 2, 'train_dataloader.dataset.samples_per_epoch': 12}
+    )
     with pytest.raises(ConfigError, match='an epoch of 3 batches ends within an accumulation of 2'):
         Runner.from_cfg(config).train()
 
 
 def test_a_stop_waits_for_the_end_of_an_accumulation(tmp_path):
-    changes = {'optim_wrapper.accumulative_counts': 2, 'train_dataloader.dataset.samples_per_epoch': 16, 'train_cfg.max_epochs': 1}
+    changes = {
+        'optim_wrapper.accumulative_counts': 2,
+        'train_dataloader.dataset.samples_per_epoch': 16,
+        'train_cfg.max_epochs': 1,
+    }
     Runner.from_cfg(tiny_config(tmp_path / 'whole', **changes)).train()
     stop_after(Runner.from_cfg(tiny_config(tmp_path / 'parts', **changes)), 1)
     assert load_checkpoint(tmp_path / 'parts/interrupted.pth')['meta']['iter'] == 2
@@ -71,7 +78,10 @@ def test_curriculum_of_pipeline_masks_after_a_stop_within_an_epoch(tmp_path):
         pipeline = config.train_dataloader.dataset.pipeline
         pipeline[-1]['transforms'].insert(-1, dict(type='mmvd.RandomDensityMask'))
         config.model.data_preprocessor.random_density = None
-        config.custom_hooks = [dict(hook, mean=(0.1, 0.9), begin=0.0, end=1.0) if 'Schedule' in hook.type else hook for hook in config.custom_hooks]
+        config.custom_hooks = [
+            dict(hook, mean=(0.1, 0.9), begin=0.0, end=1.0) if 'Schedule' in hook.type else hook
+            for hook in config.custom_hooks
+        ]
         return config
 
     Runner.from_cfg(config('whole')).train()
@@ -100,6 +110,12 @@ def test_a_validation_that_was_lost_is_repeated(tmp_path):
 
 def test_pictures_of_a_long_training_are_bounded(tmp_path):
     config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 7, 'train_dataloader.dataset.samples_per_epoch': 4})
-    config.custom_hooks = [dict(hook, max_samples=1, max_validations=2) if 'Panel' in hook.type else hook for hook in config.custom_hooks]
+    config.custom_hooks = [
+        dict(hook, max_samples=1, max_validations=2) if 'Panel' in hook.type else hook for hook in config.custom_hooks
+    ]
     Runner.from_cfg(config).train()
-    assert sorted(path.name for path in tmp_path.rglob('panels/*.png')) == ['epoch000_sample0.png', 'epoch004_sample0.png', 'epoch007_sample0.png']
+    assert sorted(path.name for path in tmp_path.rglob('panels/*.png')) == [
+        'epoch000_sample0.png',
+        'epoch004_sample0.png',
+        'epoch007_sample0.png',
+    ]

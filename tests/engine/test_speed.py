@@ -1,4 +1,8 @@
-"""What makes a run faster must not change it: half precision, compilation, accumulation; and the decoder stays within its budget."""
+"""What makes a run faster must not change it: half precision, compilation, accumulation.
+
+And the decoder stays within its budget.
+"""
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -8,8 +12,10 @@ from mmvd.engine.hooks import CompileHook
 from mmvd.registry import MODELS, OPTIM_WRAPPERS
 from tests.conftest import ROOT, raw_batch, tiny_completer
 
-# Relative distance of the half-precision loss at the same weights, at each of sixteen steps (1 % seen), and of the mean loss of a run. Runs from
-# random weights part: predictions near 0 m have steep logarithms. Over four of them the mean differs by 0.04 %, over one by up to 8 %.
+# Relative distance of the half-precision loss at the same weights, at each of sixteen steps (1 % seen), and of the mean
+# loss of a run. Runs from
+# random weights part: predictions near 0 m have steep logarithms. Over four of them the mean differs by 0.04 %, over
+# one by up to 8 %.
 HALF_PRECISION_DISTANCE, MEAN_DISTANCE, RUNS = 0.02, 0.1, 4
 
 
@@ -27,7 +33,9 @@ def losses(wrapper: dict, batches: list[dict], optimizer: str = 'SGD') -> tuple[
 def test_half_precision_stays_within_the_stated_distance():
     starts = [[raw_batch(2, first_key=100 * run + 2 * i) for i in range(16)] for run in range(RUNS)]
     full = [losses(dict(type='OptimWrapper'), batches, 'Adam')[0] for batches in starts]
-    half, models = zip(*(losses(dict(type='mmvd.BF16OptimWrapper'), batches, 'Adam') for batches in starts), strict=True)
+    half, models = zip(
+        *(losses(dict(type='mmvd.BF16OptimWrapper'), batches, 'Adam') for batches in starts), strict=True
+    )
     assert sum(map(sum, half)) == pytest.approx(sum(map(sum, full)), rel=MEAN_DISTANCE)
     assert all(p.dtype == torch.float32 for p in models[0].parameters())
 
@@ -41,7 +49,11 @@ def test_half_precision_loss_at_the_same_weights():
         full = model(**data, mode='loss')['loss_depth']
         with torch.no_grad(), half_precision.optim_context(model):
             half = model(**data, mode='loss')['loss_depth']
-        assert half.dtype == torch.float32 and half.item() == pytest.approx(full.item(), rel=HALF_PRECISION_DISTANCE) and half != full
+        assert (
+            half.dtype == torch.float32
+            and half.item() == pytest.approx(full.item(), rel=HALF_PRECISION_DISTANCE)
+            and half != full
+        )
         optimizer.zero_grad()
         full.backward()
         optimizer.step()
@@ -49,7 +61,7 @@ def test_half_precision_loss_at_the_same_weights():
 
 def test_accumulated_gradients_are_those_of_the_large_batch():
     large = raw_batch(4)
-    halves = [{key: value[i:i + 2] for key, value in large.items()} for i in (0, 2)]
+    halves = [{key: value[i : i + 2] for key, value in large.items()} for i in (0, 2)]
     _, one = losses(dict(type='OptimWrapper'), [large])
     _, two = losses(dict(type='OptimWrapper', accumulative_counts=2), halves)
     for (name, a), b in zip(one.named_parameters(), two.parameters(), strict=True):
@@ -61,7 +73,9 @@ def test_compiled_blocks_give_the_same_maps_under_the_same_names():
     inputs = model.data_preprocessor(raw_batch())['inputs']
     with torch.no_grad():
         eager, names = model(inputs), list(model.state_dict())
-        CompileHook().before_train(type('Runner', (), dict(model=model, logger=type('Log', (), dict(info=lambda *a: None)))))
+        CompileHook().before_train(
+            type('Runner', (), dict(model=model, logger=type('Log', (), dict(info=lambda *a: None))))
+        )
         torch.testing.assert_close(model(inputs), eager, rtol=1e-4, atol=1e-4)
     assert list(model.state_dict()) == names
     assert all(block._compiled_call_impl is not None for block in model.backbone.depth_stream.blocks)
@@ -71,7 +85,9 @@ def test_compiled_blocks_give_the_same_maps_under_the_same_names():
 def test_decoder_costs_at_most_ten_gmac_at_224_px(name):
     config = Config.fromfile(ROOT / f'configs/vd/{name}.py')
     head = MODELS.build(config.model.head).eval()
-    features = [torch.zeros(1, config.model.head.in_channels, 224 // s, 224 // s) for s in config.model.backbone.strides]
+    features = [
+        torch.zeros(1, config.model.head.in_channels, 224 // s, 224 // s) for s in config.model.backbone.strides
+    ]
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         head(features, (224, 224))
     assert 0 < counter.get_total_flops() / 2 <= 10e9

@@ -1,4 +1,5 @@
 """Errors against a plain numpy reference; averaging, baselines, areas, empty sets."""
+
 import json
 
 import numpy as np
@@ -20,10 +21,16 @@ def reference(pred, target):
     """Ten lines of numpy over the pixels that count, metres in."""
     pred, target = pred.astype(np.float64), target.astype(np.float64)
     ratio = np.maximum(pred / target, target / pred)
-    return dict(rmse_mm=1e3 * root_mean_squared_error(target, pred), mae_mm=1e3 * np.abs(pred - target).mean(),
-                irmse_per_km=np.sqrt(((1e3 / pred - 1e3 / target)**2).mean()), imae_per_km=np.abs(1e3 / pred - 1e3 / target).mean(),
-                abs_rel=(np.abs(pred - target) / target).mean(), delta1=(ratio < 1.25).mean(), delta2=(ratio < 1.5625).mean(),
-                delta3=(ratio < 1.953125).mean())
+    return dict(
+        rmse_mm=1e3 * root_mean_squared_error(target, pred),
+        mae_mm=1e3 * np.abs(pred - target).mean(),
+        irmse_per_km=np.sqrt(((1e3 / pred - 1e3 / target) ** 2).mean()),
+        imae_per_km=np.abs(1e3 / pred - 1e3 / target).mean(),
+        abs_rel=(np.abs(pred - target) / target).mean(),
+        delta1=(ratio < 1.25).mean(),
+        delta2=(ratio < 1.5625).mean(),
+        delta3=(ratio < 1.953125).mean(),
+    )
 
 
 def make_sample(seed, height=20, width=24):
@@ -32,7 +39,9 @@ def make_sample(seed, height=20, width=24):
     target[0, :2] = 0
     given = torch.cat([target * (torch.rand(1, height, width, generator=g) < kept) for kept in GRID])
     sample = BaseDataElement(metainfo=dict(sample_key=seed, protocol=dict(kept_densities=GRID, pattern='pixel')))
-    sample.set_data(dict(gt_depth=target, input_depth=given, pred_depth=target + torch.randn(3, height, width, generator=g)))
+    sample.set_data(
+        dict(gt_depth=target, input_depth=given, pred_depth=target + torch.randn(3, height, width, generator=g))
+    )
     return sample
 
 
@@ -54,7 +63,9 @@ def test_equals_numpy():
                 mask = (target > 0) & [given <= 0, given > 0, given > -1][s]
                 rows.append(reference(sample.pred_depth[d].clamp(0.01, 150).numpy()[mask], target[mask]))
             for key in KEYS:
-                assert metric.result['errors']['model'][subset][key][d] == pytest.approx(np.mean([row[key] for row in rows]), rel=1e-5)
+                assert metric.result['errors']['model'][subset][key][d] == pytest.approx(
+                    np.mean([row[key] for row in rows]), rel=1e-5
+                )
     curve = metric.result['errors']['model']['removed']['rmse_mm']
     assert flat['completion/auc_removed_rmse_mm'] == pytest.approx(auc(GRID, curve))
     assert flat['completion/auc_removed_rmse_mm_per_width'] == pytest.approx(auc(GRID, curve) / 0.7)
@@ -102,7 +113,13 @@ def test_a_prediction_that_is_not_finite_is_not_averaged_away():
 def test_probes_of_a_prediction_that_is_not_finite_are_unknown():
     samples = [make_sample(0), make_sample(1), make_sample(2)]
     for sample, half in zip(samples, (0.5, float('nan'), 0.5), strict=True):
-        sample.set_data(dict(input_probe=sample.input_depth[:1], pred_probe=sample.gt_depth + 1, pred_half_depth=(sample.gt_depth + 1) * half))
+        sample.set_data(
+            dict(
+                input_probe=sample.input_depth[:1],
+                pred_probe=sample.gt_depth + 1,
+                pred_half_depth=(sample.gt_depth + 1) * half,
+            )
+        )
     assert run([samples[0], samples[2]])[0].result['probes']['halving_ratio'] == pytest.approx(0.5)
     samples[2].gt_depth.zero_()  # nothing to measure: does not count
     assert run([samples[0], samples[2]])[0].result['probes']['halving_ratio'] == pytest.approx(0.5)
@@ -131,14 +148,20 @@ def test_baselines():
     holes = smooth * (rng.random((30, 40)) < 0.7)
     assert np.abs(inpaint(holes) - smooth).max() < 0.06
     with pytest.raises(ConfigError, match='unknown baselines'):
-        METRICS.build(dict(type='mmvd.DepthCompletionMetric', baselines=('magic', )))
+        METRICS.build(dict(type='mmvd.DepthCompletionMetric', baselines=('magic',)))
 
 
 def test_probes():
     sample = make_sample(0)
     given = sample.input_depth[1:2]
-    sample.set_data(dict(input_probe=given, pred_probe=sample.gt_depth + 0.1, pred_half_depth=(sample.gt_depth + 0.1) * 0.52,
-                         pred_swapped_rgb=sample.gt_depth + 0.3))
+    sample.set_data(
+        dict(
+            input_probe=given,
+            pred_probe=sample.gt_depth + 0.1,
+            pred_half_depth=(sample.gt_depth + 0.1) * 0.52,
+            pred_swapped_rgb=sample.gt_depth + 0.3,
+        )
+    )
     metric, flat = run([sample])
     assert flat['completion/halving_ratio'] == pytest.approx(0.52, rel=1e-4)
     assert flat['completion/probe_rmse_mm'] == pytest.approx(100, rel=1e-3)

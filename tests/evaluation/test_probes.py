@@ -1,4 +1,5 @@
 """Which head is reported; k-NN against scikit-learn; the layout of Table 7."""
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +13,11 @@ from mmvd.evaluation.robustness import PAPER_COLUMNS, DepthStatistics, format_ta
 
 def samples(right: dict[str, list[list[bool]]]) -> list[dict]:
     """Samples of class 1 that each head names rightly or not."""
-    return [dict(probe_labels=torch.tensor([1 if ok else 0 for ok in row]), gt_label=torch.tensor([1]), split=split)
-            for split, rows in right.items() for row in rows]
+    return [
+        dict(probe_labels=torch.tensor([1 if ok else 0 for ok in row]), gt_label=torch.tensor([1]), split=split)
+        for split, rows in right.items()
+        for row in rows
+    ]
 
 
 def metric_of(heads: int, **kwargs) -> LinearProbeMetric:
@@ -28,13 +32,24 @@ def evaluate(metric: LinearProbeMetric, data: list[dict]) -> dict:
 
 
 def test_the_head_is_chosen_on_the_held_out_part():
-    data = samples(dict(holdout=[[0, 1, 1, 0], [0, 1, 0, 0]], test=[[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]))
+    data = samples(
+        dict(holdout=[[0, 1, 1, 0], [0, 1, 0, 0]], test=[[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]])
+    )
     metric = metric_of(4)
     flat = evaluate(metric, data)
-    assert flat == {'probe/accuracy': 25.0, 'probe/accuracy_selected_on_holdout': 25.0, 'probe/accuracy_best_on_test': 75.0,
-                    'probe/holdout_accuracy': 100.0, 'probe/selection_accuracy': 100.0}
+    assert flat == {
+        'probe/accuracy': 25.0,
+        'probe/accuracy_selected_on_holdout': 25.0,
+        'probe/accuracy_best_on_test': 75.0,
+        'probe/holdout_accuracy': 100.0,
+        'probe/selection_accuracy': 100.0,
+    }
     assert metric.result['selected'] == dict(head=1, learning_rate=0.2, dropout=0.0, holdout=100.0, test=25.0)
-    assert 'head 1: rate 0.2' in metric.table() and 'head 0: rate 0.1' in metric.table() and len(metric.result['heads']) == 4
+    assert (
+        'head 1: rate 0.2' in metric.table()
+        and 'head 0: rate 0.1' in metric.table()
+        and len(metric.result['heads']) == 4
+    )
     paper = metric_of(4, paper_compat=True)
     assert evaluate(paper, data)['probe/accuracy'] == 75.0 and 'paper_compat' in paper.table()
 
@@ -44,8 +59,15 @@ def test_without_held_out_part_only_the_papers_way_is_left():
     with pytest.raises(ConfigError, match='need a test set and a held-out part'):
         evaluate(metric_of(2), data)
     paper = metric_of(2, paper_compat=True)
-    assert evaluate(paper, data) == {'probe/accuracy': 100.0, 'probe/accuracy_best_on_test': 100.0, 'probe/selection_accuracy': 100.0}
-    assert paper.result['selected']['holdout'] is None and 'chosen on the held-out part' not in paper.table().splitlines()[1]
+    assert evaluate(paper, data) == {
+        'probe/accuracy': 100.0,
+        'probe/accuracy_best_on_test': 100.0,
+        'probe/selection_accuracy': 100.0,
+    }
+    assert (
+        paper.result['selected']['holdout'] is None
+        and 'chosen on the held-out part' not in paper.table().splitlines()[1]
+    )
 
 
 @pytest.mark.parametrize('split', [None, 'hold-out'])
@@ -79,7 +101,7 @@ def test_what_does_not_fit_is_refused():
 @pytest.mark.parametrize('k', [1, 5, 20])
 def test_knn_is_scikit_learns(k):
     generator = torch.Generator().manual_seed(0)
-    labels = torch.randint(0, 4, (220, ), generator=generator)
+    labels = torch.randint(0, 4, (220,), generator=generator)
     features = torch.randn(220, 16, generator=generator) + 1.2 * torch.nn.functional.one_hot(labels, 16)
     reference = KNeighborsClassifier(k, metric='cosine', weights=lambda d: np.exp((1 - d) / 0.07))
     reference.fit(features[:150].numpy(), labels[:150].numpy())
@@ -96,17 +118,34 @@ def test_depth_statistics_are_numpys():
         statistics.add(part)
     valid = depth[depth > 0].numpy()
     found = statistics.result()
-    assert (found['mean_m'], found['std_m']) == (pytest.approx(valid.mean(), rel=1e-6), pytest.approx(valid.std(), rel=1e-5))
+    assert (found['mean_m'], found['std_m']) == (
+        pytest.approx(valid.mean(), rel=1e-6),
+        pytest.approx(valid.std(), rel=1e-5),
+    )
     assert found['missing'] == pytest.approx(float((depth == 0).float().mean()))
     assert DepthStatistics().result() == dict(mean_m=0, std_m=0, missing=1)
 
 
 def test_table_7_has_the_papers_columns():
-    rows = [dict(zeros=a.zeros, scale=a.scale, mIoU=10 + i, mean_m=1.0, std_m=0.5, missing=0.1) for i, a in enumerate(full_grid())]
+    rows = [
+        dict(zeros=a.zeros, scale=a.scale, mIoU=10 + i, mean_m=1.0, std_m=0.5, missing=0.1)
+        for i, a in enumerate(full_grid())
+    ]
     assert len(rows) == 21 and len(PAPER_COLUMNS) == 9
     text = format_table(rows, 12.5)
     own = next(line for line in text.splitlines() if 'this checkpoint' in line)
     by_setting = {(row['zeros'], row['scale']): f'{row["mIoU"]:.2f}' for row in rows}
     assert own.split()[3:] == [*(by_setting[a.zeros, a.scale] for a in PAPER_COLUMNS), '12.50']
     paper = next(line for line in text.splitlines() if "the paper's mIoU" in line)
-    assert paper.split()[-10:] == ['55.63', '55.14', '55.64', '56.01', '56.05', '55.22', '55.50', '55.28', '55.19', '53.75']
+    assert paper.split()[-10:] == [
+        '55.63',
+        '55.14',
+        '55.64',
+        '56.01',
+        '56.05',
+        '55.22',
+        '55.50',
+        '55.28',
+        '55.19',
+        '53.75',
+    ]

@@ -1,4 +1,5 @@
 """The whole model: preprocessing, loss, islands of precision, sweep, and that RGB is untouched by training."""
+
 import numpy as np
 import pytest
 import torch
@@ -24,9 +25,13 @@ def test_inputs_are_rgb_normalised_then_metres():
     batch = raw_batch(2)
     batch['inputs'][0][:] = torch.tensor([10, 20, 30], dtype=torch.uint8).view(3, 1, 1)  # BGR
     out = preprocessor()(batch, training=True)
-    expected = (torch.tensor([30., 20., 10.]) - torch.tensor([123.675, 116.28, 103.53])) / torch.tensor([58.395, 57.12, 57.375])
+    expected = (torch.tensor([30.0, 20.0, 10.0]) - torch.tensor([123.675, 116.28, 103.53])) / torch.tensor(
+        [58.395, 57.12, 57.375]
+    )
     torch.testing.assert_close(out['inputs'][0, :3, 5, 7], expected)
-    assert torch.equal(out['inputs'][:, 3:], torch.stack(batch['depth'])) and torch.equal(out['gt_depth'], torch.stack(batch['depth']))
+    assert torch.equal(out['inputs'][:, 3:], torch.stack(batch['depth'])) and torch.equal(
+        out['gt_depth'], torch.stack(batch['depth'])
+    )
     assert not out['removed_mask'].any()
 
 
@@ -78,7 +83,11 @@ def test_sizes_are_padded_and_dirt_is_missing():
     batch['inputs'][1], batch['depth'][1] = batch['inputs'][1][:, :40, :30], batch['depth'][1][:, :40, :30].clone()
     batch['depth'][0][0, 0, :3] = torch.tensor([float('nan'), -1, float('inf')])
     out = preprocessor()(batch)
-    assert out['inputs'].shape == (2, 4, 56, 56) and (out['inputs'][1, :, 40:] == 0).all() and (out['inputs'][0, 3, 0, :3] == 0).all()
+    assert (
+        out['inputs'].shape == (2, 4, 56, 56)
+        and (out['inputs'][1, :, 40:] == 0).all()
+        and (out['inputs'][0, 3, 0, :3] == 0).all()
+    )
     batch['depth'][1] = batch['depth'][1][:, :39]
     with pytest.raises(SampleError, match='moved one without the other'):
         preprocessor()(batch)
@@ -99,9 +108,13 @@ def test_masks_of_an_evaluation_need_no_key():
     model, batch = tiny_completer().eval(), raw_batch(2)
     results = []
     for _ in range(2):
-        packed = model.data_preprocessor(dict(batch, data_samples=[BaseDataElement(metainfo=dict(sample_idx=i)) for i in range(2)]))
+        packed = model.data_preprocessor(
+            dict(batch, data_samples=[BaseDataElement(metainfo=dict(sample_idx=i)) for i in range(2)])
+        )
         results.append([sample.input_depth for sample in model(**packed, mode='predict')])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True)) and not torch.equal(results[0][0] > 0, results[0][1] > 0)
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True)) and not torch.equal(
+        results[0][0] > 0, results[0][1] > 0
+    )
 
 
 def test_training_leaves_rgb_bit_identical():
@@ -155,14 +168,21 @@ def test_predictions_undo_the_range_factor():
     near = batch['inputs']
     near[:, 3:] *= 14.25 / near[:, 3:].max()
     far = torch.cat((near[:, :3], near[:, 3:] * 6), 1)
-    torch.testing.assert_close(model(far), 6 * model(near), rtol=5e-3, atol=1e-3)  # rounding of depth, seen by 7 mm waves
+    torch.testing.assert_close(
+        model(far), 6 * model(near), rtol=5e-3, atol=1e-3
+    )  # rounding of depth, seen by 7 mm waves
 
 
 @pytest.mark.parametrize('size', [(56, 56), (45, 70), (33, 61)])
 def test_output_has_the_size_of_the_input(size):
     model = tiny_completer().eval()
     assert model(torch.rand(1, 4, *size)).shape == (1, 1, *size)
-    assert [tuple(p.shape[-2:]) for p in model.complete(torch.rand(1, 4, 64, 96))] == [(8, 12), (16, 24), (32, 48), (64, 96)]
+    assert [tuple(p.shape[-2:]) for p in model.complete(torch.rand(1, 4, 64, 96))] == [
+        (8, 12),
+        (16, 24),
+        (32, 48),
+        (64, 96),
+    ]
 
 
 def test_empty_depth_and_rgb_only_are_legal():
@@ -206,8 +226,16 @@ def test_unknown_mode():
         tiny_completer()(torch.rand(1, 4, 56, 56), mode='guess')
 
 
-@pytest.mark.parametrize('max_depth, weights', [(15.0, [10, 1, .1, .01]), (500.0, [100, 10, 1, .1, .01]), (10.0, [10, 1, .1, .01]),
-                                                (5.0, [1, .1, .01]), (1000.0, [1000, 100, 10, 1, .1, .01])])
+@pytest.mark.parametrize(
+    'max_depth, weights',
+    [
+        (15.0, [10, 1, 0.1, 0.01]),
+        (500.0, [100, 10, 1, 0.1, 0.01]),
+        (10.0, [10, 1, 0.1, 0.01]),
+        (5.0, [1, 0.1, 0.01]),
+        (1000.0, [1000, 100, 10, 1, 0.1, 0.01]),
+    ],
+)
 def test_decode_weights(max_depth, weights):
     torch.testing.assert_close(decode_weights(max_depth), torch.tensor([float(w) for w in weights]))
 
@@ -223,9 +251,15 @@ def test_metric_decoding_by_hand():
 
 
 def test_loss_module_is_the_function():
-    preds, target, removed = [torch.rand(1, 1, s, s) + 1 for s in (4, 8)], torch.rand(1, 1, 8, 8) + 1, torch.rand(1, 1, 8, 8) < 0.5
+    preds, target, removed = (
+        [torch.rand(1, 1, s, s) + 1 for s in (4, 8)],
+        torch.rand(1, 1, 8, 8) + 1,
+        torch.rand(1, 1, 8, 8) < 0.5,
+    )
     module = MODELS.build(dict(type='mmvd.BalancedSILoss', alpha=3.0, lam=0.5))
-    assert torch.equal(module(preds, target, removed), ops.multi_scale_balanced_si_loss(preds, target, removed, 3.0, 0.5))
+    assert torch.equal(
+        module(preds, target, removed), ops.multi_scale_balanced_si_loss(preds, target, removed, 3.0, 0.5)
+    )
 
 
 def test_vectors_of_metres_are_computed_in_full_precision():
@@ -238,13 +272,19 @@ def test_vectors_of_metres_are_computed_in_full_precision():
     assert seen[0].dtype == torch.bfloat16  # the rest is fast
     with torch.no_grad():
         torch.testing.assert_close(preds[-1], head.decode(head.vectors[-1](seen[0].float())), rtol=0, atol=0)
-        assert head.double()([torch.randn(1, 8, side, side).double() for side in (28, 14, 7, 4)], (56, 56))[-1].isfinite().all()
+        assert (
+            head.double()([torch.randn(1, 8, side, side).double() for side in (28, 14, 7, 4)], (56, 56))[-1]
+            .isfinite()
+            .all()
+        )
 
 
 def test_encoding_in_the_pipeline_is_the_encoding_in_the_model():
     """Also of depth beyond the range, which is brought into it, and whose prediction is not."""
     inside = tiny_completer(test_cfg=None).eval()
-    settings = dict(num_channels=inside.backbone.depth_encoding.out_channels, max_depth=inside.backbone.depth_encoding.max_depth)
+    settings = dict(
+        num_channels=inside.backbone.depth_encoding.out_channels, max_depth=inside.backbone.depth_encoding.max_depth
+    )
     with pytest.raises(ConfigError, match='evaluation compares metres'):
         tiny_completer(depth_encoding=None, depth_channels=settings['num_channels'])
     outside = tiny_completer(test_cfg=None, depth_encoding=None, depth_channels=settings['num_channels']).eval()
@@ -254,7 +294,9 @@ def test_encoding_in_the_pipeline_is_the_encoding_in_the_model():
     plain, encoded = [], []
     for far in (2.0, 30.0):
         depth = (np.random.default_rng(0).random((56, 56)) * far).astype(np.float32)
-        sample = dict(img=np.full((56, 56, 3), 90, np.uint8), depth=depth, gt_depth=depth, sample_idx=KeyedIndex(0, 0, 0))
+        sample = dict(
+            img=np.full((56, 56, 3), 90, np.uint8), depth=depth, gt_depth=depth, sample_idx=KeyedIndex(0, 0, 0)
+        )
         plain.append(pack(dict(sample)))
         encoded.append(pack(encode(dict(sample))))
     assert encoded[1]['data_samples'].range_factor == pytest.approx(14.25 / plain[1]['depth'].max().item(), rel=1e-5)
@@ -263,14 +305,18 @@ def test_encoding_in_the_pipeline_is_the_encoding_in_the_model():
         one, other = (model(**batch) for model, batch in zip((inside, outside), batches, strict=True))
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
         assert one[1].std() > 0
-        one, other = (model(**batch, mode='loss')['loss_depth'] for model, batch in zip((inside, outside), batches, strict=True))
+        one, other = (
+            model(**batch, mode='loss')['loss_depth'] for model, batch in zip((inside, outside), batches, strict=True)
+        )
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
     with pytest.raises(ConfigError, match='evaluation compares metres'):
         outside(**batches[1], mode='predict')
 
 
-@pytest.mark.parametrize('settings, text', [(dict(sdt=0.1), 'random_density has patterns, mean, std, got sdt'),
-                                            (dict(patterns=('perlim', )), 'perlim')])
+@pytest.mark.parametrize(
+    'settings, text',
+    [(dict(sdt=0.1), 'random_density has patterns, mean, std, got sdt'), (dict(patterns=('perlim',)), 'perlim')],
+)
 def test_odd_random_density_is_refused_when_it_is_built(settings, text):
     with pytest.raises(ConfigError, match=text):
         preprocessor(random_density=settings)
@@ -286,7 +332,10 @@ def test_odd_patterns_and_channels_are_refused_when_they_are_built():
 
 
 def test_encoded_channels_are_not_padded():
-    batch = dict(inputs=[torch.zeros(3, side, 56, dtype=torch.uint8) for side in (56, 42)], depth=[torch.zeros(8, side, 56) for side in (56, 42)],
-                 gt_depth=[torch.ones(1, side, 56) for side in (56, 42)])
+    batch = dict(
+        inputs=[torch.zeros(3, side, 56, dtype=torch.uint8) for side in (56, 42)],
+        depth=[torch.zeros(8, side, 56) for side in (56, 42)],
+        gt_depth=[torch.ones(1, side, 56) for side in (56, 42)],
+    )
     with pytest.raises(SampleError, match='no empty value to pad with'):
         preprocessor()(batch)

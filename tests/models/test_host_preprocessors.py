@@ -1,4 +1,5 @@
 """Data preprocessors of the three hosts: one input tensor, labels padded along, nothing else."""
+
 import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
@@ -11,8 +12,11 @@ HOSTS = ('mmvd.RGBDSegDataPreprocessor', 'mmvd.RGBDClsDataPreprocessor', 'mmvd.R
 
 
 def batch(sizes=((20, 30), (28, 15))) -> dict:
-    return dict(inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes], depth=[torch.rand(1, *size) * 4 for size in sizes],
-                data_samples=[BaseDataElement(metainfo=dict(img_shape=size)) for size in sizes])
+    return dict(
+        inputs=[torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in sizes],
+        depth=[torch.rand(1, *size) * 4 for size in sizes],
+        data_samples=[BaseDataElement(metainfo=dict(img_shape=size)) for size in sizes],
+    )
 
 
 @pytest.mark.parametrize('host', HOSTS)
@@ -26,7 +30,9 @@ def test_inputs(host):
     rgb = data['inputs'][0].flip(0).float()  # BGR files, RGB order
     torch.testing.assert_close(out['inputs'][0, :3, :20, :30], (rgb - MEAN.view(-1, 1, 1)) / STD.view(-1, 1, 1))
     assert out['inputs'][0, 3, 0, 0] == 0 and torch.equal(out['inputs'][1, 3, :28, :15], data['depth'][1][0])
-    assert (out['inputs'][0, :, 20:] == 0).all() and (out['inputs'][1, :, :, 15:] == 0).all()  # mean colour, missing depth
+    assert (out['inputs'][0, :, 20:] == 0).all() and (
+        out['inputs'][1, :, :, 15:] == 0
+    ).all()  # mean colour, missing depth
 
 
 @pytest.mark.parametrize('host', HOSTS)
@@ -63,7 +69,11 @@ def test_segmentation_labels(training):
         sample.set_data(dict(gt_sem_seg=PixelData(data=torch.ones(1, *sample.img_shape, dtype=torch.long))))
     out = MODELS.build(dict(type=HOSTS[0], size=(56, 56)))(data, training)
     first = out['data_samples'][0]
-    assert out['inputs'].shape[-2:] == (first.pad_shape if training else first.img_shape) == ((56, 56) if training else (28, 42))
+    assert (
+        out['inputs'].shape[-2:]
+        == (first.pad_shape if training else first.img_shape)
+        == ((56, 56) if training else (28, 42))
+    )
     assert first.padding_size == ([0, 26, 0, 36] if training else [0, 12, 0, 8])
     labels = first.gt_sem_seg.data
     if training:
@@ -74,7 +84,13 @@ def test_segmentation_labels(training):
 
 def test_instance_masks():
     masks = pytest.importorskip('mmdet.structures.mask')
-    data = batch(((20, 30), ))
-    data['data_samples'][0].set_data(dict(gt_instances=InstanceData(masks=masks.BitmapMasks([torch.ones(20, 30).numpy()], 20, 30))))
+    data = batch(((20, 30),))
+    data['data_samples'][0].set_data(
+        dict(gt_instances=InstanceData(masks=masks.BitmapMasks([torch.ones(20, 30).numpy()], 20, 30)))
+    )
     sample = MODELS.build(dict(type=HOSTS[2]))(data, True)['data_samples'][0]
-    assert sample.batch_input_shape == sample.pad_shape == (28, 42) and sample.gt_instances.masks.masks.shape == (1, 28, 42)
+    assert sample.batch_input_shape == sample.pad_shape == (28, 42) and sample.gt_instances.masks.masks.shape == (
+        1,
+        28,
+        42,
+    )

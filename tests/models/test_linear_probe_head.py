@@ -1,4 +1,5 @@
 """Grouped probes: each follows the trajectory it would have alone, and the best is as good as logistic regression."""
+
 import pytest
 import torch
 from mmengine.structures import BaseDataElement
@@ -16,8 +17,13 @@ RTOL, ATOL = 1e-4, 1e-5
 
 def batch(step: int) -> tuple:
     generator = torch.Generator().manual_seed(step)
-    features, labels = torch.randn(BATCH, DIMS, generator=generator), torch.randint(0, CLASSES, (BATCH, ), generator=generator)
-    samples = [BaseDataElement(metainfo=dict(sample_key=1000 * step + i), gt_label=labels[i:i + 1]) for i in range(BATCH)]
+    features, labels = (
+        torch.randn(BATCH, DIMS, generator=generator),
+        torch.randint(0, CLASSES, (BATCH,), generator=generator),
+    )
+    samples = [
+        BaseDataElement(metainfo=dict(sample_key=1000 * step + i), gt_label=labels[i : i + 1]) for i in range(BATCH)
+    ]
     return features, labels, samples
 
 
@@ -27,7 +33,7 @@ def train(head: LinearProbeHead, steps: int = STEPS) -> LinearProbeHead:
     for step in range(steps):
         features, _, samples = batch(step)
         optimizer.zero_grad()
-        head.loss((features, ), samples)['loss'].backward()
+        head.loss((features,), samples)['loss'].backward()
         optimizer.step()
         schedule.step()
     return head
@@ -58,7 +64,7 @@ def test_without_dropout_it_is_torchs_linear_layer_and_sgd(rate):
         optimizer.step()
         schedule.step()
     torch.testing.assert_close(train(head).weight[number].data, linear.weight.data, rtol=RTOL, atol=ATOL)
-    scores = head((batch(0)[0], ))
+    scores = head((batch(0)[0],))
     torch.testing.assert_close(scores[:, number], linear(batch(0)[0]), rtol=1e-4, atol=1e-5)
 
 
@@ -67,19 +73,31 @@ def test_dropout_takes_its_share_and_keeps_the_mean():
     plain, dropped = head._drop(torch.ones(8, 4000), torch.arange(8))
     assert (plain == 1).all() and float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
     assert float(dropped.mean()) == pytest.approx(1, abs=0.02)
-    assert torch.equal(head._drop(torch.ones(1, 4000), torch.tensor([5]))[1], dropped[5:6])  # of the sample alone, not of the batch
+    assert torch.equal(
+        head._drop(torch.ones(1, 4000), torch.tensor([5]))[1], dropped[5:6]
+    )  # of the sample alone, not of the batch
 
 
-@pytest.mark.parametrize('rates, dropouts, text', [([0.1, 0.1], [0.0], 'holds a head twice'), ([0.1], [0.0, 0.0], 'holds a head twice'),
-                                                   ([], [0.0], 'is empty'), ([0.0], [0.0], 'must be positive'), ([0.1], [1.0], 'below 1'),
-                                                   ([float('nan')], [0.0], 'must be positive')])
+@pytest.mark.parametrize(
+    'rates, dropouts, text',
+    [
+        ([0.1, 0.1], [0.0], 'holds a head twice'),
+        ([0.1], [0.0, 0.0], 'holds a head twice'),
+        ([], [0.0], 'is empty'),
+        ([0.0], [0.0], 'must be positive'),
+        ([0.1], [1.0], 'below 1'),
+        ([float('nan')], [0.0], 'must be positive'),
+    ],
+)
 def test_odd_grids_are_refused(rates, dropouts, text):
     with pytest.raises(ConfigError, match=text):
         LinearProbeHead(CLASSES, DIMS, rates, dropouts)
 
 
 def test_best_head_is_as_good_as_logistic_regression():
-    x, y = make_classification(1500, 32, n_informative=12, n_classes=CLASSES, n_clusters_per_class=1, class_sep=0.8, random_state=0)
+    x, y = make_classification(
+        1500, 32, n_informative=12, n_classes=CLASSES, n_clusters_per_class=1, class_sep=0.8, random_state=0
+    )
     x, y = torch.from_numpy(x).float(), torch.from_numpy(y)
     reference = 100 * LogisticRegression(max_iter=2000).fit(x[:1000], y[:1000]).score(x[1000:], y[1000:])
     head = LinearProbeHead(CLASSES, 32, [1e-4, 1e-3, 1e-2, 0.1, 0.2], [0.0, 0.3])
@@ -87,11 +105,13 @@ def test_best_head_is_as_good_as_logistic_regression():
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
     for step in range(200):
         chosen = torch.randperm(1000, generator=torch.Generator().manual_seed(step))[:128]
-        samples = [BaseDataElement(metainfo=dict(sample_key=step * 1000 + int(i)), gt_label=y[i:i + 1]) for i in chosen]
+        samples = [
+            BaseDataElement(metainfo=dict(sample_key=step * 1000 + int(i)), gt_label=y[i : i + 1]) for i in chosen
+        ]
         optimizer.zero_grad()
-        head.loss((x[chosen], ), samples)['loss'].backward()
+        head.loss((x[chosen],), samples)['loss'].backward()
         optimizer.step()
         schedule.step()
-    accuracy = 100 * (head((x[1000:], )).argmax(-1) == y[1000:, None]).float().mean(0)
+    accuracy = 100 * (head((x[1000:],)).argmax(-1) == y[1000:, None]).float().mean(0)
     assert 60 < reference < 99 and float(accuracy.max()) >= reference - 2
     assert float(accuracy.min()) < float(accuracy.max()) - 5  # the grid matters

@@ -1,4 +1,5 @@
 """VDViT against timm, transformers and mmpretrain, and what frozen, fused, padded and out of range mean."""
+
 import pickle
 
 import pytest
@@ -27,7 +28,9 @@ def randomise(module: nn.Module) -> nn.Module:
 
 def hugging_face_small():
     transformers = pytest.importorskip('transformers')
-    config = transformers.Dinov2Config(hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, patch_size=14)
+    config = transformers.Dinov2Config(
+        hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, patch_size=14
+    )
     return randomise(transformers.Dinov2Model(config))
 
 
@@ -37,8 +40,16 @@ def timm_small(**kwargs):
 
 def mmpretrain_small():
     models = pytest.importorskip('mmpretrain.models')
-    return randomise(models.VisionTransformer(arch='deit-s', img_size=518, patch_size=14, layer_scale_init_value=1e-5,
-                                              out_indices=[layer - 1 for layer in LAYERS], out_type='raw'))
+    return randomise(
+        models.VisionTransformer(
+            arch='deit-s',
+            img_size=518,
+            patch_size=14,
+            layer_scale_init_value=1e-5,
+            out_indices=[layer - 1 for layer in LAYERS],
+            out_type='raw',
+        )
+    )
 
 
 def timm_tokens(model, x):
@@ -56,8 +67,10 @@ def mmpretrain_tokens(model, x):
 
 
 REFERENCES = {
-    'official': (timm_small, timm_tokens, 'antialias'), 'timm': (timm_small, timm_tokens, 'antialias'),
-    'mmpretrain': (mmpretrain_small, mmpretrain_tokens, 'size'), 'hugging face': (hugging_face_small, hugging_face_tokens, 'size')
+    'official': (timm_small, timm_tokens, 'antialias'),
+    'timm': (timm_small, timm_tokens, 'antialias'),
+    'mmpretrain': (mmpretrain_small, mmpretrain_tokens, 'size'),
+    'hugging face': (hugging_face_small, hugging_face_tokens, 'size'),
 }
 
 
@@ -67,7 +80,10 @@ def saved(model, layout, folder):
         torch.save({**state, 'mask_token': torch.zeros(1, 384)}, folder / 'w.pth')
         return folder / 'w.pth'
     if layout == 'mmpretrain':
-        torch.save(dict(state_dict={f'backbone.{key}': value for key, value in state.items()}, meta=dict(epoch=3)), folder / 'w.pth')
+        torch.save(
+            dict(state_dict={f'backbone.{key}': value for key, value in state.items()}, meta=dict(epoch=3)),
+            folder / 'w.pth',
+        )
         return folder / 'w.pth'
     save_file(state, folder / 'w.safetensors')
     return folder / 'w.safetensors'
@@ -78,7 +94,11 @@ def saved(model, layout, folder):
 def test_rgb_tokens_equal_the_reference(layout, size, tmp_path):
     make, run, rule = REFERENCES[layout]
     reference = make()
-    model = VDViT('small', position_rule=rule, init_cfg=dict(type='Pretrained', checkpoint=str(saved(reference, layout, tmp_path))))
+    model = VDViT(
+        'small',
+        position_rule=rule,
+        init_cfg=dict(type='Pretrained', checkpoint=str(saved(reference, layout, tmp_path))),
+    )
     model.init_weights()
     x = torch.randn(1, 3, *size)
     with torch.no_grad():
@@ -88,14 +108,17 @@ def test_rgb_tokens_equal_the_reference(layout, size, tmp_path):
 
 
 def test_official_position_rule():
-    """Bicubic with the scale factor (n + 0.1) / 37, evaluated point by point in float64 (cubic convolution, a = -0.75)."""
+    """Bicubic with the scale factor (n + 0.1) / 37, point by point in float64 (cubic convolution, a = -0.75)."""
     model = VDViT('small', out='rgb')
     randomise(model)
     table = model.rgb_stream.pos_embed[0, 1:].double().view(37, 37, -1)[:, :, :5]
 
     def weights(t):
         a = -0.75
-        near, far = (lambda d: ((a + 2) * d - (a + 3)) * d * d + 1), (lambda d: ((a * d - 5 * a) * d + 8 * a) * d - 4 * a)
+        near, far = (
+            (lambda d: ((a + 2) * d - (a + 3)) * d * d + 1),
+            (lambda d: ((a * d - 5 * a) * d + 8 * a) * d - 4 * a),
+        )
         return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
     got = model.rgb_stream.positions((16, 20))[0, 1:].view(16, 20, -1)[:, :, :5].double()
@@ -115,14 +138,19 @@ def test_depth_stream_starts_from_the_same_file(layout, tmp_path):
     model = VDViT('small', init_cfg=dict(type='Pretrained', checkpoint=str(saved(make(), layout, tmp_path))))
     before = model.depth_stream.patch_embed.proj.weight.clone()
     model.init_weights()
-    for (name, rgb), (_, depth) in zip(model.rgb_stream.named_parameters(), model.depth_stream.named_parameters(), strict=True):
+    for (name, rgb), (_, depth) in zip(
+        model.rgb_stream.named_parameters(), model.depth_stream.named_parameters(), strict=True
+    ):
         assert name == 'patch_embed.proj.weight' or torch.equal(rgb, depth), name
     assert torch.equal(before, model.depth_stream.patch_embed.proj.weight)
 
 
 def test_vd_checkpoint_goes_back_in(tmp_path):
     first = randomise(VDViT(**TINY))
-    torch.save(dict(state_dict={f'backbone.{k}': v for k, v in first.state_dict().items()} | {'head.x': torch.ones(1)}), tmp_path / 'vd.pth')
+    torch.save(
+        dict(state_dict={f'backbone.{k}': v for k, v in first.state_dict().items()} | {'head.x': torch.ones(1)}),
+        tmp_path / 'vd.pth',
+    )
     x = torch.rand(1, 4, 56, 56)
     for changes in (dict(), dict(out='rgb'), dict(out_type='cls_token')):
         second = VDViT(**TINY, init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'vd.pth')), **changes).eval()
@@ -134,7 +162,6 @@ def test_vd_checkpoint_goes_back_in(tmp_path):
 
 
 class Evil:
-
     def __reduce__(self):
         return print, ('code ran',)
 
@@ -181,7 +208,7 @@ def test_maps_for_any_size(out, channels, size):
     maps = model(torch.rand(2, 4, *size))
     assert [tuple(m.shape) for m in maps] == [(2, channels, -(-size[0] // s), -(-size[1] // s)) for s in (2, 4, 8, 16)]
     assert model.out_channels == channels
-    (token, ) = VDViT(**TINY, out=out, out_type='cls_token').eval()(torch.rand(2, 4, *size))
+    (token,) = VDViT(**TINY, out=out, out_type='cls_token').eval()(torch.rand(2, 4, *size))
     assert token.shape == (2, channels)
 
 
@@ -225,13 +252,20 @@ def test_frozen_is_frozen(frozen):
         sum(out.square().sum() for out in outs).backward()
     for name, parameter in model.named_parameters():
         trainable = frozen == 'none' or (frozen == 'rgb' and not name.startswith('rgb_stream'))
-        trainable &= name not in ('rgb_stream.norm.weight', 'rgb_stream.norm.bias', 'depth_stream.norm.weight', 'depth_stream.norm.bias')
+        trainable &= name not in (
+            'rgb_stream.norm.weight',
+            'rgb_stream.norm.bias',
+            'depth_stream.norm.weight',
+            'depth_stream.norm.bias',
+        )
         assert parameter.requires_grad == trainable, name
         assert (parameter.grad is not None) == trainable, name
 
 
 @pytest.mark.parametrize('frozen', ['rgb', 'none'])
-@pytest.mark.parametrize('changes', [dict(out='pre_fusion'), dict(out_type='cls_token'), dict(norm_features=True), dict(out='rgb+fused')])
+@pytest.mark.parametrize(
+    'changes', [dict(out='pre_fusion'), dict(out_type='cls_token'), dict(norm_features=True), dict(out='rgb+fused')]
+)
 def test_every_trainable_parameter_gets_a_gradient(changes, frozen):
     model = VDViT(**TINY, **changes, frozen=frozen)
     torch.stack([(out * torch.randn_like(out)).sum() for out in model(torch.rand(2, 4, 56, 56))]).sum().backward()
@@ -276,11 +310,25 @@ def test_dirty_depth_is_missing_depth():
     assert all(torch.equal(a, b) for a, b in zip(model(clean), model(dirty), strict=True))
 
 
-@pytest.mark.parametrize('changes', [dict(frozen='depth'), dict(out='both'), dict(out_type='map'), dict(over_range='clip'), dict(gate='x'),
-                                     dict(strides=(4, 8)), dict(fusion_layers=(1, 2, 3, 9)),
-                                     dict(fusion_layers=(2, 1, 3, 4)), dict(fusion_layers=(1, 1, 3, 4)), dict(depth_encoding=None),
-                                     dict(last_blocks=2), dict(out_type='cls_token', last_blocks=5),
-                                     dict(position_rule='nearest'), dict(arch='huge')])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(frozen='depth'),
+        dict(out='both'),
+        dict(out_type='map'),
+        dict(over_range='clip'),
+        dict(gate='x'),
+        dict(strides=(4, 8)),
+        dict(fusion_layers=(1, 2, 3, 9)),
+        dict(fusion_layers=(2, 1, 3, 4)),
+        dict(fusion_layers=(1, 1, 3, 4)),
+        dict(depth_encoding=None),
+        dict(last_blocks=2),
+        dict(out_type='cls_token', last_blocks=5),
+        dict(position_rule='nearest'),
+        dict(arch='huge'),
+    ],
+)
 def test_refuses_nonsense(changes):
     with pytest.raises(ConfigError):
         VDViT(**{**TINY, **changes})

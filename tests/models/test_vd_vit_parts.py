@@ -1,4 +1,5 @@
-"""Parts of VDViT by their formulas and counts, pooled features against timm, and weights that would leave something random."""
+"""Parts of VDViT by formulas and counts, pooled features against timm, weights that would leave something random."""
+
 import pytest
 import timm
 import torch
@@ -49,12 +50,17 @@ def small_rgb_file(path):
 @pytest.mark.parametrize('blocks', [1, 4])
 def test_pooled_features_are_timms(tmp_path, blocks):
     reference = small_rgb_file(tmp_path / 'rgb.safetensors')
-    common = dict(arch='small', img_size=56, out='rgb', init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'rgb.safetensors')))
+    common = dict(
+        arch='small',
+        img_size=56,
+        out='rgb',
+        init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'rgb.safetensors')),
+    )
     x = torch.randn(2, 3, 56, 56)
     layers = reference.get_intermediate_layers(x, n=blocks, return_prefix_tokens=True, norm=True)
     model = VDViT(**common, out_type='cls_token', last_blocks=blocks).eval()
     model.init_weights()
-    feature, = model(x)
+    (feature,) = model(x)
     assert feature.shape == (2, model.out_channels) == (2, 384 * blocks)
     torch.testing.assert_close(feature, torch.cat([prefix[:, 0] for _, prefix in layers], 1), rtol=1e-4, atol=1e-4)
     model = VDViT(**common, out_type='avg_featmap').eval()
@@ -69,13 +75,18 @@ def test_pooled_features_of_both_streams():
     for index, out in enumerate(('rgb', 'fused')):
         alone = VDViT(**TINY, out=out, out_type='avg_featmap').eval()
         alone.load_state_dict({key: value for key, value in both.state_dict().items() if key in alone.state_dict()})
-        torch.testing.assert_close(alone(x)[0], both(x)[0][:, 32 * index:32 * (index + 1)])
+        torch.testing.assert_close(alone(x)[0], both(x)[0][:, 32 * index : 32 * (index + 1)])
 
 
 def test_a_wholly_frozen_encoder_does_not_take_an_rgb_file(tmp_path):
     """Its depth patch embedding and fusions would stay random for ever."""
     small_rgb_file(tmp_path / 'rgb.safetensors')
-    model = VDViT('small', img_size=56, frozen='all', init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'rgb.safetensors')))
+    model = VDViT(
+        'small',
+        img_size=56,
+        frozen='all',
+        init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'rgb.safetensors')),
+    )
     with pytest.raises(WeightsError, match='would stay random: name a VD checkpoint'):
         model.init_weights()
 

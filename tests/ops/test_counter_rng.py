@@ -1,4 +1,5 @@
 """Counter-based randomness: well distributed, independent, equal to the textbook."""
+
 import numpy as np
 import torch
 
@@ -25,7 +26,9 @@ def test_uniform_and_normal_have_their_moments():
 
 
 def test_streams_and_keys_are_independent():
-    draws = torch.stack([uniform(torch.arange(20000), stream) for stream in range(4)] + [uniform(torch.arange(1, 20001), 0)])
+    draws = torch.stack(
+        [uniform(torch.arange(20000), stream) for stream in range(4)] + [uniform(torch.arange(1, 20001), 0)]
+    )
     off = np.corrcoef(draws.numpy()) - np.eye(5)
     assert np.abs(off).max() < 0.03
 

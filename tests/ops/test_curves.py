@@ -1,4 +1,5 @@
 """The area against scikit-learn."""
+
 import math
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Density masks: exact share, own seed only; noise fields against plain loops."""
+
 import math
 
 import numpy as np
@@ -59,9 +60,11 @@ def test_refuses_nonsense():
 
 
 def test_perlin_equals_the_textbook():
-    """Rebuild the field with loops in float64 from the gradients that its values at the lattice's neighbourhood reveal."""
+    """Rebuild the field with loops in float64 from the gradients that its values near the lattice reveal."""
     height, width, cells = 24, 36, (3, 4)
-    noise = perlin_noise((1, height, width), torch.tensor([7]), torch.tensor([cells]))[0].double().numpy() / math.sqrt(2)
+    noise = perlin_noise((1, height, width), torch.tensor([7]), torch.tensor([cells]))[0].double().numpy() / math.sqrt(
+        2
+    )
     rows, columns = height // cells[0], width // cells[1]
     assert np.abs(noise[::rows, ::columns]).max() < 1e-6  # gradient noise vanishes at lattice points
     gradients = _recover_gradients(noise, cells)
@@ -82,7 +85,7 @@ def _recover_gradients(noise, cells):
 
     def along(line, count, step):
         unknown, system, values = count, [], []
-        for position, value in enumerate(line[:(count - 1) * step]):
+        for position, value in enumerate(line[: (count - 1) * step]):
             cell, t = position // step, position % step / step
             row = np.zeros(unknown)
             row[cell], row[cell + 1] = (1 - fade(t)) * t, fade(t) * (t - 1)

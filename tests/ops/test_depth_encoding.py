@@ -1,4 +1,5 @@
 """Positional depth encoding against the paper's lists and a closed form in float64."""
+
 import json
 import math
 from pathlib import Path
@@ -16,7 +17,7 @@ def closed_form(depth: np.ndarray, channels: int, max_depth: float) -> np.ndarra
     """Eq. 1 pixel by pixel in float64: (H, W) -> (C, H, W)."""
     out = np.empty((channels, *depth.shape))
     for c in range(channels):
-        phase = 2 * math.pi * (depth / max_depth) / 3e-4**(2 * (c // 2) / channels)
+        phase = 2 * math.pi * (depth / max_depth) / 3e-4 ** (2 * (c // 2) / channels)
         out[c] = np.sin(phase) if c % 2 == 0 else np.cos(phase)
     return out
 
@@ -26,7 +27,9 @@ def test_wavelengths_are_the_papers(name):
     channels, max_depth = (int(word.split()[0]) for word in name.split(', '))
     printed = torch.tensor(PAPER[name], dtype=torch.float64)
     assert len(printed) == channels // 2
-    tolerance = dict(rtol=6e-6, atol=5e-8) if max_depth == 15 else dict(rtol=0, atol=5.1e-5)  # float32, and the last printed digit
+    tolerance = (
+        dict(rtol=6e-6, atol=5e-8) if max_depth == 15 else dict(rtol=0, atol=5.1e-5)
+    )  # float32, and the last printed digit
     torch.testing.assert_close(depth_wavelengths(channels, float(max_depth)), printed, **tolerance)
 
 
@@ -43,13 +46,16 @@ def test_equals_closed_form(channels, max_depth):
 
 @pytest.mark.parametrize('channels', [16, 32, 64])
 def test_decodable_to_a_millimetre(channels):
-    """The coarsest pair says where roughly, each finer pair refines: the range without aliasing ends at 0.95 max_depth."""
+    """The coarsest pair says where roughly, each finer pair refines.
+
+    The range without aliasing ends at 0.95 max_depth.
+    """
     depth = torch.rand(1, 1, 200, 200, dtype=torch.float64) * 14.25
     code = positional_depth_encoding(depth.float(), channels).double()
     waves = depth_wavelengths(channels)
     decoded = torch.zeros_like(depth)
     for i, wave in enumerate(waves):
-        part = torch.atan2(code[:, 2 * i:2 * i + 1], code[:, 2 * i + 1:2 * i + 2]) / (2 * math.pi) % 1 * wave
+        part = torch.atan2(code[:, 2 * i : 2 * i + 1], code[:, 2 * i + 1 : 2 * i + 2]) / (2 * math.pi) % 1 * wave
         turns = ((decoded - part) / wave).round() if i else 0
         decoded = part + turns * wave
     assert (decoded - depth).abs().max() < 1e-3
@@ -74,13 +80,22 @@ def test_per_sample_maximum():
     top = depth.flatten(1).amax(1)
     code = positional_depth_encoding(depth, 16, top)
     for b in range(3):
-        one = positional_depth_encoding(depth[b:b + 1], 16, float(top[b]))
-        torch.testing.assert_close(code[b:b + 1], one, rtol=0, atol=1e-9)
+        one = positional_depth_encoding(depth[b : b + 1], 16, float(top[b]))
+        torch.testing.assert_close(code[b : b + 1], one, rtol=0, atol=1e-9)
     assert torch.isfinite(positional_depth_encoding(torch.zeros(1, 1, 2, 2), 4, torch.zeros(1))).all()
 
 
-@pytest.mark.parametrize('arguments', [dict(num_channels=0), dict(num_channels=7), dict(num_channels=-2), dict(max_depth=0.0),
-                                       dict(max_depth=math.inf), dict(temperature=1.5)])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        dict(num_channels=0),
+        dict(num_channels=7),
+        dict(num_channels=-2),
+        dict(max_depth=0.0),
+        dict(max_depth=math.inf),
+        dict(temperature=1.5),
+    ],
+)
 def test_refuses_nonsense(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         positional_depth_encoding(torch.ones(1, 1, 2, 2), **arguments)
@@ -96,9 +111,9 @@ def test_depth_key_digits(rule, dim, point):
     key = depth_key(torch.tensor([15.0, 3.25, 104.000001], dtype=torch.float64), dim, rule)
     assert key.shape == (3, dim)
     expected = torch.zeros(3, dim)
-    expected[0, point - 2:point + 6] = torch.tensor([2, 6, 1, 1, 1, 1, 1, 1]) / 10
-    expected[1, point - 1:point + 6] = torch.tensor([4, 3, 6, 1, 1, 1, 1]) / 10
-    expected[2, point - 3:point + 6] = torch.tensor([2, 1, 5, 1, 1, 1, 1, 1, 2]) / 10
+    expected[0, point - 2 : point + 6] = torch.tensor([2, 6, 1, 1, 1, 1, 1, 1]) / 10
+    expected[1, point - 1 : point + 6] = torch.tensor([4, 3, 6, 1, 1, 1, 1]) / 10
+    expected[2, point - 3 : point + 6] = torch.tensor([2, 1, 5, 1, 1, 1, 1, 1, 2]) / 10
     torch.testing.assert_close(key, expected)
 
 

@@ -1,4 +1,5 @@
 """The loss against numbers worked out by hand, gradients in float64, and every empty set."""
+
 import math
 
 import pytest
@@ -10,7 +11,7 @@ from mmvd.ops import balanced_si_loss, multi_scale_balanced_si_loss
 def hand(ratios, lam=0.85):
     g = [math.log(r) for r in ratios]
     n = len(g)
-    return 10 * math.sqrt(sum(x * x for x in g) / n - lam * (sum(g) / n)**2)
+    return 10 * math.sqrt(sum(x * x for x in g) / n - lam * (sum(g) / n) ** 2)
 
 
 def maps(*values):
@@ -68,7 +69,7 @@ def test_gradcheck():
     target, removed = torch.rand(2, 1, 3, 3, dtype=torch.float64) + 0.5, torch.rand(2, 1, 3, 3) < 0.5
     target[0, 0, 0, 0] = 0
     pred = (torch.rand(2, 1, 3, 3, dtype=torch.float64) + 0.5).requires_grad_()
-    assert torch.autograd.gradcheck(lambda p: balanced_si_loss(p, target, removed), (pred, ))
+    assert torch.autograd.gradcheck(lambda p: balanced_si_loss(p, target, removed), (pred,))
 
 
 @pytest.mark.parametrize('value', [0.0, -0.1, -50.0])

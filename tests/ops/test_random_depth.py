@@ -1,4 +1,5 @@
 """Random depth: bounds, cases, independence of samples."""
+
 import pytest
 import torch
 
@@ -24,7 +25,7 @@ def test_every_case_is_affine_and_drawn_evenly(drawn):
     x, y = depth.flatten(1)[:, 1:].double(), out.flatten(1)[:, 1:].double()
     full = (y > 0).all(1)
     x, y = x[full], y[full]
-    slope = ((x - x.mean(1, True)) * (y - y.mean(1, True))).sum(1) / ((x - x.mean(1, True))**2).sum(1)
+    slope = ((x - x.mean(1, True)) * (y - y.mean(1, True))).sum(1) / ((x - x.mean(1, True)) ** 2).sum(1)
     shift = y.mean(1) - slope * x.mean(1)
     assert (slope[:, None] * x + shift[:, None] - y).abs().max() < 1e-3
     same = (slope - 1).abs() < 1e-5

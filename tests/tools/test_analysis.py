@@ -1,4 +1,5 @@
 """The measuring scripts run from end to end at the smallest size."""
+
 import csv
 import subprocess
 import sys
@@ -18,17 +19,63 @@ def run(*arguments) -> subprocess.CompletedProcess:
 def test_benchmark(tmp_path):
     pytest.importorskip('perlin_numpy')
     out = tmp_path / 'b.csv'
-    run('tools/analysis/benchmark.py', '--preset', 'tiny', '--repeats', '1', '--workers', '0', '--device', 'cpu', '--out', str(out), '--only',
-        'pde', 'perlin', 'loader', 'frozen', 'forward', 'decoder', 'sweep', 'flops')
+    run(
+        'tools/analysis/benchmark.py',
+        '--preset',
+        'tiny',
+        '--repeats',
+        '1',
+        '--workers',
+        '0',
+        '--device',
+        'cpu',
+        '--out',
+        str(out),
+        '--only',
+        'pde',
+        'perlin',
+        'loader',
+        'frozen',
+        'forward',
+        'decoder',
+        'sweep',
+        'flops',
+    )
     rows = list(csv.DictReader(out.open()))
-    assert [row['name'] for row in rows] == ['pde', 'perlin', 'loader', 'step', 'forward', 'decoder', 'density sweep', 'flops']
+    assert [row['name'] for row in rows] == [
+        'pde',
+        'perlin',
+        'loader',
+        'step',
+        'forward',
+        'decoder',
+        'density sweep',
+        'flops',
+    ]
     assert all(float(row['ratio']) > 0 and row['torch'] and '--preset tiny' in row['command'] for row in rows)
 
 
 def test_gpu_run(tmp_path):
     out = tmp_path / 'g.csv'
-    run('tools/analysis/gpu_run.py', '--config', 'configs/vd/pretrain_tiny_pde_rooms.py', '--device', 'cpu', '--batch', '2', '--side', '56',
-        '--steps', '2', '--every', '1', '--dtype', 'bfloat16', '--out', str(out))
+    run(
+        'tools/analysis/gpu_run.py',
+        '--config',
+        'configs/vd/pretrain_tiny_pde_rooms.py',
+        '--device',
+        'cpu',
+        '--batch',
+        '2',
+        '--side',
+        '56',
+        '--steps',
+        '2',
+        '--every',
+        '1',
+        '--dtype',
+        'bfloat16',
+        '--out',
+        str(out),
+    )
     rows = list(csv.DictReader(out.open()))
     assert len(rows) == 2
     for row in rows:
@@ -39,8 +86,13 @@ def test_benchmark_of_heads(tmp_path):
     out = tmp_path / 'h.csv'
     run('tools/analysis/benchmark_heads.py', '--repeats', '1', '--batch', '1', '--device', 'cpu', '--out', str(out))
     rows = {(row['name'], row['b']): row for row in csv.DictReader(out.open())}
-    assert {('step with frozen encoder, 19 classes', 'one probe'), ('step of the heads alone, 19 classes', '84 modules')} <= set(rows)
-    assert float(rows['segmentation activations', 'encoder trained']['ratio']) < 0.9  # deterministic: bytes kept for the backward pass
+    assert {
+        ('step with frozen encoder, 19 classes', 'one probe'),
+        ('step of the heads alone, 19 classes', '84 modules'),
+    } <= set(rows)
+    assert (
+        float(rows['segmentation activations', 'encoder trained']['ratio']) < 0.9
+    )  # deterministic: bytes kept for the backward pass
 
 
 def test_flop_formula_of_the_benchmark(monkeypatch):
@@ -49,6 +101,7 @@ def test_flop_formula_of_the_benchmark(monkeypatch):
     from benchmark import stream_macs
 
     from mmvd.models.backbones.vit_stream import ViTStream
+
     with torch.device('meta'):
         rgb, depth = (ViTStream(768, 12, 12, in_channels=channels) for channels in (3, 32))
     assert (stream_macs(rgb, 224) + 3 * stream_macs(depth, 224)) / 1e9 == pytest.approx(96.0, abs=0.1)

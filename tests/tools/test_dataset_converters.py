@@ -1,4 +1,8 @@
-"""Converters on fabricated official layouts, run as a user runs them; what they leave is read by the shipped configs."""
+"""Converters on fabricated official layouts, run as a user runs them.
+
+What they leave is read by the shipped configs.
+"""
+
 import os
 import shutil
 import subprocess
@@ -19,7 +23,12 @@ from tests.conftest import ROOT
 
 
 def convert(name: str, *arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, f'tools/dataset_converters/{name}.py', *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, f'tools/dataset_converters/{name}.py', *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
 
 
 def samples(monkeypatch, data, name: str, loader: str = 'train_dataloader') -> list[dict]:
@@ -27,7 +36,9 @@ def samples(monkeypatch, data, name: str, loader: str = 'train_dataloader') -> l
     monkeypatch.setenv('MMVD_DATA', str(data))
     settings = Config.fromfile(ROOT / f'configs/seg/m2f_vd_{name}.py')[loader].dataset
     assert DATASETS.get(settings.type).missing(settings) is None
-    dataset = DATASETS.build(dict(settings, pipeline=Config.fromfile(ROOT / f'configs/seg/m2f_vd_{name}.py').train_pipeline[:3]))
+    dataset = DATASETS.build(
+        dict(settings, pipeline=Config.fromfile(ROOT / f'configs/seg/m2f_vd_{name}.py').train_pipeline[:3])
+    )
     return [dataset.prepare_data(KeyedIndex(i, 0, 0)) for i in range(len(dataset))]
 
 
@@ -50,13 +61,28 @@ def test_sunrgbd(tmp_path, monkeypatch):
     for sample in (*train, *test):
         check(sample, [255, 0, 36])
     assert (root / 'scenes_train.txt').read_text().split()[2::3] == ['bedroom', 'living_room']
-    doubled = DATASETS.build(dict(type='mmvd.SUNRGBDSegDataset', data_root=str(root), ann_file='train.txt', paper_compat=True,
-                                  pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth')]))
+    doubled = DATASETS.build(
+        dict(
+            type='mmvd.SUNRGBDSegDataset',
+            data_root=str(root),
+            ann_file='train.txt',
+            paper_compat=True,
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth')],
+        )
+    )
     np.testing.assert_allclose(doubled[0]['depth'], 2 * train[0]['depth'], rtol=1e-6)
     told = convert('sunrgbd', root, '--verify')
     assert told.returncode == 0 and '2 images, depth 2.50 +- 0.88 m, 100%' in told.stdout, told.stderr
-    assert "the paper's Table 6: 2.3 +- 0.7 m, 87%" in told.stdout and 'wall 52.38%' in told.stdout and 'unlabelled: 34.4%' in told.stdout
-    assert 'SUNRGBDSceneDataset: ' in told.stdout and 'living_room 1' in told.stdout and 'NOT THE OFFICIAL SET, which has 5285 images' in told.stdout
+    assert (
+        "the paper's Table 6: 2.3 +- 0.7 m, 87%" in told.stdout
+        and 'wall 52.38%' in told.stdout
+        and 'unlabelled: 34.4%' in told.stdout
+    )
+    assert (
+        'SUNRGBDSceneDataset: ' in told.stdout
+        and 'living_room 1' in told.stdout
+        and 'NOT THE OFFICIAL SET, which has 5285 images' in told.stdout
+    )
 
 
 def test_sunrgbd_does_not_lose_its_split(tmp_path):
@@ -66,7 +92,10 @@ def test_sunrgbd_does_not_lose_its_split(tmp_path):
     savemat(split, dict(alltrain=np.array([[path.replace('SUNRGBD/', 'SUNRGBD//') + '/' for path in train]], object)))
     done = convert('sunrgbd', tmp_path)
     assert done.returncode == 0 and "{'train': 2, 'test': 1}" in done.stdout, done.stderr
-    for paths, text in (([f'{path}_old' for path in train], '2 of 2 training folders are in no frame'), (['/elsewhere/a'], 'no path of SUN RGB-D')):
+    for paths, text in (
+        ([f'{path}_old' for path in train], '2 of 2 training folders are in no frame'),
+        (['/elsewhere/a'], 'no path of SUN RGB-D'),
+    ):
         savemat(split, dict(alltrain=np.array([paths], object)))
         done = convert('sunrgbd', tmp_path)
         assert done.returncode == 2 and text in done.stderr, done.stderr
@@ -82,7 +111,9 @@ def test_nyuv2(tmp_path, monkeypatch):
     check(train[0], [255, 4, 39])
     original = np.random.default_rng(0).integers(0, 256, (3, fabricate.SIZE[1], fabricate.SIZE[0]), dtype=np.uint8)
     assert (train[0]['img'][..., ::-1] == original.transpose(2, 1, 0)).all()
-    assert (root / 'scenes_train.txt').read_text().splitlines()[1] == 'train/images/0003_rgb.png train/depth/0003_depth.png study'
+    assert (root / 'scenes_train.txt').read_text().splitlines()[
+        1
+    ] == 'train/images/0003_rgb.png train/depth/0003_depth.png study'
     assert convert('nyuv2', root, '--depth', 'filled').returncode == 0
     check(samples(monkeypatch, tmp_path, 'nyuv2')[0], [255, 4, 39], 2, 5)
 
@@ -90,7 +121,9 @@ def test_nyuv2(tmp_path, monkeypatch):
 def test_cityscapes(tmp_path, monkeypatch):
     fabricate.fabricate_cityscapes(tmp_path / 'cityscapes')
     assert convert('label_ids', 'cityscapes', tmp_path / 'cityscapes').returncode == 0
-    assert convert('label_ids', 'cityscapes', tmp_path / 'cityscapes').returncode == 0  # what it wrote is not taken for input
+    assert (
+        convert('label_ids', 'cityscapes', tmp_path / 'cityscapes').returncode == 0
+    )  # what it wrote is not taken for input
     for sample in samples(monkeypatch, tmp_path, 'cityscapes'):
         check(sample, [255, 0, 18], 5, 40)
 
@@ -99,13 +132,30 @@ def test_cityscapes(tmp_path, monkeypatch):
 def depth_model(tmp_path):
     """A tiny random depth-estimation model that predicts metres, as a Hugging Face folder."""
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config, DPTImageProcessor
-    backbone = Dinov2Config(hidden_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=56, patch_size=14,
-                            out_features=[f'stage{i}' for i in range(1, 5)], reshape_hidden_states=False)
-    config = DepthAnythingConfig(backbone_config=backbone, reassemble_hidden_size=16, neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8,
-                                 head_hidden_size=4, depth_estimation_type='metric', max_depth=20)
+
+    backbone = Dinov2Config(
+        hidden_size=16,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        image_size=56,
+        patch_size=14,
+        out_features=[f'stage{i}' for i in range(1, 5)],
+        reshape_hidden_states=False,
+    )
+    config = DepthAnythingConfig(
+        backbone_config=backbone,
+        reassemble_hidden_size=16,
+        neck_hidden_sizes=[8, 8, 8, 8],
+        fusion_hidden_size=8,
+        head_hidden_size=4,
+        depth_estimation_type='metric',
+        max_depth=20,
+    )
     torch.manual_seed(0)
     DepthAnythingForDepthEstimation(config).save_pretrained(tmp_path / 'model')
-    DPTImageProcessor(size=dict(height=56, width=56), ensure_multiple_of=14, keep_aspect_ratio=False).save_pretrained(tmp_path / 'model')
+    DPTImageProcessor(size=dict(height=56, width=56), ensure_multiple_of=14, keep_aspect_ratio=False).save_pretrained(
+        tmp_path / 'model'
+    )
     return tmp_path / 'model'
 
 
@@ -124,7 +174,10 @@ def test_predicted_depth_for_ade20k_and_cocostuff(tmp_path, monkeypatch, depth_m
     assert '1 depth maps written' in done.stdout and first.read_bytes() == before
     for name, labels in (('ade20k', [255, 0, 149]), ('cocostuff', [0, 170, 255])):
         for sample in samples(monkeypatch, tmp_path, name):
-            assert 0 < sample['depth'].min() <= sample['depth'].max() <= 20 and sample['depth'].shape == sample['img'].shape[:2]
+            assert (
+                0 < sample['depth'].min() <= sample['depth'].max() <= 20
+                and sample['depth'].shape == sample['img'].shape[:2]
+            )
             assert (sample['gt_seg_map'] == fabricate.stripes(labels)).all()
     told = convert('label_ids', 'ade20k', ade, '--verify')
     assert told.returncode == 0 and 'ADE20KRGBDDataset: 1 images' in told.stdout
@@ -134,13 +187,16 @@ def test_predicted_depth_for_ade20k_and_cocostuff(tmp_path, monkeypatch, depth_m
 def predict_depth(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools/dataset_converters'))
     import predict_depth
+
     return predict_depth
 
 
 def stand_in(monkeypatch, predict_depth, processor, model, lacking=()):
     report = dict(missing_keys=list(lacking), mismatched_keys=[])
     monkeypatch.setattr(predict_depth.AutoImageProcessor, 'from_pretrained', lambda name: processor)
-    monkeypatch.setattr(predict_depth.AutoModelForDepthEstimation, 'from_pretrained', lambda name, **kwargs: (model, report))
+    monkeypatch.setattr(
+        predict_depth.AutoModelForDepthEstimation, 'from_pretrained', lambda name, **kwargs: (model, report)
+    )
 
 
 class Brightness(torch.nn.Module):
@@ -156,6 +212,7 @@ class Brightness(torch.nn.Module):
 
 def test_zoedepth_is_not_shifted_by_its_padding(monkeypatch, predict_depth):
     from transformers import DPTConfig, ZoeDepthConfig, ZoeDepthImageProcessor
+
     processor = ZoeDepthImageProcessor(size=dict(height=128, width=128), ensure_multiple_of=32, keep_aspect_ratio=False)
     assert processor.do_pad
     model = Brightness(ZoeDepthConfig())
@@ -163,7 +220,9 @@ def test_zoedepth_is_not_shifted_by_its_padding(monkeypatch, predict_depth):
     image = np.zeros((64, 80, 3), np.uint8)
     image[10:20] = 255
     depth = predict_depth.predict(*predict_depth.load('zoe', 'cpu')[::-1], image, 'cpu')
-    assert depth.shape == (64, 80) and (depth[12:18].min() > depth[:8].max()) and (depth[12:18].min() > depth[22:].max())
+    assert (
+        depth.shape == (64, 80) and (depth[12:18].min() > depth[:8].max()) and (depth[12:18].min() > depth[22:].max())
+    )
     model.config = DPTConfig()
     with pytest.raises(predict_depth.WeightsError, match="family 'dpt' may predict relative"):
         predict_depth.load('dpt', 'cpu')
@@ -174,15 +233,21 @@ def test_zoedepth_is_not_shifted_by_its_padding(monkeypatch, predict_depth):
 
 
 def test_depth_pro_is_turned_from_inverse_depth_into_metres(monkeypatch, predict_depth):
-    """Its raw output is canonical inverse depth: metres are focal length / (width x output), from the field of view in degrees."""
+    """Its raw output is canonical inverse depth.
+
+    Metres are focal length / (width x output), from the field of view in degrees.
+    """
     from transformers import DepthProConfig, DepthProImageProcessor
+
     processor = DepthProImageProcessor(size=dict(height=64, width=64))
     outputs = SimpleNamespace(predicted_depth=torch.full((1, 64, 64), 0.25), field_of_view=torch.tensor([90.0]))
     model = Brightness(DepthProConfig())
     model.forward = lambda pixel_values: outputs
     stand_in(monkeypatch, predict_depth, processor, model)
     depth = predict_depth.predict(*predict_depth.load('pro', 'cpu')[::-1], np.zeros((48, 64, 3), np.uint8), 'cpu')
-    np.testing.assert_allclose(depth, np.full((48, 64), 0.5 / 0.25), rtol=1e-5)  # at 90 degrees the focal length is half the width
+    np.testing.assert_allclose(
+        depth, np.full((48, 64), 0.5 / 0.25), rtol=1e-5
+    )  # at 90 degrees the focal length is half the width
 
 
 def test_relative_depth_is_refused(tmp_path, depth_model):
@@ -197,20 +262,34 @@ def test_relative_depth_is_refused(tmp_path, depth_model):
 
 def test_class_folders_are_verified(tmp_path):
     fabricate.fabricate_classes(tmp_path / 'mvip', 'mvip')
-    done = subprocess.run([sys.executable, 'tools/dataset_converters/verify.py', 'configs/cls/linear84_vd_mvip.py'], cwd=ROOT, capture_output=True,
-                          text=True, env={**os.environ, 'MMVD_DATA': str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, 'tools/dataset_converters/verify.py', 'configs/cls/linear84_vd_mvip.py'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'MMVD_DATA': str(tmp_path)},
+    )
     rooms = convert('verify', 'configs/seg/m2f_vd_rooms.py')
     assert rooms.returncode == 2 and 'none of its datasets reads files' in rooms.stderr
-    assert done.returncode == 0 and done.stdout.count('MVIPDataset: 4 images, depth 2.50') == 3, done.stderr  # train, valid, test
-    assert 'first 2, second 2' in done.stdout and done.stdout.count('2 CLASSES, but the head of the config has 308') == 3
+    assert done.returncode == 0 and done.stdout.count('MVIPDataset: 4 images, depth 2.50') == 3, (
+        done.stderr
+    )  # train, valid, test
+    assert (
+        'first 2, second 2' in done.stdout and done.stdout.count('2 CLASSES, but the head of the config has 308') == 3
+    )
 
 
 def test_pretraining_data_are_verified(tmp_path):
     fabricate.fabricate_nine(tmp_path)
     spoilt = next(path for path in sorted((tmp_path / 'scannet').rglob('*')) if path.suffix in ('.jpg', '.png'))
     spoilt.write_bytes(spoilt.read_bytes()[:100])
-    done = subprocess.run([sys.executable, 'tools/dataset_converters/verify.py', 'configs/vd/pretrain_dinov2_pde.py'], cwd=ROOT,
-                          capture_output=True, text=True, env={**os.environ, 'MMVD_DATA': str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, 'tools/dataset_converters/verify.py', 'configs/vd/pretrain_dinov2_pde.py'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'MMVD_DATA': str(tmp_path)},
+    )
     assert done.returncode == 1 and done.stdout.count('train_dataloader: ') == 9, done.stderr  # evaluated on rooms
     assert f'FAILED {tmp_path}/scannet' in done.stdout and '1 samples could not be read' in done.stdout
 
@@ -218,28 +297,65 @@ def test_pretraining_data_are_verified(tmp_path):
 def test_verification_names_what_cannot_be_read(tmp_path):
     fabricate.fabricate_ade20k(tmp_path)
     done = convert('label_ids', 'ade20k', tmp_path, '--verify')
-    assert done.returncode == 1 and 'ADE_0_depth.png (no such file, for images/training/ADE_0.jpg); made by' in done.stderr
+    assert (
+        done.returncode == 1 and 'ADE_0_depth.png (no such file, for images/training/ADE_0.jpg); made by' in done.stderr
+    )
     for split in ('training', 'validation'):
         fabricate._depth(tmp_path / f'images/{split}/ADE_0_depth.png', 1000)
     (tmp_path / 'images/training/ADE_1.jpg').write_bytes(b'no image')
     fabricate._depth(tmp_path / 'images/training/ADE_1_depth.png', 1000)
     fabricate._labels(tmp_path / 'annotations/training/ADE_1.png', fabricate.stripes([0, 1, 150]))
     done = convert('label_ids', 'ade20k', tmp_path, '--verify')
-    assert done.returncode == 1 and 'ADE_1.jpg' in done.stdout and '1 samples could not be read' in done.stdout, done.stderr
+    assert done.returncode == 1 and 'ADE_1.jpg' in done.stdout and '1 samples could not be read' in done.stdout, (
+        done.stderr
+    )
 
 
 def cut(path) -> None:
     path.write_bytes(path.read_bytes()[:200])
 
 
-@pytest.mark.parametrize('name, fabricated, spoil, text', [
-    ('sunrgbd', fabricate.fabricate_sunrgbd, lambda root: cut(root / 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat'), 'Meta.mat: truncated or no MATLAB'),
-    ('sunrgbd', fabricate.fabricate_sunrgbd, lambda root: cut(root / 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'), '2Dseg.mat: truncated or'),
-    ('sunrgbd', fabricate.fabricate_sunrgbd, lambda root: shutil.rmtree(root / 'SUNRGBD'), 'image/0.jpg: no such file, unpack SUNRGBD.zip'),
-    ('nyuv2', fabricate.fabricate_nyuv2_mat, lambda root: cut(root / 'nyu_depth_v2_labeled.mat'), 'labeled.mat: truncated or no MATLAB 7.3 file'),
-    ('nyuv2', fabricate.fabricate_nyuv2_mat, lambda root: savemat(root / 'splits.mat', dict(a=1)), 'no MATLAB file with trainNdxs'),
-    ('nyuv2', fabricate.fabricate_nyuv2_mat, lambda root: savemat(root / 'splits.mat', dict(trainNdxs=[[9]], testNdxs=[[1]])), 'names frame 9'),
-])
+@pytest.mark.parametrize(
+    'name, fabricated, spoil, text',
+    [
+        (
+            'sunrgbd',
+            fabricate.fabricate_sunrgbd,
+            lambda root: cut(root / 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat'),
+            'Meta.mat: truncated or no MATLAB',
+        ),
+        (
+            'sunrgbd',
+            fabricate.fabricate_sunrgbd,
+            lambda root: cut(root / 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'),
+            '2Dseg.mat: truncated or',
+        ),
+        (
+            'sunrgbd',
+            fabricate.fabricate_sunrgbd,
+            lambda root: shutil.rmtree(root / 'SUNRGBD'),
+            'image/0.jpg: no such file, unpack SUNRGBD.zip',
+        ),
+        (
+            'nyuv2',
+            fabricate.fabricate_nyuv2_mat,
+            lambda root: cut(root / 'nyu_depth_v2_labeled.mat'),
+            'labeled.mat: truncated or no MATLAB 7.3 file',
+        ),
+        (
+            'nyuv2',
+            fabricate.fabricate_nyuv2_mat,
+            lambda root: savemat(root / 'splits.mat', dict(a=1)),
+            'no MATLAB file with trainNdxs',
+        ),
+        (
+            'nyuv2',
+            fabricate.fabricate_nyuv2_mat,
+            lambda root: savemat(root / 'splits.mat', dict(trainNdxs=[[9]], testNdxs=[[1]])),
+            'names frame 9',
+        ),
+    ],
+)
 def test_damaged_archives_are_one_line(tmp_path, name, fabricated, spoil, text):
     fabricated(tmp_path)
     spoil(tmp_path)
@@ -247,8 +363,13 @@ def test_damaged_archives_are_one_line(tmp_path, name, fabricated, spoil, text):
     assert done.returncode == 2 and text in done.stderr and 'Traceback' not in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize('labels, text', [(np.full((48, 64), 24001, np.uint16), 'label 24001 is none of the official ids'),
-                                          (np.zeros((48, 64, 3), np.uint8), '3 channels where a label map has one')])
+@pytest.mark.parametrize(
+    'labels, text',
+    [
+        (np.full((48, 64), 24001, np.uint16), 'label 24001 is none of the official ids'),
+        (np.zeros((48, 64, 3), np.uint8), '3 channels where a label map has one'),
+    ],
+)
 def test_odd_label_maps_are_one_line(tmp_path, labels, text):
     fabricate.fabricate_cocostuff(tmp_path)
     cv2.imwrite(str(next(tmp_path.glob('annotations/train2017/*.png'))), labels)
@@ -261,5 +382,7 @@ def test_frames_without_a_scene_are_listed_and_dropped(tmp_path):
     (tmp_path / 'SUNRGBD/kv1/NYUdata/NYU0000/scene.txt').unlink()
     assert convert('sunrgbd', tmp_path).returncode == 0
     assert (tmp_path / 'scenes_train.txt').read_text().split()[2::3] == ['unknown', 'living_room']
-    dataset = DATASETS.build(dict(type='mmvd.SUNRGBDSceneDataset', data_root=str(tmp_path), ann_file='scenes_train.txt', pipeline=[]))
+    dataset = DATASETS.build(
+        dict(type='mmvd.SUNRGBDSceneDataset', data_root=str(tmp_path), ann_file='scenes_train.txt', pipeline=[])
+    )
     assert len(dataset) == 1 and dataset.dropped == {'unknown': 1}

@@ -1,4 +1,5 @@
 """The table of several trainings does not take one for another."""
+
 import subprocess
 
 import pytest
@@ -11,6 +12,7 @@ from tests.conftest import ROOT
 def table(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     from tools.analysis import rooms_table
+
     return rooms_table
 
 

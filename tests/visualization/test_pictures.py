@@ -1,4 +1,5 @@
 """Pictures: shape, and that the colours mean what they say."""
+
 import cv2
 import numpy as np
 

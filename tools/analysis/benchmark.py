@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Speed and memory as comparisons of two things in one run: medians, ratios, CSV. Shared machines are noisy, ratios less so."""
+"""Speed and memory as comparisons of two things in one run: medians, ratios, CSV.
+
+Shared machines are noisy, ratios less so.
+"""
+
 import argparse
 import copy
 import statistics
@@ -48,15 +52,26 @@ class Bench:
         """A complete model."""
         backbone = dict(type='mmvd.VDViT', arch=self.arch, frozen=frozen, strides=(2, 4, 8, 16))
         dims = VDViT(self.arch, out='rgb').embed_dims if isinstance(self.arch, str) else self.arch['embed_dims']
-        head = dict(type='mmvd.DepthCompletionHead', in_channels=dims, channels=self.widths, skip_channels=min(64, dims))
-        return MODELS.build(dict(type='mmvd.DepthCompleter', backbone=backbone, head=head,
-                                 data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=dict()),
-                                 test_cfg=dict(kept_densities=densities) if densities else None)).to(self.device)
+        head = dict(
+            type='mmvd.DepthCompletionHead', in_channels=dims, channels=self.widths, skip_channels=min(64, dims)
+        )
+        return MODELS.build(
+            dict(
+                type='mmvd.DepthCompleter',
+                backbone=backbone,
+                head=head,
+                data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=dict()),
+                test_cfg=dict(kept_densities=densities) if densities else None,
+            )
+        ).to(self.device)
 
     def batch_of_samples(self) -> dict:
         """A batch as it comes from a loader."""
-        return dict(inputs=list(torch.randint(0, 256, (self.batch, 3, self.side, self.side), dtype=torch.uint8)),
-                    depth=list(self.depth.cpu()), data_samples=[BaseDataElement(metainfo=dict(sample_key=i)) for i in range(self.batch)])
+        return dict(
+            inputs=list(torch.randint(0, 256, (self.batch, 3, self.side, self.side), dtype=torch.uint8)),
+            depth=list(self.depth.cpu()),
+            data_samples=[BaseDataElement(metainfo=dict(sample_key=i)) for i in range(self.batch)],
+        )
 
     def train_step(self, model: torch.nn.Module):
         """A function that takes one optimizer step."""
@@ -84,46 +99,100 @@ def pde(bench: Bench) -> list[Comparison]:
             channels += [phase.sin(), phase.cos()]
         return torch.cat(channels, 1)
 
-    return [compare('pde', ('batched', lambda: ops.positional_depth_encoding(bench.depth)), ('loop over channels', loop), bench.device,
-                    bench.repeats, bench.note)]
+    return [
+        compare(
+            'pde',
+            ('batched', lambda: ops.positional_depth_encoding(bench.depth)),
+            ('loop over channels', loop),
+            bench.device,
+            bench.repeats,
+            bench.note,
+        )
+    ]
 
 
 def perlin(bench: Bench) -> list[Comparison]:
     """Noise of a batch against the package perlin-numpy, sample by sample."""
     from perlin_numpy import generate_perlin_noise_2d
+
     seeds, side = torch.arange(bench.batch, device=bench.device), bench.side // 8 * 8
     cells = torch.full((bench.batch, 2), 8, device=bench.device)
-    return [compare('perlin', ('batched', lambda: ops.perlin_noise((bench.batch, side, side), seeds, cells)),
-                    ('perlin-numpy per sample', lambda: [generate_perlin_noise_2d((side, side), (8, 8)) for _ in range(bench.batch)]),
-                    bench.device, bench.repeats, bench.note)]
+    return [
+        compare(
+            'perlin',
+            ('batched', lambda: ops.perlin_noise((bench.batch, side, side), seeds, cells)),
+            (
+                'perlin-numpy per sample',
+                lambda: [generate_perlin_noise_2d((side, side), (8, 8)) for _ in range(bench.batch)],
+            ),
+            bench.device,
+            bench.repeats,
+            bench.note,
+        )
+    ]
 
 
 def loader(bench: Bench) -> list[Comparison]:
     """Samples per second of the loader with randomisation and encoding on the device against in the pipeline."""
     geometry = [dict(type='mmvd.RGBDRandomResizedCrop', size=bench.side), dict(type='mmvd.RGBDRandomFlip')]
-    pipeline_side = [dict(type='mmvd.RandomDepth'), dict(type='mmvd.RandomDensityMask'), dict(type='mmvd.PositionalDepthEncoding')]
+    pipeline_side = [
+        dict(type='mmvd.RandomDepth'),
+        dict(type='mmvd.RandomDensityMask'),
+        dict(type='mmvd.PositionalDepthEncoding'),
+    ]
     pack, rates = [dict(type='mmvd.PackRGBDInputs')], [[], []]
     rooms = dict(type='mmvd.SyntheticRooms', length=16, size=(bench.side, bench.side), cache=True)
     loaders = []
     for extra in ([], pipeline_side):
-        data = DATASETS.build(dict(type='mmvd.EvenMixture', datasets=dict(rooms=rooms), samples_per_epoch=64, pipeline=geometry + extra + pack))
+        data = DATASETS.build(
+            dict(
+                type='mmvd.EvenMixture',
+                datasets=dict(rooms=rooms),
+                samples_per_epoch=64,
+                pipeline=geometry + extra + pack,
+            )
+        )
         for index in range(16):
-            data.datasets[0].render(index)  # before the workers fork: it is the loader that is measured, not the ray casting
-        loaders.append(DataLoader(data, 8, sampler=EpochSampler(data, seed=0), num_workers=bench.workers, collate_fn=pseudo_collate))
+            data.datasets[0].render(
+                index
+            )  # before the workers fork: it is the loader that is measured, not the ray casting
+        loaders.append(
+            DataLoader(
+                data, 8, sampler=EpochSampler(data, seed=0), num_workers=bench.workers, collate_fn=pseudo_collate
+            )
+        )
     for _ in range(bench.repeats):
         for rate, stream in zip(rates, loaders, strict=True):
             start = time.perf_counter()
             count = sum(len(batch['inputs']) for batch in stream)
             rate.append(count / (time.perf_counter() - start))
-    return [Comparison('loader', 'random depth, density and encoding on the device', 'in the pipeline', *map(statistics.median, rates),
-                       bench.repeats, 'samples/s', f'{bench.workers} workers, {bench.side} px, rooms from memory')]
+    return [
+        Comparison(
+            'loader',
+            'random depth, density and encoding on the device',
+            'in the pipeline',
+            *map(statistics.median, rates),
+            bench.repeats,
+            'samples/s',
+            f'{bench.workers} workers, {bench.side} px, rooms from memory',
+        )
+    ]
 
 
 def frozen(bench: Bench) -> list[Comparison]:
     """Training step with frozen RGB against everything trained; on a GPU also peak memory."""
     models = [bench.completer('rgb').train(), bench.completer('none').train()]
     steps = [bench.train_step(model) for model in models]
-    rows = [compare('step', ('frozen RGB under no_grad', steps[0]), ('all trained', steps[1]), bench.device, bench.repeats, bench.note)]
+    rows = [
+        compare(
+            'step',
+            ('frozen RGB under no_grad', steps[0]),
+            ('all trained', steps[1]),
+            bench.device,
+            bench.repeats,
+            bench.note,
+        )
+    ]
     if bench.device.type == 'cuda':
         peaks = []
         for step in steps:
@@ -159,7 +228,10 @@ def forward(bench: Bench) -> list[Comparison]:
 def decoder(bench: Bench) -> list[Comparison]:
     """Decoder, forward and backward, in channels-last order, as the encoder's maps come, against the usual one."""
     head = bench.completer().head.train()
-    features = [torch.randn(bench.batch, head.skips[0].in_channels, bench.side // s, bench.side // s, device=bench.device) for s in (2, 4, 8, 16)]
+    features = [
+        torch.randn(bench.batch, head.skips[0].in_channels, bench.side // s, bench.side // s, device=bench.device)
+        for s in (2, 4, 8, 16)
+    ]
     first = copy.deepcopy(head).to(memory_format=torch.contiguous_format)
     moved = [feature.to(memory_format=torch.channels_last) for feature in features]
 
@@ -167,16 +239,31 @@ def decoder(bench: Bench) -> list[Comparison]:
         with bench.autocast():
             model(maps, (bench.side, bench.side))[-1].sum().backward()
 
-    return [compare('decoder', ('channels last', lambda: run(head, moved)), ('channels first', lambda: run(first, features)), bench.device,
-                    bench.repeats, bench.note)]
+    return [
+        compare(
+            'decoder',
+            ('channels last', lambda: run(head, moved)),
+            ('channels first', lambda: run(first, features)),
+            bench.device,
+            bench.repeats,
+            bench.note,
+        )
+    ]
 
 
 def compiled(bench: Bench) -> list[Comparison]:
     """Training step with compiled transformer blocks (``--compile``) against eager ones; the warm-up call compiles."""
     models = [bench.completer().train(), bench.completer().train()]
     models[0].backbone.compile_blocks()
-    return [compare('compile', *((name, bench.train_step(model)) for name, model in zip(('compiled', 'eager'), models, strict=True)),
-                    bench.device, bench.repeats, bench.note)]
+    return [
+        compare(
+            'compile',
+            *((name, bench.train_step(model)) for name, model in zip(('compiled', 'eager'), models, strict=True)),
+            bench.device,
+            bench.repeats,
+            bench.note,
+        )
+    ]
 
 
 def sweep(bench: Bench) -> list[Comparison]:
@@ -196,13 +283,25 @@ def sweep(bench: Bench) -> list[Comparison]:
             for _ in DENSITIES:
                 single(**batch, mode='predict')
 
-    return [compare('density sweep', ('RGB features shared', shared), ('nine runs', separate), bench.device, bench.repeats, bench.note)]
+    return [
+        compare(
+            'density sweep',
+            ('RGB features shared', shared),
+            ('nine runs', separate),
+            bench.device,
+            bench.repeats,
+            bench.note,
+        )
+    ]
 
 
 def stream_macs(stream: ViTStream, side: int) -> int:
-    """Multiplications of one pass of an image through a plain ViT: 12 D^2 per token and 2 N^2 D per block, C p^2 D per patch."""
+    """Multiplications of one pass of an image through a plain ViT.
+
+    12 D^2 per token and 2 N^2 D per block, C p^2 D per patch.
+    """
     projection, layers = stream.patch_embed.proj, len(stream.blocks)
-    dims, patches = projection.out_channels, (side // projection.kernel_size[0])**2
+    dims, patches = projection.out_channels, (side // projection.kernel_size[0]) ** 2
     tokens = patches + 1
     return layers * (12 * dims**2 * tokens + 2 * tokens**2 * dims) + projection.weight.numel() * patches
 
@@ -210,13 +309,17 @@ def stream_macs(stream: ViTStream, side: int) -> int:
 def flops(bench: Bench) -> list[Comparison]:
     """Training step against the time its multiplications would take at the matrix rate of this device.
 
-    The encoder by formula (RGB forward once, depth stream forward and twice that backward), because torch's counter knows attention on
-    some devices only; the decoder by the counter.
+    The encoder by formula (RGB forward once, depth stream forward and twice that backward), because torch's counter
+    knows attention on some devices only; the decoder by the counter.
     """
     from torch.utils.flop_counter import FlopCounterMode
+
     model = bench.completer('rgb').train()
     step, backbone = bench.train_step(model), model.backbone
-    features = [torch.randn(1, model.head.skips[0].in_channels, bench.side // s, bench.side // s, device=bench.device) for s in (2, 4, 8, 16)]
+    features = [
+        torch.randn(1, model.head.skips[0].in_channels, bench.side // s, bench.side // s, device=bench.device)
+        for s in (2, 4, 8, 16)
+    ]
     with FlopCounterMode(display=False) as counter:
         model.head(features, (bench.side, bench.side))[-1].sum().backward()
     encoder = 2 * (stream_macs(backbone.rgb_stream, bench.side) + 3 * stream_macs(backbone.depth_stream, bench.side))
@@ -227,11 +330,30 @@ def flops(bench: Bench) -> list[Comparison]:
         rates.append(2 * n**3 / time_ms(lambda: matrices[0] @ matrices[1], bench.device))
         times.append(time_ms(step, bench.device))
     rate = statistics.median(rates[1:])
-    return [Comparison('flops', 'ideal step at the measured matrix rate', 'measured step', count / rate, statistics.median(times[1:]), bench.repeats,
-                       note=f'{bench.note}; {count / 1e9:.1f} GFLOP; matrix rate {rate / 1e9:.3f} TFLOP/s, {n}x{n}')]
+    return [
+        Comparison(
+            'flops',
+            'ideal step at the measured matrix rate',
+            'measured step',
+            count / rate,
+            statistics.median(times[1:]),
+            bench.repeats,
+            note=f'{bench.note}; {count / 1e9:.1f} GFLOP; matrix rate {rate / 1e9:.3f} TFLOP/s, {n}x{n}',
+        )
+    ]
 
 
-BENCHMARKS = dict(pde=pde, perlin=perlin, loader=loader, frozen=frozen, forward=forward, decoder=decoder, compiled=compiled, sweep=sweep, flops=flops)
+BENCHMARKS = dict(
+    pde=pde,
+    perlin=perlin,
+    loader=loader,
+    frozen=frozen,
+    forward=forward,
+    decoder=decoder,
+    compiled=compiled,
+    sweep=sweep,
+    flops=flops,
+)
 
 
 def main() -> None:

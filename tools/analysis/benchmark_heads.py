@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Downstream heads as comparisons of two things in one run: frozen against trained encoder, 84 grouped probes against one and against modules."""
+"""Downstream heads as comparisons of two things in one run.
+
+Frozen against trained encoder, 84 grouped probes against one and against modules.
+"""
+
 import argparse
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +36,10 @@ class Modules(nn.Module):
     def loss(self, feats: tuple, samples: list) -> dict:
         """Sum of the losses."""
         labels = torch.cat([sample.gt_label for sample in samples])
-        losses = [rate * F.cross_entropy(head(F.dropout(feats[-1], dropout)), labels)
-                  for head, (rate, dropout) in zip(self.heads, self.settings, strict=True)]
+        losses = [
+            rate * F.cross_entropy(head(F.dropout(feats[-1], dropout)), labels)
+            for head, (rate, dropout) in zip(self.heads, self.settings, strict=True)
+        ]
         return dict(loss=torch.stack(losses).sum())
 
 
@@ -42,7 +48,7 @@ def stepper(encode: Callable[[], torch.Tensor], head: nn.Module, samples: list) 
     optimizer = torch.optim.SGD(head.parameters(), lr=1.0, momentum=0.9)
 
     def step() -> None:
-        head.loss((encode(), ), samples)['loss'].backward()
+        head.loss((encode(),), samples)['loss'].backward()
         optimizer.step()
         optimizer.zero_grad()
 
@@ -56,14 +62,31 @@ def probes(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
     features, rows = encoder(inputs)[-1], []
     width = features.shape[1]
     for classes in args.classes:
-        samples = [BaseDataElement(metainfo=dict(sample_key=i), gt_label=torch.tensor([i % classes], device=device)) for i in range(args.batch)]
-        heads = {'84 grouped probes': LinearProbeHead(classes, width, RATES, DROPOUTS), 'one probe': LinearProbeHead(classes, width, [0.1], [0.1]),
-                 '84 modules': Modules(classes, width)}
-        for what, encode in (('step with frozen encoder', lambda: encoder(inputs)[-1]), ('step of the heads alone', lambda: features)):
+        samples = [
+            BaseDataElement(metainfo=dict(sample_key=i), gt_label=torch.tensor([i % classes], device=device))
+            for i in range(args.batch)
+        ]
+        heads = {
+            '84 grouped probes': LinearProbeHead(classes, width, RATES, DROPOUTS),
+            'one probe': LinearProbeHead(classes, width, [0.1], [0.1]),
+            '84 modules': Modules(classes, width),
+        }
+        for what, encode in (
+            ('step with frozen encoder', lambda: encoder(inputs)[-1]),
+            ('step of the heads alone', lambda: features),
+        ):
             steps = {name: stepper(encode, head.to(device).train(), samples) for name, head in heads.items()}
             for other in ('one probe', '84 modules'):
-                rows.append(compare(f'{what}, {classes} classes', ('84 grouped probes', steps['84 grouped probes']), (other, steps[other]), device,
-                                    args.repeats, f'{args.arch}, batch {args.batch} at 224 px'))
+                rows.append(
+                    compare(
+                        f'{what}, {classes} classes',
+                        ('84 grouped probes', steps['84 grouped probes']),
+                        (other, steps[other]),
+                        device,
+                        args.repeats,
+                        f'{args.arch}, batch {args.batch} at 224 px',
+                    )
+                )
     return rows
 
 

@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""A real pretraining on rooms rendered on the device: samples/s and loss over time, peak memory, bf16 beside fp32; CSV."""
+"""A real pretraining on rooms rendered on the device: samples/s and loss over time, peak memory, bf16 beside fp32.
+
+CSV.
+"""
+
 import argparse
 import csv
 import shlex
@@ -18,15 +22,29 @@ from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
 from mmvd.registry import MODELS
 
-FIELDS = ('step', 'seconds', 'samples_per_s', 'loss', 'loss_float32_same_batch', 'peak_gib', 'device', 'dtype', 'torch', 'command')
+FIELDS = (
+    'step',
+    'seconds',
+    'samples_per_s',
+    'loss',
+    'loss_float32_same_batch',
+    'peak_gib',
+    'device',
+    'dtype',
+    'torch',
+    'command',
+)
 
 
 def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
     """Rooms of one step as a loader would hand them over, rendered on the device."""
     keys = [sample_key(0, 0, step * batch + i) for i in range(batch)]
     rooms = render_rooms(torch.tensor(keys, device=device), side, side)
-    return dict(inputs=list(rooms.rgb.permute(0, 3, 1, 2).flip(1)), depth=list(rooms.depth[:, None]),
-                data_samples=[BaseDataElement(metainfo=dict(sample_key=key)) for key in keys])
+    return dict(
+        inputs=list(rooms.rgb.permute(0, 3, 1, 2).flip(1)),
+        depth=list(rooms.depth[:, None]),
+        data_samples=[BaseDataElement(metainfo=dict(sample_key=key)) for key in keys],
+    )
 
 
 def run(args: argparse.Namespace, config: Config) -> list[dict]:
@@ -62,8 +80,16 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
                 full = loss_of(data)
             model.train()
             peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else float('nan')
-            rows.append(dict(step=step, seconds=round(time.perf_counter() - start, 2), samples_per_s=round(rate, 2), loss=round(float(half), 4),
-                             loss_float32_same_batch=round(float(full), 4), peak_gib=round(peak, 3)))
+            rows.append(
+                dict(
+                    step=step,
+                    seconds=round(time.perf_counter() - start, 2),
+                    samples_per_s=round(rate, 2),
+                    loss=round(float(half), 4),
+                    loss_float32_same_batch=round(float(full), 4),
+                    peak_gib=round(peak, 3),
+                )
+            )
             print(rows[-1], flush=True)
             since = time.perf_counter()
     return rows
@@ -84,8 +110,12 @@ def main() -> None:
     parser.add_argument('--out', default='work_dirs/gpu_run.csv')
     args = parser.parse_args()
     rows = run(args, Config.fromfile(args.config))
-    common = dict(device=device_name(torch.device(args.device)), dtype=args.dtype, torch=torch.__version__,
-                  command='python ' + shlex.join(sys.argv))
+    common = dict(
+        device=device_name(torch.device(args.device)),
+        dtype=args.dtype,
+        torch=torch.__version__,
+        command='python ' + shlex.join(sys.argv),
+    )
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     with open(args.out, 'w', newline='') as file:
         writer = csv.DictWriter(file, FIELDS)

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""A k-NN probe, as DINOv2 offers it, on the frozen features of a classification config; by option linear probes and a logistic regression beside it.
+"""A k-NN probe, as DINOv2 offers it, on the frozen features of a classification config.
 
-Training features come from the training set of the config, without what it holds out, seen through the pipeline of its test set, once and
-without augmentation.
+By option linear probes and a logistic regression beside it.
+
+Training features come from the training set of the config, without what it holds out, seen through the pipeline of its
+test set, once and without augmentation.
 """
+
 import argparse
 import sys
 
@@ -21,7 +24,7 @@ from mmvd.registry import DATASETS, MODELS
 
 
 def features_of(config, cache: str | None, device: str) -> tuple[Features, Features]:
-    """Features of the training set and of the evaluation set, whose held-out samples count only if they are not trained on; on the device.
+    """Features of training and evaluation set, on the device; held-out samples count only if they are not trained on.
 
     Raises:
         ConfigError: If head, classes and test set do not fit, before anything is computed.
@@ -36,8 +39,10 @@ def features_of(config, cache: str | None, device: str) -> tuple[Features, Featu
     def progress(done: int, total: int) -> None:
         print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
-    features, evaluated = (extract_features(model, config.model, loader, cache, progress, dataset).to(device)
-                           for loader, dataset in zip((train, test), datasets, strict=True))
+    features, evaluated = (
+        extract_features(model, config.model, loader, cache, progress, dataset).to(device)
+        for loader, dataset in zip((train, test), datasets, strict=True)
+    )
     return features, evaluated if chooses else evaluated.part(True)
 
 
@@ -49,26 +54,40 @@ def holdout_chooses(num_classes: int, train, evaluated) -> bool:
     """
     names = class_names(train.metainfo)
     if not 1 < len(names) == num_classes:
-        raise ConfigError(f'the training data have {len(names)} classes, and the head of the model num_classes={num_classes}: they must be equal, '
-                          'and more than one')
+        raise ConfigError(
+            f'the training data have {len(names)} classes, and the head of the model num_classes={num_classes}: they '
+            'must be equal, '
+            'and more than one'
+        )
     check_classes(names, parts_of(evaluated), 'val_dataloader')
     shared = trained_on_holdout(train, evaluated)
     if shared:
-        print(f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: they choose no head', file=sys.stderr)
+        print(
+            f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: they choose no head',
+            file=sys.stderr,
+        )
     return not shared
 
 
 def logistic_regression(train: Features, test: Features) -> float:
     """Accuracy in percent of scikit-learn's logistic regression (C = 1) on the features as they are."""
     from sklearn.linear_model import LogisticRegression
+
     (x, y), (x_test, y_test) = ((part.features.cpu().numpy(), part.labels.cpu().numpy()) for part in (train, test))
     return 100 * float(LogisticRegression(max_iter=5000).fit(x, y).score(x_test, y_test))
 
 
 def grid_accuracy(config, train: Features, evaluated: Features) -> tuple[float | None, float]:
-    """Test accuracy of the head chosen on the held-out part, None without one, and of the best: the config's grid, trained for its steps."""
+    """Test accuracy of the head chosen on the held-out part, None without one, and of the best.
+
+    The config's grid, trained for its steps.
+    """
     loader = config.train_dataloader
-    steps = config.train_cfg.max_epochs * (loader.sampler.get('samples_per_epoch') or len(train.labels)) // loader.batch_size
+    steps = (
+        config.train_cfg.max_epochs
+        * (loader.sampler.get('samples_per_epoch') or len(train.labels))
+        // loader.batch_size
+    )
     head = fit_probes(MODELS.build(config.model.head).to(train.features.device), train, steps, loader.batch_size)
     test, holdout = (probe_accuracy(head, evaluated.part(is_test)) for is_test in (True, False))
     return None if holdout.isnan().any() else float(test[holdout.argmax()]), float(test.max())
@@ -79,9 +98,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser, distributed=False, with_work_dir=False)
     parser.add_argument('--knn', nargs='+', type=int, default=[10, 20, 100, 200], help='numbers of neighbours')
-    parser.add_argument('--probes', action='store_true', help="the config's grid of linear probes, trained on the features by SGD with momentum")
+    parser.add_argument(
+        '--probes',
+        action='store_true',
+        help="the config's grid of linear probes, trained on the features by SGD with momentum",
+    )
     parser.add_argument('--logistic', action='store_true', help='logistic regression as well (scikit-learn)')
-    parser.add_argument('--cache', help='folder for features; of other weights, pipelines or data nothing in it is used')
+    parser.add_argument(
+        '--cache', help='folder for features; of other weights, pipelines or data nothing in it is used'
+    )
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()
     return exit_code(lambda: probe(args))
@@ -101,7 +126,9 @@ def probe(args: argparse.Namespace) -> None:
         print(f'{k}-NN: {accuracy:.2f} %')
     if args.probes:
         chosen, best = grid_accuracy(config, train, evaluated)
-        on_holdout = 'no held-out part to choose on' if chosen is None else f'chosen on the held-out part {chosen:.2f} %'
+        on_holdout = (
+            'no held-out part to choose on' if chosen is None else f'chosen on the held-out part {chosen:.2f} %'
+        )
         print(f'probes of the config without augmentation: {on_holdout}, best of them {best:.2f} %')
     if args.logistic:
         print(f'logistic regression: {logistic_regression(train, test):.2f} %')

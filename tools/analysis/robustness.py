@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Paper Table 7 for a trained checkpoint: mIoU over missing shares and scales of depth, RGB features once per image."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -65,9 +66,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser, distributed=False)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint of the segmentor; not with --retrain')
-    parser.add_argument('--paper-columns', action='store_true', help="only the paper's nine columns, not every share with every scale")
-    parser.add_argument('--retrain', action='store_true', help='train a head for each of the nine columns instead of testing one head on all')
-    parser.add_argument('--rgb', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='RGB-only baseline for the last column')
+    parser.add_argument(
+        '--paper-columns', action='store_true', help="only the paper's nine columns, not every share with every scale"
+    )
+    parser.add_argument(
+        '--retrain',
+        action='store_true',
+        help='train a head for each of the nine columns instead of testing one head on all',
+    )
+    parser.add_argument(
+        '--rgb', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='RGB-only baseline for the last column'
+    )
     parser.add_argument('--out', default='work_dirs/robustness.json')
     args = parser.parse_args()
     if bool(args.checkpoint) == args.retrain:

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Frozen VD beside its RGB-only twin on the built-in rooms, ordinary and with shuffled textures, over several seeds: one table with spread.
+"""Frozen VD beside its RGB-only twin on the built-in rooms, ordinary and with shuffled textures, over several seeds.
 
-Goes on where it was interrupted: a run whose last checkpoint is there is not trained again, if it was trained with the same config and encoder.
+One table with spread.
+
+Goes on where it was interrupted: a run whose last checkpoint is there is not trained again, if it was trained with the
+    same config and encoder.
 """
+
 import argparse
 import csv
 import hashlib
@@ -35,16 +39,33 @@ def train(config: Path, folder: Path, options: dict) -> Path:
     encoder = ROOT / settings.model.backbone.init_cfg.checkpoint
     if not encoder.is_file():
         raise ConfigError(f'{encoder}: no such checkpoint, run make pretrain first')
-    stamp, wanted = folder / 'trained_with.txt', f'{hashlib.sha256(encoder.read_bytes()).hexdigest()}\n{settings.pretty_text}'
+    stamp, wanted = (
+        folder / 'trained_with.txt',
+        f'{hashlib.sha256(encoder.read_bytes()).hexdigest()}\n{settings.pretty_text}',
+    )
     if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
-        raise ConfigError(f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir')
+        raise ConfigError(
+            f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir'
+        )
     folder.mkdir(parents=True, exist_ok=True)
     stamp.write_text(wanted)
     last = folder / f'epoch_{settings.train_cfg.max_epochs}.pth'
     if not last.is_file():
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
-        done = subprocess.run([sys.executable, 'tools/train.py', str(config), '--work-dir', str(folder), '--resume', '--cfg-options',
-                               *(f'{key}={value}' for key, value in options.items())], cwd=ROOT, stdout=subprocess.DEVNULL)
+        done = subprocess.run(
+            [
+                sys.executable,
+                'tools/train.py',
+                str(config),
+                '--work-dir',
+                str(folder),
+                '--resume',
+                '--cfg-options',
+                *(f'{key}={value}' for key, value in options.items()),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
         if done.returncode:
             raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
     return last
@@ -54,6 +75,7 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
     """MIoU of the three rows of one run."""
     from mmvd.evaluation.robustness import Alteration
     from tools.analysis.robustness import evaluate
+
     values, loaders = {}, ('train_dataloader', 'val_dataloader', 'test_dataloader')
     data = {f'{loader}.dataset.shuffle_textures': TEXTURES[textures] for loader in loaders}
     for name in ('vd', 'rgb'):
@@ -64,8 +86,13 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
         config.merge_from_dict(data)
         config.work_dir = str(folder / 'test')
         rows = evaluate(config, str(checkpoint), [Alteration(), Alteration(1.0)] if name == 'vd' else [Alteration()])
-        values.update(zip(('frozen VD', 'frozen VD, depth removed at test') if name == 'vd' else ('RGB-only twin', ),
-                          (row['mIoU'] for row in rows), strict=True))
+        values.update(
+            zip(
+                ('frozen VD', 'frozen VD, depth removed at test') if name == 'vd' else ('RGB-only twin',),
+                (row['mIoU'] for row in rows),
+                strict=True,
+            )
+        )
     return values
 
 
@@ -76,7 +103,10 @@ def shuffled(textures: str) -> dict:
 
 
 def classification(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
-    """Accuracy of the head chosen on held-out rooms and of the best one, of frozen VD and its twin; logistic regression as a yardstick."""
+    """Accuracy of the head chosen on held-out rooms and of the best one, of frozen VD and its twin.
+
+    Logistic regression as a yardstick.
+    """
     values = {}
     for name, label in (('vd', 'frozen VD'), ('rgb', 'RGB-only twin')):
         path, folder = ROOT / f'configs/cls/linear84_{name}_rooms.py', Path(args.work_dir) / f'{name}_{textures}_{seed}'
@@ -90,13 +120,19 @@ def classification(args: argparse.Namespace, seed: int, textures: str) -> dict[s
 
 @lru_cache
 def on_features(path: Path, textures: str, work_dir: str) -> dict[str, float]:
-    """The grid and scikit-learn's logistic regression on the same features, without augmentation: no seed has a part in it."""
+    """The grid and scikit-learn's logistic regression on the same features, without augmentation.
+
+    No seed has a part in it.
+    """
     from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression
+
     config = Config.fromfile(path)
     config.merge_from_dict(shuffled(textures))
     train_features, evaluated = features_of(config, f'{work_dir}/features', 'cpu')
-    return {'no augmentation, best of 84': grid_accuracy(config, train_features, evaluated)[1],
-            'no augmentation, logistic regression': logistic_regression(train_features, evaluated.part(True))}
+    return {
+        'no augmentation, best of 84': grid_accuracy(config, train_features, evaluated)[1],
+        'no augmentation, logistic regression': logistic_regression(train_features, evaluated.part(True)),
+    }
 
 
 TASKS = dict(segmentation=(segmentation, 'mIoU in %'), classification=(classification, 'accuracy in %'))
@@ -106,7 +142,12 @@ def write(path: Path, rows: list[dict]) -> None:
     """CSV with machine, versions and command."""
     path.parent.mkdir(parents=True, exist_ok=True)
     import torch
-    common = dict(device=device_name(torch.device('cpu')), torch=inspect_versions()['torch'], command=' '.join(['python', *sys.argv]))
+
+    common = dict(
+        device=device_name(torch.device('cpu')),
+        torch=inspect_versions()['torch'],
+        command=' '.join(['python', *sys.argv]),
+    )
     with path.open('w', newline='') as file:
         writer = csv.DictWriter(file, [*rows[0], *common])
         writer.writeheader()
@@ -136,8 +177,16 @@ def make_table(args: argparse.Namespace) -> None:
         for name in runs[0]:
             values = [run[name] for run in runs]
             spread = statistics.stdev(values) if len(values) > 1 else float('nan')
-            rows.append(dict(textures=textures, model=name, mean=f'{statistics.mean(values):.2f}', std=f'{spread:.2f}',
-                             **{f'seed{seed}': f'{value:.2f}' for seed, value in zip(args.seeds, values, strict=True)}, unit=unit))
+            rows.append(
+                dict(
+                    textures=textures,
+                    model=name,
+                    mean=f'{statistics.mean(values):.2f}',
+                    std=f'{spread:.2f}',
+                    **{f'seed{seed}': f'{value:.2f}' for seed, value in zip(args.seeds, values, strict=True)},
+                    unit=unit,
+                )
+            )
             each = ' '.join(f'{value:.2f}' for value in values)
             print(f'{textures:<10}{name:<44}{statistics.mean(values):7.2f} +- {spread:.2f}   ({each})', flush=True)
         write(Path(args.out), rows)

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Cityscapes and COCO-Stuff 164k: label maps with consecutive training ids (255 = no label) beside the official ones.
 
-Cityscapes: gtFine/SPLIT/CITY/*_gtFine_labelIds.png -> *_labelTrainIds.png, 19 classes. COCO-Stuff: annotations/SPLIT/*.png (pixel maps) ->
+Cityscapes: gtFine/SPLIT/CITY/*_gtFine_labelIds.png -> *_labelTrainIds.png, 19 classes. COCO-Stuff:
+    annotations/SPLIT/*.png (pixel maps) ->
 *_labelTrainIds.png, 171 classes. ADE20K needs no conversion, only ``--verify``.
 """
+
 import argparse
 import os
 import sys
@@ -14,16 +16,40 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
-from mmvd.datasets.decoders import read_labels
+from mmvd.datasets.rasters import read_labels
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 IGNORE = 255
-CITYSCAPES = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)  # label ids that are evaluated, in training order
+CITYSCAPES = (
+    7,
+    8,
+    11,
+    12,
+    13,
+    17,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    31,
+    32,
+    33,
+)  # label ids that are evaluated, in training order
 COCO_UNUSED = {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}  # of the 182 ids of the pixel maps
 LAYOUTS = {
     'cityscapes': ('gtFine/*/*/*_gtFine_labelIds.png', ('_labelIds.png', '_labelTrainIds.png'), CITYSCAPES),
-    'cocostuff': ('annotations/*/*.png', ('.png', '_labelTrainIds.png'), tuple(i for i in range(182) if i not in COCO_UNUSED)),
+    'cocostuff': (
+        'annotations/*/*.png',
+        ('.png', '_labelTrainIds.png'),
+        tuple(i for i in range(182) if i not in COCO_UNUSED),
+    ),
 }
 FOLDERS = dict(cityscapes='cityscapes', cocostuff='coco_stuff164k', ade20k='ade/ADEChallengeData2016')
 

@@ -1,4 +1,5 @@
 """MATLAB files of both kinds, with one error for those that are not whole."""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,15 @@ from scipy.io.matlab import MatReadError
 
 from mmvd.errors import SampleError
 
-_DAMAGED = (OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, MatReadError)  # what scipy ends in on cut files
+_DAMAGED = (
+    OSError,
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    NotImplementedError,
+    MatReadError,
+)  # what scipy ends in on cut files
 
 
 def read_mat(path: Path, name: str) -> np.ndarray:
@@ -22,7 +31,9 @@ def read_mat(path: Path, name: str) -> np.ndarray:
     try:
         return np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)[name])
     except _DAMAGED as error:
-        raise SampleError(f'{path}: truncated or no MATLAB file with {name} ({type(error).__name__}), download it again') from error
+        raise SampleError(
+            f'{path}: truncated or no MATLAB file with {name} ({type(error).__name__}), download it again'
+        ) from error
 
 
 @contextmanager

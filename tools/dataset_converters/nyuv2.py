@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """NYUv2: the labelled .mat file to images, millimetre depth, label maps of 40 classes and lists with scene names.
 
-Put nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat into one folder (default: MMVD_DATA/nyuv2), then run this. It writes there
-{train,test}/{images/NNNN_rgb.png,depth/NNNN_depth.png,masks/NNNN_mask.png} (labels: 0 = none, 1 to 40) and scenes_{train,test}.txt.
+Put nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat into one folder (default: MMVD_DATA/nyuv2), then run
+this. It writes there {train,test}/{images/NNNN_rgb.png,depth/NNNN_depth.png,masks/NNNN_mask.png} (labels: 0 = none, 1
+to 40) and scenes_{train,test}.txt.
 """
+
 import argparse
 import os
 import sys
@@ -39,8 +41,14 @@ def convert(root: Path, depth: str) -> dict[str, int]:
         for split in scenes:
             for number in tqdm(numbers[split], f'NYUv2 {split}'):
                 if number > len(file['images']):
-                    raise SampleError(f'{root / SPLITS}: names frame {number}, {LABELED} has {len(file["images"])}: one of them is another version')
-                names = [f'{split}/{folder}/{number:04d}_{kind}.png' for folder, kind in (('images', 'rgb'), ('depth', 'depth'), ('masks', 'mask'))]
+                    raise SampleError(
+                        f'{root / SPLITS}: names frame {number}, {LABELED} has {len(file["images"])}: one of them is '
+                        'another version'
+                    )
+                names = [
+                    f'{split}/{folder}/{number:04d}_{kind}.png'
+                    for folder, kind in (('images', 'rgb'), ('depth', 'depth'), ('masks', 'mask'))
+                ]
                 image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
                 metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
                 save_png_atomically(image, root / names[0])
@@ -56,8 +64,15 @@ def main() -> int:
     """Parse the command line and convert or verify; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('root', nargs='?', type=Path, default=Path(os.environ.get('MMVD_DATA', 'data')) / 'nyuv2')
-    parser.add_argument('--depth', choices=('raw', 'filled'), default='raw', help="the sensor's depth, or the one filled in by its authors")
-    parser.add_argument('--verify', action='store_true', help='tell what is there instead (official: 795 train, 654 test)')
+    parser.add_argument(
+        '--depth',
+        choices=('raw', 'filled'),
+        default='raw',
+        help="the sensor's depth, or the one filled in by its authors",
+    )
+    parser.add_argument(
+        '--verify', action='store_true', help='tell what is there instead (official: 795 train, 654 test)'
+    )
     args = parser.parse_args()
     return exit_code(lambda: verify_root('nyuv2', args.root) if args.verify else print(convert(args.root, args.depth)))
 

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Metric depth for image-only datasets: writes NAME_depth.png (16-bit millimetres) beside every NAME.jpg, by a model of your choice.
+"""Metric depth for image-only datasets.
 
-The model is a Hugging Face depth-estimation model, a name or a folder, that predicts metres, e.g. a metric Depth Anything V2 or ZoeDepth.
-Can be interrupted at any time: what is written is whole, and the next run goes on with what is missing.
+Writes NAME_depth.png (16-bit millimetres) beside every NAME.jpg, by a model of your choice.
+
+The model is a Hugging Face depth-estimation model, a name or a folder, that predicts metres, e.g. a metric Depth
+Anything V2 or ZoeDepth. Can be interrupted at any time: what is written is whole, and the next run goes on with what is
+missing.
 """
+
 import argparse
 import inspect
 import sys
@@ -23,7 +27,12 @@ from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
-METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')  # Depth Anything tells itself whether it is metric
+METRIC_FAMILIES = (
+    'depth_anything',
+    'zoedepth',
+    'glpn',
+    'depth_pro',
+)  # Depth Anything tells itself whether it is metric
 
 
 def load(name: str, device: str, trusted: bool = False) -> tuple:
@@ -39,21 +48,33 @@ def load(name: str, device: str, trusted: bool = False) -> tuple:
         raise WeightsError(f'{name}: no such depth-estimation model ({str(error).splitlines()[0]})') from error
     lacking = [*report['missing_keys'], *report['mismatched_keys']]
     if lacking:
-        raise WeightsError(f'{name}: the weights lack {len(lacking)} tensors of the model, e.g. {lacking[0]}: their depth would be random')
+        raise WeightsError(
+            f'{name}: the weights lack {len(lacking)} tensors of the model, e.g. {lacking[0]}: their depth would be '
+            'random'
+        )
     if not hasattr(processor, 'post_process_depth_estimation'):
-        raise WeightsError(f'{name}: its image processor cannot turn outputs into depth (no post_process_depth_estimation): take another model')
+        raise WeightsError(
+            f'{name}: its image processor cannot turn outputs into depth (no post_process_depth_estimation): take '
+            'another model'
+        )
     family = model.config.model_type
     if getattr(model.config, 'depth_estimation_type', None) == 'relative':
         raise WeightsError(f'{name}: predicts relative depth, VD needs metres: take the metric variant of the model')
     if family not in METRIC_FAMILIES and not trusted:
-        raise WeightsError(f'{name}: models of the family {family!r} may predict relative or inverse depth, and VD needs metres: pass --trust-metric '
-                           'if this one predicts metres')
+        raise WeightsError(
+            f'{name}: models of the family {family!r} may predict relative or inverse depth, and VD needs metres: '
+            'pass --trust-metric '
+            'if this one predicts metres'
+        )
     return processor, model.to(device).eval()
 
 
 @torch.no_grad()
 def predict(model, processor, rgb: np.ndarray, device: str) -> np.ndarray:
-    """(H, W, 3) uint8 RGB -> (H, W) float32 metres, by the model's own processing: padding (ZoeDepth), inversion (Depth Pro), size."""
+    """(H, W, 3) uint8 RGB -> (H, W) float32 metres, by the model's own processing.
+
+    Padding (ZoeDepth), inversion (Depth Pro), size.
+    """
     sizes = dict(target_sizes=[rgb.shape[:2]])
     process = processor.post_process_depth_estimation
     if 'source_sizes' in inspect.signature(process).parameters:
@@ -97,7 +118,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('root', type=Path, help='folder of the dataset')
     parser.add_argument('--model', required=True, help='Hugging Face name or folder of a metric depth-estimation model')
-    parser.add_argument('--trust-metric', action='store_true', help='take a model of another family at your word that it predicts metres')
+    parser.add_argument(
+        '--trust-metric',
+        action='store_true',
+        help='take a model of another family at your word that it predicts metres',
+    )
     parser.add_argument('--images', default='images/*/*.jpg', help='glob below the folder')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     args = parser.parse_args()

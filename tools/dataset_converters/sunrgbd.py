@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """SUN RGB-D: label maps of 37 classes, lists of the official split, and lists with scene names.
 
-Unpack the official SUNRGBD.zip and SUNRGBDtoolbox.zip into one folder (default: MMVD_DATA/sunrgbd), then run this. It writes there
-labels/NNNNN.png (0 = no label, 1 to 37), {train,test}.txt (image, depth, label) and scenes_{train,test}.txt (image, depth, scene).
+Unpack the official SUNRGBD.zip and SUNRGBDtoolbox.zip into one folder (default: MMVD_DATA/sunrgbd), then run this. It
+writes there labels/NNNNN.png (0 = no label, 1 to 37), {train,test}.txt (image, depth, label) and
+scenes_{train,test}.txt (image, depth, scene).
 """
+
 import argparse
 import os
 import sys
@@ -32,21 +34,26 @@ def relative(path: str) -> str:
     parts = [part for part in path.split('/') if part]
     if _MARK not in parts:
         raise SampleError(f'{path}: no path of SUN RGB-D, it has no folder {_MARK}: the toolbox is another version')
-    return '/'.join(parts[parts.index(_MARK):])
+    return '/'.join(parts[parts.index(_MARK) :])
 
 
 def convert(root: Path, depth: str) -> dict[str, int]:
     """Write labels and lists; returns the number of frames per split."""
     for name in (META, LABELS, SPLIT):
         if not (root / name).is_file():
-            raise MissingInputsError(f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}')
+            raise MissingInputsError(
+                f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}'
+            )
     frames = read_mat(root / META, 'SUNRGBDMeta')
     train = {relative(str(path)) for path in read_mat(root / SPLIT, 'alltrain')}
     folders = [relative(os.path.dirname(os.path.dirname(str(frame.rgbpath)))) for frame in frames]
     absent = train - set(folders)
     if absent:
-        raise SampleError(f'{root / SPLIT}: {len(absent)} of {len(train)} training folders are in no frame of {META}, first {min(absent)}: one of '
-                          'the two is another version')
+        raise SampleError(
+            f'{root / SPLIT}: {len(absent)} of {len(train)} training folders are in no frame of {META}, first '
+            f'{min(absent)}: one of '
+            'the two is another version'
+        )
     rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
     (root / 'labels').mkdir(exist_ok=True)
     with open_hdf5(root / LABELS) as file:
@@ -54,7 +61,9 @@ def convert(root: Path, depth: str) -> dict[str, int]:
         for number, (frame, folder) in enumerate(zip(tqdm(frames, 'SUN RGB-D'), folders, strict=True)):
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
-                labels = np.asarray(file[references[number][0]]).T.astype(np.uint8)  # MATLAB's arrays are column by column
+                labels = np.asarray(file[references[number][0]]).T.astype(
+                    np.uint8
+                )  # MATLAB's arrays are column by column
                 save_png_atomically(labels, root / label)
             split = 'train' if folder in train else 'test'
             files = f'{folder}/image/{frame.rgbname}', f'{folder}/{depth}/{frame.depthname}'
@@ -63,7 +72,9 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 raise MissingInputsError(f'{root / missing}: no such file, unpack SUNRGBD.zip into {root}')
             rows[split].append(' '.join((*files, label)))
             scene = root / folder / 'scene.txt'
-            name = scene.read_text().strip().replace(' ', '_') if scene.is_file() else 'unknown'  # which the dataset drops and counts
+            name = (
+                scene.read_text().strip().replace(' ', '_') if scene.is_file() else 'unknown'
+            )  # which the dataset drops and counts
             scenes[split].append(' '.join((*files, name)))
     for split in rows:
         (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
@@ -75,10 +86,16 @@ def main() -> int:
     """Parse the command line and convert or verify; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('root', nargs='?', type=Path, default=Path(os.environ.get('MMVD_DATA', 'data')) / 'sunrgbd')
-    parser.add_argument('--depth', choices=('depth', 'depth_bfx'), default='depth', help="the sensor's depth, or the filled one")
-    parser.add_argument('--verify', action='store_true', help='tell what is there instead (official: 5285 train, 5050 test)')
+    parser.add_argument(
+        '--depth', choices=('depth', 'depth_bfx'), default='depth', help="the sensor's depth, or the filled one"
+    )
+    parser.add_argument(
+        '--verify', action='store_true', help='tell what is there instead (official: 5285 train, 5050 test)'
+    )
     args = parser.parse_args()
-    return exit_code(lambda: verify_root('sunrgbd', args.root) if args.verify else print(convert(args.root, args.depth)))
+    return exit_code(
+        lambda: verify_root('sunrgbd', args.root) if args.verify else print(convert(args.root, args.depth))
+    )
 
 
 if __name__ == '__main__':

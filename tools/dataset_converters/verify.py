@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Read the datasets of a config and tell what they hold: counts, label histogram, depth statistics beside the paper's Table 6."""
+"""Read the datasets of a config and tell what they hold.
+
+Counts, label histogram, depth statistics beside the paper's Table 6.
+"""
+
 import argparse
 import sys
 from pathlib import Path
@@ -13,9 +17,14 @@ from mmvd.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
-    'ADE20KRGBDDataset': (20210, 2000), 'CityscapesRGBDDataset': (2975, 500), 'COCOStuffRGBDDataset': (118287, 5000),
-    'ImageNetRGBDDataset': (1281167, 50000), 'NYUv2SceneDataset': (795, 654), 'NYUv2SegDataset': (795, 654), 'SUNRGBDSceneDataset': (4845, 4659),
-    'SUNRGBDSegDataset': (5285, 5050)
+    'ADE20KRGBDDataset': (20210, 2000),
+    'CityscapesRGBDDataset': (2975, 500),
+    'COCOStuffRGBDDataset': (118287, 5000),
+    'ImageNetRGBDDataset': (1281167, 50000),
+    'NYUv2SceneDataset': (795, 654),
+    'NYUv2SegDataset': (795, 654),
+    'SUNRGBDSceneDataset': (4845, 4659),
+    'SUNRGBDSegDataset': (5285, 5050),
 }
 LOADERS = ('train_dataloader', 'val_dataloader')
 
@@ -42,7 +51,10 @@ def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
 
 
 def verify(path: Path, limit: int | None = None, root: Path | None = None) -> int:
-    """Examine the training and validation sets of a config, in another folder if given; returns how many samples could not be read."""
+    """Examine the training and validation sets of a config, in another folder if given.
+
+    Returns how many samples could not be read.
+    """
     config = Config.fromfile(path)
     num_classes = (config.model.get('head') or {}).get('num_classes')
     return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in file_datasets(config, root))
@@ -71,7 +83,10 @@ def verify_part(label: str, settings: dict, limit: int | None, num_classes: int 
 
 
 def verify_root(name: str, root: Path) -> int:
-    """Exit code of ``--verify`` of a converter: examine the dataset of the segmentation and the classification config in a folder."""
+    """Exit code of ``--verify`` of a converter.
+
+    Examine the dataset of the segmentation and the classification config in a folder.
+    """
     configs = [ROOT / f'configs/seg/m2f_vd_{name}.py', ROOT / f'configs/cls/linear84_vd_{name}.py']
     return 1 if sum(verify(path, root=root) for path in configs if path.is_file()) else 0
 

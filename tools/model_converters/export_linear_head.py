@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""One of the trained probes as an ordinary mmpretrain classifier: a checkpoint with a LinearClsHead, and the config to test it with."""
+"""One of the trained probes as an ordinary mmpretrain classifier.
+
+A checkpoint with a LinearClsHead, and the config to test it with.
+"""
+
 import argparse
 import json
 import sys
@@ -28,11 +32,16 @@ def choose(args: argparse.Namespace, meta: dict, count: int) -> int:
             found = json.loads(path.read_text())
             args.head = found['result']['selected']['head']
         except (OSError, ValueError, KeyError) as error:
-            raise ConfigError(f'{path}: no such file, or damaged ({error}); it would say which head of this checkpoint is best: name one with --head'
-                              ) from error
+            raise ConfigError(
+                f'{path}: no such file, or damaged ({error}); it would say which head of this checkpoint is best: '
+                'name one with --head'
+            ) from error
         if found.get('iter') != meta.get('iter'):
-            raise ConfigError(f'{path}: is the result after {found.get("iter")} steps, but {args.checkpoint} is of step {meta.get("iter")}: '
-                              'name a head with --head')
+            raise ConfigError(
+                f'{path}: is the result after {found.get("iter")} steps, but {args.checkpoint} is of step '
+                f'{meta.get("iter")}: '
+                'name a head with --head'
+            )
     if not 0 <= args.head < count:
         raise ConfigError(f'--head {args.head}: the checkpoint has heads 0 to {count - 1}')
     return args.head
@@ -51,7 +60,9 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
     found = checkpoint.get('state_dict', {}).get('head.weight')
     if found is None or found.shape != head.weight.shape:
         shape = 'no probes' if found is None else f'probes of shape {tuple(found.shape)}'
-        raise ConfigError(f'{args.checkpoint}: holds {shape}, {args.config} has {tuple(head.weight.shape)} (heads, classes, features)')
+        raise ConfigError(
+            f'{args.checkpoint}: holds {shape}, {args.config} has {tuple(head.weight.shape)} (heads, classes, features)'
+        )
     if Path(f'{args.out}.py').resolve() == Path(args.config).resolve():
         raise ConfigError(f'{args.out}.py: would overwrite the config of the probes, choose another name')
     return config, checkpoint, head.settings
@@ -63,8 +74,12 @@ def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
     Raises:
         ConfigError: If there is not exactly one test set.
     """
-    config.model.head = dict(type='mmpretrain.LinearClsHead', num_classes=shape[0], in_channels=shape[1],
-                             loss=dict(type='mmpretrain.CrossEntropyLoss', loss_weight=1.0))
+    config.model.head = dict(
+        type='mmpretrain.LinearClsHead',
+        num_classes=shape[0],
+        in_channels=shape[1],
+        loss=dict(type='mmpretrain.CrossEntropyLoss', loss_weight=1.0),
+    )
     test = config.test_dataloader.dataset
     if test.type == 'mmvd.KeyedConcat':
         parts = [part for part in test.datasets if part.get('split', TEST) == TEST]
@@ -74,9 +89,17 @@ def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
         config.test_dataloader.dataset = dict(part, pipeline=test.get('pipeline', part.get('pipeline')))
     names = meta.get('dataset_meta') or {}
     config.class_names = list(class_names(names)) or None
-    config.test_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, ))
+    config.test_evaluator = dict(type='mmpretrain.Accuracy', topk=(1,))
     config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'mmvd.ProbeReportHook']
-    for name in ('train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator', 'optim_wrapper', 'param_scheduler'):
+    for name in (
+        'train_dataloader',
+        'val_dataloader',
+        'train_cfg',
+        'val_cfg',
+        'val_evaluator',
+        'optim_wrapper',
+        'param_scheduler',
+    ):
         config.pop(name, None)
     return config
 
@@ -90,7 +113,10 @@ def export(args: argparse.Namespace) -> str:
     head = choose(args, meta, len(weight))
     described = with_head(config, weight.shape[1:], meta)
     state.update({'head.fc.weight': weight[head].clone(), 'head.fc.bias': bias[head].clone()})
-    save_atomically({**{key: checkpoint[key] for key in ('meta', 'left_out') if key in checkpoint}, 'state_dict': state}, f'{args.out}.pth')
+    save_atomically(
+        {**{key: checkpoint[key] for key in ('meta', 'left_out') if key in checkpoint}, 'state_dict': state},
+        f'{args.out}.pth',
+    )
     described.dump(f'{args.out}.py')
     rate, dropout = settings[head]
     return f'head {head} (rate {rate:g}, dropout {dropout:g}): python tools/test.py {args.out}.py {args.out}.pth'

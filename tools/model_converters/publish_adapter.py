@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Leave frozen weights and the state of the run out of a checkpoint: small to share, bound to what was left out by its SHA-256."""
+"""Leave frozen weights and the state of the run out of a checkpoint.
+
+Small to share, bound to what was left out by its SHA-256.
+"""
+
 import argparse
 import sys
 from pathlib import Path
@@ -15,8 +19,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', help='full checkpoint')
     parser.add_argument('out', help='where the adapter goes')
-    parser.add_argument('--part', choices=('rgb', 'backbone'), default='rgb',
-                        help='what to leave out: the RGB stream, or, of a downstream model, the whole frozen encoder')
+    parser.add_argument(
+        '--part',
+        choices=('rgb', 'backbone'),
+        default='rgb',
+        help='what to leave out: the RGB stream, or, of a downstream model, the whole frozen encoder',
+    )
     args = parser.parse_args()
     return exit_code(lambda: publish(args))
 
@@ -28,7 +36,10 @@ def publish(args: argparse.Namespace) -> None:
     adapter = leave_out(weights, dict(rgb=RGB, backbone=BACKBONE)[args.part])
     save_atomically(adapter, args.out)
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
-    print(f'{args.out}: {sizes[1]:.1f} MiB of {sizes[0]:.1f}, {args.part} left out with SHA-256 {adapter[LEFT_OUT]["sha256"]}')
+    print(
+        f'{args.out}: {sizes[1]:.1f} MiB of {sizes[0]:.1f}, {args.part} left out with SHA-256 '
+        f'{adapter[LEFT_OUT]["sha256"]}'
+    )
 
 
 if __name__ == '__main__':

@@ -17,4 +17,5 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='mmvd.EpochSampler', shuffle=True),
-    dataset=dict(type='mmvd.EvenMixture', datasets=dict(rooms=rooms), samples_per_epoch=20000, pipeline=train_pipeline))
+    dataset=dict(type='mmvd.EvenMixture', datasets=dict(rooms=rooms), samples_per_epoch=20000, pipeline=train_pipeline),
+)

@@ -6,8 +6,15 @@ val_dataloader = dict(
     dataset=dict(
         type='mmvd.WithPartnerImage',
         dataset=dict(
-            type='mmvd.SyntheticRooms', length=64, seed=1000, size=(224, 224), test_mode=True,
-            pipeline=[dict(type='mmvd.PackRGBDInputs')])))
+            type='mmvd.SyntheticRooms',
+            length=64,
+            seed=1000,
+            size=(224, 224),
+            test_mode=True,
+            pipeline=[dict(type='mmvd.PackRGBDInputs')],
+        ),
+    ),
+)
 val_evaluator = dict(type='mmvd.DepthCompletionMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

@@ -1,4 +1,5 @@
-# The nine datasets of the paper, drawn evenly: 20 000 samples an epoch. A subset is chosen by train_dataloader.dataset.only.
+# The nine datasets of the paper, drawn evenly: 20 000 samples an epoch. A subset is chosen by
+# train_dataloader.dataset.only.
 _base_ = './rooms_val.py'
 nine = dict(
     # LineMod has no real training images in the BOP layout: its sequences are in "test".
@@ -6,28 +7,52 @@ nine = dict(
     tless=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/tless', split='train_primesense'),
     ycbv=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/ycbv', split='train_real'),
     graspnet=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/graspnet', decoder='mm16', images='scenes/*/*/rgb/*.png',
-        depth_from=('/rgb/', '/depth/')),
+        type='mmvd.RGBDDataset',
+        data_root='{{$MMVD_DATA:data}}/graspnet',
+        decoder='mm16',
+        images='scenes/*/*/rgb/*.png',
+        depth_from=('/rgb/', '/depth/'),
+    ),
     nyuv2=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/nyuv2', decoder='mm16', images='train/images/*_rgb.png',
-        depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png')),
+        type='mmvd.RGBDDataset',
+        data_root='{{$MMVD_DATA:data}}/nyuv2',
+        decoder='mm16',
+        images='train/images/*_rgb.png',
+        depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png'),
+    ),
     matterport3d=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/matterport3d', decoder='div4000',
+        type='mmvd.RGBDDataset',
+        data_root='{{$MMVD_DATA:data}}/matterport3d',
+        decoder='div4000',
         images='*/undistorted_color_images/*.jpg',
-        depth_from=(r'undistorted_color_images/(.*)_i(\d_\d)\.jpg', r'undistorted_depth_images/\1_d\2.png')),
+        depth_from=(r'undistorted_color_images/(.*)_i(\d_\d)\.jpg', r'undistorted_depth_images/\1_d\2.png'),
+    ),
     scannet=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/scannet', decoder='mm16', images='scans/*/color/*.jpg',
-        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'), resize_image=True),  # its colour is larger than its depth
+        type='mmvd.RGBDDataset',
+        data_root='{{$MMVD_DATA:data}}/scannet',
+        decoder='mm16',
+        images='scans/*/color/*.jpg',
+        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'),
+        resize_image=True,
+    ),  # its colour is larger than its depth
     blendedmvs=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/blendedmvs', decoder='pfm', images='*/blended_images/*.jpg',
-        exclude='_masked', depth_from=(r'blended_images/(.*)\.jpg', r'rendered_depth_maps/\1.pfm')),
+        type='mmvd.RGBDDataset',
+        data_root='{{$MMVD_DATA:data}}/blendedmvs',
+        decoder='pfm',
+        images='*/blended_images/*.jpg',
+        exclude='_masked',
+        depth_from=(r'blended_images/(.*)\.jpg', r'rendered_depth_maps/\1.pfm'),
+    ),
     cityscapes=dict(
-        type='mmvd.RGBDDataset', data_root='{{$MMVD_DATA:data}}/cityscapes', decoder='cityscapes',
+        type='mmvd.RGBDDataset',
+        data_root='{{$MMVD_DATA:data}}/cityscapes',
+        decoder='cityscapes',
         images='leftImg8bit/train/*/*_leftImg8bit.png',
-        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity')),
+        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
+    ),
 )
 load = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmvd.LoadImage'),
     dict(type='mmvd.LoadDepth'),
     dict(type='mmvd.RGBDRandomRotate'),
 ]
@@ -47,4 +72,5 @@ train_dataloader = dict(
     pin_memory=True,
     drop_last=True,
     sampler=dict(type='mmvd.EpochSampler', shuffle=True),
-    dataset=dict(type='mmvd.EvenMixture', datasets=nine, samples_per_epoch=20000, pipeline=train_pipeline))
+    dataset=dict(type='mmvd.EvenMixture', datasets=nine, samples_per_epoch=20000, pipeline=train_pipeline),
+)

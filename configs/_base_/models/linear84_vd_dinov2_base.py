@@ -10,11 +10,19 @@ model = dict(
         arch='base',
         depth_encoding=dict(type='mmvd.PositionalDepthEncoding', num_channels=32, max_depth=15.0),
         frozen='all',
-        out='rgb+fused',  # 'rgb', 'fused': one class token (in_channels halves); out_type='avg_featmap': mean patch tokens; last_blocks=4
+        # 'rgb', 'fused': one class token (in_channels halves); out_type='avg_featmap': mean patch tokens; last_blocks=4
+        out='rgb+fused',
         out_type='cls_token',
-        init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_dinov2_pde.pth')),
+        init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_dinov2_pde.pth'),
+    ),
     head=dict(
-        type='mmvd.LinearProbeHead', num_classes=num_classes, in_channels=2 * embed_dims, learning_rates=learning_rates, dropouts=dropouts,
-        lr_scale=128 / 256))  # DINOv2's rule: learning rate x global batch / 256
+        type='mmvd.LinearProbeHead',
+        num_classes=num_classes,
+        in_channels=2 * embed_dims,
+        learning_rates=learning_rates,
+        dropouts=dropouts,
+        lr_scale=128 / 256,
+    ),
+)  # DINOv2's rule: learning rate x global batch / 256
 val_evaluator = dict(type='mmvd.LinearProbeMetric', paper_compat=False)
 test_evaluator = val_evaluator

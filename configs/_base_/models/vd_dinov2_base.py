@@ -5,7 +5,8 @@ model = dict(
     data_preprocessor=dict(
         type='mmvd.RGBDDataPreprocessor',
         random_depth=dict(max_depth=max_depth),
-        random_density=dict(patterns=('perlin', 'coarse', 'pixel'))),
+        random_density=dict(patterns=('perlin', 'coarse', 'pixel')),
+    ),
     backbone=dict(
         type='mmvd.VDViT',
         arch='base',
@@ -13,9 +14,18 @@ model = dict(
         frozen='rgb',
         out='fused',
         strides=(2, 4, 8, 16),
-        init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/dinov2_vitb14_pretrain.pth')),
-    # The authors' decoder (512, 256, 128, 64, skips as they are) costs 41 GMAC at 224 px, as much as both ViTs; this one 8.
+        init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/dinov2_vitb14_pretrain.pth'),
+    ),
+    # The authors' decoder (512, 256, 128, 64, skips as they are) costs 41 GMAC at 224 px, as much as both ViTs; this
+    # one 8.
     head=dict(
-        type='mmvd.DepthCompletionHead', in_channels=768, channels=(256, 128, 64, 32), skip_channels=64, max_depth=max_depth),
+        type='mmvd.DepthCompletionHead',
+        in_channels=768,
+        channels=(256, 128, 64, 32),
+        skip_channels=64,
+        max_depth=max_depth,
+    ),
     test_cfg=dict(
-        kept_densities=[0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99], pattern='pixel', seed=0, probe_density=0.5))
+        kept_densities=[0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99], pattern='pixel', seed=0, probe_density=0.5
+    ),
+)

@@ -9,5 +9,7 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
     clip_grad=dict(max_norm=0.01),
     paramwise_cfg=dict(
-        custom_keys=dict(query_embed=no_decay, query_feat=no_decay, level_embed=no_decay), norm_decay_mult=0.0))
+        custom_keys=dict(query_embed=no_decay, query_feat=no_decay, level_embed=no_decay), norm_decay_mult=0.0
+    ),
+)
 param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=steps_per_epoch * epochs, by_epoch=False)]

@@ -1,4 +1,8 @@
-"""Exact ray casting of rooms: nearest hit of every ray with boxes, ellipsoids, cylinders and the walls, in unit frames of the primitives."""
+"""Exact ray casting of rooms.
+
+Nearest hit of every ray with boxes, ellipsoids, cylinders and the walls, in unit frames of the primitives.
+"""
+
 import torch
 from torch import Tensor
 
@@ -20,8 +24,8 @@ def cast_rays(layout: Layout, origin: Tensor, direction: Tensor) -> tuple[Tensor
         direction: (B, N, 3) ray directions; lengths need not be 1.
 
     Returns:
-        (B, N) ray parameter t of the first hit, and (B, N) int64 what was hit: 0..5 the surfaces of the room (-x, +x, -y, +y,
-        floor, ceiling), 6 + p primitive p.
+        (B, N) ray parameter t of the first hit, and (B, N) int64 what was hit: 0..5 the surfaces of the room (-x, +x,
+        -y, +y, floor, ceiling), 6 + p primitive p.
     """
     rays = direction.shape[1]
     size = max(_CPU_CHUNK // len(direction), 1) if direction.device.type == 'cpu' else rays
@@ -102,7 +106,8 @@ def surface_at(layout: Layout, point: Tensor, what: Tensor) -> tuple[Tensor, Ten
         what: (B, N) what was hit, as returned by :func:`cast_rays`.
 
     Returns:
-        (B, N, 3) position in the frame of the primitive (of the room for its surfaces), metres; (B, N, 3) unit normal, world.
+        (B, N, 3) position in the frame of the primitive (of the room for its surfaces), metres; (B, N, 3) unit normal,
+        world.
     """
     slot = (what - SURFACES).clamp(min=0)
     pick = slot[..., None].expand(-1, -1, 3)
@@ -116,11 +121,14 @@ def surface_at(layout: Layout, point: Tensor, what: Tensor) -> tuple[Tensor, Ten
     axis = torch.where(kind == BOX, box_axis, torch.full_like(box_axis, 2))
     flat = torch.nn.functional.one_hot(axis, 3) * unit.sign()
     ellipsoid = unit / half
-    radial = ellipsoid * torch.tensor([1., 1., 0.], device=point.device)
+    radial = ellipsoid * torch.tensor([1.0, 1.0, 0.0], device=point.device)
     round_normal = torch.where((kind == SPHERE)[..., None], ellipsoid, radial)
     is_round = (kind == SPHERE) | ((kind == CYLINDER) & ~cap)
     normal = torch.nn.functional.normalize(torch.where(is_round[..., None], round_normal, flat), dim=-1)
     normal = (rotation @ normal[..., None])[..., 0]
     wall = what < SURFACES
-    inward = torch.nn.functional.one_hot((what.clamp(max=SURFACES - 1) // 2), 3) * torch.where(what % 2 == 0, 1.0, -1.0)[..., None]
+    inward = (
+        torch.nn.functional.one_hot((what.clamp(max=SURFACES - 1) // 2), 3)
+        * torch.where(what % 2 == 0, 1.0, -1.0)[..., None]
+    )
     return torch.where(wall[..., None], point, local), torch.where(wall[..., None], inward, normal)

@@ -1,4 +1,5 @@
 """Keys in, labelled RGB-D frames out, batched on the device of the keys."""
+
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +56,9 @@ def _intrinsics(keys: Tensor, height: int, width: int) -> Tensor:
 
 def _rays(intrinsics: Tensor, camera: Tensor, height: int, width: int) -> Tensor:
     """(B, HW, 3) directions in the world whose camera z is 1, so that the ray parameter is depth."""
-    v, u = torch.meshgrid(*(torch.arange(n, device=camera.device, dtype=torch.float32) for n in (height, width)), indexing='ij')
+    v, u = torch.meshgrid(
+        *(torch.arange(n, device=camera.device, dtype=torch.float32) for n in (height, width)), indexing='ij'
+    )
     pixels = torch.stack((u, v, torch.ones_like(u)), -1).view(-1, 3)
     return pixels @ (camera[:, :3, :3] @ torch.linalg.inv(intrinsics)).transpose(1, 2)
 
@@ -108,5 +111,15 @@ def render_rooms(keys: Tensor, height: int, width: int, sensor: bool = False, sh
     visible = torch.zeros(len(keys), objects + 1, dtype=torch.int64, device=keys.device)
     visible.scatter_add_(1, instance, torch.ones_like(instance))
     pose = torch.linalg.inv(layout.camera)[:, None] @ layout.object_pose
-    return Rooms((rgb * 255).round().to(torch.uint8).view(*shape, 3), seen, depth, semantic.view(shape), instance.view(shape), layout.scene,
-                 intrinsics, layout.object_class, pose, visible[:, 1:])
+    return Rooms(
+        (rgb * 255).round().to(torch.uint8).view(*shape, 3),
+        seen,
+        depth,
+        semantic.view(shape),
+        instance.view(shape),
+        layout.scene,
+        intrinsics,
+        layout.object_class,
+        pose,
+        visible[:, 1:],
+    )

@@ -1,17 +1,41 @@
 """Pipeline transforms: loading, joint geometry, photometric, random depth and density, encoding, formatting."""
+
 import mmcv.transforms  # noqa: F401  registers LoadImageFromFile and friends
 
 from .depth_encoding import PositionalDepthEncoding
 from .formatting import PackRGBDInputs
-from .geometry import RGBDCenterCrop, RGBDRandomCrop, RGBDRandomFlip, RGBDRandomResizedCrop, RGBDRandomRotate, RGBDResize
+from .geometry import (
+    RGBDCenterCrop,
+    RGBDRandomCrop,
+    RGBDRandomFlip,
+    RGBDRandomResizedCrop,
+    RGBDRandomRotate,
+    RGBDResize,
+)
 from .labels import LoadLabels, LoadRoomInstances
-from .loading import LoadDepth
+from .loading import LoadDepth, LoadImage
 from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment
 from .random_depth import AlterDepth, RandomDensityMask, RandomDepth
 from .validity import RequireDepth
 
 __all__ = [
-    'AlterDepth', 'LoadDepth', 'LoadLabels', 'LoadRoomInstances', 'PackRGBDInputs', 'PositionalDepthEncoding', 'RGBDCenterCrop', 'RGBDRandomCrop',
-    'RGBDRandomFlip', 'RGBDRandomResizedCrop', 'RGBDRandomRotate', 'RGBDResize', 'RandomColorJitter', 'RandomDensityMask', 'RandomDepth',
-    'RandomGrayscale', 'RequireDepth', 'ThreeAugment'
+    'AlterDepth',
+    'LoadDepth',
+    'LoadImage',
+    'LoadLabels',
+    'LoadRoomInstances',
+    'PackRGBDInputs',
+    'PositionalDepthEncoding',
+    'RGBDCenterCrop',
+    'RGBDRandomCrop',
+    'RGBDRandomFlip',
+    'RGBDRandomResizedCrop',
+    'RGBDRandomRotate',
+    'RGBDResize',
+    'RandomColorJitter',
+    'RandomDensityMask',
+    'RandomDepth',
+    'RandomGrayscale',
+    'RequireDepth',
+    'ThreeAugment',
 ]

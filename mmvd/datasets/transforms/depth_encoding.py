@@ -1,4 +1,5 @@
 """Depth encoding on the CPU, for pipelines that want it there; by default it happens inside the model."""
+
 import torch
 from mmcv.transforms import BaseTransform
 
@@ -9,13 +10,16 @@ from mmvd.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PositionalDepthEncoding(BaseTransform):
-    """Replace depth by its encoding (paper Eq. 1); goes with ``VDViT(depth_encoding=None, depth_channels=num_channels)``.
+    """Replace depth by its encoding (paper Eq. 1).
+
+    Goes with ``VDViT(depth_encoding=None, depth_channels=num_channels)``.
 
     Required Keys: depth, (H, W) metres
 
     Modified Keys: depth, (H, W, C) float32 in [-1, 1]
 
-    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are divided by it
+    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
+        divided by it
 
     Args:
         num_channels: Channels C, even and positive.
@@ -36,6 +40,8 @@ class PositionalDepthEncoding(BaseTransform):
         depth = ops.clean_depth(torch.from_numpy(results['depth']))[None, None]
         factor = ops.range_factor(depth, self.arguments[1])
         depth = depth * factor.view(-1, 1, 1, 1)
-        results['depth'] = ops.positional_depth_encoding(depth, *self.arguments)[0].permute(1, 2, 0).contiguous().numpy()
+        results['depth'] = (
+            ops.positional_depth_encoding(depth, *self.arguments)[0].permute(1, 2, 0).contiguous().numpy()
+        )
         results['range_factor'] = float(factor)
         return results

@@ -1,4 +1,5 @@
 """From a pipeline's results to what the data preprocessors read."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,14 +24,17 @@ def _to_tensor(array: np.ndarray) -> torch.Tensor:
 class PackRGBDInputs(BaseTransform):
     """Pack image, depth and meta information.
 
-    Required Keys: img (H, W, 3) uint8 BGR, depth (H, W) metres or (H, W, C) encoded, gt_depth (optional), removed_mask (optional)
+    Required Keys: img (H, W, 3) uint8 BGR, depth (H, W) metres or (H, W, C) encoded, gt_depth (optional), removed_mask
+        (optional)
 
-    Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask (1, H, W) where
-    they exist. The meta information gets ``missing_depth``, ``range_factor`` of depth that was encoded in the pipeline, and the random
-    ``sample_key`` of the sample if it has one, or else its ``sample_idx``.
+    Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask
+        (1, H, W) where
+    they exist. The meta information gets ``missing_depth``, ``range_factor`` of depth that was encoded in the pipeline,
+    and the random ``sample_key`` of the sample if it has one, or else its ``sample_idx``.
 
     Args:
-        packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and data_samples.
+        packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and
+            data_samples.
         meta_keys: Keys to keep as meta information; only without a packer.
 
     Raises:
@@ -38,8 +42,11 @@ class PackRGBDInputs(BaseTransform):
         ConfigError: If there is no depth.
     """
 
-    def __init__(self, packer: dict | None = None,
-                 meta_keys: Sequence[str] = ('img_path', 'depth_path', 'ori_shape', 'img_shape', 'intrinsics', 'flip')):
+    def __init__(
+        self,
+        packer: dict | None = None,
+        meta_keys: Sequence[str] = ('img_path', 'depth_path', 'ori_shape', 'img_shape', 'intrinsics', 'flip'),
+    ):
         self.packer = TRANSFORMS.build(packer) if packer else None
         self.meta_keys = tuple(meta_keys)
 
@@ -51,11 +58,18 @@ class PackRGBDInputs(BaseTransform):
         maps = {key: _to_tensor(results[key]) for key in _MAPS if results.get(key) is not None}
         for key, tensor in maps.items():
             if tuple(tensor.shape[-2:]) != shape:
-                raise SampleError(f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a transform '
-                                  'moved one without the other, use the joint transforms of mmvd')
+                raise SampleError(
+                    f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a '
+                    'transform '
+                    'moved one without the other, use the joint transforms of mmvd'
+                )
         packed = self.packer(results) if self.packer else self._pack(results)
         key, number = known_sample_key(results), results.get('sample_idx')
-        about = dict(sample_key=key, sample_idx=None if key is not None or number is None else int(number), range_factor=results.get('range_factor'))
+        about = dict(
+            sample_key=key,
+            sample_idx=None if key is not None or number is None else int(number),
+            range_factor=results.get('range_factor'),
+        )
         known = {name: value for name, value in about.items() if value is not None}
         packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))
         packed.update(maps)
@@ -65,8 +79,11 @@ class PackRGBDInputs(BaseTransform):
     def _check_image(results: dict) -> tuple[int, int]:
         img = results['img']
         if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] != 3 or not img.size:
-            raise SampleError(f'{results.get("img_path")}: the image is {img.shape} {img.dtype} where (H, W, 3) uint8 is expected: load it with '
-                              'mmvd.LoadImage, which reads 8-bit colour alone')
+            raise SampleError(
+                f'{results.get("img_path")}: the image is {img.shape} {img.dtype} where (H, W, 3) uint8 is expected: '
+                'load it with '
+                'mmvd.LoadImage, which reads 8-bit colour alone'
+            )
         return img.shape[:2]
 
     def _pack(self, results: dict) -> dict:

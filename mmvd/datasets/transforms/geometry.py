@@ -1,4 +1,8 @@
-"""Joint geometry: image, depth, labels and intrinsics move together. Depth and labels by nearest; new depth is 0, new labels 255."""
+"""Joint geometry: image, depth, labels and intrinsics move together. Depth and labels by nearest.
+
+New depth is 0, new labels 255.
+"""
+
 import cv2
 import numpy as np
 from mmcv.image import imresize
@@ -10,7 +14,13 @@ from mmvd.registry import TRANSFORMS
 
 from .loading import rescale_intrinsics
 
-_NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}  # and what fills new pixels
+_NEAREST_KEYS = {
+    'depth': 0,
+    'gt_depth': 0,
+    'removed_mask': 0,
+    'gt_seg_map': 255,
+    'gt_instance_map': 0,
+}  # and what fills new pixels
 # OpenCV's INTER_NEAREST takes the pixel left of the centre; the exact one stays aligned with the image.
 _NEAREST = cv2.INTER_NEAREST_EXACT
 
@@ -23,12 +33,14 @@ class _JointTransform(BaseTransform):
         for key, fill in _NEAREST_KEYS.items():
             if results.get(key) is not None:
                 array = results[key]  # OpenCV moves no booleans
-                results[key] = move_map(array.view(np.uint8) if array.dtype == bool else array, fill).astype(array.dtype, copy=False)
+                results[key] = move_map(array.view(np.uint8) if array.dtype == bool else array, fill).astype(
+                    array.dtype, copy=False
+                )
         results['img_shape'] = results['img'].shape[:2]
 
     def _cut(self, results: dict, top: int, left: int, size: tuple[int, int]) -> dict:
         """Keep a window, and move the principal point along."""
-        window = np.s_[top:top + size[0], left:left + size[1]]
+        window = np.s_[top : top + size[0], left : left + size[1]]
         self._move(results, lambda img: img[window], lambda a, fill: a[window])
         if 'intrinsics' in results:
             results['intrinsics'] = results['intrinsics'].copy()
@@ -42,7 +54,9 @@ def _resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _resize_image(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
     if interpolation == 'bicubic':
-        return imresize(img, size[::-1], interpolation='bicubic', backend='pillow')  # OpenCV's has aliasing when it shrinks
+        return imresize(
+            img, size[::-1], interpolation='bicubic', backend='pillow'
+        )  # OpenCV's has aliasing when it shrinks
     smaller = size[0] * size[1] < img.shape[0] * img.shape[1]
     return cv2.resize(img, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
@@ -57,15 +71,16 @@ def _check_interpolation(name: str) -> str:
 class RGBDResize(_JointTransform):
     """Resize a sample.
 
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
+        intrinsics (optional)
 
     Modified Keys: those, img_shape
 
     Args:
         size: (height, width) in pixels, or one number for the shorter side, keeping the aspect ratio.
         divisor: The result is rounded to multiples of it.
-        interpolation: Of the image: ``'area'``, mean colours when it shrinks and bicubic when it grows, fast; or ``'bicubic'`` with Pillow's
-            filter against aliasing, as torchvision.
+        interpolation: Of the image: ``'area'``, mean colours when it shrinks and bicubic when it grows, fast; or
+            ``'bicubic'`` with Pillow's filter against aliasing, as torchvision.
 
     Raises:
         ConfigError: If the interpolation is unknown.
@@ -79,7 +94,9 @@ class RGBDResize(_JointTransform):
         old = results['img'].shape[:2]
         wanted = [side * self.size / min(old) for side in old] if isinstance(self.size, int) else self.size
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
-        self._move(results, lambda img: _resize_image(img, new, self.interpolation), lambda a, fill: _resize_map(a, new))
+        self._move(
+            results, lambda img: _resize_image(img, new, self.interpolation), lambda a, fill: _resize_map(a, new)
+        )
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], new[1] / old[1], new[0] / old[0])
         return results
@@ -89,7 +106,8 @@ class RGBDResize(_JointTransform):
 class RGBDRandomFlip(_JointTransform):
     """Mirror a sample (the authors' code flips both ways, with probability 0.5 each).
 
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
+        intrinsics (optional)
 
     Modified Keys: those
 
@@ -108,10 +126,14 @@ class RGBDRandomFlip(_JointTransform):
         u = generator_of(results, 'flip').random(2)
         axes = [axis for axis, flip in ((1, u[0] < self.horizontal), (0, u[1] < self.vertical)) if flip]
         results['flip'] = bool(axes)
-        results['flip_direction'] = {(): None, (1, ): 'horizontal', (0, ): 'vertical', (1, 0): 'diagonal'}[tuple(axes)]
+        results['flip_direction'] = {(): None, (1,): 'horizontal', (0,): 'vertical', (1, 0): 'diagonal'}[tuple(axes)]
         if axes:
             height, width = results['img'].shape[:2]
-            self._move(results, lambda img: np.ascontiguousarray(np.flip(img, axes)), lambda a, fill: np.ascontiguousarray(np.flip(a, axes)))
+            self._move(
+                results,
+                lambda img: np.ascontiguousarray(np.flip(img, axes)),
+                lambda a, fill: np.ascontiguousarray(np.flip(a, axes)),
+            )
             if 'intrinsics' in results:
                 results['intrinsics'] = results['intrinsics'].copy()
                 for axis in axes:
@@ -144,26 +166,38 @@ class RGBDRandomRotate(_JointTransform):
         if u[0] >= self.prob:
             return results
         height, width = results['img'].shape[:2]
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), float((2 * u[1] - 1) * self.max_degrees), 1.0)
+        matrix = cv2.getRotationMatrix2D(
+            ((width - 1) / 2, (height - 1) / 2), float((2 * u[1] - 1) * self.max_degrees), 1.0
+        )
 
         def warp(array, interpolation, fill):
-            return cv2.warpAffine(array, matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
+            return cv2.warpAffine(
+                array, matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
+            )
 
-        self._move(results, lambda img: warp(img, cv2.INTER_LINEAR, (0, 0, 0)), lambda a, fill: warp(a, cv2.INTER_NEAREST, fill))
+        self._move(
+            results,
+            lambda img: warp(img, cv2.INTER_LINEAR, (0, 0, 0)),
+            lambda a, fill: warp(a, cv2.INTER_NEAREST, fill),
+        )
         return results
 
 
 @TRANSFORMS.register_module()
 class RGBDRandomCrop(_JointTransform):
-    """Crop a window of a fixed size, as mmseg's ``RandomCrop`` does; a smaller image stays as it is, the data preprocessor pads it.
+    """Crop a window of a fixed size, as mmseg's ``RandomCrop`` does.
 
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+    A smaller image stays as it is, the data preprocessor pads it.
+
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
+        intrinsics (optional)
 
     Modified Keys: those, img_shape
 
     Args:
         size: (height, width) in pixels.
-        cat_max_ratio: Largest share that one class may take of the labelled pixels; ten windows are tried, the last one is taken.
+        cat_max_ratio: Largest share that one class may take of the labelled pixels; ten windows are tried, the last one
+            is taken.
         ignore_index: Label that does not count.
     """
 
@@ -176,7 +210,9 @@ class RGBDRandomCrop(_JointTransform):
         new = min(self.size[0], height), min(self.size[1], width)
         for u in generator_of(results, 'window').random((10, 2)):
             top, left = int(u[0] * (height - new[0] + 1)), int(u[1] * (width - new[1] + 1))
-            if self.cat_max_ratio >= 1 or self._is_varied(results['gt_seg_map'][top:top + new[0], left:left + new[1]]):
+            if self.cat_max_ratio >= 1 or self._is_varied(
+                results['gt_seg_map'][top : top + new[0], left : left + new[1]]
+            ):
                 break
         return self._cut(results, top, left, new)
 
@@ -189,7 +225,8 @@ class RGBDRandomCrop(_JointTransform):
 class RGBDCenterCrop(_JointTransform):
     """Cut the centre out of a sample that is at least as large.
 
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
+        intrinsics (optional)
 
     Modified Keys: those, img_shape
 
@@ -210,7 +247,8 @@ class RGBDCenterCrop(_JointTransform):
 class RGBDRandomResizedCrop(_JointTransform):
     """Crop a random area and resize it to a square (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3).
 
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional), intrinsics (optional)
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
+        intrinsics (optional)
 
     Modified Keys: those, img_shape
 
@@ -218,29 +256,46 @@ class RGBDRandomResizedCrop(_JointTransform):
         size: Side of the result in pixels.
         scale: Smallest and largest share of the area.
         ratio: Smallest and largest width / height.
-        pad: Whether the area is padded to a square first, which keeps its shape (the authors' pretraining), or stretched (their classification).
+        pad: Whether the area is padded to a square first, which keeps its shape (the authors' pretraining), or
+            stretched (their classification).
         interpolation: Of the image, see :class:`RGBDResize`.
 
     Raises:
         ConfigError: If the interpolation is unknown.
     """
 
-    def __init__(self, size: int, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3), pad: bool = True,
-                 interpolation: str = 'area'):
-        self.size, self.scale, self.ratio, self.pad, self.interpolation = size, scale, ratio, pad, _check_interpolation(interpolation)
+    def __init__(
+        self,
+        size: int,
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        pad: bool = True,
+        interpolation: str = 'area',
+    ):
+        self.size, self.scale, self.ratio, self.pad, self.interpolation = (
+            size,
+            scale,
+            ratio,
+            pad,
+            _check_interpolation(interpolation),
+        )
 
     def transform(self, results: dict) -> dict:
         """Crop, pad and resize everything."""
         top, left, height, width = self._draw(generator_of(results, 'crop'), *results['img'].shape[:2])
-        old = (max(height, width), ) * 2 if self.pad else (height, width)
+        old = (max(height, width),) * 2 if self.pad else (height, width)
         new = (self.size, self.size)
         above, before = (old[0] - height) // 2, (old[1] - width) // 2
 
         def cut(array, fill):
-            pad = ((above, old[0] - height - above), (before, old[1] - width - before)) + ((0, 0), ) * (array.ndim - 2)
-            return np.pad(array[top:top + height, left:left + width], pad, constant_values=fill)
+            pad = ((above, old[0] - height - above), (before, old[1] - width - before)) + ((0, 0),) * (array.ndim - 2)
+            return np.pad(array[top : top + height, left : left + width], pad, constant_values=fill)
 
-        self._move(results, lambda img: _resize_image(cut(img, 0), new, self.interpolation), lambda a, fill: _resize_map(cut(a, fill), new))
+        self._move(
+            results,
+            lambda img: _resize_image(cut(img, 0), new, self.interpolation),
+            lambda a, fill: _resize_map(cut(a, fill), new),
+        )
         if 'intrinsics' in results:
             matrix = results['intrinsics'].copy()
             matrix[0, 2] += before - left
@@ -252,7 +307,7 @@ class RGBDRandomResizedCrop(_JointTransform):
         for u in generator.random((10, 4)):
             area = height * width * (self.scale[0] + (self.scale[1] - self.scale[0]) * u[0])
             ratio = np.exp(np.log(self.ratio[0]) + np.log(self.ratio[1] / self.ratio[0]) * u[1])
-            w, h = round((area * ratio)**0.5), round((area / ratio)**0.5)
+            w, h = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
             if 0 < w <= width and 0 < h <= height:
                 return int(u[2] * (height - h + 1)), int(u[3] * (width - w + 1)), h, w
         side = min(height, width)  # as torchvision does after ten misses: the central crop

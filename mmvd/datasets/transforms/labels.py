@@ -1,9 +1,10 @@
 """Label maps: loading with the checks that a long training needs before it starts to learn nonsense."""
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmvd.datasets.decoders import read_labels
+from mmvd.datasets.rasters import read_labels
 from mmvd.errors import SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -27,14 +28,18 @@ class LoadLabels(BaseTransform):
         path = results['seg_map_path']
         labels = read_labels(path)
         if labels.shape != tuple(results['ori_shape'][:2]):
-            raise SampleError(f'{path}: labels are {labels.shape} but {results.get("img_path")} is {tuple(results["ori_shape"][:2])}')
+            raise SampleError(
+                f'{path}: labels are {labels.shape} but {results.get("img_path")} is {tuple(results["ori_shape"][:2])}'
+            )
         if results.get('reduce_zero_label'):
             labels = np.where((labels == 0) | (labels == IGNORE), IGNORE, labels - 1)
         wrong = np.setdiff1d(labels, [*range(results['num_classes']), IGNORE])
         if len(wrong):
             first = 1 if results.get('reduce_zero_label') else 0
-            raise SampleError(f'{path}: label {int(wrong[0]) + first} is outside the {results["num_classes"]} classes {first} to '
-                              f'{results["num_classes"] - 1 + first}: convert the labels, see tools/dataset_converters')
+            raise SampleError(
+                f'{path}: label {int(wrong[0]) + first} is outside the {results["num_classes"]} classes {first} to '
+                f'{results["num_classes"] - 1 + first}: convert the labels, see tools/dataset_converters'
+            )
         results['gt_seg_map'] = labels.astype(np.uint8)
         results.setdefault('seg_fields', []).append('gt_seg_map')
         return results
@@ -46,7 +51,8 @@ class LoadRoomInstances(BaseTransform):
 
     Required Keys: gt_instance_map (0 = the room, 1 + o = object o), object_class, sample_idx
 
-    Added Keys: gt_bboxes (N, 4) float32 x1, y1, x2, y2 in pixels, gt_bboxes_labels (N,) int64, gt_ignore_flags (N,) bool, gt_masks
+    Added Keys: gt_bboxes (N, 4) float32 x1, y1, x2, y2 in pixels, gt_bboxes_labels (N,) int64, gt_ignore_flags (N,)
+        bool, gt_masks
     (``BitmapMasks``), and for ``mmdet.CocoMetric`` img_id and instances (boxes, labels and run-length masks)
 
     Args:
@@ -59,6 +65,7 @@ class LoadRoomInstances(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Turn the instance map into boxes and masks."""
         from mmdet.structures.mask import BitmapMasks, encode_mask_results
+
         instances = results['gt_instance_map']
         numbers, counts = np.unique(instances, return_counts=True)
         numbers = numbers[(counts >= self.min_pixels) & (numbers > 0)]
@@ -66,8 +73,15 @@ class LoadRoomInstances(BaseTransform):
         boxes = np.array([cv2.boundingRect(mask) for mask in masks], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         labels = results['object_class'][numbers - 1].astype(np.int64)
-        results.update(gt_bboxes=boxes, gt_bboxes_labels=labels, gt_ignore_flags=np.zeros(len(numbers), bool),
-                       gt_masks=BitmapMasks(masks, *instances.shape), img_id=int(results['sample_idx']))
-        results['instances'] = [dict(bbox=box.tolist(), bbox_label=int(label), mask=mask, ignore_flag=0)
-                                for box, label, mask in zip(boxes, labels, encode_mask_results(list(masks)), strict=True)]
+        results.update(
+            gt_bboxes=boxes,
+            gt_bboxes_labels=labels,
+            gt_ignore_flags=np.zeros(len(numbers), bool),
+            gt_masks=BitmapMasks(masks, *instances.shape),
+            img_id=int(results['sample_idx']),
+        )
+        results['instances'] = [
+            dict(bbox=box.tolist(), bbox_label=int(label), mask=mask, ignore_flag=0)
+            for box, label, mask in zip(boxes, labels, encode_mask_results(list(masks)), strict=True)
+        ]
         return results

@@ -1,11 +1,16 @@
-"""Loading depth."""
+"""Loading image and depth."""
+
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmvd.arguments import check_choice, check_flag, check_substitution
 from mmvd.datasets.decoders import get_decoder, read_depth
+from mmvd.datasets.rasters import read_image, shown
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -13,48 +18,101 @@ _ASPECT_TOLERANCE = 0.02  # ScanNet: 1296 x 968 for 640 x 480
 
 
 @TRANSFORMS.register_module()
+class LoadImage(BaseTransform):
+    """Read the image of a sample; strict where mmcv's ``LoadImageFromFile`` is silent.
+
+    Damaged JPEGs, which other decoders fill with grey, 16-bit images, animations and images that EXIF data turn away
+    from their depth are errors that name the file.
+
+    Required Keys: img_path, depth_of_turned_image (optional), may_be_cmyk (optional)
+
+    Added Keys: img (H, W, 3) uint8 in OpenMMLab's BGR order, img_shape, ori_shape
+
+    Raises:
+        SampleError: If the image cannot be read, or EXIF data turn it but not its depth and labels.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the image."""
+        path = results['img_path']
+        img, is_turned = read_image(path, allow_cmyk=results.get('may_be_cmyk', False))
+        has_others = 'seg_map_path' in results or ('depth_path' in results and not results.get('depth_of_turned_image'))
+        if is_turned and has_others:
+            raise SampleError(
+                f'{shown(path)}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save it '
+                'upright'
+            )
+        results.update(img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2])
+        return results
+
+
+@TRANSFORMS.register_module()
 class LoadDepth(BaseTransform):
     """Read the depth file of a sample as metres.
 
-    Required Keys: depth_path, decoder (optional if given here), depth_scale (optional), resize_image (optional), img (optional)
+    Required Keys: depth_path (or img_path, with ``depth_from``), decoder (optional if given here), depth_scale
+        (optional), resize_image (optional), img (optional)
 
     Modified Keys: img, intrinsics (only with ``resize_image``)
 
-    Added Keys: depth, (H, W) float32 metres, 0 = missing; missing_depth; seg_fields (the key is added for mmseg's transforms)
+    Added Keys: depth, (H, W) float32 metres, 0 = missing; missing_depth; seg_fields (the key is added for mmseg's
+        transforms)
 
     Args:
         decoder: Name of the format; overrides the dataset's.
         key: Where the depth goes: ``depth``, or ``gt_depth`` for a separate target, then read from ``gt_depth_path``.
-        resize_image: Whether an image of another size, but the same aspect ratio, is brought to the size of the depth map (ScanNet,
-            phones); the dataset may ask for it as well. Depth is never resized here. Otherwise a mismatch is an error.
-        allow_missing_depth: Whether an image whose depth file does not exist gets an empty map; ``mmvd.SampleCountHook`` counts them.
+        resize_image: Whether an image of another size, but the same aspect ratio, is brought to the size of the depth
+            map (ScanNet, phones); the dataset may ask for it as well. Depth is never resized here. Otherwise a mismatch
+            is an error.
+        depth_from: ``(pattern, replacement)`` for :func:`re.sub` on ``img_path`` where the dataset is a host's and
+            gives no ``depth_path``.
+        allow_missing_depth: Whether an image whose depth file does not exist gets an empty map;
+            ``mmvd.SampleCountHook`` counts them.
 
     Raises:
         DepthFileError: If the file cannot be read as its decoder expects.
         SampleError: If image and depth differ in size.
-        ConfigError: If the decoder is unknown.
+        ConfigError: If the decoder is unknown, or the sample names no depth file.
     """
 
-    def __init__(self, decoder: str | None = None, key: str = 'depth', resize_image: bool = False, allow_missing_depth: bool = False):
+    def __init__(
+        self,
+        decoder: str | None = None,
+        key: str = 'depth',
+        resize_image: bool = False,
+        allow_missing_depth: bool = False,
+        depth_from: Sequence[str] | None = None,
+    ):
         if decoder is not None:
             get_decoder(decoder)
-        if key not in ('depth', 'gt_depth'):
-            raise ConfigError(f"LoadDepth: key must be 'depth' or 'gt_depth', got {key!r}")
-        self.decoder, self.key, self.resize_image, self.allow_missing_depth = decoder, key, resize_image, allow_missing_depth
+        check_choice('LoadDepth', 'key', key, ('depth', 'gt_depth'))
+        check_flag('LoadDepth', 'resize_image', resize_image)
+        check_flag('LoadDepth', 'allow_missing_depth', allow_missing_depth)
+        if depth_from is not None:
+            check_substitution('LoadDepth', 'depth_from', depth_from)
+        self.depth_from = depth_from
+        self.decoder, self.key, self.resize_image, self.allow_missing_depth = (
+            decoder,
+            key,
+            resize_image,
+            allow_missing_depth,
+        )
 
     def transform(self, results: dict) -> dict:
         """Add the depth map."""
-        path = results[f'{self.key}_path']
+        path = self._path(results)
         is_missing = self.allow_missing_depth and not Path(path).is_file()
         results['missing_depth'] = is_missing or results.get('missing_depth', False)
         if is_missing:
             depth = np.zeros(results['img'].shape[:2], np.float32)
         else:
-            depth = read_depth(path, self.decoder or results['decoder'], results.get('depth_scale', 1.0))
+            depth = read_depth(path, self._decoder(results), results.get('depth_scale', 1.0))
         if 'img' in results and results['img'].shape[:2] != depth.shape:
             if not (self.resize_image or results.get('resize_image')):
-                raise SampleError(f'{path}: depth is {depth.shape[1]}x{depth.shape[0]} but {results.get("img_path")} is '
-                                  f'{results["img"].shape[1]}x{results["img"].shape[0]}: register them, or set resize_image=True')
+                raise SampleError(
+                    f'{path}: depth is {depth.shape[1]}x{depth.shape[0]} but {results.get("img_path")} is '
+                    f'{results["img"].shape[1]}x{results["img"].shape[0]}: register them, or set resize_image=True'
+                )
             self._match_image(results, depth.shape)
         results[self.key] = depth
         fields = results.setdefault('seg_fields', [])
@@ -62,12 +120,35 @@ class LoadDepth(BaseTransform):
             fields.append(self.key)
         return results
 
+    def _path(self, results: dict) -> str:
+        path = results.get(f'{self.key}_path')
+        if path is None and self.depth_from and results.get('img_path'):
+            path = re.sub(*self.depth_from, results['img_path'])
+        if path is None or path == results.get('img_path'):
+            raise ConfigError(
+                f'LoadDepth: no {self.key}_path beside the image: give LoadDepth(depth_from=...), which fits its '
+                'path, or '
+                'predict with RGBDSegInferencer, RGBDClassificationInferencer or DepthCompletionInferencer of '
+                'mmvd.apis, '
+                "which take image and depth; the hosts' inference_model hands over the image alone"
+            )
+        return path
+
+    def _decoder(self, results: dict) -> str:
+        decoder = self.decoder or results.get('decoder')
+        if decoder is None:
+            raise ConfigError('LoadDepth: the dataset names no decoder of its depth files: give LoadDepth(decoder=...)')
+        return decoder
+
     @staticmethod
     def _match_image(results: dict, shape: tuple[int, int]) -> None:
         height, width = results['img'].shape[:2]
         if abs(width * shape[0] / (height * shape[1]) - 1) > _ASPECT_TOLERANCE:
-            raise SampleError(f'{results.get("img_path")}: {width}x{height} has another aspect ratio than its depth, {shape[1]}x{shape[0]}: '
-                              'they show different fields of view, register them')
+            raise SampleError(
+                f'{results.get("img_path")}: {width}x{height} has another aspect ratio than its depth, '
+                f'{shape[1]}x{shape[0]}: '
+                'they show different fields of view, register them'
+            )
         results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
         results['img_shape'] = shape
         if 'intrinsics' in results:

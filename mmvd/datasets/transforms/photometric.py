@@ -1,4 +1,5 @@
 """Colour augmentation: image only, drawn from the sample's key."""
+
 import math
 
 import numpy as np
@@ -70,7 +71,9 @@ class RandomGrayscale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ThreeAugment(BaseTransform):
-    """Exactly one of grayscale, solarisation and Gaussian blur (the authors' code; the paper, A.5 and A.6, lists the three).
+    """Exactly one of grayscale, solarisation and Gaussian blur (the authors' code.
+
+    The paper, A.5 and A.6, lists the three).
 
     Required Keys: img, (H, W, 3) uint8 BGR
 
@@ -92,7 +95,10 @@ class ThreeAugment(BaseTransform):
             return results
         image = _to_rgb_tensor(results['img'])
         sigma = self.sigma[0] + (self.sigma[1] - self.sigma[0]) * u[2]
-        steps = (lambda x: F.rgb_to_grayscale(x, 3), lambda x: F.solarize(x, self.threshold),
-                 lambda x: F.gaussian_blur(x, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma] * 2))
+        steps = (
+            lambda x: F.rgb_to_grayscale(x, 3),
+            lambda x: F.solarize(x, self.threshold),
+            lambda x: F.gaussian_blur(x, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma] * 2),
+        )
         results['img'] = _to_bgr_array(steps[int(u[1] * 3)](image))
         return results

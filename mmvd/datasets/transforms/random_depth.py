@@ -1,4 +1,8 @@
-"""Random depth and random density in the pipeline; by default both run batched in the data preprocessor, by the same functions."""
+"""Random depth and random density in the pipeline.
+
+By default both run batched in the data preprocessor, by the same functions.
+"""
+
 from collections.abc import Sequence
 
 import torch

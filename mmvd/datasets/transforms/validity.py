@@ -1,4 +1,5 @@
 """A sample must hold some depth."""
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -30,6 +31,8 @@ class RequireDepth(BaseTransform):
         """Count; nothing changes."""
         valid = int(np.count_nonzero(results['depth'] > 0))
         if valid < self.min_valid_pixels:
-            raise TooLittleDepthError(f'{results.get("depth_path", results.get("img_path"))} has {valid} pixels with depth, '
-                                      f'{self.min_valid_pixels} are needed')
+            raise TooLittleDepthError(
+                f'{results.get("depth_path", results.get("img_path"))} has {valid} pixels with depth, '
+                f'{self.min_valid_pixels} are needed'
+            )
         return results

@@ -1,4 +1,5 @@
 """Hooks."""
+
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .checks import FirstLookHook, SampleCountHook, StrictLoadHook
 from .compile_hook import CompileHook
@@ -11,7 +12,16 @@ from .seg_panel_hook import SegPanelHook
 from .sync_norm_hook import SyncNormStatsHook
 
 __all__ = [
-    'AtomicCheckpointHook', 'CompileHook', 'DensityScheduleHook', 'DepthPanelHook', 'DepthReportHook', 'FirstLookHook',
-    'InterruptHook', 'ProbeReportHook', 'SampleCountHook', 'SegPanelHook', 'StrictLoadHook',
-    'SyncNormStatsHook'
+    'AtomicCheckpointHook',
+    'CompileHook',
+    'DensityScheduleHook',
+    'DepthPanelHook',
+    'DepthReportHook',
+    'FirstLookHook',
+    'InterruptHook',
+    'ProbeReportHook',
+    'SampleCountHook',
+    'SegPanelHook',
+    'StrictLoadHook',
+    'SyncNormStatsHook',
 ]

@@ -1,4 +1,5 @@
 """Checkpoints that survive a kill at any moment."""
+
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -12,20 +13,25 @@ from mmvd.registry import HOOKS
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """mmengine's hook, made safe: each file is written aside, synced and renamed, and old ones go only after the new one is there.
+    """mmengine's hook, made safe.
+
+    Each file is written aside, synced and renamed, and old ones go only after the new one is there.
 
     Args:
         max_keep_ckpts: Checkpoints to keep; all if negative.
         save_best: Name of one metric, or None.
-        leave_out: Frozen part that is not saved, only its SHA-256: ``'backbone.'`` (downstream, ``frozen='all'``) or ``'rgb_stream.'``.
-            The weights files named by the config then belong to the checkpoint.
+        leave_out: Frozen part that is not saved, only its SHA-256: ``'backbone.'`` (downstream, ``frozen='all'``) or
+            ``'rgb_stream.'``. The weights files named by the config then belong to the checkpoint.
         **kwargs: As in :class:`mmengine.hooks.CheckpointHook`.
 
     Raises:
-        ConfigError: If several metrics are to be best; before training, if the part to leave out is not frozen or could not come again.
+        ConfigError: If several metrics are to be best; before training, if the part to leave out is not frozen or could
+            not come again.
     """
 
-    def __init__(self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs):
+    def __init__(
+        self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs
+    ):
         if not isinstance(save_best, str | None):
             raise ConfigError(f'save_best={save_best!r}: name one metric')
         # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
@@ -36,11 +42,21 @@ class AtomicCheckpointHook(CheckpointHook):
         """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
         init = (runner.cfg.model.get('backbone', {}).get('init_cfg') or {}).get('type')
         if self._leave_out and init != 'Pretrained' and runner.cfg.get('randomness', {}).get('seed') is None:
-            raise ConfigError(f'leave_out={self._leave_out!r}: what is left out must come again: name model.backbone.init_cfg.checkpoint, or set '
-                              'randomness.seed')
-        trained = [name for name, p in runner.model.named_parameters() if self._leave_out and self._leave_out in name and p.requires_grad]
+            raise ConfigError(
+                f'leave_out={self._leave_out!r}: what is left out must come again: name '
+                'model.backbone.init_cfg.checkpoint, or set '
+                'randomness.seed'
+            )
+        trained = [
+            name
+            for name, p in runner.model.named_parameters()
+            if self._leave_out and self._leave_out in name and p.requires_grad
+        ]
         if trained:
-            raise ConfigError(f'leave_out={self._leave_out!r} would throw away what is trained, e.g. {trained[0]}: only frozen parts can be left out')
+            raise ConfigError(
+                f'leave_out={self._leave_out!r} would throw away what is trained, e.g. {trained[0]}: only frozen '
+                'parts can be left out'
+            )
         super().before_train(runner)
         self._steps = list(runner.message_hub.get_info('saved_steps', [])) if runner.iter else []
         if is_main_process():
@@ -64,7 +80,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         steps = [old for old in self._steps if old != step] + [step]
-        kept = steps if self._keep <= 0 else steps[-self._keep:]
+        kept = steps if self._keep <= 0 else steps[-self._keep :]
         runner.message_hub.update_info('saved_steps', kept)
         super()._save_checkpoint_with_step(runner, step, meta)
         if is_main_process():

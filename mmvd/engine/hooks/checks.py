@@ -1,4 +1,5 @@
 """What must not pass unnoticed in a long run."""
+
 from collections.abc import Sequence
 
 import torch
@@ -17,10 +18,12 @@ from .model_of import model_of
 class StrictLoadHook(Hook):
     """Refuses a checkpoint that does not fill the model: mmengine's own loading goes on with random weights.
 
-    A checkpoint that leaves frozen weights out is filled with the model's own, if they are those that it was trained with.
+    A checkpoint that leaves frozen weights out is filled with the model's own, if they are those that it was trained
+    with.
 
     Raises:
-        WeightsError: If a tensor of the model is missing in the checkpoint or has another shape, or the depth encoding is another.
+        WeightsError: If a tensor of the model is missing in the checkpoint or has another shape, or the depth encoding
+            is another.
     """
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -41,7 +44,7 @@ class StrictLoadHook(Hook):
 
 @HOOKS.register_module()
 class FirstLookHook(Hook):
-    """Looks at every depth and label file, see :func:`mmvd.datasets.verification.check_files`, and reads some samples before training starts.
+    """Looks at every file, see :func:`mmvd.datasets.verification.check_files`, and reads some samples before training.
 
     The values of all depth files are read by the ``--verify`` of the converters alone.
 
@@ -68,9 +71,10 @@ class FirstLookHook(Hook):
 
 @HOOKS.register_module()
 class SampleCountHook(Hook):
-    """Logs how often a sample was redrawn for want of depth, and how often one without a depth file was read, over all processes.
+    """Logs how often a sample was redrawn for want of depth, or read without a depth file, over all processes.
 
-    Training, validation and test are counted apart, each over the whole run: a file that is read in ten epochs counts ten times.
+    Training, validation and test are counted apart, each over the whole run: a file that is read in ten epochs counts
+        ten times.
     """
 
     NAMES = dict(num_redraws='redrawn_samples', missing_depth='samples_without_depth')
@@ -84,20 +88,28 @@ class SampleCountHook(Hook):
             history = runner.message_hub.log_scalars.get(name)
             self.counts[name] = int(history.current()) if history else 0
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
         """Add those of the batch."""
         self._count(runner, 'train', data_batch)
 
-    def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+    def after_val_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Add those of the batch."""
         self._count(runner, 'val', data_batch)
 
-    def after_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+    def after_test_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Add those of the batch."""
         self._count(runner, 'test', data_batch)
 
     def _count(self, runner, mode: str, data_batch: dict) -> None:
-        found = torch.tensor([sum(int(sample.metainfo.get(key, 0)) for sample in data_batch['data_samples']) for key in self.NAMES])
+        found = torch.tensor(
+            [sum(int(sample.metainfo.get(key, 0)) for sample in data_batch['data_samples']) for key in self.NAMES]
+        )
         all_reduce(found)
         for name, count in zip(self.NAMES.values(), found.tolist(), strict=True):
             self.counts[f'{mode}/{name}'] += count

@@ -1,4 +1,5 @@
 """``tools/train.py --compile``."""
+
 from mmengine.hooks import Hook
 
 from mmvd.registry import HOOKS
@@ -10,8 +11,8 @@ from .model_of import model_of
 class CompileHook(Hook):
     """Compiles the transformer blocks of the encoder, in place: names in checkpoints stay.
 
-    All blocks of a stream share one compiled graph, so compilation takes seconds whatever the depth. mmengine's own switch compiles the
-    whole training step instead, whose lists of samples and metainfo break the graph at every batch.
+    All blocks of a stream share one compiled graph, so compilation takes seconds whatever the depth. mmengine's own
+    switch compiles the whole training step instead, whose lists of samples and metainfo break the graph at every batch.
     """
 
     def before_train(self, runner) -> None:

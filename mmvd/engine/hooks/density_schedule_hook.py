@@ -1,4 +1,5 @@
 """The curriculum of paper A.3: from reconstruction towards a balance with prediction."""
+
 from collections.abc import Sequence
 
 from mmengine.hooks import Hook
@@ -10,11 +11,13 @@ from .model_of import model_of
 
 @HOOKS.register_module()
 class DensityScheduleHook(Hook):
-    """Moves mean and standard deviation of the removed share: constant, linear, constant (authors' code; the paper's Fig. 4 is lost).
+    """Moves mean and standard deviation of the removed share: constant, linear, constant (authors' code.
 
-    On the device the schedule follows the iterations, in a pipeline (``mmvd.RandomDensityMask``) the epochs: workers fetch ahead, and
-    what they draw must not depend on how far. Both are functions of the runner's counters alone, so a resumed run continues the
-    schedule.
+    The paper's Fig. 4 is lost).
+
+    On the device the schedule follows the iterations, in a pipeline (``mmvd.RandomDensityMask``) the epochs: workers
+    fetch ahead, and what they draw must not depend on how far. Both are functions of the runner's counters alone, so a
+    resumed run continues the schedule.
 
     Args:
         mean: Mean of the removed share at the start and at the end.
@@ -25,7 +28,13 @@ class DensityScheduleHook(Hook):
 
     priority = 'HIGH'
 
-    def __init__(self, mean: Sequence[float] = (0.3, 0.5), std: Sequence[float] = (0.1, 0.3), begin: float = 0.1, end: float = 0.2):
+    def __init__(
+        self,
+        mean: Sequence[float] = (0.3, 0.5),
+        std: Sequence[float] = (0.1, 0.3),
+        begin: float = 0.1,
+        end: float = 0.2,
+    ):
         self.mean, self.std, self.begin, self.end = tuple(mean), tuple(std), begin, end
 
     def at(self, progress: float) -> tuple[float, float]:

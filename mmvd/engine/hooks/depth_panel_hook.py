@@ -1,4 +1,5 @@
 """Pictures of completion."""
+
 import torch
 
 from mmvd.registry import HOOKS
@@ -20,9 +21,11 @@ class DepthPanelHook(PanelHook):
         super().__init__(**kwargs)
         self.densities = densities
 
-    def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: list | None = None) -> None:
+    def after_val_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: list | None = None
+    ) -> None:
         """Draw what is still wanted."""
-        for image, sample in list(zip(data_batch['inputs'], outputs, strict=True))[:self._left]:
+        for image, sample in list(zip(data_batch['inputs'], outputs, strict=True))[: self._left]:
             self.save(runner, self._panel(image, sample))
 
     after_test_iter = after_val_iter
@@ -32,5 +35,9 @@ class DepthPanelHook(PanelHook):
         rows = torch.linspace(0, depths - 1, min(self.densities, depths)).round().long().tolist()
         height, width = image.shape[-2:]
         crop = (..., slice(height), slice(width))  # batches pad
-        return completion_panel(image.flip(0).permute(1, 2, 0).cpu().numpy(), sample.input_depth[rows][crop].float().cpu().numpy(),
-                                sample.pred_depth[rows][crop].float().cpu().numpy(), sample.gt_depth[0][crop].float().cpu().numpy())
+        return completion_panel(
+            image.flip(0).permute(1, 2, 0).cpu().numpy(),
+            sample.input_depth[rows][crop].float().cpu().numpy(),
+            sample.pred_depth[rows][crop].float().cpu().numpy(),
+            sample.gt_depth[0][crop].float().cpu().numpy(),
+        )

@@ -1,4 +1,5 @@
 """Results with provenance as JSON, and the table that ends a run."""
+
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -18,7 +19,8 @@ class DepthReportHook(Hook):
     """Writes the full result of every validation to ``<work_dir>/results/`` and prints the final table.
 
     Args:
-        untrained_reference: Whether a network that starts from scratch is evaluated before training, to stand beside the trained one.
+        untrained_reference: Whether a network that starts from scratch is evaluated before training, to stand beside
+            the trained one.
     """
 
     priority = 'LOW'
@@ -29,7 +31,12 @@ class DepthReportHook(Hook):
 
     def before_train(self, runner) -> None:
         """Evaluate the untrained network, once per work dir."""
-        if self.untrained_reference and runner.val_loop is not None and runner.iter == 0 and not runner.cfg.get('load_from'):
+        if (
+            self.untrained_reference
+            and runner.val_loop is not None
+            and runner.iter == 0
+            and not runner.cfg.get('load_from')
+        ):
             self._stage = _UNTRAINED
             runner.logger.info('evaluating the untrained network for reference')
             runner.val_loop.run()
@@ -62,5 +69,8 @@ class DepthReportHook(Hook):
         results = [metric.result for metric in evaluator.metrics if isinstance(metric, DepthCompletionMetric)]
         if not results or not is_main_process():
             return None
-        save_json(dict(result=results[0], epoch=runner.epoch, **provenance(runner.cfg, runner.seed)), Path(runner.work_dir) / 'results' / name)
+        save_json(
+            dict(result=results[0], epoch=runner.epoch, **provenance(runner.cfg, runner.seed)),
+            Path(runner.work_dir) / 'results' / name,
+        )
         return results[0]

@@ -1,4 +1,5 @@
 """A polite end: Ctrl-C and SIGTERM leave a state that can be resumed."""
+
 import signal
 import threading
 from collections.abc import Sequence
@@ -20,8 +21,9 @@ INTERRUPTED = 'interrupted.pth'
 class InterruptHook(Hook):
     """Ends the training after the running step (or validation step) when the process is asked to stop.
 
-    Without further ado the running epoch is lost, the last checkpoint is there. With ``save_mid_epoch`` the state is saved as
-    ``interrupted.pth``, from which ``--resume`` goes on within the epoch (``mmvd.ResumableEpochLoop``). A second signal ends at once.
+    Without further ado the running epoch is lost, the last checkpoint is there. With ``save_mid_epoch`` the state is
+    saved as ``interrupted.pth``, from which ``--resume`` goes on within the epoch (``mmvd.ResumableEpochLoop``). A
+    second signal ends at once.
 
     Args:
         save_mid_epoch: Whether to save on the way out.
@@ -62,8 +64,10 @@ class InterruptHook(Hook):
         all_reduce(flag)
         return bool(flag > 0)
 
-    def after_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None) -> None:
-        """Leave if asked to; with gradients in accumulation, which no checkpoint holds, only after the step that uses them."""
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Leave if asked to; with gradients in accumulation, which no checkpoint holds, only after their step."""
         if not self._asked_to_stop() or (self.save_mid_epoch and not runner.optim_wrapper.should_update()):
             return
         if self.save_mid_epoch:
@@ -73,7 +77,9 @@ class InterruptHook(Hook):
             barrier()  # the first process to leave brings the others down, and only the main one saves
         self._leave(runner, f'epoch {runner.epoch + 1} after iteration {runner.iter + 1}')
 
-    def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+    def after_val_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Leave a validation within a training; the resumed run repeats it."""
         if self._previous and self._asked_to_stop():
             self._leave(runner, f'the validation after epoch {runner.epoch}')

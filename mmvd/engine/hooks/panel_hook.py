@@ -1,4 +1,5 @@
 """Pictures of validations, bounded in number."""
+
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from mmvd.engine.atomic_backend import save_png_atomically
 class PanelHook(Hook):
     """Base of hooks that draw the first samples of validations and tests.
 
-    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png`` and to the visualizer backends. Of a long training as many validations are
-    drawn as ``max_validations`` says, spread evenly, and the last one.
+    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png`` and to the visualizer backends. Of a long training
+    as many validations are drawn as ``max_validations`` says, spread evenly, and the last one.
 
     Args:
         max_samples: Pictures per validation.

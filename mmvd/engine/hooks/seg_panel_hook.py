@@ -1,4 +1,5 @@
 """Pictures of segmentation."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,20 +19,33 @@ class SegPanelHook(PanelHook):
     Depth and truth are drawn as they reached the model and the metric; an image without depth has an empty map.
     """
 
-    def after_val_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+    def after_val_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Draw what is still wanted."""
         self._draw(runner, runner.val_dataloader.dataset.metainfo, data_batch, outputs)
 
-    def after_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None) -> None:
+    def after_test_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    ) -> None:
         """Draw what is still wanted."""
         self._draw(runner, runner.test_dataloader.dataset.metainfo, data_batch, outputs)
 
     def _draw(self, runner, metainfo: dict, data_batch: dict, outputs: Sequence) -> None:
         depths = data_batch.get('depth') or [torch.zeros(1, *image.shape[-2:]) for image in data_batch['inputs']]
-        for image, depth, sample in list(zip(data_batch['inputs'], depths, outputs, strict=True))[:self._left]:
+        for image, depth, sample in list(zip(data_batch['inputs'], depths, outputs, strict=True))[: self._left]:
             truth = sample.gt_sem_seg.data[0].cpu().numpy()
             shown = F.interpolate(image[None].float(), truth.shape, mode='bilinear', antialias=True)[0].round()
             rgb = shown.flip(0).permute(1, 2, 0).cpu().numpy().astype(np.uint8)
             depth_m = F.interpolate(depth[None, :1], truth.shape, mode='nearest-exact')[0, 0].cpu().numpy()
-            self.save(runner, segmentation_panel(rgb, depth_m, truth, sample.pred_sem_seg.data[0].cpu().numpy(), metainfo['classes'],
-                                                 metainfo['palette']))
+            self.save(
+                runner,
+                segmentation_panel(
+                    rgb,
+                    depth_m,
+                    truth,
+                    sample.pred_sem_seg.data[0].cpu().numpy(),
+                    metainfo['classes'],
+                    metainfo['palette'],
+                ),
+            )

@@ -1,4 +1,5 @@
 """Loops."""
+
 from .resumable_epoch_loop import ResumableEpochLoop
 
 __all__ = ['ResumableEpochLoop']

@@ -1,4 +1,5 @@
 """An epoch-based loop that can go on in the middle of an epoch."""
+
 import torch
 from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop
@@ -14,13 +15,14 @@ MID_EPOCH = 'mid_epoch'  # batches done and batches in all, in the message hub o
 class ResumableEpochLoop(EpochBasedTrainLoop):
     """mmengine's loop, whose resumed runs end as uninterrupted ones do.
 
-    Within an epoch the sampler leaves out what was seen, without reading it. What a model draws from torch's own generator (Mask2Former's
-    points) depends on (seed, epoch, batch, rank) alone. A checkpoint of an epoch is older than its validation, which a resumed run
-    therefore repeats. Needs ``mmvd.EpochSampler``. Arguments as in :class:`mmengine.runner.EpochBasedTrainLoop`.
+    Within an epoch the sampler leaves out what was seen, without reading it. What a model draws from torch's own
+    generator (Mask2Former's points) depends on (seed, epoch, batch, rank) alone. A checkpoint of an epoch is older than
+    its validation, which a resumed run therefore repeats. Needs ``mmvd.EpochSampler``. Arguments as in
+    :class:`mmengine.runner.EpochBasedTrainLoop`.
 
     Raises:
-        ConfigError: If an interrupted epoch is resumed with another number of batches, or an epoch ends within an accumulation of
-            gradients, which no checkpoint holds.
+        ConfigError: If an interrupted epoch is resumed with another number of batches, or an epoch ends within an
+            accumulation of gradients, which no checkpoint holds.
     """
 
     def run(self) -> torch.nn.Module:
@@ -30,7 +32,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self._check_accumulation()
         if runner.cfg.get('train_dataloader', {}).get('sampler', {}).get('seed') is None:
             self.dataloader.sampler.seed = runner.seed  # of the checkpoint, if it was another one
-        if self._epoch > 0 and not (runner.message_hub.get_info(MID_EPOCH) or (0, ))[0]:
+        if self._epoch > 0 and not (runner.message_hub.get_info(MID_EPOCH) or (0,))[0]:
             self._validate_if_due()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
@@ -41,13 +43,19 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     def _check_accumulation(self) -> None:
         steps, batches = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1), len(self.dataloader)
         if batches % steps:
-            raise ConfigError(f'an epoch of {batches} batches ends within an accumulation of {steps}: choose samples_per_epoch such that '
-                              'optim_wrapper.accumulative_counts divides the batches of an epoch')
+            raise ConfigError(
+                f'an epoch of {batches} batches ends within an accumulation of {steps}: choose samples_per_epoch such '
+                'that '
+                'optim_wrapper.accumulative_counts divides the batches of an epoch'
+            )
 
     def _validate_if_due(self) -> None:
         self._decide_current_val_interval()
-        if self.runner.val_loop is not None and self._epoch >= self.val_begin and (
-                self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs):
+        if (
+            self.runner.val_loop is not None
+            and self._epoch >= self.val_begin
+            and (self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs)
+        ):
             self.runner.val_loop.run()
 
     def _batches_done(self) -> int:
@@ -55,8 +63,11 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         done, length = self.runner.message_hub.get_info(MID_EPOCH) or (0, 0)
         self.runner.message_hub.update_info(MID_EPOCH, None)
         if done and length != len(self.dataloader):
-            raise ConfigError(f'the interrupted epoch had {length} batches, now it has {len(self.dataloader)}: resume with the same batch '
-                              'size and number of processes, or from the last epoch_*.pth')
+            raise ConfigError(
+                f'the interrupted epoch had {length} batches, now it has {len(self.dataloader)}: resume with the same '
+                'batch '
+                'size and number of processes, or from the last epoch_*.pth'
+            )
         return done
 
     def run_epoch(self) -> None:
@@ -66,7 +77,9 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         if done:
             self.dataloader.sampler.skip_batches(done, self.dataloader.batch_sampler.batch_size)
-            self.runner.logger.info(f'epoch {self._epoch + 1}: the first {done} batches were seen before the interruption')
+            self.runner.logger.info(
+                f'epoch {self._epoch + 1}: the first {done} batches were seen before the interruption'
+            )
         for index, batch in enumerate(self.dataloader, done):
             torch.manual_seed(sample_key(self.runner.seed or 0, self._epoch, index, get_rank()))
             self.run_iter(index, batch)

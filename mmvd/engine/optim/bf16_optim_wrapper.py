@@ -1,4 +1,5 @@
 """bf16 autocast without a loss scaler: bf16 has the range of float32, and nothing to scale."""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 

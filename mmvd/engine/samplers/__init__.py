@@ -1,4 +1,5 @@
 """Samplers."""
+
 from .epoch_sampler import EpochSampler
 
 __all__ = ['EpochSampler']

@@ -1,4 +1,5 @@
 """mmengine's default sampler, whose indices know their epoch."""
+
 from collections.abc import Iterator
 from itertools import islice
 
@@ -18,11 +19,18 @@ class EpochSampler(DefaultSampler):
         shuffle: Whether the order changes every epoch.
         seed: Seed of order and draws; the runner's unless given.
         round_up: Whether indices are repeated until every rank has as many.
-        samples_per_epoch: Length of an epoch where recipes count steps; passes over the dataset then run on across epochs, and the epoch
-            that random draws depend on is the pass. None: an epoch is a pass.
+        samples_per_epoch: Length of an epoch where recipes count steps; passes over the dataset then run on across
+            epochs, and the epoch that random draws depend on is the pass. None: an epoch is a pass.
     """
 
-    def __init__(self, dataset, shuffle: bool = True, seed: int | None = None, round_up: bool = True, samples_per_epoch: int | None = None):
+    def __init__(
+        self,
+        dataset,
+        shuffle: bool = True,
+        seed: int | None = None,
+        round_up: bool = True,
+        samples_per_epoch: int | None = None,
+    ):
         super().__init__(dataset, shuffle, seed, round_up)
         self._skipped, self.samples_per_epoch = 0, samples_per_epoch
         if samples_per_epoch is not None:

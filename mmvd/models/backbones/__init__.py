@@ -1,4 +1,5 @@
 """Backbones."""
+
 from .vd_vit import VDViT
 
 __all__ = ['VDViT']

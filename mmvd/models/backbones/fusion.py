@@ -1,4 +1,5 @@
 """Squeeze-and-excite fusion of two token streams (paper section 4; per-token gates as in the authors' code)."""
+
 from torch import Tensor, nn
 
 from mmvd.errors import ConfigError
@@ -25,7 +26,8 @@ class SEFusion(nn.Module):
     Args:
         dims: Token width D.
         reduction: Bottleneck of the gates (authors' code: 16).
-        gate: ``'token'``, a gate per token and channel (authors' code), or ``'image'``, one per image and channel (Hu et al.).
+        gate: ``'token'``, a gate per token and channel (authors' code), or ``'image'``, one per image and channel (Hu
+            et al.).
     """
 
     def __init__(self, dims: int, reduction: int = 16, gate: str = 'token'):

@@ -1,4 +1,5 @@
 """The Vanishing Depth encoder: a frozen RGB ViT and a depth ViT beside it, fused layer by layer."""
+
 from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import pairwise
@@ -52,55 +53,63 @@ class VDFeatures(NamedTuple):
 
 @MODELS.register_module()
 class VDViT(BaseModule):
-    """Two ViTs of one architecture; after four layers the depth tokens are replaced by the fusion of both (paper Fig. 1).
+    """Two ViTs of one architecture; after four layers the depth tokens are replaced by the fusion of both (paper Fig.
 
-    The RGB stream runs first and never sees depth; frozen, it runs without gradients and in eval mode whatever ``train()`` says.
-    An input whose sides are no multiples of the patch size is padded below and to the right with mean colour and missing depth,
-    and the maps are cut to the input again. An input of three channels is legal: an image without depth sensor.
+    1).
+
+    The RGB stream runs first and never sees depth; frozen, it runs without gradients and in eval mode whatever
+    ``train()`` says. An input whose sides are no multiples of the patch size is padded below and to the right with mean
+    colour and missing depth, and the maps are cut to the input again. An input of three channels is legal: an image
+    without depth sensor.
 
     Args:
         arch: ``'small'``, ``'base'``, ``'large'`` (DINOv2's) or a dict with embed_dims, depth and num_heads.
-        depth_encoding: Config of the encoding of metric depth, or None for channels that come encoded from the pipeline.
+        depth_encoding: Config of the encoding of metric depth, or None for channels that come encoded from the
+            pipeline.
         depth_channels: Number of those channels; only with ``depth_encoding=None``.
         patch_size: Side of a patch in pixels.
         img_size: Side in pixels that the position embedding is made for (DINOv2: 518).
         fusion_layers: Four layers, counted from 1; by default 1/4, 1/2, 3/4 and all of the depth (paper: 3, 6, 9, 12).
         gate: ``'token'`` (authors' code) or ``'image'``, see :class:`SEFusion`.
         frozen: ``'rgb'`` (paper), ``'all'`` (downstream) or ``'none'`` (paper's row without RGB pretraining).
-        out: ``'rgb'``, ``'fused'``, ``'rgb+fused'`` (concatenated in this order) or ``'pre_fusion'`` (depth tokens before the fusion
-            of each layer). With ``'rgb'`` there is no depth stream at all.
-        out_type: ``'featmap'``, a tuple of four maps (B, C, h, w), finest first, or ``'cls_token'``, ``((B, C),)``, normalised, or
-            ``'avg_featmap'``, the same of the mean patch tokens of the last block.
-        last_blocks: Class tokens of so many last blocks are concatenated, each normalised, as in DINOv2's linear evaluation.
+        out: ``'rgb'``, ``'fused'``, ``'rgb+fused'`` (concatenated in this order) or ``'pre_fusion'`` (depth tokens
+            before the fusion of each layer). With ``'rgb'`` there is no depth stream at all.
+        out_type: ``'featmap'``, a tuple of four maps (B, C, h, w), finest first, or ``'cls_token'``, ``((B, C),)``,
+            normalised, or ``'avg_featmap'``, the same of the mean patch tokens of the last block.
+        last_blocks: Class tokens of so many last blocks are concatenated, each normalised, as in DINOv2's linear
+            evaluation.
         strides: Strides of the four maps in pixels (authors' code: 2, 4, 8, 16).
         norm_features: Whether the streams' final LayerNorm is applied to the maps.
-        over_range: ``'rescale'`` brings maps beyond 0.95 max_depth to it by one factor per image, ``'drop'`` makes such pixels missing.
+        over_range: ``'rescale'`` brings maps beyond 0.95 max_depth to it by one factor per image, ``'drop'`` makes such
+            pixels missing.
         position_rule: See :class:`ViTStream`.
-        init_cfg: ``dict(type='Pretrained', checkpoint=...)``: a DINOv2 file (official, mmpretrain, timm or Hugging Face layout), which
-            starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random without; ``dict(type='Random')`` says
-            so by name, which the commands ask for in downstream tasks.
+        init_cfg: ``dict(type='Pretrained', checkpoint=...)``: a DINOv2 file (official, mmpretrain, timm or Hugging Face
+            layout), which starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random
+            without; ``dict(type='Random')`` says so by name, which the commands ask for in downstream tasks.
 
     Raises:
         ConfigError: If the arguments contradict each other.
     """
 
-    def __init__(self,
-                 arch: str | dict = 'base',
-                 depth_encoding: dict | None = dict(type='mmvd.PositionalDepthEncoding'),
-                 depth_channels: int | None = None,
-                 patch_size: int = 14,
-                 img_size: int = 518,
-                 fusion_layers: Sequence[int] | None = None,
-                 gate: str = 'token',
-                 frozen: str = 'rgb',
-                 out: str = 'fused',
-                 out_type: str = 'featmap',
-                 last_blocks: int = 1,
-                 strides: Sequence[int] = (4, 8, 16, 32),
-                 norm_features: bool = False,
-                 over_range: str = 'rescale',
-                 position_rule: str = 'dinov2',
-                 init_cfg: dict | None = None):
+    def __init__(
+        self,
+        arch: str | dict = 'base',
+        depth_encoding: dict | None = dict(type='mmvd.PositionalDepthEncoding'),
+        depth_channels: int | None = None,
+        patch_size: int = 14,
+        img_size: int = 518,
+        fusion_layers: Sequence[int] | None = None,
+        gate: str = 'token',
+        frozen: str = 'rgb',
+        out: str = 'fused',
+        out_type: str = 'featmap',
+        last_blocks: int = 1,
+        strides: Sequence[int] = (4, 8, 16, 32),
+        norm_features: bool = False,
+        over_range: str = 'rescale',
+        position_rule: str = 'dinov2',
+        init_cfg: dict | None = None,
+    ):
         super().__init__(init_cfg)
         self._check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range)
         size = dict(ARCHITECTURES[arch] if isinstance(arch, str) else arch)
@@ -125,22 +134,30 @@ class VDViT(BaseModule):
 
     @staticmethod
     def _check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range) -> None:
-        choices = dict(frozen=(frozen, ('rgb', 'all', 'none')), out=(out, _OUTS), out_type=(out_type, _OUT_TYPES),
-                       over_range=(over_range, ('rescale', 'drop')))
+        choices = dict(
+            frozen=(frozen, ('rgb', 'all', 'none')),
+            out=(out, _OUTS),
+            out_type=(out_type, _OUT_TYPES),
+            over_range=(over_range, ('rescale', 'drop')),
+        )
         if isinstance(arch, str):
             choices['arch'] = (arch, tuple(ARCHITECTURES))
         for name, (value, allowed) in choices.items():
             if value not in allowed:
                 raise ConfigError(f'VDViT: {name} must be one of {", ".join(allowed)}, got {value!r}')
         if (depth_encoding is None) == (depth_channels is None) and out != 'rgb':
-            raise ConfigError('VDViT: give either depth_encoding, or depth_encoding=None and depth_channels for encoded input')
+            raise ConfigError(
+                'VDViT: give either depth_encoding, or depth_encoding=None and depth_channels for encoded input'
+            )
         if len(strides) != 4 or sorted(strides) != list(strides):
             raise ConfigError(f'VDViT: strides must be four numbers, finest first, got {tuple(strides)}')
 
     def _check_layers(self, depth: int, last_blocks: int) -> None:
         ascending = all(low < high for low, high in pairwise((0, *self.fusion_layers, depth + 1)))
         if len(self.fusion_layers) != 4 or not ascending:
-            raise ConfigError(f'VDViT: fusion_layers must be four ascending layers between 1 and {depth}, got {self.fusion_layers}')
+            raise ConfigError(
+                f'VDViT: fusion_layers must be four ascending layers between 1 and {depth}, got {self.fusion_layers}'
+            )
         if not 1 <= last_blocks <= depth or (last_blocks > 1 and self.out_type != 'cls_token'):
             raise ConfigError(f"VDViT: last_blocks must lie between 1 and {depth}, and goes with out_type='cls_token'")
 
@@ -188,7 +205,10 @@ class VDViT(BaseModule):
                 block.compile()
 
     def encode_rgb(self, rgb: Tensor) -> StreamFeatures:
-        """Run the RGB stream: (B, 3, H, W), normalised, any size. The result can serve several depth maps of the image."""
+        """Run the RGB stream: (B, 3, H, W), normalised, any size.
+
+        The result can serve several depth maps of the image.
+        """
         with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
             tokens, kept, cls_tokens = self.rgb_stream.embed(self._pad(rgb)), [], []
             for layer, block in enumerate(self.rgb_stream.blocks, 1):
@@ -200,7 +220,10 @@ class VDViT(BaseModule):
             return StreamFeatures(kept, cls_tokens, tokens[:, 1:])
 
     def encode_depth(self, depth: Tensor, rgb: StreamFeatures) -> tuple[StreamFeatures, Tensor]:
-        """Run the depth stream on (B, k, H, W) depth channels, fusing RGB features in; also gives the (B,) range factor."""
+        """Run the depth stream on (B, k, H, W) depth channels, fusing RGB features in.
+
+        Also gives the (B,) range factor.
+        """
         depth, factor = self._into_range(depth)
         key = None
         if self.depth_encoding is not None:
@@ -208,14 +231,19 @@ class VDViT(BaseModule):
                 key = self.depth_encoding.key(depth, self.embed_dims)
                 depth = self.depth_encoding(self._pad(depth))
         elif any(side % self.patch_size for side in depth.shape[-2:]):
-            raise SampleError(f'VDViT: encoded depth channels have no empty value to pad with: {tuple(depth.shape[-2:])} must be multiples of '
-                              f'{self.patch_size}')
+            raise SampleError(
+                f'VDViT: encoded depth channels have no empty value to pad with: {tuple(depth.shape[-2:])} must be '
+                'multiples of '
+                f'{self.patch_size}'
+            )
         tokens, kept, cls_tokens = self.depth_stream.embed(depth, key), [], []
         for layer, block in enumerate(self.depth_stream.blocks, 1):
             tokens = block(tokens)
             if layer in self.fusion_layers:
                 level = self.fusion_layers.index(layer)
-                cls_token, before = tokens.split((1, tokens.shape[1] - 1), dim=1)  # one backward; two slices would each fill a map with 0
+                cls_token, before = tokens.split(
+                    (1, tokens.shape[1] - 1), dim=1
+                )  # one backward; two slices would each fill a map with 0
                 after = before
                 if level < len(self.fusions):
                     after = self.fusions[level](before, rgb.tokens[level])
@@ -229,8 +257,8 @@ class VDViT(BaseModule):
         """Encode a batch.
 
         Args:
-            inputs: (B, 3 + k, H, W): RGB in RGB order, ImageNet-normalised, then depth channels (metres for PDE, 0 = missing);
-                or (B, 3, H, W) without depth.
+            inputs: (B, 3 + k, H, W): RGB in RGB order, ImageNet-normalised, then depth channels (metres for PDE, 0 =
+                missing); or (B, 3, H, W) without depth.
             rgb: RGB features of the same images, if they are known already.
 
         Returns:
@@ -243,7 +271,9 @@ class VDViT(BaseModule):
         if depth.shape[1] == 0:
             channels = 1 if self.depth_encoding is None else self.depth_encoding.in_channels
             if self.depth_encoding is None:
-                raise ConfigError('VDViT: an input without depth needs depth_encoding, encoded channels have no empty value')
+                raise ConfigError(
+                    'VDViT: an input without depth needs depth_encoding, encoded channels have no empty value'
+                )
             depth = image.new_zeros(len(image), channels, *image.shape[-2:])
         with torch.no_grad() if self.frozen == 'all' else nullcontext():
             fused, factor = self.encode_depth(depth, rgb)
@@ -267,24 +297,29 @@ class VDViT(BaseModule):
         return F.pad(x, (0, -width % self.patch_size, 0, -height % self.patch_size))
 
     def outputs(self, rgb: StreamFeatures, fused: StreamFeatures | None, size: tuple[int, int]) -> tuple[Tensor, ...]:
-        """Maps or class token, as ``out`` and ``out_type`` say, of both streams' features of an input of (height, width)."""
+        """Maps or class token, as ``out`` and ``out_type`` say; ``size`` is the input's (height, width)."""
         streams = []
         if 'rgb' in self.out:
             streams.append((rgb, self.rgb_stream))
         if fused is not None:
             streams.append((fused, self.depth_stream))
         if self.out_type == 'avg_featmap':
-            return (torch.cat([stream.norm(features.patches).mean(1) for features, stream in streams], dim=1), )
+            return (torch.cat([stream.norm(features.patches).mean(1) for features, stream in streams], dim=1),)
         if self.out_type == 'cls_token':
-            return (torch.cat([stream.norm(token) for features, stream in streams for token in features.cls_tokens], dim=1), )
+            return (
+                torch.cat([stream.norm(token) for features, stream in streams for token in features.cls_tokens], dim=1),
+            )
         maps = []
         for level, stride in enumerate(self.strides):
-            tokens = [stream.norm(features.tokens[level]) if self.use_norm else features.tokens[level] for features, stream in streams]
+            tokens = [
+                stream.norm(features.tokens[level]) if self.use_norm else features.tokens[level]
+                for features, stream in streams
+            ]
             maps.append(self._to_map(torch.cat(tokens, dim=2), stride, size))
         return tuple(maps)
 
     def _to_map(self, tokens: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
-        """(B, N, C) tokens -> (B, C, ceil(H / stride), ceil(W / stride)), bilinear at the exact scale, cut to the unpadded input."""
+        """(B, N, C) -> (B, C, ceil(H / stride), ceil(W / stride)), bilinear at the exact scale, cut to the input."""
         grid = tuple(-(-side // self.patch_size) for side in size)
         wanted = tuple(-(-side // stride) for side in size)
         tokens = tokens.transpose(1, 2).unflatten(2, grid)
@@ -293,4 +328,4 @@ class VDViT(BaseModule):
             extra = -(-stride // self.patch_size)  # more of the rim, so that the last cell is there whatever is rounded
             tokens = F.pad(tokens, (0, extra, 0, extra), 'replicate')
         full = F.interpolate(tokens, scale_factor=scale, mode='bilinear')
-        return full if full.shape[-2:] == wanted else full[..., :wanted[0], :wanted[1]]
+        return full if full.shape[-2:] == wanted else full[..., : wanted[0], : wanted[1]]

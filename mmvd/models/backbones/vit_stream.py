@@ -1,4 +1,5 @@
 """One plain ViT in DINOv2's layout, run in two steps: embed, then block by block. The blocks are timm's."""
+
 from functools import partial
 
 import torch
@@ -37,12 +38,21 @@ class ViTStream(nn.Module):
         in_channels: Input channels.
         patch_size: Side of a patch in pixels.
         img_size: Side in pixels of the image whose patches the position embedding is made for.
-        position_rule: How the position embedding meets another grid: ``'dinov2'`` (official: bicubic, scale factor with 0.1 added
-            to the token count), ``'size'`` (mmpretrain, transformers: bicubic to the size) or ``'antialias'`` (timm).
+        position_rule: How the position embedding meets another grid: ``'dinov2'`` (official: bicubic, scale factor with
+            0.1 added to the token count), ``'size'`` (mmpretrain, transformers: bicubic to the size) or ``'antialias'``
+            (timm).
     """
 
-    def __init__(self, embed_dims: int, depth: int, num_heads: int, in_channels: int = 3, patch_size: int = 14, img_size: int = 518,
-                 position_rule: str = 'dinov2'):
+    def __init__(
+        self,
+        embed_dims: int,
+        depth: int,
+        num_heads: int,
+        in_channels: int = 3,
+        patch_size: int = 14,
+        img_size: int = 518,
+        position_rule: str = 'dinov2',
+    ):
         super().__init__()
         if position_rule not in ('dinov2', 'size', 'antialias'):
             raise ConfigError(f"position_rule must be 'dinov2', 'size' or 'antialias', got {position_rule!r}")
@@ -52,7 +62,8 @@ class ViTStream(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.grid**2, embed_dims))
         norm = partial(nn.LayerNorm, eps=1e-6)
         self.blocks = nn.ModuleList(
-            Block(embed_dims, num_heads, qkv_bias=True, init_values=1.0, norm_layer=norm) for _ in range(depth))
+            Block(embed_dims, num_heads, qkv_bias=True, init_values=1.0, norm_layer=norm) for _ in range(depth)
+        )
         self.norm = norm(embed_dims)
         self._reset()
 

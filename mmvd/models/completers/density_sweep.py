@@ -1,4 +1,5 @@
 """Evaluation over a grid of densities: RGB features once per image, one pass of the depth stream per density."""
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,10 @@ class DensitySweep:
     Args:
         kept_densities: Shares of the valid pixels that stay.
         pattern: How the others vanish, see :func:`mmvd.ops.density_mask`.
-        seed: Seed of the masks; they depend on it and on the sample's key, and masks of lower density lie within those of higher.
-        probe_density: Density at which the input depth is halved (the prediction should halve) and the RGB features are swapped
-            for those of partner images (the prediction should suffer); None switches the probes off.
+        seed: Seed of the masks; they depend on it and on the sample's key, and masks of lower density lie within those
+            of higher.
+        probe_density: Density at which the input depth is halved (the prediction should halve) and the RGB features are
+            swapped for those of partner images (the prediction should suffer); None switches the probes off.
     """
 
     kept_densities: Sequence[float]
@@ -35,11 +37,21 @@ class DensitySweep:
 
     def protocol(self) -> dict:
         """What a result must be read with."""
-        return dict(kept_densities=[float(kept) for kept in self.kept_densities], pattern=self.pattern, mask_seed=self.seed,
-                    probe_density=self.probe_density)
+        return dict(
+            kept_densities=[float(kept) for kept in self.kept_densities],
+            pattern=self.pattern,
+            mask_seed=self.seed,
+            probe_density=self.probe_density,
+        )
 
-    def run(self, complete: Callable[[Tensor, object], Tensor], depth: Tensor, rgb: object, swapped_rgb: object | None,
-            keys: Tensor) -> dict[str, Tensor]:
+    def run(
+        self,
+        complete: Callable[[Tensor, object], Tensor],
+        depth: Tensor,
+        rgb: object,
+        swapped_rgb: object | None,
+        keys: Tensor,
+    ) -> dict[str, Tensor]:
         """Complete every thinned map.
 
         Args:
@@ -50,8 +62,9 @@ class DensitySweep:
             keys: (B,) int64 sample keys.
 
         Returns:
-            ``input_depth`` and ``pred_depth`` (B, D, H, W) metres, and with probes ``pred_half_depth`` and ``pred_swapped_rgb``
-            (B, 1, H, W), with ``pred_probe`` and ``input_probe`` (B, 1, H, W), the undisturbed ones.
+            ``input_depth`` and ``pred_depth`` (B, D, H, W) metres, and with probes ``pred_half_depth`` and
+            ``pred_swapped_rgb`` (B, 1, H, W), with ``pred_probe`` and ``input_probe`` (B, 1, H, W), the undisturbed
+            ones.
         """
         thinned = [self._thin(depth, kept, keys) for kept in self.kept_densities]
         results = dict(input_depth=torch.cat(thinned, 1), pred_depth=torch.cat([complete(x, rgb) for x in thinned], 1))

@@ -1,4 +1,5 @@
 """Encoder, decoder and loss of Vanishing Depth pretraining and of depth completion."""
+
 from collections.abc import Sequence
 
 import torch
@@ -29,16 +30,29 @@ class DepthCompleter(BaseModel):
         ConfigError: If depth that comes encoded from the pipeline is to be evaluated.
     """
 
-    def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None, test_cfg: dict | None = None,
-                 init_cfg: dict | None = None):
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        data_preprocessor: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ):
         super().__init__(data_preprocessor or dict(type='mmvd.RGBDDataPreprocessor'), init_cfg)
         self.backbone, self.head = MODELS.build(backbone), MODELS.build(head)
         self.sweep = DensitySweep(**test_cfg) if test_cfg else None
         if self.sweep is not None:
             self._check_metric()
 
-    def forward(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, gt_depth: Tensor | None = None,
-                removed_mask: Tensor | None = None, partner_rgb: Tensor | None = None, mode: str = 'tensor') -> Tensor | dict | list:
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[BaseDataElement] | None = None,
+        gt_depth: Tensor | None = None,
+        removed_mask: Tensor | None = None,
+        partner_rgb: Tensor | None = None,
+        mode: str = 'tensor',
+    ) -> Tensor | dict | list:
         """Run the model.
 
         Args:
@@ -47,8 +61,9 @@ class DepthCompleter(BaseModel):
             gt_depth: (B, 1, H, W) metres, 0 = missing: what is to be recovered.
             removed_mask: (B, 1, H, W) bool, True where depth was taken away.
             partner_rgb: (B, 3, H, W) other images, for the probe with swapped RGB.
-            mode: ``'tensor'``: (B, 1, H, W) metres; ``'loss'``: a dict of losses; ``'predict'``: the data samples with ``pred_depth``,
-                ``input_depth`` (D, H, W), ``gt_depth`` (1, H, W) and, with probes, what :class:`DensitySweep` adds, all in metres.
+            mode: ``'tensor'``: (B, 1, H, W) metres; ``'loss'``: a dict of losses; ``'predict'``: the data samples with
+                ``pred_depth``, ``input_depth`` (D, H, W), ``gt_depth`` (1, H, W) and, with probes, what
+                :class:`DensitySweep` adds, all in metres.
 
         Raises:
             RuntimeError: If the mode is unknown.
@@ -61,7 +76,9 @@ class DepthCompleter(BaseModel):
             return self.predict(inputs, data_samples, gt_depth, partner_rgb)
         raise RuntimeError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
 
-    def complete(self, inputs: Tensor, rgb: StreamFeatures | None = None, data_samples: Sequence[BaseDataElement] | None = None) -> list[Tensor]:
+    def complete(
+        self, inputs: Tensor, rgb: StreamFeatures | None = None, data_samples: Sequence[BaseDataElement] | None = None
+    ) -> list[Tensor]:
         """Predictions (B, 1, h, w) in metres, coarse to fine, the last at the size of the input.
 
         Depth that was encoded in the pipeline was brought into range there, by the ``range_factor`` of its sample.
@@ -74,11 +91,19 @@ class DepthCompleter(BaseModel):
 
     def _check_metric(self) -> None:
         if self.backbone.depth_encoding is None:
-            raise ConfigError('DepthCompleter: evaluation compares metres, and depth_encoding=None brings encoded channels: evaluate with '
-                              'model.backbone.depth_encoding, which has no weights of its own')
+            raise ConfigError(
+                'DepthCompleter: evaluation compares metres, and depth_encoding=None brings encoded channels: '
+                'evaluate with '
+                'model.backbone.depth_encoding, which has no weights of its own'
+            )
 
-    def predict(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None, gt_depth: Tensor | None = None,
-                partner_rgb: Tensor | None = None) -> list[BaseDataElement]:
+    def predict(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[BaseDataElement] | None,
+        gt_depth: Tensor | None = None,
+        partner_rgb: Tensor | None = None,
+    ) -> list[BaseDataElement]:
         """Predictions per sample, see :meth:`forward`."""
         self._check_metric()
         data_samples = data_samples or [BaseDataElement() for _ in inputs]
@@ -89,8 +114,13 @@ class DepthCompleter(BaseModel):
             rgb = self.backbone.encode_rgb(image)
             swapped = None if partner_rgb is None else self.backbone.encode_rgb(partner_rgb)
             keys = evaluation_keys(data_samples, inputs.device)
-            results = self.sweep.run(lambda depth, features: self.complete(torch.cat((image, depth), 1), features)[-1], inputs[:, 3:], rgb,
-                                     swapped, keys)
+            results = self.sweep.run(
+                lambda depth, features: self.complete(torch.cat((image, depth), 1), features)[-1],
+                inputs[:, 3:],
+                rgb,
+                swapped,
+                keys,
+            )
         results['gt_depth'] = inputs[:, 3:4] if gt_depth is None else gt_depth
         for index, sample in enumerate(data_samples):
             if self.sweep is not None:

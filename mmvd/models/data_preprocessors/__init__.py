@@ -1,4 +1,5 @@
 """Data preprocessors."""
+
 from .cls import RGBDClsDataPreprocessor
 from .det import RGBDDetDataPreprocessor
 from .rgbd import RGBDDataPreprocessor

@@ -1,4 +1,5 @@
 """RGB-D batches for mmpretrain's classifiers."""
+
 import torch
 
 from mmvd.errors import ConfigError
@@ -24,14 +25,17 @@ class RGBDClsDataPreprocessor(RGBDStacker):
     def __init__(self, batch_augments: dict | None = None, **kwargs):
         super().__init__(**kwargs)
         if batch_augments:
-            raise ConfigError('RGBDClsDataPreprocessor: batch augmentations (model.train_cfg.augments) would mix images and not their depth')
+            raise ConfigError(
+                'RGBDClsDataPreprocessor: batch augmentations (model.train_cfg.augments) would mix images and not '
+                'their depth'
+            )
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
 
         Args:
-            data: ``inputs`` (3, H, W) uint8 and, with a depth sensor, ``depth`` (k, H, W) float32 metres, as lists or stacked, and
-                ``data_samples``.
+            data: ``inputs`` (3, H, W) uint8 and, with a depth sensor, ``depth`` (k, H, W) float32 metres, as lists or
+                stacked, and ``data_samples``.
             training: Accepted for the host's sake.
 
         Returns:

@@ -1,4 +1,5 @@
 """RGB-D batches for mmdet's detectors."""
+
 import torch
 
 from mmvd.registry import MODELS
@@ -10,8 +11,8 @@ from .stacker import RGBDStacker, common_size
 class RGBDDetDataPreprocessor(RGBDStacker):
     """:class:`RGBDStacker` for mmdet: ``inputs`` of RGB and depth channels, instance masks padded along.
 
-    mmdet's own preprocessor asserts one or three means. The samples are told ``batch_input_shape`` and ``pad_shape``; boxes become plain
-    tensors, as mmdet's preprocessor makes them.
+    mmdet's own preprocessor asserts one or three means. The samples are told ``batch_input_shape`` and ``pad_shape``;
+    boxes become plain tensors, as mmdet's preprocessor makes them.
 
     Args:
         size_divisor: Sides become multiples of it (14, the patch of DINOv2).
@@ -26,7 +27,8 @@ class RGBDDetDataPreprocessor(RGBDStacker):
         """Prepare a batch.
 
         Args:
-            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing; may be absent), ``data_samples``.
+            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing; may be absent),
+                ``data_samples``.
             training: Whether masks are padded; evaluation compares them unpadded.
 
         Returns:
@@ -37,6 +39,7 @@ class RGBDDetDataPreprocessor(RGBDStacker):
             size = common_size(data['inputs'], self.size_divisor)
             inputs = self.inputs(data, size)
         from mmdet.models.utils.misc import samplelist_boxtype2tensor  # here, so that other hosts need no mmdet
+
         samples = data.get('data_samples') or ()
         samplelist_boxtype2tensor(samples)
         for sample in samples:

@@ -1,4 +1,5 @@
 """Random keys of a batch, which travelled with its samples."""
+
 from collections.abc import Sequence
 
 import torch

@@ -16,12 +16,12 @@ _DENSITY = dict(patterns=('perlin', 'coarse', 'pixel'), mean=0.5, std=0.3)  # of
 
 @MODELS.register_module()
 class RGBDDataPreprocessor(RGBDStacker):
-    """Batches for pretraining and completion, see :class:`RGBDStacker`; randomises depth and density on the model's device.
+    """Batches for pretraining and completion, see :class:`RGBDStacker`; randomises depth and density on the device.
 
     Args:
         random_depth: Arguments of :func:`mmvd.ops.random_depth`, applied in training; None switches it off.
-        random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training unless the samples bring
-            a ``removed_mask``; None switches it off. ``mmvd.DensityScheduleHook`` moves mean and std.
+        random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training unless the
+            samples bring a ``removed_mask``; None switches it off. ``mmvd.DensityScheduleHook`` moves mean and std.
         **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
 
     Raises:
@@ -37,7 +37,9 @@ class RGBDDataPreprocessor(RGBDStacker):
                 ops.check_patterns(self.random_density['patterns'])
             unknown = set(random_density) - set(_DENSITY)
             if unknown:
-                raise ConfigError(f'RGBDDataPreprocessor: random_density has {", ".join(_DENSITY)}, got {", ".join(sorted(unknown))}')
+                raise ConfigError(
+                    f'RGBDDataPreprocessor: random_density has {", ".join(_DENSITY)}, got {", ".join(sorted(unknown))}'
+                )
 
     def set_density(self, mean: float, std: float) -> None:
         """Set the distribution of the removed share."""
@@ -48,14 +50,16 @@ class RGBDDataPreprocessor(RGBDStacker):
         """Prepare a batch.
 
         Args:
-            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), ``data_samples``, and where they
-                exist ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h, w) uint8, other images.
+            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), ``data_samples``,
+                and where they exist ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h, w)
+                uint8, other images.
             training: Whether random depth and density apply.
 
         Returns:
-            ``inputs`` (B, 3 + k, H, W) float32, ``gt_depth`` (B, 1, H, W) float32 metres, what is to be recovered, ``removed_mask``
-            (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``, and with partners ``partner_rgb``
-            (B, 3, H, W), normalised. Without depth only ``inputs`` (B, 3, H, W) and ``data_samples``.
+            ``inputs`` (B, 3 + k, H, W) float32, ``gt_depth`` (B, 1, H, W) float32 metres, what is to be recovered,
+            ``removed_mask`` (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``, and with
+            partners ``partner_rgb`` (B, 3, H, W), normalised. Without depth only ``inputs`` (B, 3, H, W) and
+            ``data_samples``.
 
         Raises:
             SampleError: If an image and its depth differ in size.
@@ -70,8 +74,9 @@ class RGBDDataPreprocessor(RGBDStacker):
             depth, gt_depth, removed = self._depth_target(data, depth, size, training)
             packed = dict(inputs=torch.cat((rgb, depth), dim=1), gt_depth=gt_depth, removed_mask=removed)
             if 'partner_inputs' in data:
-                packed['partner_rgb'] = torch.stack([self._as_partner(*pair, size)
-                                                     for pair in zip(data['partner_inputs'], inputs, strict=True)])
+                packed['partner_rgb'] = torch.stack(
+                    [self._as_partner(*pair, size) for pair in zip(data['partner_inputs'], inputs, strict=True)]
+                )
         return dict(packed, data_samples=data.get('data_samples'))
 
     def _as_partner(self, partner: Tensor, image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -79,7 +84,9 @@ class RGBDDataPreprocessor(RGBDStacker):
         resized = F.interpolate(partner[None].float(), image.shape[-2:], mode='bilinear', antialias=True)[0]
         return self.normalise(resized, size)
 
-    def _depth_target(self, data: dict, depth: Tensor, size: tuple[int, int], training: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _depth_target(
+        self, data: dict, depth: Tensor, size: tuple[int, int], training: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Input depth, what is to be recovered, and what was taken away."""
         target = ops.clean_depth(stack_maps(data['gt_depth'], size)) if 'gt_depth' in data else None
         if 'removed_mask' in data:

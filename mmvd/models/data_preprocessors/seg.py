@@ -1,4 +1,5 @@
 """RGB-D batches for mmseg's segmentors."""
+
 from collections.abc import Sequence
 
 import torch
@@ -15,20 +16,27 @@ from .stacker import RGBDStacker, common_size
 class RGBDSegDataPreprocessor(RGBDStacker):
     """:class:`RGBDStacker` for mmseg: ``inputs`` of RGB and depth channels, labels padded along with 255.
 
-    mmseg's own preprocessor swaps or asserts three channels. What is padded is told in the samples' ``padding_size``, with
-    ``pad_shape`` in training and ``img_shape`` at evaluation, so that mmseg cuts it away again.
+    mmseg's own preprocessor swaps or asserts three channels. What is padded is told in the samples' ``padding_size``,
+    with ``pad_shape`` in training and ``img_shape`` at evaluation, so that mmseg cuts it away again.
 
     Args:
         size: (height, width) that a training batch has at least: the crop.
         size_divisor: Sides become multiples of it (14, the patch of DINOv2).
         seg_pad_val: Label of what was padded.
-        max_depth: Range in metres of the model's depth encoding. Whole images are brought into it here, so that the windows of mmseg's
-            ``test_cfg.mode='slide'`` share one factor; None leaves it to the model, which sees one window at a time.
+        max_depth: Range in metres of the model's depth encoding. Whole images are brought into it here, so that the
+            windows of mmseg's ``test_cfg.mode='slide'`` share one factor; None leaves it to the model, which sees one
+            window at a time.
         **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
     """
 
-    def __init__(self, size: Sequence[int] | None = None, size_divisor: int = 14, seg_pad_val: int = 255, max_depth: float | None = None,
-                 **kwargs):
+    def __init__(
+        self,
+        size: Sequence[int] | None = None,
+        size_divisor: int = 14,
+        seg_pad_val: int = 255,
+        max_depth: float | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.size, self.size_divisor, self.seg_pad_val = tuple(size) if size else (0, 0), size_divisor, seg_pad_val
         self.max_depth = max_depth
@@ -37,7 +45,8 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         """Prepare a batch.
 
         Args:
-            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing; may be absent), ``data_samples``.
+            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing; may be absent),
+                ``data_samples``.
             training: Whether ``size`` applies and labels are padded.
 
         Returns:
@@ -61,4 +70,6 @@ class RGBDSegDataPreprocessor(RGBDStacker):
             del sample.pad_shape
         labels = sample.get('gt_sem_seg')
         if training and labels is not None:  # at evaluation labels keep the original resolution
-            sample.set_data(dict(gt_sem_seg=PixelData(data=F.pad(labels.data, (0, right, 0, below), value=self.seg_pad_val))))
+            sample.set_data(
+                dict(gt_sem_seg=PixelData(data=F.pad(labels.data, (0, right, 0, below), value=self.seg_pad_val)))
+            )

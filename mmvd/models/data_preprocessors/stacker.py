@@ -1,4 +1,5 @@
 """What the preprocessors of all tasks share: image and depth become one tensor."""
+
 from collections.abc import Sequence
 
 import torch
@@ -15,8 +16,8 @@ IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 class RGBDStacker(BaseDataPreprocessor):
     """Stacks image and depth into ``inputs``: RGB in RGB order, normalised, then the depth channels.
 
-    Runs in full precision also inside autocast. Images of different sizes are padded below and to the right, with mean colour
-    and missing depth.
+    Runs in full precision also inside autocast. Images of different sizes are padded below and to the right, with mean
+    colour and missing depth.
 
     Args:
         mean: Mean of R, G and B in 0..255.
@@ -25,8 +26,13 @@ class RGBDStacker(BaseDataPreprocessor):
         non_blocking: Whether copies to the device may overlap.
     """
 
-    def __init__(self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD, bgr_to_rgb: bool = True,
-                 non_blocking: bool = False):
+    def __init__(
+        self,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        bgr_to_rgb: bool = True,
+        non_blocking: bool = False,
+    ):
         super().__init__(non_blocking)
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
@@ -59,10 +65,15 @@ class RGBDStacker(BaseDataPreprocessor):
             return rgb, None
         for image, depth in zip(data['inputs'], data['depth'], strict=True):
             if image.shape[-2:] != depth.shape[-2:]:
-                raise SampleError(f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
-                                  'one without the other, use the joint transforms of mmvd')
+                raise SampleError(
+                    f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
+                    'one without the other, use the joint transforms of mmvd'
+                )
         if data['depth'][0].shape[0] != 1 and any(depth.shape[-2:] != size for depth in data['depth']):
-            raise SampleError(f'encoded depth channels have no empty value to pad with: bring all images of a batch to {size} in the pipeline')
+            raise SampleError(
+                f'encoded depth channels have no empty value to pad with: bring all images of a batch to {size} in '
+                'the pipeline'
+            )
         depth = stack_maps(data['depth'], size)
         return rgb, ops.clean_depth(depth) if depth.shape[1] == 1 else depth
 

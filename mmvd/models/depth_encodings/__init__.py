@@ -1,4 +1,5 @@
 """Depth encodings: metric depth in, channels for the depth stream out."""
+
 from .positional import PositionalDepthEncoding
 
 __all__ = ['PositionalDepthEncoding']

@@ -1,4 +1,5 @@
 """Positional depth encoding as a module."""
+
 from torch import Tensor, nn
 
 from mmvd import ops
@@ -28,8 +29,14 @@ class PositionalDepthEncoding(nn.Module):
 
     in_channels = 1
 
-    def __init__(self, num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4, per_sample_max: bool = False,
-                 key_rule: str = 'code'):
+    def __init__(
+        self,
+        num_channels: int = 32,
+        max_depth: float = 15.0,
+        temperature: float = 3e-4,
+        per_sample_max: bool = False,
+        key_rule: str = 'code',
+    ):
         super().__init__()
         with config_errors('PositionalDepthEncoding'):
             ops.depth_wavelengths(num_channels, max_depth, temperature)
@@ -38,8 +45,13 @@ class PositionalDepthEncoding(nn.Module):
 
     def constants(self) -> dict:
         """What weights trained with this encoding depend on; saved in the meta of checkpoints."""
-        return dict(type=type(self).__name__, num_channels=self.out_channels, max_depth=float(self.max_depth),
-                    temperature=float(self.temperature), per_sample_max=self.per_sample_max)
+        return dict(
+            type=type(self).__name__,
+            num_channels=self.out_channels,
+            max_depth=float(self.max_depth),
+            temperature=float(self.temperature),
+            per_sample_max=self.per_sample_max,
+        )
 
     def forward(self, depth: Tensor) -> Tensor:
         """Encode (B, 1, H, W) metres, 0 = missing, as (B, C, H, W) in [-1, 1], in full precision."""
@@ -49,4 +61,8 @@ class PositionalDepthEncoding(nn.Module):
 
     def key(self, depth: Tensor, dim: int) -> Tensor | None:
         """(B, dim) key of each map's maximum, or None where the normaliser is one constant that the model can learn."""
-        return ops.depth_key(ops.clean_depth(depth).flatten(1).amax(1), dim, self.key_rule) if self.per_sample_max else None
+        return (
+            ops.depth_key(ops.clean_depth(depth).flatten(1).amax(1), dim, self.key_rule)
+            if self.per_sample_max
+            else None
+        )

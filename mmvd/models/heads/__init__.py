@@ -1,4 +1,5 @@
 """Heads."""
+
 from .depth_completion_head import DepthCompletionHead
 from .linear_probe_head import LinearProbeHead
 

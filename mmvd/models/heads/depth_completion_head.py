@@ -1,4 +1,5 @@
 """U-Net decoder with four heads that decode metric depth (paper section 4 and A.4; layout of the authors' code)."""
+
 import math
 from collections.abc import Sequence
 
@@ -16,7 +17,10 @@ _START = 0.1
 
 
 def decode_weights(max_depth: float) -> Tensor:
-    """Weights of metric decoding in metres: powers of ten from the order of ``max_depth`` to 0.01 (15 m: 10, 1, 0.1, 0.01)."""
+    """Weights of metric decoding in metres: powers of ten from the order of ``max_depth`` to 0.01 (15 m.
+
+    10, 1, 0.1, 0.01).
+    """
     if not (math.isfinite(max_depth) and max_depth > 0):
         raise ConfigError(f'DepthCompletionHead: max_depth must be a positive number of metres, got {max_depth}')
     coarsest = max(math.floor(math.log10(max_depth)), _FINEST_EXPONENT)
@@ -30,7 +34,9 @@ class UpBlock(BaseModule):
         super().__init__()
         conv = dict(kernel_size=3, padding=1, norm_cfg=norm_cfg)
         self.convs = Sequential(
-            ConvModule(in_channels + skip_channels, out_channels, **conv), ConvModule(out_channels, out_channels, **conv))
+            ConvModule(in_channels + skip_channels, out_channels, **conv),
+            ConvModule(out_channels, out_channels, **conv),
+        )
 
     def forward(self, x: Tensor, skip: Tensor | None, size: tuple[int, int]) -> Tensor:
         """Upsample (B, C, h, w) to ``size`` and merge the skip map of that size."""
@@ -42,31 +48,34 @@ class UpBlock(BaseModule):
 class DepthCompletionHead(BaseModule):
     """Decodes four feature maps into depth at four scales.
 
-    Each scale has a vector v per pixel and decodes ``d = sum_k leaky_relu(v_k) * w_k`` (paper section 4): the leaky ReLU lets a
-    pixel recover from a negative outcome. The biases start at 0.1, so that a new network starts with positive depth (choice of
-    this implementation).
+    Each scale has a vector v per pixel and decodes ``d = sum_k leaky_relu(v_k) * w_k`` (paper section 4): the leaky
+    ReLU lets a pixel recover from a negative outcome. The biases start at 0.1, so that a new network starts with
+    positive depth (choice of this implementation).
 
     Args:
         in_channels: Channels of the feature maps.
         channels: Widths of the four blocks (authors' code: 512, 256, 128, 64 for ViT-B, half of that for ViT-S).
-        skip_channels: Width to which a 1 x 1 convolution brings the three skip maps; None takes them as they are (authors' code, 41 GMAC
-            for ViT-B at 224 px; 64 with half the widths takes 8).
+        skip_channels: Width to which a 1 x 1 convolution brings the three skip maps; None takes them as they are
+            (authors' code, 41 GMAC for ViT-B at 224 px; 64 with half the widths takes 8).
         max_depth: Sets the decode weights; the ``max_depth`` of the encoding.
         negative_slope: Slope of the leaky ReLU.
         norm_cfg: Normalisation of the convolutions.
-        norm_eval: Whether batch norm uses and keeps its running statistics in training too (tiny batches, exact distribution).
+        norm_eval: Whether batch norm uses and keeps its running statistics in training too (tiny batches, exact
+            distribution).
         loss: Config of the loss.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 channels: Sequence[int] = (512, 256, 128, 64),
-                 skip_channels: int | None = None,
-                 max_depth: float = 15.0,
-                 negative_slope: float = 0.01,
-                 norm_cfg: dict = dict(type='BN'),
-                 norm_eval: bool = False,
-                 loss: dict = dict(type='mmvd.BalancedSILoss')):
+    def __init__(
+        self,
+        in_channels: int,
+        channels: Sequence[int] = (512, 256, 128, 64),
+        skip_channels: int | None = None,
+        max_depth: float = 15.0,
+        negative_slope: float = 0.01,
+        norm_cfg: dict = dict(type='BN'),
+        norm_eval: bool = False,
+        loss: dict = dict(type='mmvd.BalancedSILoss'),
+    ):
         super().__init__()
         if len(channels) != 4:
             raise ConfigError(f'DepthCompletionHead: channels must be four widths, got {tuple(channels)}')
@@ -74,9 +83,12 @@ class DepthCompletionHead(BaseModule):
         self.register_buffer('weights', decode_weights(max_depth), persistent=False)
         inputs = (in_channels, *channels[:3])
         skips = (*[skip_channels or in_channels] * 3, 0)
-        self.skips = nn.ModuleList(nn.Conv2d(in_channels, skip_channels, 1) if skip_channels else nn.Identity() for _ in range(3))
+        self.skips = nn.ModuleList(
+            nn.Conv2d(in_channels, skip_channels, 1) if skip_channels else nn.Identity() for _ in range(3)
+        )
         self.blocks = nn.ModuleList(
-            UpBlock(i, skip, o, norm_cfg) for i, skip, o in zip(inputs, skips, channels, strict=True))
+            UpBlock(i, skip, o, norm_cfg) for i, skip, o in zip(inputs, skips, channels, strict=True)
+        )
         self.vectors = nn.ModuleList(nn.Conv2d(width, len(self.weights), 3, padding=1) for width in channels)
         for conv in self.vectors:
             nn.init.constant_(conv.bias, _START)
@@ -105,13 +117,16 @@ class DepthCompletionHead(BaseModule):
             size: (H, W) of the input, which is the size of the last prediction.
 
         Returns:
-            Four predictions (B, 1, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at ``size``.
+            Four predictions (B, 1, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at
+            ``size``.
         """
         x, preds = features[3], []
         skips = [conv(skip) for conv, skip in zip(self.skips, features[2::-1], strict=True)]
         for block, vector, skip in zip(self.blocks, self.vectors, (*skips, None), strict=True):
             x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
-            with torch.autocast(x.device.type, enabled=False):  # an entry counts for up to max_depth: half precision would cost millimetres
+            with torch.autocast(
+                x.device.type, enabled=False
+            ):  # an entry counts for up to max_depth: half precision would cost millimetres
                 preds.append(self.decode(vector(x.to(vector.weight.dtype))))
         return preds
 

@@ -1,4 +1,5 @@
 """Losses."""
+
 from .balanced_si_loss import BalancedSILoss
 
 __all__ = ['BalancedSILoss']

@@ -1,4 +1,5 @@
 """Multi-scale balanced scale-invariant loss as a module."""
+
 from collections.abc import Sequence
 
 from torch import Tensor, nn

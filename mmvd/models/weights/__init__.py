@@ -1,10 +1,21 @@
 """Weights files: safe reading, recognition of layouts, loading into the encoder, checkpoints without frozen parts."""
+
 from .adapter import BACKBONE, LEFT_OUT, RGB, attach, leave_out, part_hash
 from .encoder import load_encoder_weights
 from .files import ENCODING, check_encoding, check_fills, load_checkpoint
 from .layouts import to_dinov2_names
 
 __all__ = [
-    'BACKBONE', 'ENCODING', 'LEFT_OUT', 'RGB', 'attach', 'check_encoding', 'check_fills', 'leave_out', 'load_checkpoint', 'load_encoder_weights',
-    'part_hash', 'to_dinov2_names'
+    'BACKBONE',
+    'ENCODING',
+    'LEFT_OUT',
+    'RGB',
+    'attach',
+    'check_encoding',
+    'check_fills',
+    'leave_out',
+    'load_checkpoint',
+    'load_encoder_weights',
+    'part_hash',
+    'to_dinov2_names',
 ]

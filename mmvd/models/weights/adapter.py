@@ -1,4 +1,5 @@
 """Checkpoints without a frozen part: the hash of what was left out is kept, and asked for when it is put back."""
+
 import hashlib
 
 import torch
@@ -15,7 +16,7 @@ def part_hash(state: dict[str, Tensor], part: str = RGB) -> str:
     digest = hashlib.sha256()
     for key in sorted(key for key in state if part in key):
         value = state[key].detach().cpu().contiguous()
-        digest.update(f'{key[key.index(part):]} {tuple(value.shape)} {value.dtype}'.encode())
+        digest.update(f'{key[key.index(part) :]} {tuple(value.shape)} {value.dtype}'.encode())
         digest.update(value.view(torch.uint8).numpy().tobytes() if value.ndim else value.numpy().tobytes())
     return digest.hexdigest()
 
@@ -59,6 +60,9 @@ def attach(checkpoint: dict, model: nn.Module, source: str) -> None:
     own = model.state_dict()
     found = part_hash(own, part)
     if found != wanted:
-        raise WeightsError(f'{source}: was trained beside a {part.rstrip(".")} with SHA-256 {wanted}, but the config brings {found}: name the '
-                           'weights it was trained with in model.backbone.init_cfg.checkpoint')
+        raise WeightsError(
+            f'{source}: was trained beside a {part.rstrip(".")} with SHA-256 {wanted}, but the config brings {found}: '
+            'name the '
+            'weights it was trained with in model.backbone.init_cfg.checkpoint'
+        )
     checkpoint['state_dict'].update({key: value for key, value in own.items() if part in key})

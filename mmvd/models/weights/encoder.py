@@ -1,4 +1,5 @@
 """Weights into :class:`mmvd.VDViT`: RGB-only files start both streams, VD checkpoints fill everything."""
+
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -16,8 +17,8 @@ _PATCH_WEIGHT = 'patch_embed.proj.weight'
 def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
     """Load a file into the encoder; every tensor must fit.
 
-    A file of an RGB ViT goes into the RGB stream and, but for the weight of the patch embedding, into the depth stream too
-    (facts of the authors' code; the paper says that both streams start from it).
+    A file of an RGB ViT goes into the RGB stream and, but for the weight of the patch embedding, into the depth stream
+    too (facts of the authors' code; the paper says that both streams start from it).
 
     Args:
         encoder: The backbone.
@@ -31,16 +32,24 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
     """
     content = load_checkpoint(path)
     if LEFT_OUT in content:
-        raise WeightsError(f'{path}: leaves out {content[LEFT_OUT]["part"].rstrip(".")} and cannot fill an encoder: name the full checkpoint, or '
-                           'give this one as load_from beside the weights it was trained with')
+        raise WeightsError(
+            f'{path}: leaves out {content[LEFT_OUT]["part"].rstrip(".")} and cannot fill an encoder: name the full '
+            'checkpoint, or '
+            'give this one as load_from beside the weights it was trained with'
+        )
     state = tensors_of(content, path)
     prefix = next((p for p in ('', 'backbone.', 'module.backbone.') if p + _VD_MARK in state), None)
     if prefix is not None:
         check_encoding(encoder, content, str(path))
-        return _load_vd(encoder, {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}, path)
+        return _load_vd(
+            encoder, {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}, path
+        )
     if encoder.frozen == 'all' and encoder.depth_stream is not None:
-        raise WeightsError(f'{path}: holds an RGB ViT alone, and the depth stream of a wholly frozen encoder would stay random: name a VD '
-                           "checkpoint, or take out='rgb'")
+        raise WeightsError(
+            f'{path}: holds an RGB ViT alone, and the depth stream of a wholly frozen encoder would stay random: name '
+            'a VD '
+            "checkpoint, or take out='rgb'"
+        )
     state, layout = to_dinov2_names(state, str(path))
     _load_fully(encoder.rgb_stream, state, f'{path}: RGB stream')
     report = f'{path}: {layout} layout, {len(state)} tensors into the RGB stream'
@@ -56,18 +65,26 @@ def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
     if encoder.depth_stream is None:
         state = {key: value for key, value in state.items() if key.startswith('rgb_stream.')}
     elif len(encoder.fusions) == 3:
-        state = {key: value for key, value in state.items() if not key.startswith('fusions.3.')}  # read by no output of this encoder
+        state = {
+            key: value for key, value in state.items() if not key.startswith('fusions.3.')
+        }  # read by no output of this encoder
     _load_fully(encoder, state, f'{path}: VD encoder')
     return f'{path}: VD checkpoint, {len(state)} tensors into the encoder'
 
 
 def _load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
     own = module.state_dict()
-    problems = [f'{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}'
-                for key in own if key in state and state[key].shape != own[key].shape]
+    problems = [
+        f'{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}'
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
     problems += [f'{key} is missing' for key in own if key not in state]
     problems += [f'{key} has no place' for key in state if key not in own]
     if problems:
         more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''
-        raise WeightsError(f'{what} does not fit: {"; ".join(problems[:3])}{more}: check arch, img_size and depth_encoding of the config')
+        raise WeightsError(
+            f'{what} does not fit: {"; ".join(problems[:3])}{more}: check arch, img_size and depth_encoding of the '
+            'config'
+        )
     module.load_state_dict(state)

@@ -1,4 +1,5 @@
 """Names of a DINOv2 ViT in four code bases, brought to the official ones."""
+
 import re
 
 import torch
@@ -7,17 +8,30 @@ from torch import Tensor
 from mmvd.errors import WeightsError
 
 _PREFIXES = ('module.', 'backbone.', 'dinov2.', 'model.')
-_MMPRETRAIN = [(r'^patch_embed\.projection\.', 'patch_embed.proj.'), (r'^ln1\.', 'norm.'), (r'^layers\.(\d+)\.ln(\d)\.', r'blocks.\1.norm\2.'),
-               (r'^layers\.(\d+)\.attn\.gamma1\.weight$', r'blocks.\1.ls1.gamma'),
-               (r'^layers\.(\d+)\.ffn\.gamma2\.weight$', r'blocks.\1.ls2.gamma'),
-               (r'^layers\.(\d+)\.ffn\.layers\.0\.0\.', r'blocks.\1.mlp.fc1.'), (r'^layers\.(\d+)\.ffn\.layers\.1\.', r'blocks.\1.mlp.fc2.'),
-               (r'^layers\.', 'blocks.')]
-_HUGGING_FACE = [(r'^embeddings\.patch_embeddings\.projection\.', 'patch_embed.proj.'), (r'^embeddings\.cls_token$', 'cls_token'),
-                 (r'^embeddings\.mask_token$', 'mask_token'), (r'^embeddings\.position_embeddings$', 'pos_embed'),
-                 (r'^layernorm\.', 'norm.'), (r'^encoder\.layer\.(\d+)\.attention\.output\.dense\.', r'blocks.\1.attn.proj.'),
-                 (r'^encoder\.layer\.(\d+)\.layer_scale(\d)\.lambda1$', r'blocks.\1.ls\2.gamma'), (r'^encoder\.layer\.', 'blocks.')]
+_MMPRETRAIN = [
+    (r'^patch_embed\.projection\.', 'patch_embed.proj.'),
+    (r'^ln1\.', 'norm.'),
+    (r'^layers\.(\d+)\.ln(\d)\.', r'blocks.\1.norm\2.'),
+    (r'^layers\.(\d+)\.attn\.gamma1\.weight$', r'blocks.\1.ls1.gamma'),
+    (r'^layers\.(\d+)\.ffn\.gamma2\.weight$', r'blocks.\1.ls2.gamma'),
+    (r'^layers\.(\d+)\.ffn\.layers\.0\.0\.', r'blocks.\1.mlp.fc1.'),
+    (r'^layers\.(\d+)\.ffn\.layers\.1\.', r'blocks.\1.mlp.fc2.'),
+    (r'^layers\.', 'blocks.'),
+]
+_HUGGING_FACE = [
+    (r'^embeddings\.patch_embeddings\.projection\.', 'patch_embed.proj.'),
+    (r'^embeddings\.cls_token$', 'cls_token'),
+    (r'^embeddings\.mask_token$', 'mask_token'),
+    (r'^embeddings\.position_embeddings$', 'pos_embed'),
+    (r'^layernorm\.', 'norm.'),
+    (r'^encoder\.layer\.(\d+)\.attention\.output\.dense\.', r'blocks.\1.attn.proj.'),
+    (r'^encoder\.layer\.(\d+)\.layer_scale(\d)\.lambda1$', r'blocks.\1.ls\2.gamma'),
+    (r'^encoder\.layer\.', 'blocks.'),
+]
 _MARKS = {  # a tensor that only this layout has
-    'mmpretrain': 'layers.0.ln1.weight', 'Hugging Face': 'encoder.layer.0.norm1.weight', 'official or timm': 'blocks.0.norm1.weight'
+    'mmpretrain': 'layers.0.ln1.weight',
+    'Hugging Face': 'encoder.layer.0.norm1.weight',
+    'official or timm': 'blocks.0.norm1.weight',
 }
 _REGISTERS = ('register_tokens', 'reg_token', 'embeddings.register_tokens')
 
@@ -25,7 +39,7 @@ _REGISTERS = ('register_tokens', 'reg_token', 'embeddings.register_tokens')
 def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Drop wrapper prefixes, and what stands beside a prefixed backbone (heads)."""
     for prefix in _PREFIXES:
-        inner = {key[len(prefix):]: value for key, value in state.items() if key.startswith(prefix)}
+        inner = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
         if inner and not any(mark in state for mark in _MARKS.values()):
             state = inner
     return state
@@ -67,10 +81,15 @@ def to_dinov2_names(state: dict[str, Tensor], source: str) -> tuple[dict[str, Te
     state = _strip(state)
     layout = next((name for name, mark in _MARKS.items() if mark in state), None)
     if layout is None:
-        raise WeightsError(f'{source}: fits nothing: neither a DINOv2 ViT in official, mmpretrain, timm or Hugging Face layout nor a VD '
-                           f'checkpoint (first names: {", ".join(list(state)[:3])})')
+        raise WeightsError(
+            f'{source}: fits nothing: neither a DINOv2 ViT in official, mmpretrain, timm or Hugging Face layout nor a '
+            'VD '
+            f'checkpoint (first names: {", ".join(list(state)[:3])})'
+        )
     if any(name in state for name in _REGISTERS):
-        raise WeightsError(f'{source}: a ViT with register tokens, VD builds on the one without: take the file whose name lacks "reg"')
+        raise WeightsError(
+            f'{source}: a ViT with register tokens, VD builds on the one without: take the file whose name lacks "reg"'
+        )
     if layout == 'mmpretrain':
         state = _rename(state, _MMPRETRAIN)
     elif layout == 'Hugging Face':

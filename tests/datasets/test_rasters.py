@@ -1,11 +1,12 @@
 """The heads and ends of image files, and what a dataset makes of an image that cannot be read."""
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from mmvd.datasets import RGBDDataset
-from mmvd.datasets.images import look_at_image
+from mmvd.datasets.rasters import look_at_image
 from mmvd.errors import SampleError
 
 
@@ -21,10 +22,12 @@ def photo(tmp_path):
 def test_cut_images(photo, share, name):
     path = photo.with_name(name)
     image = Image.open(photo)
-    image.save(path, **(dict(save_all=True, append_images=[image]) if name == 'a.mpo' else {}))  # two pictures in one JPEG, as some phones write
+    image.save(
+        path, **(dict(save_all=True, append_images=[image]) if name == 'a.mpo' else {})
+    )  # two pictures in one JPEG, as some phones write
     assert look_at_image(str(path)) == ((40, 60), False)
     whole = path.read_bytes()
-    path.write_bytes(whole[:int(share * len(whole))])
+    path.write_bytes(whole[: int(share * len(whole))])
     if name == 'a.mpo' and share > 0.5:  # the first picture, which is read, is whole
         assert look_at_image(str(path)) == ((40, 60), False)
         return
@@ -38,7 +41,9 @@ def test_what_cameras_write_behind_the_end_is_no_damage(photo):
 
 
 def test_what_opencv_does_not_turn_is_not_turned(photo):
-    Image.open(photo).save(photo, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>')
+    Image.open(photo).save(
+        photo, xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation></x:xmpmeta>'
+    )
     assert look_at_image(str(photo)) == ((40, 60), False) and cv2.imread(str(photo)).shape == (40, 60, 3)
     Image.open(photo).save(photo, exif=b'Exif\0\0damaged')
     assert look_at_image(str(photo)) == ((40, 60), False) and cv2.imread(str(photo)).shape == (40, 60, 3)
@@ -66,7 +71,9 @@ def test_dataset_names_an_image_that_cannot_be_read(photo, tmp_path):
     assert dataset[0]['img'].shape == (40, 60, 3)
     with pytest.raises(SampleError, match='b.jpg: no such image'):
         dataset[1]
-    with pytest.raises(AssertionError, match='of its own'):  # the image is whole: whatever else is wrong is not called by its name
+    with pytest.raises(
+        AssertionError, match='of its own'
+    ):  # the image is whole: whatever else is wrong is not called by its name
         RGBDDataset(str(tmp_path), 'npy', ann_file='l.txt', pipeline=[*pipeline, broken_transform], test_mode=True)[0]
     photo.write_bytes(photo.read_bytes()[:-200])
     with pytest.raises(SampleError, match='a.jpg: no readable image'):
