@@ -80,7 +80,7 @@ setup(
         'onedl': ONEDL + HOST_NEEDS,
         'upstream': UPSTREAM + HOST_NEEDS,
         # two processes; independent references of AUC, mIoU, probes; random bytes for every reader; point clouds read
-        # back; wheels
+        # back; wheels; a browser that opens the demo
         'test': [
             'pytest>=8',
             'pytest-xdist>=3.5',
@@ -88,6 +88,7 @@ setup(
             'hypothesis>=6.100',
             'plyfile>=1.0',
             'setuptools>=70.1',
+            'websockets>=12',
         ],
         'data': [
             'h5py>=3.10',

@@ -7,12 +7,12 @@ from .version import __version__
 
 compat.arm()
 
-__all__ = ['__version__', 'apis', 'load_model', 'ops']
+__all__ = ['__version__', 'apis', 'list_models', 'load_model', 'ops']
 
 
 def __getattr__(name: str):
     if name in ('apis', 'ops'):
         return import_module(f'mmvd.{name}')
-    if name == 'load_model':
-        return import_module('mmvd.apis').load_model
+    if name in ('list_models', 'load_model'):
+        return getattr(import_module('mmvd.apis'), name)
     raise AttributeError(f"module 'mmvd' has no attribute {name!r}")

@@ -73,6 +73,14 @@ def check_range(owner: str, name: str, value: Any, least: float = 0.0, most: flo
     return low, high
 
 
+def check_depth_range(owner: str, min_depth: Any, max_depth: Any) -> tuple[float, float]:
+    """Two ascending distances in metres, the second above 0."""
+    check_positive(owner, 'max_depth', max_depth)
+    if check_number(owner, 'min_depth', min_depth, 0) >= max_depth:
+        _refuse(owner, 'min_depth', f'below max_depth={max_depth}', min_depth)
+    return min_depth, max_depth
+
+
 def check_size(owner: str, name: str, value: Any) -> tuple[int, int]:
     """(height, width) in pixels."""
     return check_row(owner, name, value, 2, check_int)

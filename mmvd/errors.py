@@ -30,6 +30,10 @@ class ConfigError(MMVDError):
     """A config asks for something that cannot work."""
 
 
+class MemoryLimitError(MMVDError):
+    """Images do not fit into memory."""
+
+
 class SavingError(MMVDError):
     """Something could not be saved; what was saved before is intact."""
 

@@ -64,3 +64,11 @@ def raw_batch(count: int = 2, height: int = 56, width: int = 56, first_key: int 
         depth=[(ramp + torch.rand((), generator=generator))[None] for _ in range(count)],
         data_samples=[BaseDataElement(metainfo=dict(sample_key=first_key + i)) for i in range(count)],
     )
+
+
+def tiny_model():
+    """A small depth completer behind the Python API, with random weights."""
+    from mmvd.apis.model import VDModel
+
+    torch.manual_seed(0)
+    return VDModel(tiny_completer(test_cfg=None), torch.device('cpu'))

@@ -1,7 +1,18 @@
 """Ways in for people and programs."""
 
 from .classifier import RGBDClassificationInferencer
-from .inferencer import DepthCompletionInferencer
-from .model import VDModel, load_model
+from .completion import DepthCompletionInferencer
+from .feature_viewer import FeatureInferencer
+from .loading import list_models, load_model
+from .model import VDModel
+from .segmentor import RGBDSegInferencer
 
-__all__ = ['DepthCompletionInferencer', 'RGBDClassificationInferencer', 'VDModel', 'load_model']
+__all__ = [
+    'DepthCompletionInferencer',
+    'FeatureInferencer',
+    'RGBDClassificationInferencer',
+    'RGBDSegInferencer',
+    'VDModel',
+    'list_models',
+    'load_model',
+]

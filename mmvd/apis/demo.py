@@ -14,15 +14,24 @@ _DEMO_SEED, _KEPT = 2000, (0.05, 0.2, 0.5)
 _SHEET_SIZE = (180, 240)
 
 
-def demo_panel(model: VDModel, index: int = 0, size: tuple[int, int] = (112, 112)) -> np.ndarray:
+def demo_room(index: int, size: tuple[int, int] = (112, 112)) -> tuple[np.ndarray, np.ndarray]:
+    """A built-in room that no training uses: (H, W, 3) uint8 RGB and (H, W) float32 metres."""
+    room = render_rooms(_key(index), *size)
+    return room.rgb[0].numpy(), room.depth[0].numpy()
+
+
+def demo_panel(model: VDModel, index: int = 0) -> np.ndarray:
     """Complete one room from several densities: picture (h, w, 3) uint8, RGB."""
-    key = torch.tensor([sample_key(_DEMO_SEED, 0, index)])
-    room = render_rooms(key, *size)
-    removed = [ops.density_mask((1, *size), 1 - kept, 'pixel', key)[0] for kept in _KEPT]
-    inputs = torch.stack([room.depth[0].masked_fill(mask, 0) for mask in removed])
-    rgb = room.rgb.permute(0, 3, 1, 2).expand(len(_KEPT), -1, -1, -1)
-    completed = model.complete(rgb, inputs[:, None])[:, 0]
-    return completion_panel(room.rgb[0].numpy(), inputs.numpy(), completed.cpu().numpy(), room.depth[0].numpy())
+    rgb, depth = demo_room(index)
+    whole = torch.from_numpy(depth)
+    removed = [ops.density_mask((1, *depth.shape), 1 - kept, 'pixel', _key(index))[0] for kept in _KEPT]
+    inputs = torch.stack([whole.masked_fill(mask, 0) for mask in removed]).numpy()
+    completed = model.complete(np.repeat(rgb[None], len(_KEPT), 0), inputs)
+    return completion_panel(rgb, inputs, completed, depth)
+
+
+def _key(index: int) -> torch.Tensor:
+    return torch.tensor([sample_key(_DEMO_SEED, 0, index)])
 
 
 def rooms_sheet(count: int, seed: int = 0, sensor: bool = False, shuffle_textures: bool = False) -> np.ndarray:

@@ -1,138 +1,200 @@
-"""Complete depth files of images, one or many."""
+"""What the inferencers of all tasks share: reading, batches, progress, results, pictures."""
 
-import re
-from collections.abc import Iterable
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
+import torch
+from mmengine.logging import MMLogger
+from rich.console import Console
+from rich.progress import track
 
-from mmvd.datasets.decoders import get_decoder, read_depth, to_millimetres
-from mmvd.datasets.rasters import look_at_image
+from mmvd.arguments import check_int
+from mmvd.datasets.rasters import shown
 from mmvd.engine.atomic_backend import save_png_atomically
-from mmvd.errors import SampleError
-from mmvd.visualization import completion_panel
+from mmvd.errors import ConfigError, MMVDError
 
-from .model import VDModel, load_model
-
-_IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp')
+from .inputs import Frame, InputReader, Source
 
 
-class DepthCompletionInferencer:
-    """Reads pairs of files, completes the depth, writes it back as 16-bit millimetres with a picture.
+@dataclass
+class _Output:
+    """Where results of one call go, and what must not be overwritten."""
+
+    folder: Path | None
+    overwrite: bool
+    with_pred: bool
+    with_vis: bool
+    written: set[str] = field(default_factory=set)
+
+    def claim(self, name: str, files: Sequence[str]) -> None:
+        """Reserve the files of a result.
+
+        Raises:
+            ConfigError: If two results would be written to one file, or there is a file already.
+        """
+        if self.folder is None:
+            return
+        if name in self.written:
+            raise ConfigError(f'{shown(name)}: two inputs of this name would be written to one file: rename one')
+        self.written.add(name)
+        there = next((file for file in files if (self.folder / file).exists()), None)
+        if there and not self.overwrite:
+            raise ConfigError(
+                f'{shown(self.folder / there)}: exists already: choose another folder, or say overwrite (--overwrite)'
+            )
+
+
+class RGBDInferencer(ABC):
+    """Predicts from RGB-D images, by the conventions of mmengine's inferencers.
 
     Args:
-        model: A model, or what :func:`load_model` takes as its first argument.
-        checkpoint: See :func:`load_model`.
-        device: See :func:`load_model`.
+        device: Where it runs; an accelerator if there is one, by default.
+        dtype: ``torch.bfloat16`` or ``float16`` for autocast.
     """
 
-    def __init__(self, model: VDModel | str | Path, checkpoint: str | Path | None = None, device: str | None = None):
-        self.model = model if isinstance(model, VDModel) else load_model(model, checkpoint, device)
+    reader_settings: dict = {}  # of this task, for InputReader
+    files: tuple[str, ...] = ()  # endings of the files that a result may leave
 
     def __call__(
         self,
-        pairs: Iterable[tuple[str | Path, str | Path | None]],
-        decoder: str = 'mm16',
+        inputs: object,
+        depth: object = None,
+        *,
+        decoder: str | None = None,
+        depth_unit: str | None = None,
+        batch_size: int = 1,
+        show_progress: bool = False,
+        return_vis: bool = False,
         out_dir: str | Path | None = None,
-    ) -> list[np.ndarray]:
-        """Complete.
+        no_save_vis: bool = False,
+        no_save_pred: bool = False,
+        overwrite: bool = False,
+        skip_unreadable: bool = False,
+    ) -> dict:
+        """Predict.
 
         Args:
-            pairs: Image file and depth file (or None for an image without depth).
-            decoder: Format of the depth files.
-            out_dir: Folder for ``<image name>_depth.png`` (millimetres, 0 beyond 65.534 m) and ``<image
-                name>_panel.png``.
+            inputs: An image (array, tensor, PIL image, file) in RGB order, a batch of them, a folder, a pair ``(image,
+                depth)``, or a list or an iterator of any of these; see :class:`InputReader`.
+            depth: The same for depth, where it does not come in pairs; metres, 0 = missing. None: colour alone, and the
+                results say so (``rgb_only``).
+            decoder: Format of depth files; None goes by their ending (PNG: millimetres).
+            depth_unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers are
+                suspected.
+            batch_size: Images of one size that are computed at once.
+            show_progress: Whether a bar with the remaining time is drawn.
+            return_vis: Whether pictures are returned.
+            out_dir: Folder of results and pictures.
+            no_save_vis: Whether pictures are not written there.
+            no_save_pred: Whether results are not written there.
+            overwrite: Whether files there may be replaced.
+            skip_unreadable: Whether inputs that cannot be read are passed over and listed, instead of ending the call.
 
         Returns:
-            One (H, W) float32 map in metres per pair.
+            ``predictions`` (a dict for each image, in order), ``visualization`` ((h, w, 3) uint8 RGB pictures, empty
+            unless asked for) and ``failures`` (name and message of what was passed over).
 
         Raises:
-            SampleError: If an image cannot be read or a pair does not lie on each other.
+            SampleError: If an input cannot be read, or image and depth do not fit together.
             DepthFileError: If a depth file cannot be read.
-            ConfigError: If the decoder is unknown.
+            ConfigError: If an argument cannot work, or a result would replace a file.
             SavingError: If a result cannot be written.
         """
-        get_decoder(decoder)
-        results = []
-        for image_path, depth_path in pairs:
-            rgb, depth = read_pair(image_path, depth_path, decoder)
-            results.append(self.model.complete(rgb, depth))
-            if out_dir is not None:
-                self._write(Path(out_dir), Path(image_path).stem, rgb, depth, results[-1])
-        return results
+        reader = InputReader(**dict(self.reader_settings, **_given(decoder=decoder, depth_unit=depth_unit)))
+        sources = reader.sources(inputs, depth)
+        output = _Output(None if out_dir is None else Path(out_dir), overwrite, not no_save_pred, not no_save_vis)
+        if isinstance(sources, list):  # before the work starts
+            for source in sources:
+                output.claim(source.name, self._names(source.name, output))
+        found = dict(predictions=[], visualization=[], failures=[])
+        failures = found['failures'] if skip_unreadable else None
+        sources = self._tracked(sources) if show_progress else sources
+        check_int(type(self).__name__, 'batch_size', batch_size)
+        for frames in _batches(_read(sources, failures), batch_size):
+            for frame, prediction in zip(frames, self._predict_all(frames), strict=True):
+                picture = self.picture(frame, prediction) if return_vis or (out_dir and not no_save_vis) else None
+                self._keep(frame, prediction, picture, output)
+                found['predictions'].append(prediction)
+                found['visualization'] += [picture] if return_vis else []
+        return found
 
-    @staticmethod
-    def _write(folder: Path, name: str, rgb: np.ndarray, depth: np.ndarray, completed: np.ndarray) -> None:
-        save_png_atomically(to_millimetres(completed), folder / f'{name}_depth.png')
-        save_png_atomically(completion_panel(rgb, depth[None], completed[None], depth), folder / f'{name}_panel.png')
+    @abstractmethod
+    def predict(self, frames: list[Frame]) -> list[dict]:
+        """Predict for frames of one size: a dict each."""
+
+    @abstractmethod
+    def picture(self, frame: Frame, prediction: dict) -> np.ndarray:
+        """A picture of a result: (h, w, 3) uint8, RGB order."""
+
+    @abstractmethod
+    def save(self, frame: Frame, prediction: dict, folder: Path) -> None:
+        """Write a result below a folder, under names that begin with that of the frame."""
+
+    def _predict_all(self, frames: list[Frame]) -> list[dict]:
+        if any(frame.rgb_only for frame in frames):
+            _say_once(type(self).__name__)
+        with torch.no_grad():
+            predictions = self.predict(frames)
+        return [
+            dict(prediction, name=frame.name, rgb_only=frame.rgb_only)
+            for frame, prediction in zip(frames, predictions, strict=True)
+        ]
+
+    def _names(self, name: str, output: _Output) -> list[str]:
+        endings = [*(self.files if output.with_pred else ()), *(('_panel.png',) if output.with_vis else ())]
+        return [f'{name}{ending}' for ending in endings]
+
+    def _keep(self, frame: Frame, prediction: dict, picture: np.ndarray | None, output: _Output) -> None:
+        if output.folder is None:
+            return
+        if frame.name not in output.written:
+            output.claim(frame.name, self._names(frame.name, output))
+        if output.with_pred:
+            self.save(frame, prediction, output.folder)
+        if output.with_vis:
+            save_png_atomically(picture, output.folder / f'{frame.name}_panel.png')
+
+    def _tracked(self, sources: Iterable[Source]) -> Iterable[Source]:
+        total = len(sources) if isinstance(sources, list) else None
+        return track(sources, type(self).__name__, total, console=Console(file=sys.stderr))
 
 
-def read_pair(
-    image_path: str | Path, depth_path: str | Path | None, decoder: str, turns_along: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W, 3) uint8 RGB, turned as its EXIF data say, and (H, W) float32 metres, all missing without a depth file.
+def _given(**arguments) -> dict:
+    return {name: value for name, value in arguments.items() if value is not None}
 
-    Args:
-        image_path: Image file.
-        depth_path: Depth file or None.
-        decoder: Format of the depth file.
-        turns_along: Whether the depth was made from the turned image (predicted depth).
 
-    Raises:
-        SampleError: If the image cannot be read, the two differ in size, or EXIF data turn the image alone.
-        DepthFileError: If the depth file cannot be read.
-    """
-    _, is_turned = look_at_image(str(image_path))
-    if is_turned and depth_path and not turns_along:
-        raise SampleError(
-            f'{image_path}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright'
+def _read(sources: Iterable[Source], failures: list | None) -> Iterator[Frame]:
+    for source in sources:
+        try:
+            yield source.read()
+        except MMVDError as error:
+            if failures is None:
+                raise
+            failures.append((source.path, str(error)))
+
+
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Neighbours of one size, at most ``size`` of them."""
+    batch: list[Frame] = []
+    for frame in frames:
+        if batch and (len(batch) == size or batch[0].rgb.shape != frame.rgb.shape):
+            yield batch
+            batch = []
+        batch.append(frame)
+    if batch:
+        yield batch
+
+
+_said: set[str] = set()
+
+
+def _say_once(name: str) -> None:
+    if name not in _said:
+        _said.add(name)
+        MMLogger.get_current_instance().warning(
+            f'{name}: an image without depth: the answer comes from colour alone (rgb_only in the result)'
         )
-    rgb = _read_rgb(image_path)
-    depth = read_depth(depth_path, decoder) if depth_path else np.zeros(rgb.shape[:2], np.float32)
-    if depth.shape != rgb.shape[:2]:
-        raise SampleError(
-            f'{depth_path}: depth is {depth.shape} but {image_path} is {rgb.shape[:2]}: register them first'
-        )
-    return rgb, depth
-
-
-def pairs_of(images: str | Path, depths: str | Path | None) -> list[tuple[Path, Path | None]]:
-    """One image with its depth file, or the images of a folder with the depth files of another (or of the same one).
-
-    Files belong together if their names agree but for endings like ``_rgb``, ``_color`` and ``_depth``; a file whose
-    name ends with ``depth`` is no image.
-
-    Raises:
-        SampleError: If there is no image or no such folder, or an image of a folder has no depth file.
-    """
-    images = Path(images)
-    if not images.is_dir():
-        return [(images, depths and Path(depths))]
-    found = sorted(
-        path for path in images.iterdir() if path.suffix.lower() in _IMAGE_ENDINGS and not path.stem.endswith('depth')
-    )
-    if not found:
-        raise SampleError(f'{images}: no images in this folder')
-    if depths is None:
-        return [(path, None) for path in found]
-    if not Path(depths).is_dir():
-        raise SampleError(f'{depths}: no such folder of depth files')
-    by_name = {_common_name(path): path for path in Path(depths).iterdir() if path not in found}
-    missing = [path for path in found if _common_name(path) not in by_name]
-    if missing:
-        raise SampleError(
-            f'{missing[0]}: no depth file of this name in {depths} ({len(missing)} of {len(found)} images have none)'
-        )
-    return [(path, by_name[_common_name(path)]) for path in found]
-
-
-def _common_name(path: Path) -> str:
-    return re.sub(r'[-_.]?(rgb|color|image|depth)$', '', path.stem)
-
-
-def _read_rgb(path: str | Path) -> np.ndarray:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SampleError(f'{path}: no readable image')
-    return image[..., ::-1]

@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from mmvd.errors import ConfigError, MissingInputsError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
+from .configs import building, check_has_model, read_config
 from .preflight import check_channels, check_inputs
 
 
@@ -51,18 +52,19 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the command line.
 
     Raises:
-        ConfigError: If there is no such file, or a process starter is named where none started this process.
+        ConfigError: If there is no such file, it cannot be read or has no model, or a process starter is named where
+            none started this process.
     """
-    if not Path(args.config).is_file():
-        raise ConfigError(f'{args.config}: no such config file')
+    config = read_config(args.config)
     starter = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK').get(args.launcher)
     if starter and starter not in os.environ:
         raise ConfigError(
             f'--launcher {args.launcher}: no process starter set {starter}: start with tools/dist_train.sh or '
             'tools/slurm_train.sh'
         )
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options)
+    with building('--cfg-options: the config'):
+        config.merge_from_dict(args.cfg_options)
+    check_has_model(config)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -179,7 +181,8 @@ def build_runner(config: Config, training: bool) -> Runner:
     if training:
         _warn_of_another_batch(config)
     check_writable(Path(config.work_dir))
-    runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+    with building('the runner'):
+        runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
     check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
     return runner
 

@@ -1,23 +1,30 @@
-"""One call to a model, two calls to use it."""
+"""A depth completer ready for use."""
 
-from pathlib import Path
+from contextlib import nullcontext
 
 import numpy as np
 import torch
-from mmengine.config import Config
+import torch.nn.functional as F
 from torch import Tensor
 
 from mmvd import ops
+from mmvd.arguments import check_int
 from mmvd.errors import ConfigError, SampleError
-from mmvd.models.completers import DepthCompleter
-from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint
-from mmvd.registry import MODELS
+from mmvd.models.backbones.vd_vit import StreamFeatures
 
-_CONFIGS = Path(__file__).parents[2] / 'configs'
+from .arrays import depth_batch, rgb_batch
+from .devices import find_device
+from .memory import fitting_size, is_out_of_memory
+
+_AUTOCAST = (torch.float32, torch.bfloat16, torch.float16)
 
 
 class VDModel:
-    """A depth completer ready for use: eval mode, no gradients.
+    """Encodes and completes: eval mode, no gradients, the same answer every time.
+
+    Images are given as (H, W, 3) or (3, H, W) arrays or tensors in RGB order, 0..255, batches of them, PIL images or
+    image files; depth as metres on the same grid, 0 = missing, or a depth file. Without depth everything comes from
+    colour alone.
 
     Args:
         completer: The model.
@@ -25,142 +32,162 @@ class VDModel:
     """
 
     def __init__(self, completer: torch.nn.Module, device: torch.device):
-        self.completer, self.device = completer.to(device).eval(), device
+        self.completer, self.device, self.dtype = completer.to(device).eval(), device, torch.float32
+
+    def to(self, *where: str | torch.device | torch.dtype) -> 'VDModel':
+        """Move to a device, or choose the precision: ``torch.bfloat16`` and ``float16`` mean autocast.
+
+        Weights, depth encoding and metric decoding stay in full precision: half of it would cost millimetres.
+
+        Raises:
+            ConfigError: If there is no such device or precision.
+        """
+        for each in where:
+            if isinstance(each, torch.dtype):
+                if each not in _AUTOCAST:
+                    raise ConfigError(f'dtype must be one of {", ".join(map(str, _AUTOCAST))}, got {each}')
+                self.dtype = each
+            else:
+                self.device = find_device(each)
+                self.completer.to(self.device)
+        return self
+
+    def half(self) -> 'VDModel':
+        """The same as ``to(torch.float16)``."""
+        return self.to(torch.float16)
+
+    def bfloat16(self) -> 'VDModel':
+        """The same as ``to(torch.bfloat16)``."""
+        return self.to(torch.bfloat16)
 
     @torch.no_grad()
     def encode(
-        self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None
+        self, rgb: object, depth: object = None, depth_unit: str | None = None
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Encode images.
 
         Args:
-            rgb: (H, W, 3) uint8 array in RGB order, or (B, 3, H, W) uint8 or float tensor in 0..255.
-            depth: (H, W) array or (B, 1, H, W) tensor, metres, 0 = missing; None for an image without depth.
+            rgb: Images, see the class.
+            depth: Depth, see the class; None for images without depth.
+            depth_unit: ``'m'`` or ``'mm'``; None means metres, in which whole numbers are suspected.
 
         Returns:
             Four maps (B, C, h, w), finest first, and the depth stream's normalised class token (B, D).
+
+        Raises:
+            SampleError: If layout or values are not what they should be; names the remedy.
         """
-        backbone, inputs = self.completer.backbone, self._inputs(rgb, depth)
-        features = backbone.encode_rgb(inputs[:, :3])
-        fused, _ = backbone.encode_depth(inputs[:, 3:], features)
-        return backbone.outputs(features, fused, inputs.shape[-2:]), backbone.depth_stream.norm(fused.cls_token)
+        images, _ = rgb_batch(rgb)
+        depth = depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit)
+        with self._precision():
+            features, fused = self._streams(images, depth)
+            backbone = self.completer.backbone
+            return backbone.outputs(features, fused, images.shape[-2:]), backbone.depth_stream.norm(fused.cls_token)
 
     @torch.no_grad()
-    def complete(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None = None) -> np.ndarray | Tensor:
+    def streams(
+        self, rgb: object, depth: object = None, size: int | None = None, depth_unit: str | None = None
+    ) -> tuple[StreamFeatures, StreamFeatures, tuple[int, int]]:
+        """Tokens of both streams.
+
+        Args:
+            rgb: Images, see the class.
+            depth: Depth, see the class.
+            size: As in :meth:`complete`.
+            depth_unit: As in :meth:`complete`.
+
+        Returns:
+            Features of the RGB stream and of the depth stream after each fusion, and the (rows, columns) of patches.
+        """
+        images, _ = rgb_batch(rgb)
+        images, depth = self._at_size(images, depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit), size)
+        patch = self.completer.backbone.patch_size
+        with self._precision():
+            return *self._streams(images, depth), tuple(-(-side // patch) for side in images.shape[-2:])
+
+    def _streams(self, images: Tensor, depth: Tensor) -> tuple[StreamFeatures, StreamFeatures]:
+        backbone, inputs = self.completer.backbone, self._inputs(images, depth)
+        features = backbone.encode_rgb(inputs[:, :3])
+        return features, backbone.encode_depth(inputs[:, 3:], features)[0]
+
+    @torch.no_grad()
+    def complete(
+        self,
+        rgb: object,
+        depth: object = None,
+        size: int | None = None,
+        keep_input: bool = False,
+        depth_unit: str | None = None,
+    ) -> np.ndarray | Tensor | list:
         """Complete depth maps.
 
         Args:
-            rgb: As in :meth:`encode`.
-            depth: As in :meth:`encode`.
+            rgb: Images, see the class; or a list of them, of any sizes.
+            depth: Depth, see the class; a list where ``rgb`` is one.
+            size: Shorter side in pixels at which the network works; None works at the size of the input. The cost falls
+                with the square of the size and more; what is lost are fine structures and, of dense maps, points.
+            keep_input: Whether measured pixels pass through and the seams around them are blended, see
+                :func:`mmvd.ops.keep_measured`.
+            depth_unit: ``'m'`` or ``'mm'``; None means metres, in which whole numbers are suspected.
 
         Returns:
-            Metres at the size of the input: (H, W) float32 array for arrays, (B, 1, H, W) tensor for tensors.
+            Metres at the size of the input, 0 = no prediction: (H, W) for one image, (B, H, W) for a batch of arrays,
+            (1, H, W) and (B, 1, H, W) for tensors, a list for a list.
+
+        Raises:
+            SampleError: If layout or values are not what they should be; names the remedy.
+            MemoryLimitError: If the images do not fit into memory; names a size that does.
         """
-        pred = self.completer(self._inputs(rgb, depth))
-        return pred if isinstance(rgb, Tensor) else pred[0, 0].cpu().numpy()
+        if isinstance(rgb, (list, tuple)):
+            depths = [None] * len(rgb) if depth is None else depth
+            if not isinstance(depths, (list, tuple)) or len(depths) != len(rgb):
+                raise SampleError(f'a list of {len(rgb)} images needs a list of as many depth maps')
+            return [self.complete(*each, size, keep_input, depth_unit) for each in zip(rgb, depths, strict=True)]
+        images, is_batch = rgb_batch(rgb)
+        depth = depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit)
+        pred = self._complete_if_it_fits(images, depth, size)
+        if keep_input:
+            pred = ops.keep_measured(pred, depth.to(pred))
+        if isinstance(rgb, Tensor):
+            return pred if is_batch else pred[0]
+        array = pred[:, 0].cpu().numpy()
+        return array if is_batch else array[0]
 
-    def _inputs(self, rgb: np.ndarray | Tensor, depth: np.ndarray | Tensor | None) -> Tensor:
-        if not isinstance(rgb, Tensor):
-            rgb = torch.from_numpy(np.ascontiguousarray(rgb)).movedim(-1, 0)[None]
-        if rgb.ndim != 4 or rgb.shape[1] != 3:
-            raise SampleError(f'rgb must be (H, W, 3) or (B, 3, H, W), got {tuple(rgb.shape)}')
-        if depth is None:
-            depth = torch.zeros(len(rgb), 1, *rgb.shape[-2:])
-        elif not isinstance(depth, Tensor):
-            depth = torch.from_numpy(np.ascontiguousarray(depth))[None, None]
-        if tuple(depth.shape) != (len(rgb), 1, *rgb.shape[-2:]):
-            raise SampleError(
-                f'depth {tuple(depth.shape)} does not fit rgb {tuple(rgb.shape)}: one (B, 1, H, W) map per image'
-            )
-        if rgb.is_floating_point() and 0 < rgb.max() <= 1:
-            raise SampleError(f'rgb is floating-point with a maximum of {float(rgb.max()):.3g}: give 0..255')
+    def _complete_if_it_fits(self, images: Tensor, depth: Tensor, size: int | None) -> Tensor:
+        try:
+            return self._complete(images, depth, size)
+        except (RuntimeError, MemoryError) as error:  # torch has one class for the CPU's and everything else
+            if not is_out_of_memory(error):
+                raise
+        native = tuple(images.shape[-2:])
+        raise fitting_size(lambda smaller: self._complete(images[:1], depth[:1], smaller), native, size, len(images))
+
+    def _complete(self, images: Tensor, depth: Tensor, size: int | None) -> Tensor:
+        """(B, 1, H, W) float32 metres at the size of the input."""
+        native = images.shape[-2:]
+        images, depth = self._at_size(images, depth, size)
+        with self._precision():
+            pred = self.completer(self._inputs(images, depth)).float()
+        if pred.shape[-2:] != native:
+            pred = F.interpolate(pred, native, mode='bilinear')
+        return ops.clean_depth(pred)
+
+    def _at_size(self, images: Tensor, depth: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
+        """Images and depth on the device at the working resolution, whose sides are whole patches."""
+        images, depth, native = images.to(self.device), depth.to(self.device), images.shape[-2:]
+        if size is None:
+            return images, depth
+        patch = self.completer.backbone.patch_size
+        check_int('VDModel', 'size', size, patch)
+        working = tuple(max(round(side * size / min(native) / patch), 1) * patch for side in native)
+        return F.interpolate(images.float(), working, mode='bilinear', antialias=True), ops.resize_depth(depth, working)
+
+    def _precision(self):
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def _inputs(self, images: Tensor, depth: Tensor) -> Tensor:
         pre = self.completer.data_preprocessor
-        return torch.cat(
-            ((rgb.to(self.device).float() - pre.mean) / pre.std, ops.clean_depth(depth.to(self.device)).float()), 1
-        )
-
-
-def find_config(config_or_name: str | Path | Config) -> Config:
-    """Config from a path, from a name like ``vd/pretrain_dinov2_pde`` or ``pretrain_dinov2_pde``, or as it is.
-
-    Raises:
-        ConfigError: If there is no such config.
-    """
-    if isinstance(config_or_name, Config):
-        return config_or_name
-    if Path(config_or_name).is_file():
-        return Config.fromfile(config_or_name)
-    found = [] if str(config_or_name).endswith('.py') else sorted(_CONFIGS.glob(f'**/{config_or_name}.py'))
-    if len(found) > 1:
-        names = ', '.join(path.relative_to(_CONFIGS).with_suffix('').as_posix() for path in found)
-        raise ConfigError(f'{config_or_name}: several configs have this name: say {names}')
-    if not found:
-        names = ', '.join(sorted(path.stem for path in _CONFIGS.glob('vd/*.py')))
-        raise ConfigError(f'{config_or_name}: no such config file, and no such name among {names}')
-    return Config.fromfile(found[0])
-
-
-def load_model(
-    config_or_name: str | Path | Config, checkpoint: str | Path | None = None, device: str | torch.device | None = None
-) -> VDModel:
-    """Build a model and fill it.
-
-    Args:
-        config_or_name: Config file, its name, or a config.
-        checkpoint: Checkpoint of the whole model. None: the checkpoint (``load_from``) or the RGB weights that the
-            config names; a config that names neither asks for a random model.
-        device: Where the model runs; an accelerator if there is one, by default.
-
-    Raises:
-        ConfigError: If there is no such config, or it is none of depth completion.
-        WeightsError: If weights are missing, unsafe or do not fit.
-    """
-    config = find_config(config_or_name)
-    model = build_filled(config, checkpoint or config.get('load_from'))
-    if (
-        not isinstance(model, DepthCompleter)
-        or model.backbone.depth_encoding is None
-        or model.backbone.depth_stream is None
-    ):
-        raise ConfigError(
-            f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other '
-            'tasks take '
-            'init_model of mmseg.apis or mmdet.apis, or RGBDClassificationInferencer of mmvd.apis'
-        )
-    return VDModel(model, default_device(device))
-
-
-def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Module:
-    """Build the model of a config and fill it from a checkpoint, or with the weights that the config names.
-
-    Raises:
-        WeightsError: If weights are missing, unsafe or do not fit.
-    """
-    model = MODELS.build(config.model)
-    if checkpoint is None:
-        if model.backbone.init_cfg:
-            # not the whole model: mmengine would print a paragraph for each of its parameters
-            model.backbone.init_weights()
-        return model
-    content = load_checkpoint(checkpoint)
-    attach(content, model, str(checkpoint))
-    check_encoding(model.backbone, content, str(checkpoint))
-    state = content.get('state_dict', content)
-    check_fills(model, state, str(checkpoint))
-    model.load_state_dict(state, strict=False)
-    return model
-
-
-def check_device(device: str) -> None:
-    """Refuse a GPU where there is none.
-
-    Raises:
-        ConfigError: If none is visible to torch.
-    """
-    if device.startswith('cuda') and not torch.cuda.is_available():
-        raise ConfigError(f'--device {device}: no GPU is visible to torch here, leave --device out')
-
-
-def default_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, or an accelerator if there is one."""
-    return torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        rgb = (images.to(self.device).float() - pre.mean) / pre.std
+        return torch.cat((rgb, ops.clean_depth(depth.to(self.device)).float()), 1)

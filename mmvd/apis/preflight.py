@@ -5,10 +5,13 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmvd.datasets.even_mixture import selected
 from mmvd.errors import ConfigError, MissingInputsError
-from mmvd.registry import DATASETS
+from mmvd.registry import DATASETS, TRANSFORMS
+
+from .configs import building
 
 _PRETRAINED = 'python tools/train.py configs/vd/{0}.py, whose last checkpoint is work_dirs/{0}/epoch_100.pth'
 _MADE_BY = {  # weights files by the end of their path
@@ -34,6 +37,7 @@ def check_inputs(config: Config, training: bool) -> None:
             by name, or sliding windows of one image would be brought into range by different factors.
     """
     loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',)
+    _check_pipelines(config, loaders)
     _check_classes(config, loaders)
     _check_frozen(config, training)
     _check_windows(config)
@@ -64,6 +68,28 @@ def check_inputs(config: Config, training: bool) -> None:
             ]
         )
     )
+
+
+def _check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
+    """Every dataset must be known, and every transform take its arguments: the workers would find out later."""
+    init_default_scope(config.get('default_scope') or 'mmengine')
+    for loader in loaders:
+        for node in _dicts((config.get(loader) or {}).get('dataset')):
+            kind = node.get('type')
+            if not isinstance(kind, type) and (not isinstance(kind, str) or DATASETS.get(kind) is None):
+                raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
+            for step in node.get('pipeline') or ():
+                with building(f'{loader}: the transform {dict(step).get("type")}'):
+                    TRANSFORMS.build(step)
+
+
+def _dicts(node: object) -> Iterator[dict]:
+    """A dataset config and those within it."""
+    if isinstance(node, dict):
+        yield node
+        parts = node.get('datasets') or ()
+        for part in (node.get('dataset'), *(parts.values() if isinstance(parts, dict) else parts)):
+            yield from _dicts(part)
 
 
 def _missing_weights(config: Config, training: bool) -> Iterator[str]:

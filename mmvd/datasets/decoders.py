@@ -157,6 +157,9 @@ DECODERS: dict[str, Decoder] = {
 }
 
 
+FLOAT_FORMATS = tuple(name for name, decoder in DECODERS.items() if decoder.read is not _read_uint16)
+
+
 def get_decoder(name: str) -> Decoder:
     """Look a decoder up by name.
 
@@ -166,6 +169,12 @@ def get_decoder(name: str) -> Decoder:
     if name not in DECODERS:
         raise ConfigError(f'unknown depth decoder {name!r}: choose one of {", ".join(sorted(DECODERS))}')
     return DECODERS[name]
+
+
+def decoder_of(path: str | Path) -> str:
+    """The format that the ending of a file suggests: ``npy``, ``pfm``, ``exr``, else millimetres (``mm16``)."""
+    ending = Path(path).suffix.lower().lstrip('.')
+    return ending if ending in FLOAT_FORMATS else 'mm16'
 
 
 def depth_shape(path: str | Path, decoder: str, depth_scale: float = 1.0) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch.utils.data import Dataset
 
+from mmvd.arguments import check_int
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import DATASETS
 
@@ -44,7 +45,8 @@ class EvenMixture(Dataset):
         self.datasets = [
             DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in chosen.values()
         ]
-        self.samples_per_epoch, self.max_redraws = samples_per_epoch, max_redraws
+        self.samples_per_epoch = check_int('EvenMixture', 'samples_per_epoch', samples_per_epoch)
+        self.max_redraws = check_int('EvenMixture', 'max_redraws', max_redraws, 0)
         self.metainfo = dict(dataset_type='EvenMixture', datasets=self.names)
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """RGB-D pairs from folders or lists: any camera whose images and depth files have matching names."""
 
+import inspect
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -88,6 +89,9 @@ class RGBDDataset(BaseDataset):
             raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
         self.intrinsics, self.resize_image = intrinsics, resize_image
+        unknown = set(kwargs) - set(inspect.signature(BaseDataset).parameters)
+        if unknown:
+            raise ConfigError(f'{owner}: unknown arguments {", ".join(sorted(unknown))}')
         super().__init__(ann_file=ann_file, data_root=data_root, **kwargs)
 
     @classmethod

@@ -6,6 +6,7 @@ import torch
 from mmengine.dataset import Compose
 from torch.utils.data import Dataset
 
+from mmvd.arguments import check_flag, check_int, check_size
 from mmvd.registry import DATASETS
 
 from .label_sets import label_metainfo
@@ -52,7 +53,12 @@ class SyntheticRooms(Dataset):
         test_mode: bool = False,
     ):
         check_split(split)
-        self.length, self.seed, self.size, self.split = length, seed, tuple(size), split
+        owner, self.split = 'SyntheticRooms', split
+        self.length, self.seed = check_int(owner, 'length', length), check_int(owner, 'seed', seed, 0)
+        self.size = check_size(owner, 'size', size)
+        flags = dict(sensor=sensor, exact_target=exact_target, shuffle_textures=shuffle_textures, cache=cache)
+        for name, flag in flags.items():
+            check_flag(owner, name, flag)
         self.sensor, self.exact_target, self.shuffle_textures, self.test_mode = (
             sensor,
             exact_target,

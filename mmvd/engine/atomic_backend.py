@@ -70,6 +70,17 @@ def save_png_atomically(image: np.ndarray, path: str | Path) -> None:
     AtomicLocalBackend().put(cv2.imencode('.png', image[..., ::-1] if image.ndim == 3 else image)[1].tobytes(), path)
 
 
+def save_npy_atomically(array: np.ndarray, path: str | Path) -> None:
+    """Write a numpy file, whole or not at all.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    AtomicLocalBackend().put(buffer.getvalue(), path)
+
+
 def save_json(content: dict, path: str | Path) -> None:
     """Write JSON, whole or not at all; makes the folder.
 

@@ -5,6 +5,7 @@ from .curves import auc
 from .density import alter_depth, check_patterns, density_mask, draw_density, random_density_mask
 from .depth_encoding import depth_key, depth_wavelengths, positional_depth_encoding
 from .depth_range import clean_depth, range_factor
+from .depth_resize import keep_measured, resize_depth
 from .losses import balanced_si_loss, multi_scale_balanced_si_loss, si_loss
 from .noise import coarse_noise, perlin_noise, pixel_noise
 from .random_depth import random_depth
@@ -22,6 +23,7 @@ __all__ = [
     'depth_wavelengths',
     'draw_density',
     'fold',
+    'keep_measured',
     'multi_scale_balanced_si_loss',
     'normal',
     'perlin_noise',
@@ -30,6 +32,7 @@ __all__ = [
     'random_density_mask',
     'random_depth',
     'range_factor',
+    'resize_depth',
     'si_loss',
     'uniform',
 ]

@@ -1,7 +1,20 @@
 """Pictures for people."""
 
 from .contact_sheet import contact_sheet
-from .panels import completion_panel
+from .feature_pictures import feature_colours, features_panel
+from .panels import completion_panel, rgbd_panel
+from .point_cloud import guess_intrinsics, ply_bytes, to_points
 from .segmentation import overlay, segmentation_panel
 
-__all__ = ['completion_panel', 'contact_sheet', 'overlay', 'segmentation_panel']
+__all__ = [
+    'completion_panel',
+    'contact_sheet',
+    'feature_colours',
+    'features_panel',
+    'guess_intrinsics',
+    'overlay',
+    'ply_bytes',
+    'rgbd_panel',
+    'segmentation_panel',
+    'to_points',
+]

@@ -193,9 +193,9 @@ def test_probes_of_a_config(tmp_path):
     )
     for arguments, text in (
         (('--knn', '0'), 'neighbours must be at least 1'),
-        (('--device', 'cuda'), 'no GPU is visible'),
+        (('--device', 'cuda'), 'torch sees 0 GPUs'),
         (('--cfg-options', 'model.backbone.out=rgb'), 'the encoder gives 32 channels'),
     ):
-        if text != 'no GPU is visible' or not torch.cuda.is_available():
+        if text != 'torch sees 0 GPUs' or not torch.cuda.is_available():
             done = run(*command, '--probes', *arguments)
             assert done.returncode == 2 and text in done.stderr and 'batches' not in done.stderr, done.stderr[-2000:]

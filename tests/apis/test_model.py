@@ -12,7 +12,7 @@ from PIL import Image
 
 import mmvd
 from mmvd.apis import DepthCompletionInferencer
-from mmvd.apis.model import find_config
+from mmvd.apis.loading import find_config
 from mmvd.errors import ConfigError, SampleError, SavingError, WeightsError
 from tests.conftest import ROOT
 
@@ -73,14 +73,15 @@ def test_inferencer(tmp_path, model):
     cv2.imwrite(str(tmp_path / 'x.png'), np.full((56, 70, 3), 99, np.uint8))
     cv2.imwrite(str(tmp_path / 'd.png'), np.full((56, 70), 2000, np.uint16))
     run = DepthCompletionInferencer(model)
-    (completed,) = run([(tmp_path / 'x.png', tmp_path / 'd.png')], out_dir=tmp_path / 'out')
+    (found,) = run([(tmp_path / 'x.png', tmp_path / 'd.png')], out_dir=tmp_path / 'out')['predictions']
+    completed = found['depth_m']
     written = cv2.imread(str(tmp_path / 'out/x_depth.png'), cv2.IMREAD_UNCHANGED)
     assert written.dtype == np.uint16 and np.abs(written / 1000 - completed.clip(0)).max() <= 5.1e-4
     assert (tmp_path / 'out/x_panel.png').exists()
     with pytest.raises(SampleError, match='y.png: no such image'):
         run([(tmp_path / 'y.png', None)])
     cv2.imwrite(str(tmp_path / 'd.png'), np.full((55, 70), 2000, np.uint16))
-    with pytest.raises(SampleError, match='register'):
+    with pytest.raises(SampleError, match='registered'):
         run([(tmp_path / 'x.png', tmp_path / 'd.png')])
 
 
@@ -104,7 +105,7 @@ def test_the_preprocessing_is_that_of_the_config():
     cfg.model.data_preprocessor = dict(type='mmvd.RGBDDataPreprocessor', mean=[0, 0, 0], std=[255, 255, 255])
     model = mmvd.load_model(cfg, device='cpu')
     rgb = torch.randint(0, 256, (1, 3, 56, 56), dtype=torch.uint8)
-    torch.testing.assert_close(model._inputs(rgb, None)[:, :3], rgb / 255)
+    torch.testing.assert_close(model._inputs(rgb, torch.zeros(1, 1, 56, 56))[:, :3], rgb / 255)
     with pytest.raises(SampleError, match='maximum of 1: give 0..255'):
         model.complete(torch.ones(1, 3, 56, 56))
 
@@ -130,7 +131,7 @@ def test_a_name_of_several_configs_is_refused(monkeypatch, tmp_path):
     for folder in ('a', 'b'):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / 'same.py').write_text('x = 1')
-    monkeypatch.setattr('mmvd.apis.model._CONFIGS', tmp_path)
+    monkeypatch.setattr('mmvd.apis.loading._configs', lambda: tmp_path)
     with pytest.raises(ConfigError, match='same: several configs have this name: say a/same, b/same'):
         mmvd.load_model('same')
     assert find_config('b/same').x == 1

@@ -79,7 +79,7 @@ def test_truncated_png(tmp_path, share):
     path = tmp_path / 'cut.png'
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 65535, (64, 64), dtype=np.uint16))
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    with pytest.raises(DepthFileError, match='cut.png.*(truncated|not a readable)'):
+    with pytest.raises(DepthFileError, match='cut.png: no readable depth file'):
         read_depth(path, 'mm16')
 
 

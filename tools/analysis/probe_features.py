@@ -13,9 +13,10 @@ import sys
 import torch
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.devices import find_device
 from mmvd.apis.features import Features, extract_features, fit_probes, probe_accuracy
 from mmvd.apis.launch import add_common_arguments, load_config
-from mmvd.apis.model import build_filled, check_device
+from mmvd.apis.loading import build_filled
 from mmvd.apis.preflight import check_channels, check_inputs
 from mmvd.datasets.probe_splits import check_classes, class_names, parts_of, trained_on_holdout
 from mmvd.errors import ConfigError, exit_code
@@ -116,7 +117,7 @@ def probe(args: argparse.Namespace) -> None:
     """Extract and print the accuracies."""
     config = load_config(args)
     check_inputs(config, training=True)
-    check_device(args.device)
+    find_device(args.device)
     check_neighbours(args.knn)
     train, evaluated = features_of(config, args.cache, args.device)
     test = evaluated.part(True)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.apis.model import check_device
+from mmvd.apis.devices import find_device
 from mmvd.datasets.decoders import to_millimetres
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     images = sorted(path for path in args.root.glob(args.images) if not path.name.endswith(SUFFIX))
     if not images:
         raise MissingInputsError(f'{args.root / args.images}: no such images')
-    check_device(args.device)
+    find_device(args.device)
     todo = [path for path in images if not path.with_name(path.stem + SUFFIX).is_file()]
     print(f'{len(images)} images, {len(images) - len(todo)} have their depth already', file=sys.stderr)
     if not todo:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.apis.model import find_config
+from mmvd.apis.loading import find_config
 from mmvd.datasets.probe_splits import TEST, class_names
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import ConfigError, exit_code

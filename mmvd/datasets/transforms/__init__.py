@@ -2,16 +2,10 @@
 
 import mmcv.transforms  # noqa: F401  registers LoadImageFromFile and friends
 
+from .crops import RGBDCenterCrop, RGBDRandomCrop, RGBDRandomResizedCrop
 from .depth_encoding import PositionalDepthEncoding
 from .formatting import PackRGBDInputs
-from .geometry import (
-    RGBDCenterCrop,
-    RGBDRandomCrop,
-    RGBDRandomFlip,
-    RGBDRandomResizedCrop,
-    RGBDRandomRotate,
-    RGBDResize,
-)
+from .geometry import RGBDRandomFlip, RGBDRandomRotate, RGBDResize
 from .labels import LoadLabels, LoadRoomInstances
 from .loading import LoadDepth, LoadImage
 from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment

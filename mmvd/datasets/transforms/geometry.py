@@ -8,8 +8,8 @@ import numpy as np
 from mmcv.image import imresize
 from mmcv.transforms import BaseTransform
 
+from mmvd.arguments import check_choice, check_int, check_number, check_share, check_size
 from mmvd.datasets.sample_key import generator_of
-from mmvd.errors import ConfigError
 from mmvd.registry import TRANSFORMS
 
 from .loading import rescale_intrinsics
@@ -25,10 +25,11 @@ _NEAREST_KEYS = {
 _NEAREST = cv2.INTER_NEAREST_EXACT
 
 
-class _JointTransform(BaseTransform):
+class JointTransform(BaseTransform):
     """Applies one geometric map to everything in a sample that lives on the pixel grid."""
 
-    def _move(self, results: dict, move_image, move_map) -> None:
+    def move(self, results: dict, move_image, move_map) -> None:
+        """Move the image by one function, everything else by another, which takes a map and what fills new pixels."""
         results['img'] = move_image(results['img'])
         for key, fill in _NEAREST_KEYS.items():
             if results.get(key) is not None:
@@ -38,21 +39,23 @@ class _JointTransform(BaseTransform):
                 )
         results['img_shape'] = results['img'].shape[:2]
 
-    def _cut(self, results: dict, top: int, left: int, size: tuple[int, int]) -> dict:
+    def cut(self, results: dict, top: int, left: int, size: tuple[int, int]) -> dict:
         """Keep a window, and move the principal point along."""
         window = np.s_[top : top + size[0], left : left + size[1]]
-        self._move(results, lambda img: img[window], lambda a, fill: a[window])
+        self.move(results, lambda img: img[window], lambda a, fill: a[window])
         if 'intrinsics' in results:
             results['intrinsics'] = results['intrinsics'].copy()
             results['intrinsics'][:2, 2] -= (left, top)
         return results
 
 
-def _resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) values at another (height, width), by nearest."""
     return cv2.resize(array, size[::-1], interpolation=_NEAREST)
 
 
-def _resize_image(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+def resize_image(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    """(H, W, 3) uint8 at another (height, width)."""
     if interpolation == 'bicubic':
         return imresize(
             img, size[::-1], interpolation='bicubic', backend='pillow'
@@ -61,14 +64,11 @@ def _resize_image(img: np.ndarray, size: tuple[int, int], interpolation: str) ->
     return cv2.resize(img, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
-def _check_interpolation(name: str) -> str:
-    if name not in ('area', 'bicubic'):
-        raise ConfigError(f"interpolation must be 'area' or 'bicubic', got {name!r}")
-    return name
+INTERPOLATIONS = ('area', 'bicubic')  # of images
 
 
 @TRANSFORMS.register_module()
-class RGBDResize(_JointTransform):
+class RGBDResize(JointTransform):
     """Resize a sample.
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
@@ -83,19 +83,25 @@ class RGBDResize(_JointTransform):
             ``'bicubic'`` with Pillow's filter against aliasing, as torchvision.
 
     Raises:
-        ConfigError: If the interpolation is unknown.
+        ConfigError: If an argument is outside its domain.
     """
 
     def __init__(self, size: int | tuple[int, int], divisor: int = 1, interpolation: str = 'area'):
-        self.size, self.divisor, self.interpolation = size, divisor, _check_interpolation(interpolation)
+        if isinstance(size, int):
+            check_int('RGBDResize', 'size', size)
+        else:
+            check_size('RGBDResize', 'size', size)
+        check_int('RGBDResize', 'divisor', divisor)
+        check_choice('RGBDResize', 'interpolation', interpolation, INTERPOLATIONS)
+        self.size, self.divisor, self.interpolation = size, divisor, interpolation
 
     def transform(self, results: dict) -> dict:
         """Resize everything."""
         old = results['img'].shape[:2]
         wanted = [side * self.size / min(old) for side in old] if isinstance(self.size, int) else self.size
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
-        self._move(
-            results, lambda img: _resize_image(img, new, self.interpolation), lambda a, fill: _resize_map(a, new)
+        self.move(
+            results, lambda img: resize_image(img, new, self.interpolation), lambda a, fill: resize_map(a, new)
         )
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], new[1] / old[1], new[0] / old[0])
@@ -103,7 +109,7 @@ class RGBDResize(_JointTransform):
 
 
 @TRANSFORMS.register_module()
-class RGBDRandomFlip(_JointTransform):
+class RGBDRandomFlip(JointTransform):
     """Mirror a sample (the authors' code flips both ways, with probability 0.5 each).
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
@@ -119,7 +125,8 @@ class RGBDRandomFlip(_JointTransform):
     """
 
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0):
-        self.horizontal, self.vertical = horizontal, vertical
+        self.horizontal = check_share('RGBDRandomFlip', 'horizontal', horizontal)
+        self.vertical = check_share('RGBDRandomFlip', 'vertical', vertical)
 
     def transform(self, results: dict) -> dict:
         """Mirror everything; the principal point moves along."""
@@ -129,7 +136,7 @@ class RGBDRandomFlip(_JointTransform):
         results['flip_direction'] = {(): None, (1,): 'horizontal', (0,): 'vertical', (1, 0): 'diagonal'}[tuple(axes)]
         if axes:
             height, width = results['img'].shape[:2]
-            self._move(
+            self.move(
                 results,
                 lambda img: np.ascontiguousarray(np.flip(img, axes)),
                 lambda a, fill: np.ascontiguousarray(np.flip(a, axes)),
@@ -143,7 +150,7 @@ class RGBDRandomFlip(_JointTransform):
 
 
 @TRANSFORMS.register_module()
-class RGBDRandomRotate(_JointTransform):
+class RGBDRandomRotate(JointTransform):
     """Rotate a sample about its centre (named in the paper; angle and probability are a choice of this implementation).
 
     Depth is the distance along the optical axis, which a rotation about that axis does not change.
@@ -158,7 +165,8 @@ class RGBDRandomRotate(_JointTransform):
     """
 
     def __init__(self, max_degrees: float = 15.0, prob: float = 0.5):
-        self.max_degrees, self.prob = max_degrees, prob
+        self.max_degrees = check_number('RGBDRandomRotate', 'max_degrees', max_degrees, 0, 180)
+        self.prob = check_share('RGBDRandomRotate', 'prob', prob)
 
     def transform(self, results: dict) -> dict:
         """Rotate everything; what comes in from outside is black and missing."""
@@ -175,140 +183,9 @@ class RGBDRandomRotate(_JointTransform):
                 array, matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=fill
             )
 
-        self._move(
+        self.move(
             results,
             lambda img: warp(img, cv2.INTER_LINEAR, (0, 0, 0)),
             lambda a, fill: warp(a, cv2.INTER_NEAREST, fill),
         )
         return results
-
-
-@TRANSFORMS.register_module()
-class RGBDRandomCrop(_JointTransform):
-    """Crop a window of a fixed size, as mmseg's ``RandomCrop`` does.
-
-    A smaller image stays as it is, the data preprocessor pads it.
-
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
-
-    Modified Keys: those, img_shape
-
-    Args:
-        size: (height, width) in pixels.
-        cat_max_ratio: Largest share that one class may take of the labelled pixels; ten windows are tried, the last one
-            is taken.
-        ignore_index: Label that does not count.
-    """
-
-    def __init__(self, size: tuple[int, int], cat_max_ratio: float = 1.0, ignore_index: int = 255):
-        self.size, self.cat_max_ratio, self.ignore_index = tuple(size), cat_max_ratio, ignore_index
-
-    def transform(self, results: dict) -> dict:
-        """Crop everything."""
-        height, width = results['img'].shape[:2]
-        new = min(self.size[0], height), min(self.size[1], width)
-        for u in generator_of(results, 'window').random((10, 2)):
-            top, left = int(u[0] * (height - new[0] + 1)), int(u[1] * (width - new[1] + 1))
-            if self.cat_max_ratio >= 1 or self._is_varied(
-                results['gt_seg_map'][top : top + new[0], left : left + new[1]]
-            ):
-                break
-        return self._cut(results, top, left, new)
-
-    def _is_varied(self, labels: np.ndarray) -> bool:
-        counts = np.unique(labels[labels != self.ignore_index], return_counts=True)[1]
-        return len(counts) > 1 and counts.max() < self.cat_max_ratio * counts.sum()
-
-
-@TRANSFORMS.register_module()
-class RGBDCenterCrop(_JointTransform):
-    """Cut the centre out of a sample that is at least as large.
-
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
-
-    Modified Keys: those, img_shape
-
-    Args:
-        size: Side of the result in pixels.
-    """
-
-    def __init__(self, size: int):
-        self.size = size
-
-    def transform(self, results: dict) -> dict:
-        """Cut everything."""
-        top, left = (max((side - self.size) // 2, 0) for side in results['img'].shape[:2])
-        return self._cut(results, top, left, (self.size, self.size))
-
-
-@TRANSFORMS.register_module()
-class RGBDRandomResizedCrop(_JointTransform):
-    """Crop a random area and resize it to a square (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3).
-
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
-
-    Modified Keys: those, img_shape
-
-    Args:
-        size: Side of the result in pixels.
-        scale: Smallest and largest share of the area.
-        ratio: Smallest and largest width / height.
-        pad: Whether the area is padded to a square first, which keeps its shape (the authors' pretraining), or
-            stretched (their classification).
-        interpolation: Of the image, see :class:`RGBDResize`.
-
-    Raises:
-        ConfigError: If the interpolation is unknown.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        scale: tuple[float, float] = (0.08, 1.0),
-        ratio: tuple[float, float] = (3 / 4, 4 / 3),
-        pad: bool = True,
-        interpolation: str = 'area',
-    ):
-        self.size, self.scale, self.ratio, self.pad, self.interpolation = (
-            size,
-            scale,
-            ratio,
-            pad,
-            _check_interpolation(interpolation),
-        )
-
-    def transform(self, results: dict) -> dict:
-        """Crop, pad and resize everything."""
-        top, left, height, width = self._draw(generator_of(results, 'crop'), *results['img'].shape[:2])
-        old = (max(height, width),) * 2 if self.pad else (height, width)
-        new = (self.size, self.size)
-        above, before = (old[0] - height) // 2, (old[1] - width) // 2
-
-        def cut(array, fill):
-            pad = ((above, old[0] - height - above), (before, old[1] - width - before)) + ((0, 0),) * (array.ndim - 2)
-            return np.pad(array[top : top + height, left : left + width], pad, constant_values=fill)
-
-        self._move(
-            results,
-            lambda img: _resize_image(cut(img, 0), new, self.interpolation),
-            lambda a, fill: _resize_map(cut(a, fill), new),
-        )
-        if 'intrinsics' in results:
-            matrix = results['intrinsics'].copy()
-            matrix[0, 2] += before - left
-            matrix[1, 2] += above - top
-            results['intrinsics'] = rescale_intrinsics(matrix, self.size / old[1], self.size / old[0])
-        return results
-
-    def _draw(self, generator: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:
-        for u in generator.random((10, 4)):
-            area = height * width * (self.scale[0] + (self.scale[1] - self.scale[0]) * u[0])
-            ratio = np.exp(np.log(self.ratio[0]) + np.log(self.ratio[1] / self.ratio[0]) * u[1])
-            w, h = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
-            if 0 < w <= width and 0 < h <= height:
-                return int(u[2] * (height - h + 1)), int(u[3] * (width - w + 1)), h, w
-        side = min(height, width)  # as torchvision does after ten misses: the central crop
-        return (height - side) // 2, (width - side) // 2, side, side

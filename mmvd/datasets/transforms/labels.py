@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmvd.arguments import check_int
 from mmvd.datasets.rasters import read_labels
 from mmvd.errors import SampleError
 from mmvd.registry import TRANSFORMS
@@ -60,7 +61,7 @@ class LoadRoomInstances(BaseTransform):
     """
 
     def __init__(self, min_pixels: int = 20):
-        self.min_pixels = max(min_pixels, 1)
+        self.min_pixels = check_int('LoadRoomInstances', 'min_pixels', min_pixels)
 
     def transform(self, results: dict) -> dict:
         """Turn the instance map into boxes and masks."""

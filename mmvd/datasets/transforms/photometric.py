@@ -7,6 +7,7 @@ import torch
 import torchvision.transforms.v2.functional as F
 from mmcv.transforms import BaseTransform
 
+from mmvd.arguments import check_number, check_range, check_share
 from mmvd.datasets.sample_key import generator_of
 from mmvd.registry import TRANSFORMS
 
@@ -33,7 +34,11 @@ class RandomColorJitter(BaseTransform):
     """
 
     def __init__(self, brightness: float = 0.4, contrast: float = 0.4, saturation: float = 0.2, hue: float = 0.1):
-        self.limits = (brightness, contrast, saturation, hue)
+        names = ('brightness', 'contrast', 'saturation', 'hue')
+        self.limits = tuple(
+            check_number('RandomColorJitter', name, value, 0, 0.5 if name == 'hue' else 1)
+            for name, value in zip(names, (brightness, contrast, saturation, hue), strict=True)
+        )
 
     def transform(self, results: dict) -> dict:
         """Change the colours."""
@@ -60,7 +65,7 @@ class RandomGrayscale(BaseTransform):
     """
 
     def __init__(self, prob: float = 0.2):
-        self.prob = prob
+        self.prob = check_share('RandomGrayscale', 'prob', prob)
 
     def transform(self, results: dict) -> dict:
         """Replace the image by its luminance."""
@@ -86,7 +91,9 @@ class ThreeAugment(BaseTransform):
     """
 
     def __init__(self, prob: float = 1.0, threshold: float = 128.0, sigma: tuple[float, float] = (0.1, 2.0)):
-        self.prob, self.threshold, self.sigma = prob, threshold, sigma
+        self.prob = check_share('ThreeAugment', 'prob', prob)
+        self.threshold = check_number('ThreeAugment', 'threshold', threshold, 0, 255)
+        self.sigma = check_range('ThreeAugment', 'sigma', sigma, 1e-3, 100)
 
     def transform(self, results: dict) -> dict:
         """Change the image."""

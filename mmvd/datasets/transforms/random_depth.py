@@ -9,6 +9,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmvd import ops
+from mmvd.arguments import check_depth_range, check_number, check_positive, check_share
 from mmvd.datasets.sample_key import get_sample_key
 from mmvd.errors import config_errors
 from mmvd.registry import TRANSFORMS
@@ -28,7 +29,7 @@ class RandomDepth(BaseTransform):
     """
 
     def __init__(self, max_depth: float = 15.0, min_depth: float = 0.05):
-        self.max_depth, self.min_depth = max_depth, min_depth
+        self.min_depth, self.max_depth = check_depth_range('RandomDepth', min_depth, max_depth)
 
     def transform(self, results: dict) -> dict:
         """Move the depth."""
@@ -54,12 +55,14 @@ class RandomDensityMask(BaseTransform):
         std: Its standard deviation.
 
     Raises:
-        ConfigError: If a pattern is unknown.
+        ConfigError: If a pattern is unknown, or a number outside its domain.
     """
 
     def __init__(self, patterns: Sequence[str] = ('perlin', 'coarse', 'pixel'), mean: float = 0.5, std: float = 0.3):
         with config_errors('RandomDensityMask'):
             ops.check_patterns(patterns)
+        check_share('RandomDensityMask', 'mean', mean)
+        check_number('RandomDensityMask', 'std', std, 0, 1)
         self.patterns = tuple(patterns)
         # Shared memory: workers that outlive an epoch see what the hook writes.
         self.distribution = torch.tensor([mean, std], dtype=torch.float64).share_memory_()
@@ -95,7 +98,8 @@ class AlterDepth(BaseTransform):
     """
 
     def __init__(self, zeros: float = 0.0, scale: float = 1.0):
-        self.zeros, self.scale = zeros, scale
+        self.zeros = check_share('AlterDepth', 'zeros', zeros)
+        self.scale = check_positive('AlterDepth', 'scale', scale)
 
     def transform(self, results: dict) -> dict:
         """Change the depth."""

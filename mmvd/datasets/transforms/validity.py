@@ -3,6 +3,7 @@
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmvd.arguments import check_int
 from mmvd.errors import SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -25,7 +26,7 @@ class RequireDepth(BaseTransform):
     """
 
     def __init__(self, min_valid_pixels: int = 100):
-        self.min_valid_pixels = min_valid_pixels
+        self.min_valid_pixels = check_int('RequireDepth', 'min_valid_pixels', min_valid_pixels, 0)
 
     def transform(self, results: dict) -> dict:
         """Count; nothing changes."""

@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.verification import check_files
-from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills
+from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills, tensors_of
 from mmvd.registry import HOOKS
 
 from .model_of import model_of
@@ -30,10 +30,10 @@ class StrictLoadHook(Hook):
         """Compare names, shapes and the depth encoding."""
         model = model_of(runner)
         source = str(runner.cfg.get('load_from') or 'checkpoint')
+        checkpoint['state_dict'] = tensors_of(checkpoint, source)
         attach(checkpoint, model, source)
         check_encoding(getattr(model, 'backbone', None), checkpoint, source)
-        state = {key.removeprefix('module.'): value for key, value in checkpoint.get('state_dict', checkpoint).items()}
-        check_fills(model, state, source)
+        check_fills(model, checkpoint['state_dict'], source)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note the depth encoding that the weights belong to."""

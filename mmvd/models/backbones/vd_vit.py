@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -17,12 +16,8 @@ from mmvd.models.weights import load_encoder_weights
 from mmvd.registry import MODELS
 
 from .fusion import SEFusion
-from .vit_stream import ARCHITECTURES, ViTStream
-
-_OUTS = ('rgb', 'fused', 'rgb+fused', 'pre_fusion')
-
-
-_OUT_TYPES = ('featmap', 'cls_token', 'avg_featmap')
+from .settings import check_arch, check_input, check_layers, check_output
+from .vit_stream import ViTStream
 
 
 class StreamFeatures(NamedTuple):
@@ -53,9 +48,9 @@ class VDFeatures(NamedTuple):
 
 @MODELS.register_module()
 class VDViT(BaseModule):
-    """Two ViTs of one architecture; after four layers the depth tokens are replaced by the fusion of both (paper Fig.
+    """Two ViTs of one architecture; after four layers the depth tokens are replaced by the fusion of both.
 
-    1).
+    Paper Fig. 1.
 
     The RGB stream runs first and never sees depth; frozen, it runs without gradients and in eval mode whatever
     ``train()`` says. An input whose sides are no multiples of the patch size is padded below and to the right with mean
@@ -111,13 +106,13 @@ class VDViT(BaseModule):
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
-        self._check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range)
-        size = dict(ARCHITECTURES[arch] if isinstance(arch, str) else arch)
+        size = check_arch(arch, patch_size, img_size)
         self.embed_dims, depth = size['embed_dims'], size['depth']
+        check_input(depth_encoding, depth_channels, frozen, over_range, out)
+        check_output(out, out_type, strides, norm_features, last_blocks, depth)
         self.patch_size, self.frozen, self.out, self.out_type = patch_size, frozen, out, out_type
         self.strides, self.over_range, self.first_cls = tuple(strides), over_range, depth - last_blocks + 1
-        self.fusion_layers = tuple(fusion_layers or (depth * k // 4 for k in (1, 2, 3, 4)))
-        self._check_layers(depth, last_blocks)
+        self.fusion_layers = check_layers(fusion_layers, depth)
         self.use_norm = norm_features or out_type != 'featmap'
         self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1) * last_blocks
         stream = dict(size, patch_size=patch_size, img_size=img_size, position_rule=position_rule)
@@ -131,35 +126,6 @@ class VDViT(BaseModule):
             last_fused = out_type != 'cls_token' and out in ('fused', 'rgb+fused')
             self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
         self._freeze()
-
-    @staticmethod
-    def _check(arch, depth_encoding, depth_channels, frozen, out, out_type, strides, over_range) -> None:
-        choices = dict(
-            frozen=(frozen, ('rgb', 'all', 'none')),
-            out=(out, _OUTS),
-            out_type=(out_type, _OUT_TYPES),
-            over_range=(over_range, ('rescale', 'drop')),
-        )
-        if isinstance(arch, str):
-            choices['arch'] = (arch, tuple(ARCHITECTURES))
-        for name, (value, allowed) in choices.items():
-            if value not in allowed:
-                raise ConfigError(f'VDViT: {name} must be one of {", ".join(allowed)}, got {value!r}')
-        if (depth_encoding is None) == (depth_channels is None) and out != 'rgb':
-            raise ConfigError(
-                'VDViT: give either depth_encoding, or depth_encoding=None and depth_channels for encoded input'
-            )
-        if len(strides) != 4 or sorted(strides) != list(strides):
-            raise ConfigError(f'VDViT: strides must be four numbers, finest first, got {tuple(strides)}')
-
-    def _check_layers(self, depth: int, last_blocks: int) -> None:
-        ascending = all(low < high for low, high in pairwise((0, *self.fusion_layers, depth + 1)))
-        if len(self.fusion_layers) != 4 or not ascending:
-            raise ConfigError(
-                f'VDViT: fusion_layers must be four ascending layers between 1 and {depth}, got {self.fusion_layers}'
-            )
-        if not 1 <= last_blocks <= depth or (last_blocks > 1 and self.out_type != 'cls_token'):
-            raise ConfigError(f"VDViT: last_blocks must lie between 1 and {depth}, and goes with out_type='cls_token'")
 
     def _freeze(self) -> None:
         if self.frozen in ('rgb', 'all'):

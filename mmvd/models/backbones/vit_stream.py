@@ -9,12 +9,6 @@ from torch import Tensor, nn
 
 from mmvd.errors import ConfigError
 
-ARCHITECTURES = {  # DINOv2's sizes
-    'small': dict(embed_dims=384, depth=12, num_heads=6),
-    'base': dict(embed_dims=768, depth=12, num_heads=12),
-    'large': dict(embed_dims=1024, depth=24, num_heads=16),
-}
-
 
 class PatchEmbed(nn.Module):
     """Patch embedding: (B, C, H, W) -> (B, H/p * W/p, D)."""

@@ -2,6 +2,7 @@
 
 import torch
 
+from mmvd.arguments import check_int
 from mmvd.registry import MODELS
 
 from .stacker import RGBDStacker, common_size
@@ -21,7 +22,7 @@ class RGBDDetDataPreprocessor(RGBDStacker):
 
     def __init__(self, size_divisor: int = 14, **kwargs):
         super().__init__(**kwargs)
-        self.size_divisor = size_divisor
+        self.size_divisor = check_int('RGBDDetDataPreprocessor', 'size_divisor', size_divisor)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.

@@ -8,6 +8,7 @@ from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmvd import ops
+from mmvd.arguments import check_flag, check_number, check_row
 from mmvd.errors import SampleError
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -34,6 +35,10 @@ class RGBDStacker(BaseDataPreprocessor):
         non_blocking: bool = False,
     ):
         super().__init__(non_blocking)
+        owner = type(self).__name__
+        check_row(owner, 'mean', mean, 3, check_number)
+        check_row(owner, 'std', std, 3)
+        check_flag(owner, 'bgr_to_rgb', bgr_to_rgb)
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.bgr_to_rgb = bgr_to_rgb

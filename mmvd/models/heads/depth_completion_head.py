@@ -9,6 +9,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 
+from mmvd.arguments import check_flag, check_int, check_row, check_share
 from mmvd.errors import ConfigError
 from mmvd.registry import MODELS
 
@@ -77,8 +78,12 @@ class DepthCompletionHead(BaseModule):
         loss: dict = dict(type='mmvd.BalancedSILoss'),
     ):
         super().__init__()
-        if len(channels) != 4:
-            raise ConfigError(f'DepthCompletionHead: channels must be four widths, got {tuple(channels)}')
+        check_int('DepthCompletionHead', 'in_channels', in_channels)
+        check_row('DepthCompletionHead', 'channels', channels, 4, check_int)
+        if skip_channels is not None:
+            check_int('DepthCompletionHead', 'skip_channels', skip_channels)
+        check_share('DepthCompletionHead', 'negative_slope', negative_slope)
+        check_flag('DepthCompletionHead', 'norm_eval', norm_eval)
         self.negative_slope, self.norm_eval = negative_slope, norm_eval
         self.register_buffer('weights', decode_weights(max_depth), persistent=False)
         inputs = (in_channels, *channels[:3])

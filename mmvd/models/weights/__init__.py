@@ -1,8 +1,8 @@
 """Weights files: safe reading, recognition of layouts, loading into the encoder, checkpoints without frozen parts."""
 
-from .adapter import BACKBONE, LEFT_OUT, RGB, attach, leave_out, part_hash
+from .adapter import BACKBONE, RGB, attach, leave_out, part_hash
 from .encoder import load_encoder_weights
-from .files import ENCODING, check_encoding, check_fills, load_checkpoint
+from .files import ENCODING, LEFT_OUT, check_encoding, check_fills, load_checkpoint, tensors_of
 from .layouts import to_dinov2_names
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     'load_checkpoint',
     'load_encoder_weights',
     'part_hash',
+    'tensors_of',
     'to_dinov2_names',
 ]

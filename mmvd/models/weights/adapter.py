@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
+from .files import LEFT_OUT
+
 RGB, BACKBONE = 'rgb_stream.', 'backbone.'  # parts that can be left out: the RGB stream, or the whole frozen encoder
-LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...)
 
 
 def part_hash(state: dict[str, Tensor], part: str = RGB) -> str:
@@ -55,6 +56,8 @@ def attach(checkpoint: dict, model: nn.Module, source: str) -> None:
     if LEFT_OUT not in checkpoint:
         return
     part, wanted = checkpoint[LEFT_OUT]['part'], checkpoint[LEFT_OUT]['sha256']
+    if part not in (RGB, BACKBONE):
+        raise WeightsError(f'{source}: leaves out {part!r}, which is no part of a model here: publish it anew')
     if part_hash(model.state_dict(), part) != wanted:
         model.backbone.init_weights()  # testing does not call it
     own = model.state_dict()

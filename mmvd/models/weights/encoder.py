@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
-from .adapter import LEFT_OUT
-from .files import check_encoding, load_checkpoint, tensors_of
+from .files import LEFT_OUT, check_encoding, load_checkpoint, misfit, tensors_of
 from .layouts import to_dinov2_names
 
 _VD_MARK = 'rgb_stream.blocks.0.norm1.weight'
@@ -38,7 +37,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
             'give this one as load_from beside the weights it was trained with'
         )
     state = tensors_of(content, path)
-    prefix = next((p for p in ('', 'backbone.', 'module.backbone.') if p + _VD_MARK in state), None)
+    prefix = next((p for p in ('', 'backbone.') if p + _VD_MARK in state), None)
     if prefix is not None:
         check_encoding(encoder, content, str(path))
         return _load_vd(
@@ -74,11 +73,8 @@ def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
 
 def _load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
     own = module.state_dict()
-    problems = [
-        f'{key} is {tuple(state[key].shape)}, expected {tuple(own[key].shape)}'
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
+    misfits = {key: misfit(own[key], state[key]) for key in own if key in state}
+    problems = [f'{key} {why}' for key, why in misfits.items() if why]
     problems += [f'{key} is missing' for key in own if key not in state]
     problems += [f'{key} has no place' for key in state if key not in own]
     if problems:

@@ -1,9 +1,10 @@
-"""Reading weights files without running anything in them."""
+"""The one door for weights files: read without running anything in them, and judged before anything uses them."""
 
 import pickle
 import zipfile
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -12,20 +13,27 @@ from mmvd.compat import load_checkpoint_file
 from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
+LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...), see mmvd.models.weights.adapter
 _WRAPPERS = ('state_dict', 'model', 'teacher')
+_WRAPPED = 'module.'  # what DataParallel puts before each name
+_PICKLE_START = b'\x80'
+_FETCH = 'fetch it again'
 
 
 def load_checkpoint(path: str | Path) -> dict:
     """Read everything in a ``.safetensors`` or torch file on the CPU; never unpickles code.
 
+    The checksums of a torch file are asked for, which torch itself does not.
+
     Args:
         path: File.
 
     Returns:
-        The content; of a safetensors file its tensors by name.
+        The content, ``meta`` always a dict where there is one; of a safetensors file its tensors by name.
 
     Raises:
-        WeightsError: If the file is missing, truncated or holds more than plain data.
+        WeightsError: If the file is missing, truncated, damaged, holds more than plain data, or parts of a checkpoint
+            that are not what they should be.
     """
     path = Path(path)
     if not path.is_file():
@@ -33,21 +41,91 @@ def load_checkpoint(path: str | Path) -> dict:
             f'{path}: no such weights file (set MMVD_WEIGHTS to the folder that has it, or pass its path)'
         )
     try:
-        content = load_file(path) if path.suffix == '.safetensors' else load_checkpoint_file(path)
+        content = load_file(path) if path.suffix == '.safetensors' else _load_torch_file(path)
     except pickle.UnpicklingError as error:
-        if not zipfile.is_zipfile(path) or zipfile.ZipFile(path).testzip():
-            raise WeightsError(f'{path}: not a weights file, or a damaged one: fetch it again') from error
+        raise _refused(path, error) from error
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise WeightsError(
-            f'{path}: refused, it holds more than tensors and plain data and could run code when loaded: '
-            'save the state dict alone, or as safetensors'
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise WeightsError(
-            f'{path}: not a weights file, or a truncated one: fetch it again ({type(error).__name__})'
+            f'{path}: not a weights file, or a truncated or damaged one: {_FETCH} ({type(error).__name__})'
         ) from error
     if not isinstance(content, dict):
         raise WeightsError(f'{path}: holds no tensors by name')
+    return _with_checked_parts(content, path)
+
+
+def _load_torch_file(path: Path) -> object:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise ValueError(f'the checksum of {damaged} is wrong')
+    return load_checkpoint_file(path)
+
+
+def _refused(path: Path, error: pickle.UnpicklingError) -> WeightsError:
+    """A whole file that asks for code, or bytes that are no weights file."""
+    with path.open('rb') as file:
+        is_pickle = file.read(1) == _PICKLE_START
+    asks_for_code = 'Unsupported' in str(error) or 'GLOBAL' in str(error)
+    if zipfile.is_zipfile(path) or (is_pickle and asks_for_code):
+        return WeightsError(
+            f'{path}: refused, it holds more than tensors and plain data and could run code when loaded: '
+            'save the state dict alone, or as safetensors'
+        )
+    return WeightsError(f'{path}: not a weights file, or a damaged one: {_FETCH}')
+
+
+def _with_checked_parts(content: dict, path: Path) -> dict:
+    if content.get('meta', {}) is None:
+        content['meta'] = {}
+    for name in ('meta', LEFT_OUT, *_WRAPPERS):
+        if not isinstance(content.get(name, {}), (dict, Tensor)):
+            raise WeightsError(
+                f'{path}: its {name} is {type(content[name]).__name__} where a dict is expected: save it anew'
+            )
+    left = content.get(LEFT_OUT)
+    if left is not None and not all(isinstance(left.get(key), str) for key in ('part', 'sha256')):
+        raise WeightsError(f'{path}: its {LEFT_OUT} lacks part or sha256: publish the adapter anew')
     return content
+
+
+def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
+    """The tensors in what was read from a file: one rule for encoders and whole models.
+
+    They may sit under ``state_dict``, ``model`` or ``teacher``, and their names may begin with ``module.``.
+
+    Raises:
+        WeightsError: If there are none, or one is sparse, without values, or not finite.
+    """
+    for name in _WRAPPERS:
+        if isinstance(content.get(name), dict):
+            content = content[name]
+    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)}
+    if not tensors:
+        raise WeightsError(f'{path}: holds no tensors')
+    if all(key.startswith(_WRAPPED) for key in tensors):
+        tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
+    for key, value in tensors.items():
+        _check_values(key, value, path)
+    return tensors
+
+
+def _check_values(key: str, value: Tensor, path: str | Path) -> None:
+    if value.layout != torch.strided or value.is_meta or value.is_quantized:
+        raise WeightsError(f'{path}: {key} is sparse, quantised or without values: save it as a dense tensor')
+    if value.is_floating_point() and value.numel():
+        low, high = torch.aminmax(value)
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            raise WeightsError(f'{path}: {key} holds NaN or infinite values: the training that saved it had failed')
+
+
+def misfit(own: Tensor, found: Tensor) -> str | None:
+    """Why a tensor of a file cannot take the place of a model's, or None."""
+    if found.shape != own.shape:
+        return f'is {tuple(found.shape)}, expected {tuple(own.shape)}'
+    if own.is_floating_point() != found.is_floating_point() or own.is_complex() != found.is_complex():
+        return f'is {found.dtype}, expected {own.dtype}'
+    return None
 
 
 def check_encoding(encoder: nn.Module, checkpoint: dict, source: str) -> None:
@@ -74,35 +152,22 @@ def check_encoding(encoder: nn.Module, checkpoint: dict, source: str) -> None:
 
 
 def _brief(constants: dict) -> str:
-    return f'{constants["type"]}({", ".join(f"{key}={value}" for key, value in constants.items() if key != "type")})'
+    rest = ', '.join(f'{key}={value}' for key, value in constants.items() if key != 'type')
+    return f'{constants.get("type")}({rest})'
 
 
 def check_fills(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     """Refuse a state dict that leaves tensors of a model as they are.
 
     Raises:
-        WeightsError: If a tensor of the model is missing in it or has another shape.
+        WeightsError: If a tensor of the model is missing in it, or has another shape or kind of number.
     """
     own = model.state_dict()
-    wrong = [key for key, value in own.items() if key not in state or state[key].shape != value.shape]
+    wrong = {key: misfit(value, state[key]) if key in state else 'is missing' for key, value in own.items()}
+    wrong = {key: why for key, why in wrong.items() if why}
     if wrong:
+        key, why = next(iter(wrong.items()))
         raise WeightsError(
             f'{source}: does not fit the model, {len(wrong)} of {len(own)} tensors are missing or of another shape, '
-            'first '
-            f'{wrong[0]}: check that config and checkpoint belong together'
+            f'first {key}, which {why}: check that config and checkpoint belong together'
         )
-
-
-def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
-    """The tensors in what was read from a file, where they may sit under ``state_dict``, ``model`` or ``teacher``.
-
-    Raises:
-        WeightsError: If there are none.
-    """
-    for name in _WRAPPERS:
-        if isinstance(content.get(name), dict):
-            content = content[name]
-    tensors = {key: value for key, value in content.items() if isinstance(value, Tensor)}
-    if not tensors:
-        raise WeightsError(f'{path}: holds no tensors')
-    return tensors

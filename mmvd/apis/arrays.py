@@ -1,0 +1,173 @@
+"""From whatever holds an image or a depth map to a batch: one rule for layouts, values and units."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, read_depth, suspicion
+from mmvd.datasets.rasters import read_image, shown
+from mmvd.errors import ConfigError, SampleError
+
+UNITS = dict(m=1.0, mm=1e-3)  # metres per step
+_CLIPPED = np.iinfo(np.uint16).max
+
+
+def is_path(value: object) -> bool:
+    """Whether a value names a file or a folder."""
+    return isinstance(value, (str, bytes, os.PathLike))
+
+
+def as_path(value: str | bytes | os.PathLike) -> Path:
+    """A path of any bytes."""
+    return Path(os.fsdecode(value))
+
+
+def check_unit(unit: str | None) -> None:
+    """Refuse an unknown unit.
+
+    Raises:
+        ConfigError: If it is none of ``UNITS``; None means metres, suspected where values are whole numbers.
+    """
+    if unit is not None and unit not in UNITS:
+        raise ConfigError(f'depth_unit must be one of {", ".join(UNITS)}, got {unit!r}')
+
+
+def rgb_batch(value: object, name: str = 'rgb') -> tuple[Tensor, bool]:
+    """Bring images to one layout.
+
+    Args:
+        value: (H, W, 3) or (3, H, W), or a batch of either: array, tensor, or a PIL image, or an image file. RGB order,
+            0..255; three channels at both ends are taken as the last of an array and the first of a tensor.
+        name: What it is called, for errors.
+
+    Returns:
+        (B, 3, H, W), uint8 or float32, and whether there was a batch.
+
+    Raises:
+        SampleError: If layout or values are none of an 8-bit RGB image; names the remedy.
+    """
+    if is_path(value):
+        value = read_image(as_path(value))[0][..., ::-1]
+    elif isinstance(value, Image.Image):
+        value = _array_of_pil(value, name)
+    x = _tensor(value, name)
+    is_batch = x.ndim == 4
+    x = x if is_batch else x[None]
+    ends = (x.shape[-1] == 3, x.shape[1] == 3) if x.ndim == 4 else (False, False)
+    if not any(ends) or not x.numel():
+        raise SampleError(f'{name} must be (H, W, 3) or (3, H, W), or a batch of them, got {tuple(np.shape(value))}')
+    channels_last = ends[0] and not (ends[1] and isinstance(value, Tensor))
+    x = x.permute(0, 3, 1, 2) if channels_last else x
+    return _check_colours(x, name), is_batch
+
+
+def _check_colours(x: Tensor, name: str) -> Tensor:
+    """8-bit values, whatever holds them."""
+    if x.dtype == torch.uint8:
+        return x
+    if x.dtype == torch.bool or x.is_complex():
+        raise SampleError(f'{name} is {x.dtype} where colours in 0..255 are expected: convert it to uint8')
+    if x.dtype in (torch.uint16, torch.uint32, torch.uint64):
+        x = x.to(torch.int64)
+    low, high = float(x.min()), float(x.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise SampleError(f'{name} holds NaN or infinite values: give 0..255')
+    if high > 255 or low < 0:
+        raise SampleError(
+            f'{name} runs from {low:.5g} to {high:.5g} where 0..255 is expected: bring 16-bit colour to 8 bits '
+            '(x / 257), undo a normalisation'
+        )
+    if x.is_floating_point() and 0 < high <= 1:
+        raise SampleError(f'{name} is floating-point with a maximum of {high:.3g}: give 0..255 (x * 255)')
+    return x.float()
+
+
+def depth_batch(
+    value: object, shape: tuple[int, int, int], unit: str | None = None, decoder: str | None = None, name: str = 'depth'
+) -> Tensor:
+    """Bring depth maps to one layout and to metres.
+
+    Args:
+        value: (H, W), also with an axis of length 1, or a batch: array, tensor, or a PIL image, or a depth file; None
+            where there is no depth.
+        shape: (B, H, W) of the images.
+        unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers and kilometres
+            are suspected.
+        decoder: Format of a depth file; None goes by its ending (PNG: millimetres).
+        name: What it is called, for errors.
+
+    Returns:
+        (B, 1, H, W) float32, or float64 for float64: metres, 0 = missing.
+
+    Raises:
+        SampleError: If the layout does not fit, or the values look like another unit; names the remedy.
+        DepthFileError: If a file cannot be read.
+        ConfigError: If unit or decoder is unknown.
+    """
+    check_unit(unit)
+    if value is None:
+        return torch.zeros(shape[0], 1, *shape[1:])
+    if is_path(value):
+        path, name = as_path(value), shown(as_path(value))
+        decoder = decoder or decoder_of(path)
+        value, unit = read_depth(path, decoder), unit if decoder in FLOAT_FORMATS else None
+    elif isinstance(value, Image.Image):
+        if value.mode not in ('I', 'F') and not value.mode.startswith('I;16'):
+            raise SampleError(f'{name} is an image of mode {value.mode}: 8-bit pictures hold no metric depth')
+        value = np.asarray(value)
+    x = _tensor(value, name)
+    if [side for side in x.shape if side != 1] != [side for side in shape if side != 1]:
+        raise SampleError(
+            f'{name} {tuple(x.shape)} does not fit rgb, {shape[0]} of {shape[1:]}: one (H, W) map for each image, '
+            'registered to it'
+        )
+    return _metres(x.reshape(shape[0], 1, *shape[1:]), unit, name)
+
+
+def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
+    if x.dtype == torch.bool or x.is_complex():
+        raise SampleError(f'{name} is {x.dtype} where metres are expected')
+    if not x.is_floating_point():
+        if unit is None:
+            raise SampleError(
+                f"{name} is {x.dtype}, and whole numbers are seldom metres: say depth_unit='mm' or depth_unit='m', or "
+                'name the decoder of a file'
+            )
+        clipped = x.to(torch.int64) == _CLIPPED if x.dtype == torch.uint16 else torch.zeros_like(x, dtype=torch.bool)
+        x = x.to(torch.float32).masked_fill(clipped, 0)
+    x = (x if x.dtype == torch.float64 else x.float()) * UNITS[unit or 'm']
+    x = torch.where(torch.isfinite(x) & (x > 0), x, torch.zeros_like(x))
+    for each in x if unit != 'm' else ():  # said, not assumed
+        odd = suspicion(each.cpu().numpy())
+        if odd:
+            raise SampleError(
+                f"{name} has {odd}: is it in millimetres? Say depth_unit='mm', or depth_unit='m' if it is right, name "
+                'the decoder of a file, or set what is no measurement (sky) to 0'
+            )
+    return x
+
+
+def _array_of_pil(image: Image.Image, name: str) -> np.ndarray:
+    if image.mode == 'CMYK' or image.mode in ('I', 'F') or image.mode.startswith('I;16'):
+        raise SampleError(f'{name} is an image of mode {image.mode}: convert it to 8-bit RGB')
+    return np.asarray(image.convert('RGB'))
+
+
+def _tensor(value: object, name: str) -> Tensor:
+    """A tensor of numbers, without a copy where that is possible."""
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided or value.is_meta:
+            raise SampleError(f'{name} is a sparse tensor or one without values: give a dense one')
+        return value.detach()
+    if not isinstance(value, np.ndarray):
+        raise SampleError(f'{name} is {type(value).__name__}: give an array, a tensor, a PIL image or a file name')
+    if value.dtype.kind not in 'biufc' or not value.size:
+        raise SampleError(f'{name} is an array {value.shape} of {value.dtype}: numbers are expected, at least one')
+    native = value.astype(value.dtype.newbyteorder('=')) if not value.dtype.isnative else value
+    native = native.astype(np.float64) if native.dtype.kind == 'f' and native.itemsize > 8 else native
+    native = np.ascontiguousarray(native)
+    return torch.from_numpy(native if native.flags.writeable else native.copy())  # torch takes no read-only memory

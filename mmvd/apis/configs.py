@@ -1,0 +1,63 @@
+"""The one door for configs: what is wrong with one is told in a line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmvd.errors import ConfigError, MMVDError
+
+_BUILDING = (KeyError, TypeError, ValueError, AttributeError, ImportError, AssertionError, IndexError)
+
+
+def _reason(error: Exception) -> str:
+    """The error in one line; of a chain of builders the last, which names the class at fault."""
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a config file.
+
+    Raises:
+        ConfigError: If there is no such file, it or one of its bases cannot be read, or it is empty.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f'{path}: no such config file')
+    try:
+        config = Config.fromfile(path)
+    except Exception as error:  # a config is a program: whatever it raises is the fault of this file or of a base
+        raise ConfigError(f'{path}: this config cannot be read ({_reason(error)})') from error
+    if not config:
+        raise ConfigError(f'{path}: an empty config')
+    return config
+
+
+def check_has_model(config: Config) -> None:
+    """Refuse a config without a model.
+
+    Raises:
+        ConfigError: If there is none, or it has no type.
+    """
+    model = config.get('model')
+    if not isinstance(model, dict) or not isinstance(model.get('type'), str):
+        raise ConfigError(f"{config.filename or 'the config'}: has no model=dict(type=...)")
+
+
+@contextmanager
+def building(what: str) -> Iterator[None]:
+    """What builders raise at unknown types and arguments becomes one line.
+
+    Args:
+        what: What is built, for the message.
+
+    Raises:
+        ConfigError: Instead of what registries and constructors raise.
+    """
+    try:
+        yield
+    except MMVDError:
+        raise
+    except _BUILDING as error:
+        raise ConfigError(f'{what} cannot be built from this config ({_reason(error)})') from error

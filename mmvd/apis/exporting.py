@@ -1,0 +1,103 @@
+"""Encoder and completer as graphs at a fixed size, with the distance between what they give and what eager gives."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mmvd.errors import ConfigError
+
+from .model import VDModel
+
+PARTS, FORMATS = ('encoder', 'completer'), ('pt2', 'onnx')
+_OPSET = 18
+
+
+class Encoder(nn.Module):
+    """From ``inputs`` (B, 4, H, W), normalised RGB and metres, to four maps."""
+
+    def __init__(self, model: VDModel):
+        super().__init__()
+        self.backbone = model.completer.backbone
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Encode."""
+        return self.backbone(inputs)
+
+
+class Completer(nn.Module):
+    """From ``rgb`` (B, 3, H, W) float32 in 0..255 and ``depth`` (B, 1, H, W) metres, 0 = missing, to metres."""
+
+    def __init__(self, model: VDModel):
+        super().__init__()
+        self.completer = model.completer
+        self.register_buffer('mean', model.completer.data_preprocessor.mean.clone())
+        self.register_buffer('std', model.completer.data_preprocessor.std.clone())
+
+    def forward(self, rgb: Tensor, depth: Tensor) -> Tensor:
+        """Complete."""
+        return self.completer(torch.cat(((rgb - self.mean) / self.std, depth), 1))
+
+
+def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -> dict[str, float]:
+    """Export a part for images of one size, and compare it with eager on an input it was not traced with.
+
+    Args:
+        model: The model, on the CPU.
+        part: ``'encoder'`` or ``'completer'``.
+        size: (height, width) in pixels, multiples of the patch.
+        path: Where the graph goes; its ending says the format, ``.pt2`` (``torch.export``) or ``.onnx``.
+
+    Returns:
+        ``max_abs``, the largest distance of an output to eager, ``max_rel``, the same over the largest eager value.
+
+    Raises:
+        ConfigError: If part, format or size cannot be exported, or the extra [export] is not installed.
+    """
+    path, patch = Path(path), model.completer.backbone.patch_size
+    if part not in PARTS or path.suffix[1:] not in FORMATS:
+        raise ConfigError(f'{path}, {part}: the part must be {" or ".join(PARTS)}, the ending {" or ".join(FORMATS)}')
+    if any(side < patch or side % patch for side in size):
+        raise ConfigError(f'size {tuple(size)}: sides must be multiples of the patch of {patch} px')
+    module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, _example(part, size, 0), path)
+        other = _example(part, size, 1)
+        expected, found = _as_tuple(module(*other)), run(other)
+    distance = max(float((a - b).abs().max()) for a, b in zip(expected, found, strict=True))
+    return dict(max_abs=distance, max_rel=distance / max(float(a.abs().max()) for a in expected))
+
+
+def _example(part: str, size: tuple[int, int], seed: int) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    rgb = torch.rand(1, 3, *size, generator=generator) * 255
+    depth = (torch.rand(1, 1, *size, generator=generator) * 10 + 0.5).round(decimals=3)
+    depth = depth * (torch.rand(1, 1, *size, generator=generator) < 0.5)
+    return (rgb, depth) if part == 'completer' else (torch.cat((rgb / 64 - 2, depth), 1),)
+
+
+def _as_tuple(outputs: Tensor | tuple) -> tuple[Tensor, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def _export_pt2(module: nn.Module, example: tuple[Tensor, ...], path: Path):
+    torch.export.save(torch.export.export(module, example), path)
+    graph = torch.export.load(path).module()
+    return lambda inputs: _as_tuple(graph(*inputs))
+
+
+def _export_onnx(module: nn.Module, example: tuple[Tensor, ...], path: Path):
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ConfigError("export to ONNX needs the extra: pip install 'mmvd[export]'") from error
+    names = ['rgb', 'depth'] if len(example) == 2 else ['inputs']
+    torch.onnx.export(module, example, path, input_names=names, dynamo=True, opset_version=_OPSET, external_data=False)
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+
+    def run(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        feed = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
+        return tuple(torch.from_numpy(value) for value in session.run(None, feed))
+
+    return run

@@ -1,0 +1,184 @@
+"""The one reader of all inferencers: arrays, tensors, pictures, files, folders, lists and iterators become frames."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from mmvd.datasets.decoders import get_decoder
+from mmvd.datasets.pairing import pair_folders
+from mmvd.datasets.rasters import read_image, shown
+from mmvd.errors import SampleError
+
+from .arrays import as_path, check_unit, depth_batch, is_path, rgb_batch
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image with its depth.
+
+    Attributes:
+        name: Name for results: that of the file without ending, or a number.
+        rgb: (H, W, 3) uint8, RGB order.
+        depth_m: (H, W) float32 metres, 0 = missing; all missing where there is no depth.
+        rgb_only: Whether there is no depth.
+        path: The image file, or the name.
+    """
+
+    name: str
+    rgb: np.ndarray
+    depth_m: np.ndarray
+    rgb_only: bool
+    path: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A frame that is not read yet; its name and path for messages, and how to read it."""
+
+    name: str
+    path: str
+    read: Callable[[], Frame]
+
+
+@dataclass(frozen=True)
+class InputReader:
+    """What is the same for all inputs of a call.
+
+    Args:
+        decoder: Format of depth files; None goes by their ending (PNG: millimetres).
+        depth_unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers are
+            suspected.
+        turns_along: Whether depth was made from the image as its EXIF data turn it (predicted depth).
+
+    Raises:
+        ConfigError: If decoder or unit is unknown.
+    """
+
+    decoder: str | None = None
+    depth_unit: str | None = None
+    turns_along: bool = False
+
+    def __post_init__(self):
+        check_unit(self.depth_unit)
+        if self.decoder is not None:
+            get_decoder(self.decoder)
+
+    def sources(self, inputs: object, depth: object = None) -> Iterable[Source]:
+        """Find the frames in what a user gives.
+
+        Args:
+            inputs: An image (array, tensor, PIL image, file), a batch of them, a folder, a pair ``(image, depth)`` or
+                ``dict(rgb=..., depth=...)``, or a list or an iterator of any of these.
+            depth: The same for depth, where it does not come in pairs.
+
+        Returns:
+            A list, or an iterator where ``inputs`` is one: a video is read as it comes.
+
+        Raises:
+            SampleError: If images and depth do not fit together, a folder has none, or the kind of input is unknown.
+        """
+        if isinstance(inputs, list):
+            found = [source for item in self._zip(inputs, depth) for source in self._expand(*item)]
+        elif hasattr(inputs, '__next__') or isinstance(inputs, range):
+            return self._numbered(source for item in self._zip(inputs, depth) for source in self._expand(*item))
+        else:
+            found = self._expand(inputs, depth)
+        found = list(self._numbered(found))
+        if not found:
+            raise SampleError('no images were given')
+        return found
+
+    @staticmethod
+    def _zip(inputs: Iterable, depth: object) -> Iterator[tuple[object, object]]:
+        if depth is None:
+            return ((item, None) for item in inputs)
+        if is_path(depth) or isinstance(depth, (np.ndarray, Tensor, Image.Image)):
+            raise SampleError('one depth was given for several images: give a list of as many')
+        if isinstance(inputs, Sequence) and isinstance(depth, Sequence) and len(inputs) != len(depth):
+            raise SampleError(f'{len(depth)} depth maps were given for {len(inputs)} images')
+        return _strictly_zipped(inputs, depth)
+
+    def _expand(self, image: object, depth: object = None) -> list[Source]:
+        """The frames of one item."""
+        if isinstance(image, tuple):
+            image, depth = self._pair(image, depth)
+        elif isinstance(image, dict):
+            unknown = set(image) - {'rgb', 'depth'}
+            if unknown or 'rgb' not in image or depth is not None:
+                raise SampleError(f'a dict must have the keys rgb and depth, got {", ".join(map(str, image))}')
+            image, depth = image['rgb'], image.get('depth')
+        if not is_path(image):
+            return self._arrays(image, depth)
+        image = as_path(image)
+        if not image.is_dir():
+            return [self._file(image, depth)]
+        if depth is not None and not is_path(depth):
+            raise SampleError(f'{shown(image)}: a folder of images needs a folder of depth files')
+        return [self._file(*pair) for pair in pair_folders(image, None if depth is None else as_path(depth))]
+
+    @staticmethod
+    def _pair(pair: tuple, depth: object) -> tuple[object, object]:
+        if len(pair) != 2 or depth is not None:
+            more = '' if depth is None else ' and depth beside it'
+            raise SampleError(f'a pair is (image, depth), got {len(pair)} parts{more}')
+        return pair
+
+    def _file(self, image: Path, depth: object) -> Source:
+        return Source(image.stem, shown(image), lambda: self._read_file(image, depth))
+
+    def _read_file(self, path: Path, depth: object) -> Frame:
+        image, is_turned = read_image(path)
+        if is_turned and depth is not None and not self.turns_along:
+            raise SampleError(
+                f'{shown(path)}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright'
+            )
+        return self._frame(path.stem, str(path), np.ascontiguousarray(image[..., ::-1]), depth)
+
+    def _arrays(self, image: object, depth: object) -> list[Source]:
+        batch, is_batch = rgb_batch(image)
+        if not is_batch:
+            return [self._array(batch[0], depth)]
+        if depth is not None:
+            depth = depth_batch(depth, (len(batch), *batch.shape[-2:]), self.depth_unit, self.decoder)[:, 0]
+        return [self._array(x, None if depth is None else depth[i], known=True) for i, x in enumerate(batch)]
+
+    def _array(self, image: Tensor, depth: object, known: bool = False) -> Source:
+        def read() -> Frame:
+            rgb = image.permute(1, 2, 0).round().byte().cpu().numpy()
+            return self._frame('', '', np.ascontiguousarray(rgb), depth, 'm' if known else self.depth_unit)
+
+        return Source('', '', read)
+
+    def _frame(self, name: str, path: str, rgb: np.ndarray, depth: object, unit: str | None = None) -> Frame:
+        height, width = rgb.shape[:2]
+        unit = unit or self.depth_unit
+        called = f'the depth of {shown(path)}' if path else 'depth'
+        metres = depth_batch(depth, (1, height, width), unit, self.decoder, called)
+        return Frame(name, rgb, metres[0, 0].float().cpu().numpy(), depth is None, path)
+
+    @staticmethod
+    def _numbered(found: Iterable[Source]) -> Iterator[Source]:
+        """Give frames without a file the number of their place as a name."""
+        for number, source in enumerate(found):
+            yield source if source.name else _named(source, f'{number:08d}')
+
+
+def _named(source: Source, name: str) -> Source:
+    def read() -> Frame:
+        frame = source.read()
+        return Frame(name, frame.rgb, frame.depth_m, frame.rgb_only, name)
+
+    return Source(name, name, read)
+
+
+def _strictly_zipped(inputs: Iterable, depth: Iterable) -> Iterator[tuple[object, object]]:
+    try:
+        yield from zip(inputs, depth, strict=True)
+    except ValueError as error:
+        if 'zip()' not in str(error):
+            raise
+        raise SampleError('images and depth maps differ in number') from error

@@ -1,0 +1,133 @@
+"""From a name, a config or a packed folder to a filled model."""
+
+import fnmatch
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+import mmvd
+from mmvd.errors import ConfigError
+from mmvd.models.completers import DepthCompleter
+from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint, tensors_of
+from mmvd.registry import MODELS
+
+from .configs import building, check_has_model, read_config
+from .devices import find_device
+from .model import VDModel
+from .packing import is_pack, open_pack
+
+
+def _configs() -> Path:
+    """The shipped configs: in the installed package, or in the checkout."""
+    package = Path(mmvd.__file__).parent
+    installed = package / '.mim' / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
+
+
+def list_models(pattern: str = '*') -> list[str]:
+    """Names of the shipped configs, as :func:`load_model` and the inferencers take them.
+
+    Args:
+        pattern: Shell pattern of the names, e.g. ``'vd/*'`` (depth completion), ``'seg/*rooms*'`` or ``'*nyuv2*'``.
+    """
+    root = _configs()
+    names = (path.relative_to(root).with_suffix('').as_posix() for path in root.glob('[!_]*/**/*.py'))
+    return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
+
+
+def find_config(config_or_name: str | Path | Config) -> Config:
+    """Config from a path, from a name like ``vd/pretrain_dinov2_pde`` or ``pretrain_dinov2_pde``, or as it is.
+
+    Raises:
+        ConfigError: If there is no such config, or it cannot be read.
+    """
+    if isinstance(config_or_name, Config):
+        return config_or_name
+    if Path(config_or_name).is_file():
+        return read_config(config_or_name)
+    name = str(config_or_name)
+    found = [] if name.endswith('.py') else [each for each in list_models() if f'/{each}'.endswith(f'/{name}')]
+    if len(found) > 1:
+        raise ConfigError(f'{name}: several configs have this name: say {", ".join(found)}')
+    if not found:
+        raise ConfigError(
+            f'{name}: no such config file or packed model, and no such name among {", ".join(list_models("vd/*"))} '
+            'and the others of mmvd.list_models()'
+        )
+    return read_config(_configs() / f'{found[0]}.py')
+
+
+def open_model(
+    config_or_name: str | Path | Config, checkpoint: str | Path | None = None
+) -> tuple[Config, str | Path | None]:
+    """Config and checkpoint of a model; a packed folder holds both.
+
+    Raises:
+        ConfigError: If there is no such config, or a checkpoint is given beside a packed folder.
+        WeightsError: If the packed folder is damaged.
+    """
+    if not isinstance(config_or_name, Config) and is_pack(config_or_name):
+        if checkpoint is not None:
+            raise ConfigError(f'{config_or_name}: a packed model brings its weights, leave {checkpoint} out')
+        return open_pack(config_or_name)
+    config = find_config(config_or_name)
+    return config, checkpoint or config.get('load_from')
+
+
+def load_model(
+    config_or_name: str | Path | Config, checkpoint: str | Path | None = None, device: str | torch.device | None = None
+) -> VDModel:
+    """Build a depth completer and fill it.
+
+    Args:
+        config_or_name: Config file, its name, a config, or a folder that ``tools/model_converters/pack.py`` made.
+        checkpoint: Checkpoint of the whole model. None: that of the folder, the checkpoint (``load_from``) or the RGB
+            weights that the config names; a config that names neither asks for a random model.
+        device: Where the model runs; an accelerator if there is one, by default.
+
+    Raises:
+        ConfigError: If there is no such config, or it is none of depth completion.
+        WeightsError: If weights are missing, unsafe or do not fit.
+    """
+    place = find_device(device)
+    config, checkpoint = open_model(config_or_name, checkpoint)
+    model = build_filled(config, checkpoint)
+    if (
+        not isinstance(model, DepthCompleter)
+        or model.backbone.depth_encoding is None
+        or model.backbone.depth_stream is None
+    ):
+        raise ConfigError(
+            f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other '
+            'tasks take RGBDSegInferencer or RGBDClassificationInferencer of mmvd.apis, or init_detector of mmdet.apis'
+        )
+    return VDModel(model, place)
+
+
+def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Module:
+    """Build the model of a config and fill it from a checkpoint, or with the weights that the config names.
+
+    The model gets ``dataset_meta``, what the checkpoint knows of its training data, as in OpenMMLab.
+
+    Raises:
+        ConfigError: If the config has no model or one that cannot be built.
+        WeightsError: If weights are missing, unsafe or do not fit.
+    """
+    check_has_model(config)
+    with building('the model'):
+        model = MODELS.build(config.model)
+    model.dataset_meta = {}
+    if checkpoint is None:
+        if model.backbone.init_cfg:
+            # not the whole model: mmengine would print a paragraph for each of its parameters
+            model.backbone.init_weights()
+        return model
+    content, source = load_checkpoint(checkpoint), str(checkpoint)
+    content['state_dict'] = tensors_of(content, source)
+    attach(content, model, source)
+    check_encoding(getattr(model, 'backbone', None), content, source)
+    check_fills(model, content['state_dict'], source)
+    model.load_state_dict(content['state_dict'], strict=False)
+    model.dataset_meta = content.get('meta', {}).get('dataset_meta') or {}
+    return model

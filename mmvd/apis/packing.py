@@ -1,0 +1,110 @@
+"""A model in one folder that opens anywhere: weights as safetensors, the whole config, provenance and checksum."""
+
+import hashlib
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
+from mmengine.config import Config
+from safetensors.torch import save
+
+from mmvd.compat import inspect_versions
+from mmvd.engine.atomic_backend import AtomicLocalBackend, save_json
+from mmvd.errors import ConfigError, WeightsError
+from mmvd.models.weights import ENCODING
+from mmvd.version import __version__
+
+CARD, CONFIG, WEIGHTS = 'mmvd_model.json', 'config.json', 'model.safetensors'
+_NOT_PACKED = (  # what only training needs
+    'load_from', 'resume', 'work_dir', 'launcher', 'train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg',
+    'val_evaluator', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'visualizer',
+)  # fmt: skip
+
+
+def pack(model, config: Config, folder: str | Path, source: str, overwrite: bool = False) -> dict:
+    """Write a folder that :func:`mmvd.load_model` and the inferencers open.
+
+    Args:
+        model: The filled model.
+        config: Its config; what only training needs is left out.
+        folder: Where it goes.
+        source: Name of the checkpoint, for the card.
+        overwrite: Whether a packed model there may be replaced.
+
+    Returns:
+        The card: what was packed, of what, by which versions, and the SHA-256 of the weights.
+
+    Raises:
+        ConfigError: If there is a packed model already.
+        SavingError: If the folder cannot be written.
+    """
+    folder = Path(folder)
+    if is_pack(folder) and not overwrite:
+        raise ConfigError(f'{folder}: there is a packed model already: choose another folder, or say --overwrite')
+    weights = save({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()})
+    encoding = getattr(getattr(model, 'backbone', None), 'depth_encoding', None)
+    meta = dict(getattr(model, 'dataset_meta', None) or {})
+    card = dict(
+        format=1,
+        model=config.model.type,
+        parameters=sum(value.numel() for value in model.parameters()),
+        sha256={WEIGHTS: hashlib.sha256(weights).hexdigest()},
+        source=source,
+        dataset_meta={name: meta[name] for name in ('classes', 'scenes', 'palette') if name in meta},
+        mmvd=__version__,
+        versions=inspect_versions(),
+        packed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        **({ENCODING: encoding.constants()} if encoding is not None else {}),
+    )
+    text = _without_training(config)
+    card['sha256'][CONFIG] = hashlib.sha256(text).hexdigest()
+    AtomicLocalBackend().put(weights, folder / WEIGHTS)
+    AtomicLocalBackend().put(text, folder / CONFIG)
+    save_json(card, folder / CARD)  # the last: a folder without it is none
+    return card
+
+
+def _without_training(config: Config) -> bytes:
+    kept = {name: value for name, value in config.to_dict().items() if name not in _NOT_PACKED}
+    for part in filter(lambda each: isinstance(each, dict), kept['model'].values()):
+        part.pop('init_cfg', None)  # nothing is fetched: the weights are here
+    return json.dumps(kept, indent=1, default=str).encode()
+
+
+def is_pack(folder: str | Path) -> bool:
+    """Whether a folder holds a packed model."""
+    return (Path(folder) / CARD).is_file()
+
+
+def open_pack(folder: str | Path) -> tuple[Config, Path]:
+    """Config and weights file of a packed model, both checked against the card.
+
+    Raises:
+        WeightsError: If a file is missing or not the one that was packed.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    for name, wanted in card['sha256'].items():
+        path = folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+            raise WeightsError(f'{path}: missing, or not the file that was packed (SHA-256 {wanted}): fetch it again')
+    config = Config(json.loads((folder / CONFIG).read_bytes()), filename=str(folder / CONFIG))
+    config.dataset_meta = card['dataset_meta']
+    return config, folder / WEIGHTS
+
+
+def read_card(folder: str | Path) -> dict:
+    """The card of a packed model.
+
+    Raises:
+        WeightsError: If it is damaged, or of a later format.
+    """
+    path = Path(folder) / CARD
+    try:
+        card = json.loads(path.read_bytes())
+        complete = card['format'] == 1 and set(card['sha256']) == {WEIGHTS, CONFIG} and 'dataset_meta' in card
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f'{path}: damaged ({type(error).__name__}): pack the model again') from error
+    if not complete:
+        raise WeightsError(f'{path}: of another format than this version of mmvd reads: update mmvd, or pack again')
+    return card

@@ -1,0 +1,52 @@
+"""Semantic maps of RGB-D images."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from mmengine.config import Config
+
+from mmvd.engine.atomic_backend import save_png_atomically
+from mmvd.errors import ConfigError
+from mmvd.visualization import segmentation_panel
+
+from .inputs import Frame
+from .task_inferencer import TaskInferencer
+
+
+class RGBDSegInferencer(TaskInferencer):
+    """Segments with an mmseg model on a VD encoder, see :class:`TaskInferencer`.
+
+    Each prediction has ``sem_seg``, (H, W) uint8 class indices at the size of the input, and ``classes``, their names.
+    In a folder it leaves ``NAME_labels.png`` (the indices) and ``NAME_panel.png``.
+    """
+
+    files = ('_labels.png',)
+
+    def check(self, config: Config) -> None:
+        """Refuse what is no segmentor."""
+        if 'decode_head' not in config.get('model', {}):
+            raise ConfigError(
+                f'{config.filename or "the config"}: has no decode_head, RGBDSegInferencer serves the models of mmseg'
+            )
+
+    def predict(self, frames: list[Frame]) -> list[dict]:
+        """Segment."""
+        batch = self.batch(frames)
+        with self.precision():
+            samples = self.model(batch['inputs'], batch['data_samples'], mode='predict')
+        classes = self.classes(self.model.num_classes)
+        maps = (sample.pred_sem_seg.data[0].byte().cpu().numpy() for sample in samples)
+        return [dict(sem_seg=labels, classes=classes) for labels in maps]
+
+    def picture(self, frame: Frame, prediction: dict) -> np.ndarray:
+        """RGB | depth | prediction."""
+        names, palette = prediction['classes'], self.meta.get('palette') or ()
+        if len(palette) != len(names):
+            colours = matplotlib.colormaps['turbo'](np.linspace(0, 1, len(names)))
+            palette = (colours[:, :3] * 255).astype(int).tolist()
+        return segmentation_panel(frame.rgb, frame.depth_m, None, prediction['sem_seg'], names, palette)
+
+    def save(self, frame: Frame, prediction: dict, folder: Path) -> None:
+        """Write the class indices."""
+        save_png_atomically(prediction['sem_seg'], folder / f'{frame.name}_labels.png')

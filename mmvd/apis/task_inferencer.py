@@ -1,0 +1,134 @@
+"""Inferencers of models that live in a host: images go through the geometry of the config's test pipeline."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.errors import ConfigError
+from mmvd.registry import DATASETS, TRANSFORMS
+
+from .configs import building
+from .devices import find_device
+from .inferencer import RGBDInferencer
+from .inputs import Frame
+from .loading import build_filled, open_model
+
+
+class TaskInferencer(RGBDInferencer):
+    """Runs a host's model on frames, see :class:`RGBDInferencer` for how it is called.
+
+    Args:
+        config: Config file, its name, a config, or a folder that ``tools/model_converters/pack.py`` made.
+        checkpoint: Checkpoint of the whole model; None: that of the folder, or the config's ``load_from``.
+        device: Where it runs; an accelerator if there is one, by default.
+        dtype: ``torch.bfloat16`` or ``float16`` for autocast.
+
+    Raises:
+        ConfigError: If the config is not one of the task.
+        WeightsError: If weights are missing, unsafe or do not fit.
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ):
+        self.device, self.dtype = find_device(device), dtype
+        config, checkpoint = open_model(config, checkpoint)
+        self.check(config)
+        if checkpoint is None:
+            raise ConfigError(f'{type(self).__name__}: give the checkpoint of a trained model, or a packed folder')
+        init_default_scope(config.get('default_scope') or 'mmengine')
+        self.model = build_filled(config, checkpoint).to(self.device).eval()
+        dataset = _dataset_of(config)
+        leaf = next(_leaves(dataset))
+        kind = DATASETS.get(leaf['type'])
+        self.meta = self._metainfo(config, leaf, kind)
+        decoder = leaf.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder')
+        self.reader_settings = dict(
+            decoder=decoder or self._decoder_of_pipeline(dataset, leaf),
+            turns_along=getattr(kind, 'DEPTH_OF_TURNED_IMAGE', False),
+        )
+        steps = dataset.get('pipeline') or leaf.get('pipeline') or []
+        with building('the test pipeline'):
+            # what loads is done already, by one reader for all tasks
+            self.pipeline = Compose([TRANSFORMS.build(step) for step in steps if not _loads(step)])
+
+    def check(self, config: Config) -> None:
+        """Refuse the config of another task.
+
+        Raises:
+            ConfigError: If it is one.
+        """
+
+    def batch(self, frames: list[Frame]) -> dict:
+        """``inputs`` and ``data_samples`` of frames, as the model takes them."""
+        samples = [self.pipeline(self._results(frame)) for frame in frames]
+        collated = {name: [sample[name] for sample in samples] for name in ('inputs', 'depth', 'data_samples')}
+        return self.model.data_preprocessor(collated, False)
+
+    def precision(self):
+        """Autocast, if a precision was asked for."""
+        return torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
+
+    def classes(self, count: int) -> tuple[str, ...]:
+        """Names of the classes; numbers, where neither checkpoint nor config knows them."""
+        names = tuple(self.meta.get('classes') or ())
+        return names if len(names) == count else tuple(map(str, range(count)))
+
+    @staticmethod
+    def _results(frame: Frame) -> dict:
+        shape = frame.depth_m.shape
+        return dict(
+            img=np.ascontiguousarray(frame.rgb[..., ::-1]),
+            depth=frame.depth_m,
+            img_path=frame.path,
+            ori_shape=shape,
+            img_shape=shape,
+            seg_fields=['depth'],
+            missing_depth=frame.rgb_only,
+            sample_idx=KeyedIndex(0, 0, 0),
+        )
+
+    def _metainfo(self, config: Config, leaf: dict, kind: type | None) -> dict:
+        known = dict(getattr(kind, 'METAINFO', {}), **(leaf.get('metainfo') or {}))
+        known.update(config.get('dataset_meta') or {}, **self.model.dataset_meta)
+        if config.get('class_names'):
+            known['classes'] = config.class_names
+        return known
+
+    @staticmethod
+    def _decoder_of_pipeline(dataset: dict, leaf: dict) -> str | None:
+        steps = dataset.get('pipeline') or leaf.get('pipeline') or []
+        return next((step.get('decoder') for step in steps if step['type'].endswith('LoadDepth')), None)
+
+
+def _loads(step: dict) -> bool:
+    return step['type'].split('.')[-1].startswith('Load')
+
+
+def _dataset_of(config: Config) -> dict:
+    loader = config.get('test_dataloader') or config.get('val_dataloader') or {}
+    if 'dataset' not in loader:
+        raise ConfigError(
+            f'{config.filename or "the config"}: has no test_dataloader.dataset, whose pipeline says how images come in'
+        )
+    return loader['dataset']
+
+
+def _leaves(dataset: dict) -> Iterator[dict]:
+    """The datasets within containers."""
+    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
+    for part in inner.values() if isinstance(inner, dict) else inner:
+        yield from _leaves(part)
+    if not inner:
+        yield dataset

@@ -1,0 +1,147 @@
+"""``complete``, ``segment``, ``classify`` and ``features``: one file or a folder, one way for all."""
+
+import argparse
+import sys
+
+_TINY = 'pretrain_tiny_pde_rooms'
+_UNITS = ('m', 'mm')
+
+
+def add_commands(commands) -> None:
+    """Add the commands that predict."""
+    complete = _add(commands, 'complete', _complete, 'complete the depth of images', _TINY)
+    complete.add_argument('--size', type=int, help='shorter side in pixels at which the network works')
+    complete.add_argument('--keep-input', action='store_true', help='measured pixels pass through')
+    complete.add_argument(
+        '--format', choices=('png', 'npy'), default='png', help='16-bit millimetres or float metres; png by default'
+    )
+    complete.add_argument('--ply', action='store_true', help='write point clouds, coloured by the image')
+    complete.add_argument(
+        '--intrinsics',
+        type=float,
+        nargs=4,
+        metavar=('FX', 'FY', 'CX', 'CY'),
+        help='camera of the point clouds in pixels; else a horizontal view of 60 degrees is guessed',
+    )
+    _add(commands, 'segment', _segment, 'name the class of every pixel')
+    _add(commands, 'classify', _classify, 'name the class of images')
+    features = _add(commands, 'features', _features, 'draw the features of both streams (paper Figs. 3, 9, 10)', _TINY)
+    features.add_argument('--size', type=int, help='shorter side in pixels at which the encoder works')
+
+
+def _add(commands, name: str, run, text: str, model: str | None = None) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text)
+    parser.set_defaults(run=run)
+    parser.add_argument('image', help='image file, or a folder of images')
+    parser.add_argument('depth', nargs='?', help='depth file, or a folder of files with the names of the images')
+    parser.add_argument('--out', default=f'work_dirs/{name}', help=f'where results go; work_dirs/{name} by default')
+    parser.add_argument(
+        '--model',
+        '--config',
+        default=model,
+        required=model is None,
+        help='packed folder, config file or name of a config' + (f'; {model} by default' if model else ''),
+    )
+    parser.add_argument('--checkpoint', help='weights of the whole model, e.g. of make pretrain; a folder brings them')
+    parser.add_argument(
+        '--decoder', help='format of the depth files, see mmvd/datasets/decoders.py; by default PNG is in millimetres'
+    )
+    parser.add_argument('--depth-unit', choices=_UNITS, help='unit of float depth files; metres by default')
+    parser.add_argument('--batch-size', type=int, default=1, help='images computed at once')
+    parser.add_argument('--device', help='cpu, cuda, ...; a GPU if there is one by default')
+    parser.add_argument('--bf16', action='store_true', help='bf16 autocast')
+    parser.add_argument('--overwrite', action='store_true', help='replace results that are there')
+    return parser
+
+
+def _complete(args: argparse.Namespace) -> int:
+    from mmvd.apis import DepthCompletionInferencer
+
+    require_weights(args)
+    inferencer = DepthCompletionInferencer(
+        args.model,
+        args.checkpoint,
+        args.device,
+        _dtype(args),
+        size=args.size,
+        keep_input=args.keep_input,
+        depth_format=args.format,
+        point_cloud=args.ply,
+        intrinsics=args.intrinsics,
+    )
+    if args.ply and not args.intrinsics:
+        print('point clouds: a camera with a horizontal view of 60 degrees is guessed, see --intrinsics')
+    return _run(inferencer, args, lambda found: f'{found["depth_m"].mean():.2f} m on average')
+
+
+def _segment(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from mmvd.apis import RGBDSegInferencer
+
+    def tell(found: dict) -> str:
+        labels, counts = np.unique(found['sem_seg'], return_counts=True)
+        most = sorted(zip(counts / counts.sum(), labels, strict=True), reverse=True)[:3]
+        return ', '.join(f'{found["classes"][label]} {share:.0%}' for share, label in most)
+
+    return _run(RGBDSegInferencer(args.model, args.checkpoint, args.device, _dtype(args)), args, tell)
+
+
+def _classify(args: argparse.Namespace) -> int:
+    from mmvd.apis import RGBDClassificationInferencer
+
+    inferencer = RGBDClassificationInferencer(args.model, args.checkpoint, args.device, _dtype(args))
+    return _run(inferencer, args, lambda found: f'{found["pred_class"]} ({found["pred_score"]:.1%})')
+
+
+def _features(args: argparse.Namespace) -> int:
+    from mmvd.apis import FeatureInferencer
+
+    require_weights(args)
+    inferencer = FeatureInferencer(args.model, args.checkpoint, args.device, _dtype(args), size=args.size)
+    return _run(inferencer, args, lambda found: f'{len(found["fused"])} stages of {len(found["fused"][0])} channels')
+
+
+def _run(inferencer, args: argparse.Namespace, tell) -> int:
+    """Predict for everything that can be read; what cannot is told at the end, and makes the exit code 1."""
+    from mmvd.datasets.rasters import shown
+
+    found = inferencer(
+        args.image,
+        args.depth,
+        decoder=args.decoder,
+        depth_unit=args.depth_unit,
+        batch_size=args.batch_size,
+        show_progress=True,
+        out_dir=args.out,
+        overwrite=args.overwrite,
+        skip_unreadable=True,
+    )
+    for prediction in found['predictions']:
+        print(f'{shown(prediction["name"])}: {tell(prediction)}{" (colour alone)" if prediction["rgb_only"] else ""}')
+    print(f'{len(found["predictions"])} done, results in {args.out}')
+    for _, message in found['failures']:
+        print(f'could not be read: {message}', file=sys.stderr)
+    return 1 if found['failures'] else 0
+
+
+def _dtype(args: argparse.Namespace):
+    import torch
+
+    return torch.bfloat16 if args.bf16 else None
+
+
+def require_weights(args: argparse.Namespace) -> None:
+    """A config without weights would mean a random network.
+
+    Raises:
+        ConfigError: If none are named.
+    """
+    from mmvd.apis.loading import open_model
+    from mmvd.errors import ConfigError
+
+    if open_model(args.model, args.checkpoint)[1] is None:
+        raise ConfigError(
+            f'{args.model}: has no trained weights: give --checkpoint, e.g. '
+            'work_dirs/pretrain_tiny_pde_rooms/epoch_6.pth after make pretrain, or a packed folder as --model'
+        )

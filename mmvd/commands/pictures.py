@@ -1,0 +1,55 @@
+"""``demo`` and ``data``: pictures of the built-in rooms, and the demo in a browser."""
+
+import argparse
+
+from .inference import require_weights
+
+
+def add_commands(commands) -> None:
+    """Add ``demo`` and ``data``."""
+    demo = commands.add_parser('demo', help='complete the depth of a built-in room at several densities')
+    demo.add_argument('--index', type=int, default=0, help='number of the room')
+    demo.add_argument('--model', '--config', default='pretrain_tiny_pde_rooms', help='packed folder or config')
+    demo.add_argument('--checkpoint', help='checkpoint, e.g. of make pretrain')
+    demo.add_argument('--out', default='work_dirs/demo.png', help='where the picture goes')
+    demo.add_argument('--serve', action='store_true', help='open a page in the browser instead (extra [demo])')
+    demo.add_argument('--port', type=int, default=7860, help='port of the page')
+    demo.set_defaults(run=_demo)
+    data = commands.add_parser('data', help='draw a contact sheet of the built-in rooms')
+    data.add_argument('--rooms', type=int, default=12)
+    data.add_argument('--seed', type=int, default=0)
+    data.add_argument('--sensor', action='store_true', help='depth as the sensor model sees it')
+    data.add_argument('--shuffle-textures', action='store_true', help='colours that say nothing of the class')
+    data.add_argument('--out', default='work_dirs/rooms.png', help='where the picture goes')
+    data.set_defaults(run=_data)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from mmvd.apis import load_model
+    from mmvd.apis.demo import demo_panel
+    from mmvd.arguments import check_int
+    from mmvd.engine.atomic_backend import save_png_atomically
+
+    check_int('demo', '--index', args.index, 0)
+    require_weights(args)
+    model = load_model(args.model, args.checkpoint)
+    if args.serve:
+        from mmvd.apis.page import serve
+
+        serve(model, args.port)
+        return 0
+    save_png_atomically(demo_panel(model, args.index), args.out)
+    print(args.out)
+    return 0
+
+
+def _data(args: argparse.Namespace) -> int:
+    from mmvd.apis.demo import rooms_sheet
+    from mmvd.arguments import check_int
+    from mmvd.engine.atomic_backend import save_png_atomically
+
+    check_int('data', '--rooms', args.rooms)
+    check_int('data', '--seed', args.seed, 0)
+    save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures), args.out)
+    print(args.out)
+    return 0

@@ -1,0 +1,256 @@
+"""Inferencers of all tasks: batches, progress, results on disk, what must not be overwritten or passed over."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmvd.apis import (
+    DepthCompletionInferencer,
+    FeatureInferencer,
+    RGBDClassificationInferencer,
+    RGBDSegInferencer,
+)
+from mmvd.apis.packing import pack
+from mmvd.errors import ConfigError, MemoryLimitError, SampleError, SavingError
+from mmvd.registry import MODELS
+from tests.conftest import ROOT, tiny_model
+
+RGB = np.random.default_rng(0).integers(0, 256, (56, 70, 3), dtype=np.uint8)
+DEPTH = np.random.default_rng(1).uniform(1, 4, (56, 70)).astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def completer():
+    return DepthCompletionInferencer(tiny_model())
+
+
+@pytest.fixture
+def frames(tmp_path):
+    folder = tmp_path / 'frames'
+    folder.mkdir()
+    for index in range(4):
+        size = (56, 70) if index < 3 else (42, 56)
+        cv2.imwrite(str(folder / f'{index}_rgb.png'), RGB[: size[0], : size[1]] + index)
+        depth = (DEPTH[: size[0], : size[1]] * 1000).astype(np.uint16)
+        cv2.imwrite(str(folder / f'{index}_depth.png'), depth)
+    return folder
+
+
+def test_batches_change_nothing(completer, frames):
+    one = completer(frames, frames)['predictions']
+    many = completer(frames, frames, batch_size=3, show_progress=True)['predictions']
+    assert [p['name'] for p in one] == [p['name'] for p in many] == [f'{i}_rgb' for i in range(4)]
+    for a, b in zip(one, many, strict=True):
+        np.testing.assert_allclose(a['depth_m'], b['depth_m'], atol=1e-4)
+    assert one[3]['depth_m'].shape == (42, 56)
+
+
+def test_an_answer_is_the_models(completer):
+    (found,) = completer((RGB, DEPTH))['predictions']
+    np.testing.assert_array_equal(found['depth_m'], completer.model.complete(RGB, DEPTH))
+    assert not found['rgb_only']
+    (alone,) = completer(RGB)['predictions']
+    assert alone['rgb_only']
+    np.testing.assert_array_equal(alone['depth_m'], completer.model.complete(RGB))
+
+
+def test_files_of_results(completer, frames, tmp_path):
+    out = tmp_path / 'out'
+    found = completer(frames, frames, out_dir=out, return_vis=True)
+    written = cv2.imread(str(out / '0_rgb_depth.png'), cv2.IMREAD_UNCHANGED)
+    assert written.dtype == np.uint16
+    assert np.abs(written / 1000 - found['predictions'][0]['depth_m']).max() <= 5.1e-4
+    assert len(list(out.iterdir())) == 8 and found['visualization'][0].dtype == np.uint8
+    with pytest.raises(ConfigError, match='0_rgb_depth.png: exists already'):
+        completer(frames, frames, out_dir=out)
+    completer(frames, frames, out_dir=out, overwrite=True)
+    completer(frames, frames, out_dir=tmp_path / 'p', no_save_vis=True)
+    assert {path.name for path in (tmp_path / 'p').iterdir()} == {f'{i}_rgb_depth.png' for i in range(4)}
+    completer(frames, frames, out_dir=tmp_path / 'v', no_save_pred=True)
+    assert {path.name for path in (tmp_path / 'v').iterdir()} == {f'{i}_rgb_panel.png' for i in range(4)}
+
+
+def test_points_and_metres(completer, tmp_path):
+    run = DepthCompletionInferencer(completer.model, depth_format='npy', point_cloud=True, intrinsics=(60, 60, 35, 28))
+    (found,) = run((RGB, DEPTH), out_dir=tmp_path)['predictions']
+    np.testing.assert_array_equal(np.load(tmp_path / '00000000_depth.npy'), found['depth_m'])
+    assert (tmp_path / '00000000.ply').read_bytes().startswith(b'ply\nformat binary_little_endian')
+    for bad in (dict(depth_format='exr'), dict(intrinsics=(0, 1, 2, 3)), dict(intrinsics=(1, 2, 3))):
+        with pytest.raises(ConfigError):
+            DepthCompletionInferencer(completer.model, **bad)
+
+
+def test_two_results_of_one_name_are_refused(completer, frames, tmp_path):
+    twice = [frames / '0_rgb.png', frames / '0_rgb.png']
+    with pytest.raises(ConfigError, match='two inputs of this name'):
+        completer(twice, out_dir=tmp_path / 'out')
+    assert len(completer(twice)['predictions']) == 2  # nothing is written
+
+
+def test_unreadable_inputs(completer, frames, tmp_path):
+    (frames / '1_rgb.png').write_bytes(b'junk')
+    (frames / '2_depth.png').write_bytes(b'')
+    with pytest.raises(SampleError, match='1_rgb.png'):
+        completer(frames, frames)
+    found = completer(frames, frames, skip_unreadable=True)
+    assert [p['name'] for p in found['predictions']] == ['0_rgb', '3_rgb']
+    assert [message.split(':')[0].split('/')[-1] for _, message in found['failures']] == ['1_rgb.png', '2_depth.png']
+
+
+def test_a_read_only_place_is_named(completer, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(SavingError, match='could not be written'):
+        completer(RGB, out_dir=tmp_path / 'file')
+
+
+def test_working_size_and_kept_input(completer):
+    model = completer.model
+    assert model.complete(RGB, DEPTH, size=28).shape == (56, 70)
+    kept = model.complete(RGB, DEPTH, keep_input=True)
+    np.testing.assert_array_equal(kept, DEPTH)
+    holes = DEPTH * (np.random.default_rng(2).random(DEPTH.shape) < 0.3)
+    kept = model.complete(RGB, holes, keep_input=True)
+    np.testing.assert_array_equal(kept[holes > 0], holes[holes > 0])
+    for size in (0, 13, 2.5, '28', True):
+        with pytest.raises(ConfigError, match='size must be a whole number of at least 14'):
+            model.complete(RGB, DEPTH, size=size)
+
+
+@pytest.mark.parametrize('dtype, tolerance', [(torch.bfloat16, 0.05), (torch.float16, 0.02)])
+def test_half_precision(completer, dtype, tolerance):
+    model = tiny_model()
+    full = model.complete(RGB, DEPTH)
+    half = model.to(dtype).complete(RGB, DEPTH)
+    assert half.dtype == np.float32
+    assert np.abs(half - full).mean() < tolerance * np.abs(full).mean()
+    assert (half == model.complete(RGB, DEPTH)).all()  # the same every time
+    with pytest.raises(ConfigError, match='dtype must be one of'):
+        model.to(torch.int8)
+
+
+def test_nan_is_never_given(completer):
+    model = tiny_model()
+    for parameter in model.completer.head.vectors[3].parameters():
+        parameter.data.fill_(float('nan'))
+    assert (model.complete(RGB, DEPTH) == 0).all()
+
+
+@pytest.mark.parametrize('device', ['gpu', 'cuda:99', 'cuda', 7, 'mps'])
+def test_devices_that_are_not_there(completer, device):
+    if torch.cuda.is_available() and device != 'gpu':
+        pytest.skip('there is a GPU')
+    with pytest.raises(ConfigError, match='device='):
+        tiny_model().to(device)
+
+
+def test_what_does_not_fit_into_memory(completer, monkeypatch):
+    model = tiny_model()
+    whole = model.completer.forward
+
+    def small_machine(inputs, *args, **kwargs):
+        if inputs.shape[0] * inputs.shape[-1] * inputs.shape[-2] > 100 * 130:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return whole(inputs, *args, **kwargs)
+
+    monkeypatch.setattr(model.completer, 'forward', small_machine)
+    rgb = np.repeat(np.repeat(RGB, 4, 0), 4, 1)  # 224 x 280
+    with pytest.raises(MemoryLimitError, match=r'1 image\(s\) of 280x224 do not fit into memory at size=224: size=56 does'):
+        model.complete(rgb)
+    assert model.complete(rgb, size=56).shape == (224, 280)
+    with pytest.raises(MemoryLimitError, match='size=56 does, one image at a time'):
+        model.complete(np.stack([RGB] * 5))
+
+
+def test_features(completer, tmp_path):
+    run = FeatureInferencer(completer.model, size=56)
+    found = run([(RGB, DEPTH), (RGB, DEPTH / 2)], batch_size=2, out_dir=tmp_path)['predictions']
+    assert [tuple(x.shape) for x in found[0]['fused']] == [(32, 4, 5)] * 4
+    assert torch.equal(found[0]['rgb'][3], found[1]['rgb'][3])  # colour never sees depth
+    assert not torch.equal(found[0]['fused'][3], found[1]['fused'][3])
+    assert {path.name for path in tmp_path.iterdir()} == {'00000000_panel.png', '00000001_panel.png'}
+
+
+@pytest.fixture(scope='module')
+def segmentor(tmp_path_factory):
+    config = Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py')
+    model = MODELS.build(config.model)
+    return pack_of(model, config, tmp_path_factory.mktemp('seg'), dict(classes=[f'c{i}' for i in range(17)]))
+
+
+def pack_of(model, config, folder, meta):
+    model.dataset_meta = meta
+    pack(model, config, folder / 'model', 'test')
+    return folder / 'model'
+
+
+def test_segmentation(segmentor, tmp_path):
+    run = RGBDSegInferencer(segmentor, device='cpu')
+    found = run([(RGB, DEPTH), (RGB, None)], batch_size=2, out_dir=tmp_path, return_vis=True)
+    labels = found['predictions'][0]['sem_seg']
+    assert labels.shape == (56, 70) and labels.dtype == np.uint8 and labels.max() < 17
+    assert found['predictions'][0]['classes'][1] == 'c1' and found['predictions'][1]['rgb_only']
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / '00000000_labels.png'), -1), labels)
+    half = RGBDSegInferencer(segmentor, device='cpu', dtype=torch.bfloat16)((RGB, DEPTH))['predictions'][0]['sem_seg']
+    assert (half == labels).mean() > 0.5
+    with pytest.raises(ConfigError, match='has no decode_head'):
+        RGBDSegInferencer('pretrain_tiny_pde_rooms', device='cpu')
+    with pytest.raises(ConfigError, match='give the checkpoint of a trained model'):
+        RGBDSegInferencer('m2f_vd_rooms_tiny', device='cpu')
+
+
+@pytest.fixture(scope='module')
+def classifier(tmp_path_factory):
+    config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_rooms.py')
+    config.model.backbone.update(arch=dict(embed_dims=32, depth=4, num_heads=2), init_cfg=None)
+    head = dict(type='mmpretrain.LinearClsHead', num_classes=3, in_channels=64)
+    config.model.head = dict(head, loss=dict(type='mmpretrain.CrossEntropyLoss'))
+    names = dict(classes=['attic', 'bath', 'cellar'])
+    return pack_of(MODELS.build(config.model), config, tmp_path_factory.mktemp('cls'), names)
+
+
+def test_classification(classifier, tmp_path):
+    run = RGBDClassificationInferencer(classifier, device='cpu')
+    (found,) = run((RGB, DEPTH), out_dir=tmp_path)['predictions']
+    assert found['pred_class'] == ('attic', 'bath', 'cellar')[found['pred_label']]
+    assert found['pred_score'] == pytest.approx(found['pred_scores'].max()) and found['pred_scores'].sum() == pytest.approx(1)
+    assert json.loads((tmp_path / '00000000_class.json').read_text())['pred_class'] == found['pred_class']
+    assert cv2.imread(str(tmp_path / '00000000_panel.png')).ndim == 3
+
+
+def mmvd(*args):
+    return subprocess.run([sys.executable, '-m', 'mmvd', *map(str, args)], capture_output=True, text=True)
+
+
+def test_command_lines(segmentor, classifier, frames, tmp_path):
+    (frames / '1_rgb.png').write_bytes(b'junk')
+    done = mmvd('segment', frames, frames, '--model', segmentor, '--out', tmp_path / 's')
+    assert done.returncode == 1 and '3 done' in done.stdout and '1_rgb.png: no readable image' in done.stderr
+    assert 'Traceback' not in done.stderr and '100%' in done.stderr and len(list((tmp_path / 's').iterdir())) == 6
+    done = mmvd('classify', frames / '0_rgb.png', frames / '0_depth.png', '--config', classifier, '--out', tmp_path / 'c')
+    assert done.returncode == 0 and '\n0_rgb: ' in done.stdout, done.stderr
+
+
+def test_command_line_of_completion(frames, tmp_path):
+    model = tiny_model()
+    config = Config(dict(model=dict(
+        type='mmvd.DepthCompleter',
+        backbone=dict(type='mmvd.VDViT', arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56, strides=(2, 4, 8, 16)),
+        head=dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8)),
+    )))  # fmt: skip
+    pack(model.completer, config, tmp_path / 'm', 'test')
+    args = ('complete', frames, frames, '--model', tmp_path / 'm', '--out', tmp_path / 'o', '--size', 42, '--keep-input')
+    done = mmvd(*args, '--format', 'npy', '--ply', '--intrinsics', 60, 60, 35, 28, '--batch-size', 2, '--bf16')
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / 'o').iterdir())) == 12 and '4 done' in done.stdout
+    done = mmvd(*args, '--format', 'npy')
+    assert done.returncode == 2 and 'exists already' in done.stderr and len(done.stderr.splitlines()) == 1
+    done = mmvd('features', frames / '0_rgb.png', '--model', tmp_path / 'm', '--out', tmp_path / 'f')
+    assert done.returncode == 0 and 'colour alone' in done.stdout, done.stderr
+    done = mmvd('complete', frames, '--out', tmp_path / 'x')
+    assert done.returncode == 2 and 'has no trained weights' in done.stderr and len(done.stderr.splitlines()) == 1

@@ -1,0 +1,119 @@
+"""Packed models: one folder, checked before it is opened, and opened without this checkout's configs."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+import mmvd
+from mmvd.apis.exporting import export
+from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, pack, read_card
+from mmvd.errors import ConfigError, SavingError, WeightsError
+from tests.conftest import ROOT
+
+RGB = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope='module')
+def config():
+    config = Config.fromfile(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py')
+    config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
+    config.model.head.update(in_channels=32, channels=(16, 12, 8, 8))
+    return config
+
+
+@pytest.fixture
+def packed(config, tmp_path):
+    model = mmvd.load_model(config, device='cpu')
+    pack(model.completer, config, tmp_path / 'a folder', 'epoch_6.pth')
+    return tmp_path / 'a folder', model
+
+
+def test_it_opens_as_the_same_model(packed, tmp_path):
+    folder, model = packed
+    again = mmvd.load_model(folder, device='cpu')
+    np.testing.assert_array_equal(again.complete(RGB), model.complete(RGB))
+    card = read_card(folder)
+    assert card['source'] == 'epoch_6.pth' and card['depth_encoding']['num_channels'] == 32
+    assert card['versions']['torch'] and card['parameters'] == sum(p.numel() for p in model.completer.parameters())
+    text = (folder / CONFIG).read_text()
+    assert 'train_dataloader' not in text and 'init_cfg' not in text and str(tmp_path) not in text
+
+
+@pytest.mark.parametrize('name', [WEIGHTS, CONFIG])
+def test_another_file_is_refused(packed, name):
+    data = bytearray((packed[0] / name).read_bytes())
+    data[-9] ^= 1
+    (packed[0] / name).write_bytes(data)
+    with pytest.raises(WeightsError, match=f'{name}: missing, or not the file that was packed'):
+        mmvd.load_model(packed[0])
+    (packed[0] / name).unlink()
+    with pytest.raises(WeightsError, match=f'{name}: missing'):
+        mmvd.load_model(packed[0])
+
+
+@pytest.mark.parametrize('content', ['', '[]', '{}', '{"format": 1}', '{"format": 1, "sha256": 3}'])
+def test_a_damaged_card(packed, content):
+    (packed[0] / CARD).write_text(content)
+    with pytest.raises(WeightsError, match='damaged'):
+        mmvd.load_model(packed[0])
+
+
+def test_a_later_format(packed):
+    (packed[0] / CARD).write_text(json.dumps(dict(read_card(packed[0]), format=2)))
+    with pytest.raises(WeightsError, match='another format'):
+        mmvd.load_model(packed[0])
+
+
+def test_what_is_there_is_not_replaced(packed, config):
+    folder, model = packed
+    with pytest.raises(ConfigError, match='there is a packed model already'):
+        pack(model.completer, config, folder, 'x')
+    pack(model.completer, config, folder, 'x', overwrite=True)
+    with pytest.raises(ConfigError, match='brings its weights'):
+        mmvd.load_model(folder, 'other.pth')
+    with pytest.raises(SavingError):
+        pack(model.completer, config, folder / WEIGHTS / 'below', 'x')
+
+
+def test_command(config, tmp_path):
+    torch.save(dict(state_dict=mmvd.load_model(config, device='cpu').completer.state_dict()), tmp_path / 'c.pth')
+    config.dump(tmp_path / 'c.py')
+    tool = [sys.executable, 'tools/model_converters/pack.py', str(tmp_path / 'c.py'), str(tmp_path / 'c.pth')]
+    done = subprocess.run([*tool, str(tmp_path / 'out')], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and 'parameters' in done.stdout and 'SHA-256' in done.stdout, done.stderr
+    assert mmvd.load_model(tmp_path / 'out').complete(RGB).shape == (56, 56)
+
+
+@pytest.mark.parametrize('part', ['encoder', 'completer'])
+@pytest.mark.parametrize('ending', ['pt2', 'onnx'])
+def test_export(packed, tmp_path, part, ending):
+    pytest.importorskip('onnxruntime', reason='the extra [export] is not installed')
+    path = tmp_path / f'graph.{ending}'
+    distance = export(packed[1], part, (56, 72), path)
+    assert path.stat().st_size > 1000
+    assert distance['max_rel'] < (1e-6 if ending == 'pt2' else 1e-4)  # onnxruntime multiplies in another order
+
+
+def test_export_refuses(packed, tmp_path):
+    for part, size, name, match in [
+        ('decoder', (56, 56), 'a.onnx', 'the part must be encoder or completer'),
+        ('encoder', (56, 56), 'a.pb', 'the ending pt2 or onnx'),
+        ('encoder', (56, 57), 'a.onnx', 'multiples of the patch of 8'),
+        ('encoder', (0, 56), 'a.onnx', 'multiples of the patch of 8'),
+    ]:
+        with pytest.raises(ConfigError, match=match):
+            export(packed[1], part, size, tmp_path / name)
+
+
+def test_the_encoder_is_one_graph(packed):
+    encoder = packed[1].completer.backbone
+    inputs = torch.rand(1, 4, 56, 56)
+    with torch.no_grad():
+        compiled = torch.compile(encoder, fullgraph=True, backend='eager')(inputs)
+        for a, b in zip(compiled, encoder(inputs), strict=True):
+            torch.testing.assert_close(a, b)
