@@ -11,6 +11,8 @@ from typing import Any
 
 from .errors import ConfigError
 
+_FARTHEST_M = 1e4
+
 
 def _refuse(owner: str, name: str, wanted: str, value: Any) -> None:
     raise ConfigError(f'{owner}: {name} must be {wanted}, got {value!r}')
@@ -74,8 +76,9 @@ def check_range(owner: str, name: str, value: Any, least: float = 0.0, most: flo
 
 
 def check_depth_range(owner: str, min_depth: Any, max_depth: Any) -> tuple[float, float]:
-    """Two ascending distances in metres, the second above 0."""
+    """Two ascending distances in metres, the second above 0 and within what a depth file can hold."""
     check_positive(owner, 'max_depth', max_depth)
+    check_number(owner, 'max_depth', max_depth, 0, _FARTHEST_M)
     if check_number(owner, 'min_depth', min_depth, 0) >= max_depth:
         _refuse(owner, 'min_depth', f'below max_depth={max_depth}', min_depth)
     return min_depth, max_depth

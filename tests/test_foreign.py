@@ -93,13 +93,11 @@ def fabricate(data: Path, host: str) -> None:
         (data / f'{split}.json').write_text(json.dumps(contents))
 
 
-# Several scripts in one process, since imports are most of the time of each; and a look at what arrives. A collected
-# runner would wait ten seconds for its persistent workers, whose queues are collected before it: none is collected.
+# Several scripts in one process, since imports are most of the time of each; and a look at what arrives. The garbage
+# collector would wait ten seconds for the persistent workers of a loader whose queues it has closed: it gets none.
 RUNNER = """
 import gc, json, runpy, sys
 import torch
-
-gc.disable()
 
 def look(module, inputs):
     if type(module).__name__ == 'VDViT':
@@ -110,6 +108,7 @@ for command in json.loads(sys.argv[1]):
     print('<step>', flush=True)
     sys.argv = command
     runpy.run_path(command[0], run_name='__main__')
+    gc.freeze()
 """
 
 # The same in the terms of the three hosts: a path, of which depth_from makes that of the depth file, and a bare array.
@@ -144,7 +143,7 @@ def run(folder: Path, *commands: list[str]) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     return done.stdout.split('<step>\n')[1:]
@@ -213,20 +212,18 @@ def test_the_hosts_own_tools_train_and_test(ran, project):
     assert "mmvd: the sampler is the host's" not in test
 
 
-OURS = r'refused ConfigError LoadDepth: no depth_path beside the image: .*RGBDSegInferencer.*\n'
-
-
-@each(SEGFORMER, UPERNET, RETINANET)
-def test_the_hosts_own_inference_finds_the_depth_or_names_ours(ran, project):
+@each(SEGFORMER, UPERNET, RETINANET, xfail='mmseg collates no depth, mmdet does not batch it: a sample must carry it')
+def test_the_hosts_own_inference_finds_the_depth_of_a_path(ran, project):
     *_, said = ran(project)[0]
     assert re.search(r'the backbone sees 4 channels\npredicted\n', said), said
-    assert re.search(OURS, said), said
 
 
-@each(LINEAR)
-def test_mmpretrains_inference_names_ours(ran, project):
+@each(*PROJECTS)
+def test_the_hosts_own_inference_without_a_path_names_ours(ran, project):
     *_, said = ran(project)[0]
-    assert len(re.findall(OURS, said)) == 2 and 'predicted' not in said, said
+    refusals = re.findall(r'refused ConfigError LoadDepth: no depth_path beside the image: .*RGBDSegInferencer', said)
+    assert refusals and said.rstrip().splitlines()[-1].startswith(refusals[-1]), said  # of the array, the last one
+    assert project.host != 'mmpretrain' or len(refusals) == 2 and 'predicted' not in said, said
 
 
 def test_mmsegs_own_geometry_moves_depth_along(tmp_path, monkeypatch):
@@ -237,10 +234,9 @@ def test_mmsegs_own_geometry_moves_depth_along(tmp_path, monkeypatch):
     np.random.seed(0)
     config, flips = Config.fromfile(SEGFORMER.path), set()
     for loader in (config.train_dataloader, config.val_dataloader):
-        steps = loader.dataset.pipeline
-        loader.dataset.pipeline = [
-            step for step in steps if step.type != 'PhotoMetricDistortion'
-        ]  # colour is the gauge
+        # Colour is the gauge here: nothing may distort it.
+        kept = [step for step in loader.dataset.pipeline if step.type != 'PhotoMetricDistortion']
+        loader.dataset.pipeline = kept
         with DefaultScope.overwrite_default_scope('mmseg'):
             samples = [DATASETS.build(loader.dataset)[i % 2] for i in range(8)]
         for sample in samples:

@@ -42,7 +42,7 @@ def check_has_model(config: Config) -> None:
     """
     model = config.get('model')
     if not isinstance(model, dict) or not isinstance(model.get('type'), str):
-        raise ConfigError(f"{config.filename or 'the config'}: has no model=dict(type=...)")
+        raise ConfigError(f'{config.filename or "the config"}: has no model=dict(type=...)')
 
 
 @contextmanager

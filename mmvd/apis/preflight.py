@@ -1,11 +1,12 @@
 """One message about everything that is missing, seconds after the start."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import OPTIMIZERS, init_default_scope
 
 from mmvd.datasets.even_mixture import selected
 from mmvd.errors import ConfigError, MissingInputsError
@@ -37,7 +38,7 @@ def check_inputs(config: Config, training: bool) -> None:
             by name, or sliding windows of one image would be brought into range by different factors.
     """
     loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',)
-    _check_pipelines(config, loaders)
+    _check_parts(config, loaders)
     _check_classes(config, loaders)
     _check_frozen(config, training)
     _check_windows(config)
@@ -70,7 +71,7 @@ def check_inputs(config: Config, training: bool) -> None:
     )
 
 
-def _check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
+def _check_parts(config: Config, loaders: tuple[str, ...]) -> None:
     """Every dataset must be known, and every transform take its arguments: the workers would find out later."""
     init_default_scope(config.get('default_scope') or 'mmengine')
     for loader in loaders:
@@ -78,9 +79,21 @@ def _check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
             kind = node.get('type')
             if not isinstance(kind, type) and (not isinstance(kind, str) or DATASETS.get(kind) is None):
                 raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
+            _check_arguments(loader, DATASETS.get(kind) if isinstance(kind, str) else kind, node)
             for step in node.get('pipeline') or ():
                 with building(f'{loader}: the transform {dict(step).get("type")}'):
                     TRANSFORMS.build(step)
+    optimizer = (config.get('optim_wrapper') or {}).get('optimizer', {}).get('type')
+    if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
+        raise ConfigError(f'optim_wrapper.optimizer: there is no optimizer {optimizer!r}')
+
+
+def _check_arguments(loader: str, kind: type, node: dict) -> None:
+    parameters = inspect.signature(kind).parameters
+    open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    unknown = set(node) - set(parameters) - {'type'}
+    if unknown and not open_ended:
+        raise ConfigError(f'{loader}: {kind.__name__} has no argument {", ".join(sorted(map(str, unknown)))}')
 
 
 def _dicts(node: object) -> Iterator[dict]:

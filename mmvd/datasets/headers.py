@@ -5,7 +5,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow's own limit against decompression bombs
 _PFM = re.compile(rb'(P[fF])\s+(\S{1,20})\s+(\S{1,20})\s+(\S{1,30})(?:\r\n|\n|\r|\s)')
@@ -92,8 +92,12 @@ def _ask_pillow(file: io.BufferedIOBase) -> Header:
     try:
         with Image.open(file) as image:
             kind = 'JPEG' if image.format == 'MPO' else image.format  # phones add previews behind the photo
+            if kind == 'TIFF' and image.tag_v2.get(ExifTags.Base.Orientation, 1) != 1:
+                raise ValueError('a TIFF whose orientation tag turns it: decoders differ in it, save it upright')
             frames = 1 if kind == 'JPEG' else getattr(image, 'n_frames', 1)
             return Header(kind, image.size[::-1], image.mode, exif_orientation(image.info.get('exif', b'')), frames)
+    except UnidentifiedImageError as error:
+        raise ValueError('of no known image format, or truncated in its header') from error
     except Image.DecompressionBombError as error:
         raise ValueError(f'its header asks for more than {MAX_PIXELS} pixels') from error
     except Exception as error:  # what its plug-ins raise at hostile bytes has no common class

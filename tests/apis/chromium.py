@@ -1,4 +1,4 @@
-"""A real headless Chromium, driven over its DevTools protocol: open a page, wait for something on it, take a picture."""
+"""A real headless Chromium, driven over its DevTools protocol: open a page, wait for something, take a picture."""
 
 import base64
 import json

@@ -50,7 +50,8 @@ def test_a_real_browser_shows_panel_and_points(model, tmp_path):
         port = free.getsockname()[1]
     page.launch(server_name='127.0.0.1', server_port=port, prevent_thread_lock=True, quiet=True)
     try:
-        wanted = "!!document.querySelector('.js-plotly-plot canvas') && !!document.querySelector('img[src*=\"/file=\"]')"
+        there = "!!document.querySelector('{}')".format
+        wanted = f'{there(".js-plotly-plot canvas")} && {there("img[src*=file]")}'
         png = screenshot(f'http://127.0.0.1:{port}', wanted, tmp_path)
     finally:
         page.close()

@@ -100,9 +100,7 @@ class RGBDResize(JointTransform):
         old = results['img'].shape[:2]
         wanted = [side * self.size / min(old) for side in old] if isinstance(self.size, int) else self.size
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
-        self.move(
-            results, lambda img: resize_image(img, new, self.interpolation), lambda a, fill: resize_map(a, new)
-        )
+        self.move(results, lambda img: resize_image(img, new, self.interpolation), lambda a, fill: resize_map(a, new))
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], new[1] / old[1], new[0] / old[0])
         return results

@@ -5,12 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmvd import ops
+from mmvd.arguments import check_depth_range, check_share
 from mmvd.errors import ConfigError, config_errors
 from mmvd.registry import MODELS
 
 from .keys import sample_keys
 from .stacker import RGBDStacker, common_size, stack_maps
 
+_RANDOM_DEPTH = dict(max_depth=15.0, min_depth=0.05, bin_jitter=0.1, scale_jitter=0.2)  # as ops.random_depth has them
 _DENSITY = dict(patterns=('perlin', 'coarse', 'pixel'), mean=0.5, std=0.3)  # of the removed share
 
 
@@ -31,10 +33,18 @@ class RGBDDataPreprocessor(RGBDStacker):
     def __init__(self, random_depth: dict | None = None, random_density: dict | None = None, **kwargs):
         super().__init__(**kwargs)
         self.random_depth = random_depth
+        if random_depth is not None:
+            unknown = set(random_depth) - set(_RANDOM_DEPTH)
+            if unknown:
+                raise ConfigError(f'RGBDDataPreprocessor: random_depth has no {", ".join(sorted(unknown))}')
+            limits = dict(_RANDOM_DEPTH, **random_depth)
+            check_depth_range('RGBDDataPreprocessor.random_depth', limits['min_depth'], limits['max_depth'])
         self.random_density = None if random_density is None else dict(_DENSITY, **random_density)
         if self.random_density is not None:
             with config_errors('RGBDDataPreprocessor.random_density'):
                 ops.check_patterns(self.random_density['patterns'])
+            check_share('RGBDDataPreprocessor', 'random_density.mean', self.random_density['mean'])
+            check_share('RGBDDataPreprocessor', 'random_density.std', self.random_density['std'])
             unknown = set(random_density) - set(_DENSITY)
             if unknown:
                 raise ConfigError(

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from mmvd import ops
+from mmvd.arguments import check_choice, check_flag
 from mmvd.errors import config_errors
 from mmvd.registry import MODELS
 
@@ -38,6 +39,8 @@ class PositionalDepthEncoding(nn.Module):
         key_rule: str = 'code',
     ):
         super().__init__()
+        check_flag('PositionalDepthEncoding', 'per_sample_max', per_sample_max)
+        check_choice('PositionalDepthEncoding', 'key_rule', key_rule, ('paper', 'code'))
         with config_errors('PositionalDepthEncoding'):
             ops.depth_wavelengths(num_channels, max_depth, temperature)
         self.out_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from mmvd import ops
+from mmvd.arguments import check_positive, check_share
 from mmvd.registry import MODELS
 
 
@@ -19,7 +20,8 @@ class BalancedSILoss(nn.Module):
 
     def __init__(self, alpha: float = 10.0, lam: float = 0.85):
         super().__init__()
-        self.alpha, self.lam = alpha, lam
+        self.alpha = check_positive('BalancedSILoss', 'alpha', alpha)
+        self.lam = check_share('BalancedSILoss', 'lam', lam)
 
     def forward(self, preds: Sequence[Tensor], target: Tensor, removed_mask: Tensor) -> Tensor:
         """See :func:`mmvd.ops.multi_scale_balanced_si_loss`."""

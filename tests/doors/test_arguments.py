@@ -1,0 +1,311 @@
+"""Arguments of everything a config builds: numbers, words and shapes that cannot work are refused when it is built."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from mmvd.datasets.listing import read_list
+from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
+from mmvd.registry import DATASETS, MODELS, TRANSFORMS
+
+NAN, INF = float('nan'), float('inf')
+
+TRANSFORM_ROWS = [
+    ('RGBDResize', dict(size=0), 'size'),
+    ('RGBDResize', dict(size=-56), 'size'),
+    ('RGBDResize', dict(size=2.5), 'size'),
+    ('RGBDResize', dict(size='56'), 'size'),
+    ('RGBDResize', dict(size=True), 'size'),
+    ('RGBDResize', dict(size=(56, 0)), 'size'),
+    ('RGBDResize', dict(size=(56, 56, 56)), 'size'),
+    ('RGBDResize', dict(size=None), 'size'),
+    ('RGBDResize', dict(size=56, divisor=0), 'divisor'),
+    ('RGBDResize', dict(size=56, interpolation='nearest'), 'interpolation'),
+    ('RGBDRandomFlip', dict(horizontal=1.5), 'horizontal'),
+    ('RGBDRandomFlip', dict(horizontal=-0.1), 'horizontal'),
+    ('RGBDRandomFlip', dict(vertical=NAN), 'vertical'),
+    ('RGBDRandomFlip', dict(vertical='no'), 'vertical'),
+    ('RGBDRandomRotate', dict(max_degrees=-1), 'max_degrees'),
+    ('RGBDRandomRotate', dict(max_degrees=999), 'max_degrees'),
+    ('RGBDRandomRotate', dict(prob=2), 'prob'),
+    ('RGBDRandomCrop', dict(size=(0, 5)), 'size'),
+    ('RGBDRandomCrop', dict(size=5), 'size'),
+    ('RGBDRandomCrop', dict(size=(5, 5), cat_max_ratio=1.2), 'cat_max_ratio'),
+    ('RGBDRandomCrop', dict(size=(5, 5), ignore_index='none'), 'ignore_index'),
+    ('RGBDCenterCrop', dict(size=-3), 'size'),
+    ('RGBDCenterCrop', dict(size=(3, 3)), 'size'),
+    ('RGBDRandomResizedCrop', dict(size=0), 'size'),
+    ('RGBDRandomResizedCrop', dict(size=56, scale=(0.5, 1.5)), 'scale'),
+    ('RGBDRandomResizedCrop', dict(size=56, scale=(0.9, 0.2)), 'scale'),
+    ('RGBDRandomResizedCrop', dict(size=56, scale=(0, 1)), 'scale'),
+    ('RGBDRandomResizedCrop', dict(size=56, ratio=(-1, 1)), 'ratio'),
+    ('RGBDRandomResizedCrop', dict(size=56, ratio=1), 'ratio'),
+    ('RGBDRandomResizedCrop', dict(size=56, pad='no'), 'pad'),
+    ('RandomColorJitter', dict(brightness=-0.1), 'brightness'),
+    ('RandomColorJitter', dict(contrast=INF), 'contrast'),
+    ('RandomColorJitter', dict(saturation='much'), 'saturation'),
+    ('RandomColorJitter', dict(hue=0.6), 'hue'),
+    ('RandomGrayscale', dict(prob=-1), 'prob'),
+    ('RandomGrayscale', dict(prob=None), 'prob'),
+    ('ThreeAugment', dict(prob=3), 'prob'),
+    ('ThreeAugment', dict(threshold=300), 'threshold'),
+    ('ThreeAugment', dict(sigma=(2, 1)), 'sigma'),
+    ('ThreeAugment', dict(sigma=(0, 1)), 'sigma'),
+    ('RandomDepth', dict(max_depth=0), 'max_depth'),
+    ('RandomDepth', dict(max_depth=-15), 'max_depth'),
+    ('RandomDepth', dict(min_depth=20), 'min_depth'),
+    ('RandomDepth', dict(min_depth=-1), 'min_depth'),
+    ('RandomDensityMask', dict(mean=1.2), 'mean'),
+    ('RandomDensityMask', dict(std=-0.1), 'std'),
+    ('RandomDensityMask', dict(patterns=('stripes',)), 'stripes'),
+    ('RandomDensityMask', dict(patterns=()), 'pattern'),
+    ('AlterDepth', dict(zeros=1.01), 'zeros'),
+    ('AlterDepth', dict(scale=0), 'scale'),
+    ('AlterDepth', dict(scale=-2), 'scale'),
+    ('AlterDepth', dict(scale=NAN), 'scale'),
+    ('RequireDepth', dict(min_valid_pixels=-1), 'min_valid_pixels'),
+    ('RequireDepth', dict(min_valid_pixels='many'), 'min_valid_pixels'),
+    ('LoadRoomInstances', dict(min_pixels=0), 'min_pixels'),
+    ('LoadDepth', dict(decoder='png'), 'unknown depth decoder'),
+    ('LoadDepth', dict(key='deep'), 'key'),
+    ('LoadDepth', dict(resize_image='no'), 'resize_image'),
+    ('LoadDepth', dict(allow_missing_depth=1), 'allow_missing_depth'),
+    ('LoadDepth', dict(depth_from='rgb'), 'depth_from'),
+    ('LoadDepth', dict(depth_from=('(', 'x')), 'depth_from'),
+    ('LoadDepth', dict(depth_from=('a', r'\1')), 'depth_from'),
+    ('LoadDepth', dict(depth_from=('a', 'b', 'c')), 'depth_from'),
+    ('PositionalDepthEncoding', dict(num_channels=31), 'num_channels'),
+    ('PositionalDepthEncoding', dict(num_channels=0), 'num_channels'),
+    ('PositionalDepthEncoding', dict(max_depth=-1), 'max_depth'),
+    ('PositionalDepthEncoding', dict(temperature=0), 'temperature'),
+]
+
+VIT = dict(type='mmvd.VDViT', arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56)
+HEAD = dict(type='mmvd.DepthCompletionHead', in_channels=32)
+MODEL_ROWS = [
+    (dict(VIT, arch='huge'), 'arch'),
+    (dict(VIT, arch=7), 'arch'),
+    (dict(VIT, arch=dict(embed_dims=32, depth=4)), 'arch'),
+    (dict(VIT, arch=dict(embed_dims=32, depth=4, num_heads=2, mlp=3)), 'arch'),
+    (dict(VIT, arch=dict(embed_dims=-32, depth=4, num_heads=2)), 'embed_dims'),
+    (dict(VIT, arch=dict(embed_dims=32, depth=3, num_heads=2)), 'depth'),
+    (dict(VIT, arch=dict(embed_dims=32, depth=4, num_heads=3)), 'must divide'),
+    (dict(VIT, arch=dict(embed_dims=32, depth=4, num_heads=0)), 'num_heads'),
+    (dict(VIT, patch_size=0), 'patch_size'),
+    (dict(VIT, patch_size=-14), 'patch_size'),
+    (dict(VIT, img_size=0), 'img_size'),
+    (dict(VIT, img_size=57), 'multiple of patch_size'),
+    (dict(VIT, img_size='56'), 'img_size'),
+    (dict(VIT, strides=(0, 4, 8, 16)), 'strides'),
+    (dict(VIT, strides=(-2, 4, 8, 16)), 'strides'),
+    (dict(VIT, strides=(2, 4, 8)), 'strides'),
+    (dict(VIT, strides=(16, 8, 4, 2)), 'strides'),
+    (dict(VIT, strides=4), 'strides'),
+    (dict(VIT, fusion_layers=(1, 2, 3)), 'fusion_layers'),
+    (dict(VIT, fusion_layers=(1, 1, 2, 3)), 'fusion_layers'),
+    (dict(VIT, fusion_layers=(1, 2, 3, 5)), 'fusion_layers'),
+    (dict(VIT, fusion_layers=(0, 1, 2, 3)), 'fusion_layers'),
+    (dict(VIT, depth_encoding=None, depth_channels=0), 'depth_channels'),
+    (dict(VIT, depth_encoding=None), 'depth_encoding'),
+    (dict(VIT, depth_channels=32), 'depth_encoding'),
+    (dict(VIT, frozen='depth'), 'frozen'),
+    (dict(VIT, frozen=True), 'frozen'),
+    (dict(VIT, out='depth'), 'out'),
+    (dict(VIT, out_type='tokens'), 'out_type'),
+    (dict(VIT, over_range='clip'), 'over_range'),
+    (dict(VIT, gate='pixel'), 'gate'),
+    (dict(VIT, position_rule='bilinear'), 'position_rule'),
+    (dict(VIT, norm_features='no'), 'norm_features'),
+    (dict(VIT, last_blocks=0), 'last_blocks'),
+    (dict(VIT, last_blocks=2), 'last_blocks'),
+    (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', num_channels=3)), 'num_channels'),
+    (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', max_depth=0)), 'max_depth'),
+    (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', key_rule='ours')), 'key_rule'),
+    (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', per_sample_max='no')), 'per_sample_max'),
+    (dict(HEAD, in_channels=0), 'in_channels'),
+    (dict(HEAD, channels=(1, 2, 3)), 'channels'),
+    (dict(HEAD, channels=(1, 2, 3, 0)), 'channels'),
+    (dict(HEAD, channels='wide'), 'channels'),
+    (dict(HEAD, skip_channels=-1), 'skip_channels'),
+    (dict(HEAD, max_depth=0), 'max_depth'),
+    (dict(HEAD, max_depth=INF), 'max_depth'),
+    (dict(HEAD, negative_slope=-1), 'negative_slope'),
+    (dict(HEAD, norm_eval='no'), 'norm_eval'),
+    (dict(type='mmvd.BalancedSILoss', lam=2), 'lam'),
+    (dict(type='mmvd.BalancedSILoss', alpha=-1), 'alpha'),
+    (dict(type='mmvd.RGBDDataPreprocessor', mean=(1, 2)), 'mean'),
+    (dict(type='mmvd.RGBDDataPreprocessor', std=(1, 2, 0)), 'std'),
+    (dict(type='mmvd.RGBDDataPreprocessor', bgr_to_rgb='no'), 'bgr_to_rgb'),
+    (dict(type='mmvd.RGBDDataPreprocessor', random_density=dict(density=1)), 'random_density'),
+    (dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(range=1)), 'random_depth'),
+    (dict(type='mmvd.RGBDSegDataPreprocessor', size=(0, 1)), 'size'),
+    (dict(type='mmvd.RGBDSegDataPreprocessor', size_divisor=0), 'size_divisor'),
+    (dict(type='mmvd.RGBDSegDataPreprocessor', max_depth=-1), 'max_depth'),
+    (dict(type='mmvd.RGBDDetDataPreprocessor', size_divisor='14'), 'size_divisor'),
+    (dict(type='mmvd.RGBDClsDataPreprocessor', batch_augments=dict(augments=1)), 'batch augmentations'),
+]
+
+ROOMS = dict(type='mmvd.SyntheticRooms', length=2)
+DATA_ROWS = [
+    (dict(ROOMS, length=0), 'length'),
+    (dict(ROOMS, length=2.5), 'length'),
+    (dict(ROOMS, seed=-1), 'seed'),
+    (dict(ROOMS, size=(0, 5)), 'size'),
+    (dict(ROOMS, size=56), 'size'),
+    (dict(ROOMS, sensor='no'), 'sensor'),
+    (dict(ROOMS, split='all'), 'split'),
+    (dict(type='mmvd.EvenMixture', datasets=dict(a=ROOMS), samples_per_epoch=0), 'samples_per_epoch'),
+    (dict(type='mmvd.EvenMixture', datasets=dict(a=ROOMS), samples_per_epoch=1, max_redraws=-1), 'max_redraws'),
+    (dict(type='mmvd.EvenMixture', datasets=dict(a=ROOMS), samples_per_epoch=1, only='b'), 'only'),
+]
+
+
+def ids(rows):
+    return [f'{index}' for index in range(len(rows))]
+
+
+@pytest.mark.parametrize('kind, arguments, match', TRANSFORM_ROWS, ids=ids(TRANSFORM_ROWS))
+def test_transforms(kind, arguments, match):
+    with pytest.raises(ConfigError, match=match) as error:
+        TRANSFORMS.build(dict(type=f'mmvd.{kind}', **arguments))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('config, match', MODEL_ROWS, ids=ids(MODEL_ROWS))
+def test_models(config, match):
+    with pytest.raises(ConfigError, match=match) as error:
+        MODELS.build(config)
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('config, match', DATA_ROWS, ids=ids(DATA_ROWS))
+def test_datasets(config, match):
+    with pytest.raises(ConfigError, match=match) as error:
+        DATASETS.build(config)
+    assert '\n' not in str(error.value)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    for name in ('a', 'b'):
+        cv2.imwrite(str(tmp_path / f'{name}_rgb.png'), np.zeros((8, 8, 3), np.uint8))
+        cv2.imwrite(str(tmp_path / f'{name}_depth.png'), np.full((8, 8), 1000, np.uint16))
+    depth_from = ('_rgb', '_depth')
+    pairs = dict(data_root=str(tmp_path), images='*_rgb.png', depth_from=depth_from)
+    return dict(pairs, type='mmvd.RGBDDataset', decoder='mm16')
+
+
+RGBD_ROWS = [
+    (dict(decoder='png'), 'unknown depth decoder'),
+    (dict(depth_from=('(', '')), 'depth_from'),
+    (dict(depth_from=('_rgb', '_depth', '')), 'depth_from'),
+    (dict(depth_from=None), 'images needs depth_from'),
+    (dict(depth_from=('nothing', 'x')), 'changes nothing'),
+    (dict(exclude='['), 'exclude'),
+    (dict(images='/etc/*.png'), 'must be a glob below data_root'),
+    (dict(images='../*.png'), 'must be a glob below data_root'),
+    (dict(images='*.tiff'), 'no image matches'),
+    (dict(ann_file='l.txt'), 'either ann_file or images'),
+    (dict(intrinsics=(1, 2, 3)), 'intrinsics must be 4 numbers'),
+    (dict(intrinsics=(-1, 2, 3, 4)), 'focal length fx'),
+    (dict(intrinsics=(1, 0, 3, 4)), 'focal length fy'),
+    (dict(intrinsics=(1, NAN, 3, 4)), 'intrinsics'),
+    (dict(intrinsics='pinhole'), 'intrinsics'),
+    (dict(resize_image='no'), 'resize_image'),
+    (dict(indices=9), 'asks for more than the 2 samples'),
+    (dict(indices=[0, 5]), 'asks for more than the 2 samples'),
+    (dict(colour=3), 'unknown arguments colour'),
+]
+
+
+@pytest.mark.parametrize('change, match', RGBD_ROWS, ids=ids(RGBD_ROWS))
+def test_folders_of_pairs(pairs, change, match):
+    with pytest.raises(MMVDError, match=match) as error:
+        DATASETS.build({**pairs, **change})
+    assert '\n' not in str(error.value)
+
+
+def test_images_without_bytes_are_named(pairs, tmp_path):
+    (tmp_path / 'a_rgb.png').write_bytes(b'')
+    load = dict(type='LoadImageFromFile', ignore_empty=True)
+    data = DATASETS.build(dict(pairs, pipeline=[load], test_mode=True))
+    with pytest.raises(SampleError, match='a_rgb.png'):
+        data[0]
+
+
+LISTS = [
+    ('a_rgb.png a_depth.png'.encode('utf-16'), 'UTF-16'),
+    ('ä_rgb.png a_depth.png'.encode('latin-1'), 'line 1: a list must be UTF-8'),
+    (b'a_rgb.png a_depth.png\n\xff\xfe b', 'line 2: a list must be UTF-8'),
+    (b'a_rgb.png\0 a_depth.png', 'no text'),
+    (b'\x89PNG\r\n\x1a\n\0\0', 'no text'),
+    (b'a_rgb.png', 'line 1: expected "image depth"'),
+    (b'a_rgb.png a_depth.png x.png', 'line 1: expected "image depth"'),
+    (b'my image.png my depth.png', 'put a tab between names'),
+    (b'a_rgb.png\t', 'line 1: expected "image depth"'),
+    (b'a_rgb.png a_rgb.png', 'listed as image and as its own depth'),
+    (b'', 'no image matches'),
+    (b'\n\n  \n', 'no image matches'),
+]
+
+
+@pytest.mark.parametrize('data, match', LISTS, ids=ids(LISTS))
+def test_lists(pairs, tmp_path, data, match):
+    (tmp_path / 'l.txt').write_bytes(data)
+    config = {key: value for key, value in pairs.items() if key not in ('images', 'depth_from')}
+    with pytest.raises((ConfigError, MissingInputsError), match=match) as error:
+        DATASETS.build(dict(config, ann_file='l.txt'))
+    assert '\n' not in str(error.value)
+
+
+def test_good_lists(tmp_path):
+    path = tmp_path / 'l.txt'
+    path.write_bytes('﻿a b\r\nmy image.png\tmy depth.png\r\n\r\nü.png\td.png'.encode())
+    assert read_list(path, ('image', 'depth')) == [('a', 'b'), ('my image.png', 'my depth.png'), ('ü.png', 'd.png')]
+    with pytest.raises(MissingInputsError, match='no such list'):
+        read_list(tmp_path / 'none.txt', ('image', 'depth'))
+
+
+CAMERA = dict(cam_K=[60.0, 0, 4, 0, 60, 4, 0, 0, 1], depth_scale=1.0)
+CAMERAS = [
+    ('not json', 'no readable JSON'),
+    ('[]', 'a list where an entry for each frame'),
+    ('3', 'a int where an entry for each frame'),
+    ('{}', 'no entry with depth_scale and cam_K'),
+    (dict(CAMERA, depth_scale=0), 'depth_scale'),
+    (dict(CAMERA, depth_scale=-1), 'depth_scale'),
+    (dict(CAMERA, depth_scale=NAN), 'depth_scale'),
+    (dict(CAMERA, depth_scale=INF), 'depth_scale'),
+    (dict(CAMERA, depth_scale='1'), 'depth_scale'),
+    (dict(CAMERA, depth_scale=None), 'depth_scale'),
+    (dict(cam_K=CAMERA['cam_K']), 'depth_scale'),
+    (dict(CAMERA, cam_K=[1, 2, 3]), 'cam_K'),
+    (dict(CAMERA, cam_K=[-60.0, 0, 4, 0, 60, 4, 0, 0, 1]), 'focal length fx'),
+    (dict(CAMERA, cam_K=['a'] * 9), 'cam_K'),
+    (dict(CAMERA, cam_K=None), 'cam_K'),
+]
+
+
+@pytest.mark.parametrize('content, match', CAMERAS, ids=ids(CAMERAS))
+def test_bop_cameras(tmp_path, content, match):
+    scene = tmp_path / 'test/000001'
+    for kind, image in (('rgb', np.zeros((8, 8, 3), np.uint8)), ('depth', np.full((8, 8), 900, np.uint16))):
+        (scene / kind).mkdir(parents=True)
+        cv2.imwrite(str(scene / kind / '000000.png'), image)
+    text = content if isinstance(content, str) else json.dumps({'0': content})
+    (scene / 'scene_camera.json').write_text(text)
+    with pytest.raises(MMVDError, match=match) as error:
+        DATASETS.build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test'))
+    assert 'scene_camera.json' in str(error.value) and '\n' not in str(error.value)
+
+
+SHAPES = [((8, 8), 'u1'), ((8, 8, 1), 'u1'), ((8, 8, 3), 'u2'), ((8, 8, 4), 'u1'), ((0, 8, 3), 'u1'), ((8, 8, 3), 'f4')]
+
+
+@pytest.mark.parametrize('shape, dtype', SHAPES)
+def test_images_that_are_not_packed(shape, dtype):
+    image = np.zeros(shape, dtype)
+    with pytest.raises(SampleError, match='where \\(H, W, 3\\) uint8 is expected'):
+        TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(dict(img=image, depth=np.ones((8, 8), np.float32)))

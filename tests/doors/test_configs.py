@@ -1,0 +1,156 @@
+"""Config files and command lines: what is wrong is told in one line, before anything is built or read."""
+
+import subprocess
+import sys
+from argparse import Namespace
+
+import pytest
+
+import mmvd
+from mmvd.__main__ import main
+from mmvd.apis.launch import build_runner, load_config
+from mmvd.apis.loading import build_filled, find_config
+from mmvd.apis.preflight import check_inputs
+from mmvd.errors import ConfigError, MMVDError, exit_code
+from tests.conftest import ROOT
+
+TINY = f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\n"
+MODEL = "model = dict(type='mmvd.DepthCompleter', backbone=dict(type='mmvd.VDViT'), head=dict(type='mmvd.X'))\n"
+
+UNREADABLE = [  # text, a word of the message
+    ('', 'an empty config|has no model'),
+    ('# nothing', 'an empty config|has no model'),
+    ('x = 1', 'has no model'),
+    ('model = None', 'has no model'),
+    ('model = []', 'has no model'),
+    ('model = dict()', 'has no model'),
+    ('model = dict(type=None)', 'has no model'),
+    ('model = dict(', 'cannot be read'),
+    ('model = undefined', 'cannot be read'),
+    ('1 / 0', 'cannot be read'),
+    ('raise SystemError("no")', 'cannot be read'),
+    ("_base_ = './none.py'", 'cannot be read'),
+    ('_base_ = 7', 'cannot be read'),
+    ("_base_ = ['./none.py']", 'cannot be read'),
+    ("custom_imports = dict(imports=['no_such_module'], allow_failed_imports=False)", 'cannot be read'),
+    ("x = '{{$NO_SUCH_VARIABLE}}'", 'cannot be read|has no model'),
+    ('\0', 'cannot be read'),
+    ('model = {{_base_.model}}', 'cannot be read'),
+]
+
+
+def arguments(path, **options):
+    return Namespace(config=str(path), cfg_options=options, launcher='none', work_dir=None, local_rank=0)
+
+
+@pytest.mark.parametrize('text, match', UNREADABLE, ids=[str(i) for i in range(len(UNREADABLE))])
+def test_unreadable_configs(tmp_path, text, match):
+    path = tmp_path / 'c.py'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=match) as error:
+        load_config(arguments(path))
+    assert '\n' not in str(error.value) and 'c.py' in str(error.value)
+    with pytest.raises(ConfigError):
+        mmvd.load_model(path)
+
+
+@pytest.mark.parametrize('data', [b'\xff\xfe\x00m', b'\x80\x81', 'model = dict(type="ü")'.encode('latin-1')])
+def test_configs_of_other_bytes(tmp_path, data):
+    (tmp_path / 'c.py').write_bytes(data)
+    with pytest.raises(ConfigError, match='cannot be read'):
+        find_config(tmp_path / 'c.py')
+
+
+@pytest.mark.parametrize('name', ['none.py', 'folder', 'no_such_name', '', 'x.yaml', 'a\nb'])
+def test_configs_that_are_not_there(tmp_path, name):
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(ConfigError, match='no such'):
+        find_config(str(tmp_path / name) if name in ('none.py', 'folder') else name)
+    with pytest.raises(ConfigError, match='no such config file'):
+        load_config(arguments(tmp_path / 'none.py'))
+
+
+UNBUILDABLE = [  # what is changed in the tiny config, a word of the message
+    ("model = dict(type='mmvd.NoSuchModel')", 'NoSuchModel'),
+    ("model = dict(backbone=dict(type='mmvd.NoSuchViT'))", 'NoSuchViT'),
+    ("model = dict(backbone=dict(colour=3))", 'colour'),
+    ("model = dict(colour=3)", 'colour'),
+    ("model = dict(head=dict(channels=3))", 'channels must be 4 numbers'),
+    ("model = dict(head=dict(loss=dict(type='mmvd.NoLoss')))", 'NoLoss'),
+    ("model = dict(backbone=dict(depth_encoding=dict(type='mmvd.NoEncoding')))", 'NoEncoding'),
+    ("model = dict(backbone=dict(depth_encoding=dict(_delete_=True)))", 'type'),
+    ("model = dict(data_preprocessor=dict(mean=[1, 2]))", 'mean must be 3 numbers'),
+    ("model = dict(data_preprocessor=dict(type='mmvd.NoPreprocessor'))", 'NoPreprocessor'),
+    ("model = dict(test_cfg=dict(kept_densities=[]))", 'kept_densities'),
+    ("model = dict(test_cfg=dict(density=[1]))", 'density'),
+    ("optim_wrapper = dict(optimizer=dict(type='NoOptimizer'))", 'NoOptimizer'),
+    ("default_hooks = dict(extra=dict(type='mmvd.NoHook'))", 'NoHook'),
+    ("train_dataloader = dict(dataset=dict(type='mmvd.NoDataset'))", 'NoDataset'),
+    ("train_dataloader = dict(dataset=dict(datasets=dict(rooms=dict(type='mmvd.NoRooms'))))", 'NoRooms'),
+    ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmvd.NoTransform')]))", 'NoTransform'),
+    ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmvd.RGBDResize')]))", 'RGBDResize'),
+    ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmvd.RGBDResize', size=-1)]))", 'size must be'),
+    ("val_dataloader = dict(dataset=dict(dataset=dict(pipeline=[dict(type='mmvd.RGBDRandomFlip', horizontal=2)])))",
+     'horizontal must be'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('change, match', UNBUILDABLE, ids=[str(i) for i in range(len(UNBUILDABLE))])
+def test_unbuildable_configs(tmp_path, change, match):
+    path = tmp_path / 'c.py'
+    path.write_text(TINY + change)
+    config = load_config(arguments(path))
+    config.work_dir = str(tmp_path / 'work')
+
+    def work():
+        check_inputs(config, True)
+        if change.startswith('model'):
+            build_filled(config, None)
+        else:
+            build_runner(config, training=True).train()
+
+    with pytest.raises(MMVDError, match=match) as error:
+        work()
+    assert '\n' not in str(error.value).strip()
+
+
+@pytest.mark.parametrize('options', [{'model.backbone.arch.0.x': 1}, {'model': 3}, {'train_dataloader.dataset.7': 1}])
+def test_options_that_fit_nowhere(tmp_path, options):
+    with pytest.raises(ConfigError):
+        config = load_config(arguments(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py', **options))
+        check_inputs(config, True)
+        build_filled(config, None)
+
+
+COMMANDS = [
+    ('demo --index -1', '--index must be a whole number'),
+    ('data --rooms 0', '--rooms must be a whole number'),
+    ('data --seed -1', '--seed must be a whole number'),
+    ('complete none.png', 'has no trained weights'),
+    ('complete none.png --checkpoint none.pth', 'none.pth: no such weights file'),
+    ('complete none.png --model no_such_model', 'no such config file'),
+    ('segment none.png --model m2f_vd_rooms_tiny', 'give the checkpoint'),
+    ('classify x --config linear84_vd_rooms --checkpoint x', 'a whole grid of heads'),
+    ('features x.png --device gpu --checkpoint x', "device='gpu'"),
+]
+
+
+@pytest.mark.parametrize('command, match', COMMANDS, ids=[row[0] for row in COMMANDS])
+def test_commands(command, match, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['mmvd', *command.split()])
+    assert main() == 2
+    text = capsys.readouterr().err
+    assert match in text and len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize('tool, arguments', [('train', ['none.py']), ('test', ['none.py', 'none.pth'])])
+def test_tools(tool, arguments):
+    done = subprocess.run([sys.executable, f'tools/{tool}.py', *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2 and done.stderr.strip() == 'ConfigError: none.py: no such config file'
+
+
+def test_one_line_whatever_ends_it(capsys):
+    def work():
+        raise ConfigError('a\nb')
+
+    assert exit_code(work) == 2 and capsys.readouterr().err.startswith('ConfigError: a')
