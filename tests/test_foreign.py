@@ -242,6 +242,6 @@ def test_mmsegs_own_geometry_moves_depth_along(tmp_path, monkeypatch):
         for sample in samples:
             depth = sample['depth'][0].numpy()
             assert depth.shape == ((56, 56) if loader is config.train_dataloader else (90, 120))
-            assert np.abs(depth - told_by_colour(sample['inputs'])).mean() < 0.05
+            assert np.abs(depth - told_by_colour(sample['inputs'])).mean() < 0.03
             flips.add(sample['data_samples'].get('flip'))
     assert {True, False} <= flips

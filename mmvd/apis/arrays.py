@@ -12,7 +12,7 @@ from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, read_depth, suspic
 from mmvd.datasets.rasters import read_image, shown
 from mmvd.errors import ConfigError, SampleError
 
-UNITS = dict(m=1.0, mm=1e-3)  # metres per step
+UNITS = dict(m=1.0, mm=1000.0)  # steps per metre
 _CLIPPED = np.iinfo(np.uint16).max
 
 
@@ -139,7 +139,7 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
             )
         clipped = x.to(torch.int64) == _CLIPPED if x.dtype == torch.uint16 else torch.zeros_like(x, dtype=torch.bool)
         x = x.to(torch.float32).masked_fill(clipped, 0)
-    x = (x if x.dtype == torch.float64 else x.float()) * UNITS[unit or 'm']
+    x = (x if x.dtype == torch.float64 else x.float()) / UNITS[unit or 'm']
     x = torch.where(torch.isfinite(x) & (x > 0), x, torch.zeros_like(x))
     for each in x if unit != 'm' else ():  # said, not assumed
         odd = suspicion(each.cpu().numpy())

@@ -16,7 +16,7 @@ from .configs import building
 
 _PRETRAINED = 'python tools/train.py configs/vd/{0}.py, whose last checkpoint is work_dirs/{0}/epoch_100.pth'
 _MADE_BY = {  # weights files by the end of their path
-    'dinov2_vitb14_pretrain.pth': 'the official DINOv2 release, see "DINOv2 weights" in the README',
+    'dinov2_vitb14_pretrain.pth': 'the official DINOv2 release, see docs/guides/pretraining.md',
     'vd_dinov2_pde.pth': _PRETRAINED.format('pretrain_dinov2_pde') + ': copy it here',
     'vd_scratch_pde.pth': _PRETRAINED.format('pretrain_scratch_pde') + ': copy it here',
     'pretrain_dinov2_pde/epoch_100.pth': _PRETRAINED.format('pretrain_dinov2_pde'),
@@ -54,7 +54,7 @@ def check_inputs(config: Config, training: bool) -> None:
                 f'{Path(config.filename).name} needs what is not in place:',
                 *dict.fromkeys(missing),
                 'What to do:',
-                '  put datasets below the folder MMVD_DATA (default: data) in the layouts of the README,',
+                '  put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides,',
                 '  and weights below the folder MMVD_WEIGHTS (default: weights);',
                 *(
                     ['  train on some of the datasets:  --cfg-options train_dataloader.dataset.only=nyuv2,scannet']

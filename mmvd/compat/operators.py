@@ -25,7 +25,7 @@ def _missing_operator(name: str):
     def fail(*args, **kwargs):
         raise NotImplementedError(
             f'the operator {name!r} needs compiled mmcv, and mmvd supplies no stand-in for it: install an '
-            'mmcv build with operators for your torch (see "Both stacks" in the README)'
+            'mmcv build with operators for your torch (see docs/guides/stacks.md)'
         )
 
     return fail
