@@ -14,7 +14,7 @@ from rich.progress import track
 
 from mmvd.arguments import check_int
 from mmvd.datasets.rasters import shown
-from mmvd.engine.atomic_backend import save_png_atomically
+from mmvd.engine.atomic_backend import check_writable, save_png_atomically
 from mmvd.errors import ConfigError, MMVDError
 
 from .inputs import Frame, InputReader, Source
@@ -102,11 +102,13 @@ class RGBDInferencer(ABC):
             SampleError: If an input cannot be read, or image and depth do not fit together.
             DepthFileError: If a depth file cannot be read.
             ConfigError: If an argument cannot work, or a result would replace a file.
-            SavingError: If a result cannot be written.
+            SavingError: If a result cannot be written, though the folder could be.
         """
         reader = InputReader(**dict(self.reader_settings, **_given(decoder=decoder, depth_unit=depth_unit)))
         sources = reader.sources(inputs, depth)
         output = _Output(None if out_dir is None else Path(out_dir), overwrite, not no_save_pred, not no_save_vis)
+        if out_dir is not None:
+            check_writable(output.folder)
         if isinstance(sources, list):  # before the work starts
             for source in sources:
                 output.claim(source.name, self._names(source.name, output))

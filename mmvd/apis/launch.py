@@ -15,6 +15,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import ConfigError, MissingInputsError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
@@ -224,20 +225,3 @@ def _warn_of_another_batch(config: Config) -> None:
             f'steps of the recipe are for {wanted}: {max(wanted // count // steps, 1)} would make that',
             file=sys.stderr,
         )
-
-
-def check_writable(folder: Path) -> None:
-    """Make a folder.
-
-    Raises:
-        ConfigError: If nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f'.writable-{os.getpid()}'
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(
-            f'{folder}: this folder cannot be written ({error.strerror}): choose another one (--work-dir, --out)'
-        ) from error

@@ -1,5 +1,6 @@
 """Files that exist whole or not at all."""
 
+import errno
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
 
-from mmvd.errors import SavingError
+from mmvd.errors import ConfigError, SavingError
 
 BACKEND = 'mmvd_atomic'
 
@@ -39,9 +40,9 @@ class AtomicLocalBackend(LocalBackend):
         except OSError as error:
             with suppress(OSError):  # there may be no such folder at all
                 aside.unlink()
+            remedy = 'free some space' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'choose another place'
             raise SavingError(
-                f'{target}: could not be written ({error.strerror}); what was saved before is intact: free some space '
-                'and '
+                f'{target}: could not be written ({error.strerror}); what was saved before is intact: {remedy} and '
                 'go on (in training with --resume)'
             ) from error
 
@@ -88,6 +89,23 @@ def save_json(content: dict, path: str | Path) -> None:
         SavingError: If the disk is full or the folder cannot be written.
     """
     AtomicLocalBackend().put(json.dumps(content, indent=1).encode(), path)
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder.
+
+    Raises:
+        ConfigError: If nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f'.writable-{os.getpid()}'
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f'{folder}: this folder cannot be written ({error.strerror}): choose another one (--work-dir, --out)'
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -17,7 +17,7 @@ from mmvd.apis import (
     RGBDSegInferencer,
 )
 from mmvd.apis.packing import pack
-from mmvd.errors import ConfigError, MemoryLimitError, SampleError, SavingError
+from mmvd.errors import ConfigError, MemoryLimitError, SampleError
 from mmvd.registry import MODELS
 from tests.conftest import ROOT, tiny_model
 
@@ -105,7 +105,7 @@ def test_unreadable_inputs(completer, frames, tmp_path):
 
 def test_a_read_only_place_is_named(completer, tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(SavingError, match='could not be written'):
+    with pytest.raises(ConfigError, match='this folder cannot be written'):
         completer(RGB, out_dir=tmp_path / 'file')
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 import mmvd
 from mmvd.apis import DepthCompletionInferencer
 from mmvd.apis.loading import find_config
-from mmvd.errors import ConfigError, SampleError, SavingError, WeightsError
+from mmvd.errors import ConfigError, SampleError, WeightsError
 from tests.conftest import ROOT
 
 ARCH = dict(embed_dims=32, depth=4, num_heads=2)
@@ -145,7 +145,7 @@ def test_inferencer_refuses_what_would_go_wrong_silently(tmp_path, model):
     run = DepthCompletionInferencer(model)
     with pytest.raises(SampleError, match='x.jpg: its EXIF data turn or mirror it'):
         run([(tmp_path / 'x.jpg', tmp_path / 'd.png')])
-    with pytest.raises(SavingError, match='could not be written'):
+    with pytest.raises(ConfigError, match='this folder cannot be written'):
         run([(tmp_path / 'x.jpg', None)], out_dir=tmp_path / 'd.png')
 
 

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, check_writable, load_config, set_resume
-from mmvd.engine.atomic_backend import save_json
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config, set_resume
+from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
