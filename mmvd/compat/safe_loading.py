@@ -1,9 +1,13 @@
 """No weights file may run code: neither engine is allowed to fall back to unpickling."""
 
 import functools
+import importlib.abc
 import os
 import pickle
+import sys
 from pathlib import Path
+
+_CHECKPOINTS = 'mmengine.runner.checkpoint'
 
 
 def forbid_unpickling() -> None:
@@ -33,8 +37,12 @@ def _plain_types() -> list:
         (history_method, 'builtins.getattr'),
         np.ndarray,
         np.dtype,
-        core.multiarray._reconstruct,
-        core.multiarray.scalar,
+        # numpy 1 and 2 name them differently: what one stack writes, the other reads
+        *(
+            (getattr(core.multiarray, name), f'numpy.{package}.multiarray.{name}')
+            for package in ('core', '_core')
+            for name in ('_reconstruct', 'scalar')
+        ),
         *dtypes,
     ]
 
@@ -44,6 +52,23 @@ def allow_checkpoint_types() -> None:
     import torch
 
     torch.serialization.add_safe_globals(_plain_types())
+
+
+class _Checkpoints(importlib.abc.MetaPathFinder):
+    """Finds nothing; when the engine's checkpoints are imported it allows their types: a host may load at once."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname == _CHECKPOINTS:
+            allow_checkpoint_types()
+        return None
+
+
+def arm_checkpoint_types() -> None:
+    """Allow the types of checkpoints when the engine loads the first one, or now if it has been imported."""
+    if _CHECKPOINTS in sys.modules:
+        allow_checkpoint_types()
+    elif not any(isinstance(finder, _Checkpoints) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Checkpoints())
 
 
 def load_checkpoint_file(path: str | Path) -> object:

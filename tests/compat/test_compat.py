@@ -3,11 +3,13 @@
 import pickle
 import subprocess
 import sys
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 
-from mmvd.compat import inspect_stack, stack, torch_operators
+from mmvd.compat import inspect_stack, load_checkpoint_file, stack, torch_operators
 from mmvd.compat.operators import has_compiled_operators
 
 
@@ -157,3 +159,31 @@ def test_the_engine_cannot_be_made_to_unpickle(tmp_path, capsys, how):
     with pytest.raises((pickle.UnpicklingError, RuntimeError)):
         load_checkpoint(torch.nn.Linear(1, 1), str(path))
     assert 'code ran' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('package', ['core', '_core'])
+def test_checkpoints_of_the_other_numpy_load(tmp_path, package):
+    """What one stack writes, the other reads: numpy 1 and 2 name their functions differently."""
+    torch.save(dict(a=np.float64(1.5), b=np.arange(3.0)), tmp_path / 'a.pth')
+    own = 'numpy._core.' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core.'
+    with zipfile.ZipFile(tmp_path / 'a.pth') as source, zipfile.ZipFile(tmp_path / 'b.pth', 'w') as target:
+        for info in source.infolist():
+            data = source.read(info)
+            if info.filename.endswith('data.pkl'):
+                assert own.encode() in data
+                data = data.replace(own.encode(), f'numpy.{package}.'.encode())
+            target.writestr(info, data)
+    found = load_checkpoint_file(tmp_path / 'b.pth')
+    assert found['a'] == 1.5 and found['b'].tolist() == [0, 1, 2]
+
+
+def test_a_host_may_load_its_checkpoint_before_anything_else(tmp_path):
+    """mmseg's and mmdet's inferencers do: the types are allowed when the engine's loading is imported."""
+    code = (
+        'import torch, mmvd; from mmengine.logging import HistoryBuffer;'
+        f"torch.save(dict(h=HistoryBuffer([1.0], [1])), r'{tmp_path / 'a.pth'}');"
+        'from mmengine.runner.checkpoint import _load_checkpoint;'
+        f"print(_load_checkpoint(r'{tmp_path / 'a.pth'}', map_location='cpu')['h'].current())"
+    )
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.stdout.strip().endswith('1.0'), done.stderr

@@ -220,3 +220,18 @@ def test_bicubic_is_torchvisions():
     )
     with pytest.raises(ConfigError, match='interpolation must be one of area, bicubic'):
         TRANSFORMS.build(dict(crop, interpolation='cubic'))
+
+
+@pytest.mark.parametrize('owner', ['mmdet.RandomFlip', 'mmpretrain.RandomFlip'])
+def test_a_hosts_flip_that_leaves_the_depth_is_found(owner):
+    flip = TRANSFORMS.build(dict(type=owner, prob=1.0))
+    sample = dict(img=np.zeros((8, 9, 3), np.uint8), depth=np.ones((8, 9), np.float32), img_shape=(8, 9), img_path='a')
+    with pytest.raises(SampleError, match='mirrored the image and not its depth'):
+        TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(flip(sample))
+
+
+def test_resizes_add_up_to_one_scale_factor():
+    sample = dict(img=np.zeros((40, 60, 3), np.uint8), depth=np.ones((40, 60), np.float32))
+    for size, expected in (((20, 15), (0.25, 0.5)), ((80, 60), (1.0, 2.0))):
+        sample = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=size))(sample)
+        np.testing.assert_allclose(sample['scale_factor'], expected)  # x, y, as mmdet divides boxes by it

@@ -63,6 +63,12 @@ class PackRGBDInputs(BaseTransform):
                     'transform '
                     'moved one without the other, use the joint transforms of mmvd'
                 )
+        # mmseg's flip, which moves seg_fields, leaves swap_seg_labels; those of mmcv, mmpretrain and mmdet leave depth
+        if results.get('flip') and not results.get('depth_flip') and 'swap_seg_labels' not in results:
+            raise SampleError(
+                f'{results.get("img_path")}: RandomFlip of the host mirrored the image and not its depth: use '
+                'mmvd.RGBDRandomFlip'
+            )
         packed = self.packer(results) if self.packer else self._pack(results)
         key, number = known_sample_key(results), results.get('sample_idx')
         about = dict(
@@ -72,6 +78,10 @@ class PackRGBDInputs(BaseTransform):
         )
         known = {name: value for name, value in about.items() if value is not None}
         packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))
+        if (
+            'sample_idx' not in results
+        ):  # no dataset: a host's inference function, which batches inputs and samples alone
+            packed['data_samples'].set_metainfo(dict(carried_depth=maps['depth']))
         packed.update(maps)
         return packed
 

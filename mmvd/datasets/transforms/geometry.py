@@ -103,6 +103,8 @@ class RGBDResize(JointTransform):
         self.move(results, lambda img: resize_image(img, new, self.interpolation), lambda a, fill: resize_map(a, new))
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], new[1] / old[1], new[0] / old[0])
+        before = results.get('scale_factor', (1.0, 1.0))  # (x, y), with which mmdet brings boxes back to the original
+        results['scale_factor'] = (before[0] * new[1] / old[1], before[1] * new[0] / old[0])
         return results
 
 
@@ -130,7 +132,7 @@ class RGBDRandomFlip(JointTransform):
         """Mirror everything; the principal point moves along."""
         u = generator_of(results, 'flip').random(2)
         axes = [axis for axis, flip in ((1, u[0] < self.horizontal), (0, u[1] < self.vertical)) if flip]
-        results['flip'] = bool(axes)
+        results['flip'] = results['depth_flip'] = bool(axes)
         results['flip_direction'] = {(): None, (1,): 'horizontal', (0,): 'vertical', (1, 0): 'diagonal'}[tuple(axes)]
         if axes:
             height, width = results['img'].shape[:2]

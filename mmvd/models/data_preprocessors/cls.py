@@ -41,7 +41,7 @@ class RGBDClsDataPreprocessor(RGBDStacker):
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
         """
-        data = self.cast_data(data)
+        data = self.to_device(data)
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
             inputs = self.inputs(data, common_size(data['inputs']))
         return dict(inputs=inputs, data_samples=data.get('data_samples'))

@@ -74,7 +74,7 @@ class RGBDDataPreprocessor(RGBDStacker):
         Raises:
             SampleError: If an image and its depth differ in size.
         """
-        data = self.cast_data(data)
+        data = self.to_device(data)
         inputs = data['inputs']
         with torch.autocast(inputs[0].device.type, enabled=False):
             size = common_size(inputs)

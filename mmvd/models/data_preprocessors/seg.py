@@ -56,7 +56,7 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
         """
-        data = self.cast_data(data)
+        data = self.to_device(data)
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
             size = common_size(data['inputs'], self.size_divisor, self.size if training else (0, 0))
             rgb, depth = self.stack(data, size)

@@ -43,6 +43,17 @@ class RGBDStacker(BaseDataPreprocessor):
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.bgr_to_rgb = bgr_to_rgb
 
+    def to_device(self, data: dict) -> dict:
+        """Move a batch to the device.
+
+        Depth that its samples carry, because a host's inference function batches inputs and samples alone, becomes
+        ``depth``.
+        """
+        carried = [sample.pop('carried_depth', None) for sample in data.get('data_samples') or ()]
+        if carried and all(depth is not None for depth in carried):
+            data = dict(data, depth=carried)
+        return self.cast_data(data)
+
     def inputs(self, data: dict, size: tuple[int, int]) -> Tensor:
         """(B, 3 + k, H, W) float32 of a batch on the device, or (B, 3, H, W) without depth; in full precision.
 
