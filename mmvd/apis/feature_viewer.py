@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmvd.models.backbones.vd_vit import StreamFeatures
+from mmvd.models.backbones import StreamFeatures
 from mmvd.visualization import features_panel
 
 from .inferencer import RGBDInferencer

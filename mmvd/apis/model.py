@@ -10,7 +10,7 @@ from torch import Tensor
 from mmvd import ops
 from mmvd.arguments import check_int
 from mmvd.errors import ConfigError, SampleError
-from mmvd.models.backbones.vd_vit import StreamFeatures
+from mmvd.models.backbones import StreamFeatures
 
 from .arrays import depth_batch, rgb_batch
 from .devices import find_device

@@ -1,6 +1,6 @@
 """Registry modules: backbone, depth encodings, completion head, loss, data preprocessors, completer."""
 
-from .backbones import VDViT
+from .backbones import TimmStream, VDViT, ViTStream
 from .completers import DepthCompleter
 from .data_preprocessors import (
     RGBDClsDataPreprocessor,
@@ -22,5 +22,7 @@ __all__ = [
     'RGBDDataPreprocessor',
     'RGBDDetDataPreprocessor',
     'RGBDSegDataPreprocessor',
+    'TimmStream',
     'VDViT',
+    'ViTStream',
 ]

@@ -4,13 +4,15 @@ from .counter_rng import choose, fold, normal, uniform
 from .curves import auc
 from .density import alter_depth, check_patterns, density_mask, draw_density, random_density_mask
 from .depth_encoding import depth_key, depth_wavelengths, positional_depth_encoding
-from .depth_range import clean_depth, range_factor
+from .depth_range import HEADROOM, clean_depth, range_factor
 from .depth_resize import keep_measured, resize_depth
 from .losses import balanced_si_loss, multi_scale_balanced_si_loss, si_loss
 from .noise import coarse_noise, perlin_noise, pixel_noise
+from .points import depth_to_disparity, depth_to_points, guess_camera
 from .random_depth import random_depth
 
 __all__ = [
+    'HEADROOM',
     'alter_depth',
     'auc',
     'balanced_si_loss',
@@ -21,8 +23,11 @@ __all__ = [
     'density_mask',
     'depth_key',
     'depth_wavelengths',
+    'depth_to_disparity',
+    'depth_to_points',
     'draw_density',
     'fold',
+    'guess_camera',
     'keep_measured',
     'multi_scale_balanced_si_loss',
     'normal',

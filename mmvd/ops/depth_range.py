@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+HEADROOM = 0.95  # share of the range that may be used: at its end the coarsest wave looks like missing depth
+
 
 def clean_depth(depth: Tensor) -> Tensor:
     """Set everything that is no measurement to 0.
@@ -20,7 +22,7 @@ def clean_depth(depth: Tensor) -> Tensor:
     )
 
 
-def range_factor(depth: Tensor, max_depth: float, headroom: float = 0.95) -> Tensor:
+def range_factor(depth: Tensor, max_depth: float, headroom: float = HEADROOM) -> Tensor:
     """Factor that brings over-range maps to ``headroom * max_depth``.
 
     A depth of exactly ``max_depth`` is one full turn of the coarsest wave and looks like missing depth, hence the

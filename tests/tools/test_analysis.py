@@ -100,9 +100,9 @@ def test_flop_formula_of_the_benchmark(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / 'tools/analysis'))
     from benchmark import stream_macs
 
-    from mmvd.models.backbones.vit_stream import ViTStream
+    from mmvd.models.backbones import ViTStream
 
     with torch.device('meta'):
-        rgb, depth = (ViTStream(768, 12, 12, in_channels=channels) for channels in (3, 32))
+        rgb, depth = (ViTStream('base', channels) for channels in (3, 32))
     assert (stream_macs(rgb, 224) + 3 * stream_macs(depth, 224)) / 1e9 == pytest.approx(96.0, abs=0.1)
     assert stream_macs(rgb, 518) / 1e9 == pytest.approx(151.6, abs=0.1)

@@ -213,7 +213,7 @@ def forward(bench: Bench) -> list[Comparison]:
     def bare():
         with bench.autocast():
             for stream, x in ((model.rgb_stream, inputs[:, :3]), (model.depth_stream, encoded)):
-                tokens = stream.embed(x)
+                tokens, _ = stream.embed(x)
                 for block in stream.blocks:
                     tokens = block(tokens)
 

@@ -39,6 +39,20 @@ def check_arch(arch: str | dict, patch_size: int, img_size: int) -> dict:
     return dict(arch)
 
 
+def stream_configs(short: dict, rgb: dict | None, depth: dict | None) -> tuple[dict, dict]:
+    """Configs of the two streams, from the short form or as they are given.
+
+    Raises:
+        ConfigError: If both forms are given.
+    """
+    given = {name: value for name, value in short.items() if value is not None}
+    if rgb is None:
+        rgb = dict(type='mmvd.ViTStream', **given)
+    elif given:
+        raise ConfigError(f'{_OWNER}: {", ".join(given)} belong to the short form, give them in rgb=dict(...)')
+    return rgb, depth or rgb
+
+
 def check_input(depth_encoding, depth_channels: int | None, frozen: str, over_range: str, out: str) -> None:
     """How depth comes in.
 

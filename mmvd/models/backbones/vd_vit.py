@@ -10,33 +10,13 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmvd import ops
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.weights import load_encoder_weights
 from mmvd.registry import MODELS
 
 from .fusion import SEFusion
-from .settings import check_arch, check_input, check_layers, check_output
-from .vit_stream import ViTStream
-
-
-class StreamFeatures(NamedTuple):
-    """What one stream hands on, not normalised.
-
-    Attributes:
-        tokens: Patch tokens (B, N, D) at the four fusion layers.
-        cls_tokens: Class tokens (B, D) of the last blocks that are asked for.
-        patches: Patch tokens (B, N, D) at the end.
-    """
-
-    tokens: list[Tensor]
-    cls_tokens: list[Tensor]
-    patches: Tensor
-
-    @property
-    def cls_token(self) -> Tensor:
-        """(B, D) class token of the last block."""
-        return self.cls_tokens[-1]
+from .settings import check_input, check_layers, check_output, stream_configs
+from .stream import StreamFeatures
 
 
 class VDFeatures(NamedTuple):
@@ -58,12 +38,13 @@ class VDViT(BaseModule):
     without depth sensor.
 
     Args:
-        arch: ``'small'``, ``'base'``, ``'large'`` (DINOv2's) or a dict with embed_dims, depth and num_heads.
+        arch: Short form of two streams in DINOv2's layout, see :class:`mmvd.ViTStream`; ``'base'`` without ``rgb``.
         depth_encoding: Config of the encoding of metric depth, or None for channels that come encoded from the
             pipeline.
         depth_channels: Number of those channels; only with ``depth_encoding=None``.
-        patch_size: Side of a patch in pixels.
-        img_size: Side in pixels that the position embedding is made for (DINOv2: 518).
+        patch_size, img_size, position_rule: Of the short form.
+        rgb: Config of the RGB stream, e.g. ``dict(type='mmvd.TimmStream', model_name='eva02_base_patch14_224')``.
+        depth: Config of the depth stream, of the same width, depth and patch; like ``rgb`` by default.
         fusion_layers: Four layers, counted from 1; by default 1/4, 1/2, 3/4 and all of the depth (paper: 3, 6, 9, 12).
         gate: ``'token'`` (authors' code) or ``'image'``, see :class:`SEFusion`.
         frozen: ``'rgb'`` (paper), ``'all'`` (downstream) or ``'none'`` (paper's row without RGB pretraining).
@@ -77,7 +58,6 @@ class VDViT(BaseModule):
         norm_features: Whether the streams' final LayerNorm is applied to the maps.
         over_range: ``'rescale'`` brings maps beyond 0.95 max_depth to it by one factor per image, ``'drop'`` makes such
             pixels missing.
-        position_rule: See :class:`ViTStream`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)``: a DINOv2 file (official, mmpretrain, timm or Hugging Face
             layout), which starts both streams, or a VD checkpoint; recognised by the names of its tensors. Random
             without; ``dict(type='Random')`` says so by name, which the commands ask for in downstream tasks.
@@ -88,11 +68,11 @@ class VDViT(BaseModule):
 
     def __init__(
         self,
-        arch: str | dict = 'base',
+        arch: str | dict | None = None,
         depth_encoding: dict | None = dict(type='mmvd.PositionalDepthEncoding'),
         depth_channels: int | None = None,
-        patch_size: int = 14,
-        img_size: int = 518,
+        patch_size: int | None = None,
+        img_size: int | None = None,
         fusion_layers: Sequence[int] | None = None,
         gate: str = 'token',
         frozen: str = 'rgb',
@@ -102,30 +82,44 @@ class VDViT(BaseModule):
         strides: Sequence[int] = (4, 8, 16, 32),
         norm_features: bool = False,
         over_range: str = 'rescale',
-        position_rule: str = 'dinov2',
+        position_rule: str | None = None,
+        rgb: dict | None = None,
+        depth: dict | None = None,
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
-        size = check_arch(arch, patch_size, img_size)
-        self.embed_dims, depth = size['embed_dims'], size['depth']
+        short = dict(arch=arch, patch_size=patch_size, img_size=img_size, position_rule=position_rule)
+        rgb, depth = stream_configs(short, rgb, depth)
         check_input(depth_encoding, depth_channels, frozen, over_range, out)
-        check_output(out, out_type, strides, norm_features, last_blocks, depth)
-        self.patch_size, self.frozen, self.out, self.out_type = patch_size, frozen, out, out_type
-        self.strides, self.over_range, self.first_cls = tuple(strides), over_range, depth - last_blocks + 1
-        self.fusion_layers = check_layers(fusion_layers, depth)
+        self.frozen, self.out, self.out_type, self.over_range = frozen, out, out_type, over_range
+        self.rgb_stream = MODELS.build(rgb)
+        self.embed_dims, self.patch_size = self.rgb_stream.embed_dims, self.rgb_stream.patch_size
+        blocks = len(self.rgb_stream.blocks)
+        check_output(out, out_type, strides, norm_features, last_blocks, blocks)
+        self.fusion_layers = check_layers(fusion_layers, blocks)
+        self.strides, self.first_cls = tuple(strides), blocks - last_blocks + 1
         self.use_norm = norm_features or out_type != 'featmap'
         self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1) * last_blocks
-        stream = dict(size, patch_size=patch_size, img_size=img_size, position_rule=position_rule)
-        self.rgb_stream = ViTStream(**stream)
         self.depth_encoding = MODELS.build(depth_encoding) if depth_encoding else None
         self.depth_stream = self.fusions = None
         if out != 'rgb':
             channels = self.depth_encoding.out_channels if depth_encoding else depth_channels
-            self.depth_stream = ViTStream(**stream, in_channels=channels)
+            self.depth_stream = MODELS.build(dict(depth, in_channels=channels))
             # Nothing reads the patch tokens after the last layer unless its fusion is put out.
             last_fused = out_type != 'cls_token' and out in ('fused', 'rgb+fused')
             self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
+        self._check_streams()
         self._freeze()
+
+    def _check_streams(self) -> None:
+        streams = [self.rgb_stream, *([self.depth_stream] if self.depth_stream is not None else [])]
+        shapes = [(stream.embed_dims, len(stream.blocks), stream.patch_size) for stream in streams]
+        if len(set(shapes)) > 1:
+            raise ConfigError(
+                f'VDViT: rgb has width, depth and patch {shapes[0]}, depth {shapes[1]}: fusion needs the same of both'
+            )
+        if self.out_type == 'cls_token' and not all(stream.has_cls_token for stream in streams):
+            raise ConfigError("VDViT: out_type='cls_token', but this ViT has no class token: take 'avg_featmap'")
 
     def _freeze(self) -> None:
         if self.frozen in ('rgb', 'all'):
@@ -176,48 +170,49 @@ class VDViT(BaseModule):
         The result can serve several depth maps of the image.
         """
         with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
-            tokens, kept, cls_tokens = self.rgb_stream.embed(self._pad(rgb)), [], []
-            for layer, block in enumerate(self.rgb_stream.blocks, 1):
-                tokens = block(tokens)
+            stream, kept, cls_tokens = self.rgb_stream, [], []
+            tokens, positions = stream.embed(self._pad(rgb))
+            for layer in range(1, len(stream.blocks) + 1):
+                tokens = stream.run_block(layer - 1, tokens, positions)
                 if layer in self.fusion_layers:
-                    kept.append(tokens[:, 1:])
-                if layer >= self.first_cls:
+                    kept.append(tokens[:, stream.num_prefix :])
+                if layer >= self.first_cls and stream.has_cls_token:
                     cls_tokens.append(tokens[:, 0])
-            return StreamFeatures(kept, cls_tokens, tokens[:, 1:])
+            return StreamFeatures(kept, cls_tokens, tokens[:, stream.num_prefix :])
 
     def encode_depth(self, depth: Tensor, rgb: StreamFeatures) -> tuple[StreamFeatures, Tensor]:
         """Run the depth stream on (B, k, H, W) depth channels, fusing RGB features in.
 
         Also gives the (B,) range factor.
         """
-        depth, factor = self._into_range(depth)
-        key = None
-        if self.depth_encoding is not None:
+        key, factor, encoding = None, depth.new_ones(len(depth)), self.depth_encoding
+        if encoding is not None:
             with torch.autocast(depth.device.type, enabled=False):
-                key = self.depth_encoding.key(depth, self.embed_dims)
-                depth = self.depth_encoding(self._pad(depth))
+                depth, factor = encoding.into_range(depth, self.over_range)
+                key = encoding.key(depth, self.embed_dims)
+                depth = encoding(self._pad(depth))
         elif any(side % self.patch_size for side in depth.shape[-2:]):
             raise SampleError(
                 f'VDViT: encoded depth channels have no empty value to pad with: {tuple(depth.shape[-2:])} must be '
                 'multiples of '
                 f'{self.patch_size}'
             )
-        tokens, kept, cls_tokens = self.depth_stream.embed(depth, key), [], []
-        for layer, block in enumerate(self.depth_stream.blocks, 1):
-            tokens = block(tokens)
+        stream, kept, cls_tokens = self.depth_stream, [], []
+        tokens, positions = stream.embed(depth, key)
+        for layer in range(1, len(stream.blocks) + 1):
+            tokens = stream.run_block(layer - 1, tokens, positions)
             if layer in self.fusion_layers:
                 level = self.fusion_layers.index(layer)
-                cls_token, before = tokens.split(
-                    (1, tokens.shape[1] - 1), dim=1
-                )  # one backward; two slices would each fill a map with 0
+                # one backward; two slices would each fill a map with 0
+                prefix, before = tokens.split((stream.num_prefix, tokens.shape[1] - stream.num_prefix), dim=1)
                 after = before
                 if level < len(self.fusions):
                     after = self.fusions[level](before, rgb.tokens[level])
-                    tokens = torch.cat((cls_token, after), dim=1)
+                    tokens = torch.cat((prefix, after), dim=1)
                 kept.append(before if self.out == 'pre_fusion' else after)
-            if layer >= self.first_cls:
+            if layer >= self.first_cls and stream.has_cls_token:
                 cls_tokens.append(tokens[:, 0])
-        return StreamFeatures(kept, cls_tokens, tokens[:, 1:]), factor
+        return StreamFeatures(kept, cls_tokens, tokens[:, stream.num_prefix :]), factor
 
     def extract(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> VDFeatures:
         """Encode a batch.
@@ -234,29 +229,30 @@ class VDViT(BaseModule):
         rgb = self.encode_rgb(image) if rgb is None else rgb
         if self.depth_stream is None:
             return VDFeatures(self.outputs(rgb, None, inputs.shape[-2:]), inputs.new_ones(len(inputs)))
-        if depth.shape[1] == 0:
-            channels = 1 if self.depth_encoding is None else self.depth_encoding.in_channels
-            if self.depth_encoding is None:
-                raise ConfigError(
-                    'VDViT: an input without depth needs depth_encoding, encoded channels have no empty value'
-                )
-            depth = image.new_zeros(len(image), channels, *image.shape[-2:])
+        depth = self._with_channels(image, depth)
         with torch.no_grad() if self.frozen == 'all' else nullcontext():
             fused, factor = self.encode_depth(depth, rgb)
             return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:]), factor)
 
+    def _with_channels(self, image: Tensor, depth: Tensor) -> Tensor:
+        """Empty depth for an input of three channels; a wrong number is told."""
+        encoding = self.depth_encoding
+        if depth.shape[1] == 0:
+            if encoding is None:
+                raise ConfigError(
+                    'VDViT: an input without depth needs depth_encoding: encoded channels cannot be empty'
+                )
+            return image.new_zeros(len(image), encoding.in_channels, *image.shape[-2:])
+        if encoding is not None and depth.shape[1] != encoding.in_channels:
+            raise ConfigError(
+                f'VDViT: {type(encoding).__name__} reads {encoding.in_channels} depth channels ({encoding.reads}), got '
+                f'{depth.shape[1]}: give model.data_preprocessor the same depth_encoding'
+            )
+        return depth
+
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Outputs as the hosts' heads read them; see :meth:`extract` and the class."""
         return self.extract(inputs).outs
-
-    def _into_range(self, depth: Tensor) -> tuple[Tensor, Tensor]:
-        if self.depth_encoding is None:
-            return depth, depth.new_ones(len(depth))
-        depth, limit = ops.clean_depth(depth), self.depth_encoding.max_depth
-        factor = ops.range_factor(depth, limit)
-        if self.over_range == 'rescale':
-            return depth * factor.view(-1, 1, 1, 1), factor
-        return torch.where(depth > 0.95 * limit, torch.zeros_like(depth), depth), torch.ones_like(factor)
 
     def _pad(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

@@ -8,7 +8,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvd.errors import ConfigError
-from mmvd.models.backbones.vd_vit import StreamFeatures
+from mmvd.models.backbones import StreamFeatures
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 from mmvd.registry import MODELS
 

@@ -1,5 +1,13 @@
 """Depth encodings: metric depth in, channels for the depth stream out."""
 
-from .positional import PositionalDepthEncoding
+from .base import DepthEncoding
+from .normalized import DisparityEncoding, NormalizeDepth
+from .positional import PositionalDepthEncoding, PositionalPointEncoding
 
-__all__ = ['PositionalDepthEncoding']
+__all__ = [
+    'DepthEncoding',
+    'DisparityEncoding',
+    'NormalizeDepth',
+    'PositionalDepthEncoding',
+    'PositionalPointEncoding',
+]

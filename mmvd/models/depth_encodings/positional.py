@@ -1,15 +1,20 @@
-"""Positional depth encoding as a module."""
+"""Positional encodings: sines and cosines of metric depth, or of the three coordinates of points."""
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from mmvd import ops
-from mmvd.arguments import check_choice, check_flag
+from mmvd.arguments import check_choice, check_flag, check_share
 from mmvd.errors import config_errors
 from mmvd.registry import MODELS
 
+from .base import DepthEncoding
+
+_STREAM_X, _STREAM_Y, _STREAM_SHARED, _STREAM_CX, _STREAM_CY, _STREAM_ALONE = range(51, 57)
+
 
 @MODELS.register_module()
-class PositionalDepthEncoding(nn.Module):
+class PositionalDepthEncoding(DepthEncoding):
     """Sines and cosines of metric depth (paper Eq. 1), see :func:`mmvd.ops.positional_depth_encoding`.
 
     Args:
@@ -22,13 +27,7 @@ class PositionalDepthEncoding(nn.Module):
 
     Raises:
         ConfigError: If an argument is outside its domain.
-
-    Attributes:
-        in_channels: 1, metric depth.
-        out_channels: C.
     """
-
-    in_channels = 1
 
     def __init__(
         self,
@@ -39,33 +38,88 @@ class PositionalDepthEncoding(nn.Module):
         key_rule: str = 'code',
     ):
         super().__init__()
-        check_flag('PositionalDepthEncoding', 'per_sample_max', per_sample_max)
-        check_choice('PositionalDepthEncoding', 'key_rule', key_rule, ('paper', 'code'))
-        with config_errors('PositionalDepthEncoding'):
+        owner = type(self).__name__
+        check_flag(owner, 'per_sample_max', per_sample_max)
+        check_choice(owner, 'key_rule', key_rule, ('paper', 'code'))
+        with config_errors(owner):
             ops.depth_wavelengths(num_channels, max_depth, temperature)
-        self.out_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
+        self.num_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
+        self.out_channels = num_channels * self.in_channels
         self.per_sample_max, self.key_rule = per_sample_max, key_rule
 
     def constants(self) -> dict:
-        """What weights trained with this encoding depend on; saved in the meta of checkpoints."""
+        """See :meth:`DepthEncoding.constants`."""
         return dict(
             type=type(self).__name__,
-            num_channels=self.out_channels,
+            num_channels=self.num_channels,
             max_depth=float(self.max_depth),
             temperature=float(self.temperature),
             per_sample_max=self.per_sample_max,
         )
 
-    def forward(self, depth: Tensor) -> Tensor:
-        """Encode (B, 1, H, W) metres, 0 = missing, as (B, C, H, W) in [-1, 1], in full precision."""
-        depth = ops.clean_depth(depth)
-        unit = depth.flatten(1).amax(1) if self.per_sample_max else self.max_depth
-        return ops.positional_depth_encoding(depth, self.out_channels, unit, self.temperature)
+    def forward(self, channels: Tensor) -> Tensor:
+        """Encode (B, k, H, W) metres, 0 = missing, as (B, k C, H, W) in [-1, 1], axis by axis."""
+        channels = self.clean(channels)
+        unit = self._maximum(channels) if self.per_sample_max else self.max_depth
+        axes = channels.split(1, 1)
+        encoded = [ops.positional_depth_encoding(axis, self.num_channels, unit, self.temperature) for axis in axes]
+        return encoded[0] if len(encoded) == 1 else torch.cat(encoded, 1)
 
-    def key(self, depth: Tensor, dim: int) -> Tensor | None:
+    def key(self, channels: Tensor, dim: int) -> Tensor | None:
         """(B, dim) key of each map's maximum, or None where the normaliser is one constant that the model can learn."""
-        return (
-            ops.depth_key(ops.clean_depth(depth).flatten(1).amax(1), dim, self.key_rule)
-            if self.per_sample_max
-            else None
-        )
+        return ops.depth_key(self._maximum(self.clean(channels)), dim, self.key_rule) if self.per_sample_max else None
+
+    @staticmethod
+    def _maximum(channels: Tensor) -> Tensor:
+        return channels.flatten(1).amax(1)
+
+
+@MODELS.register_module()
+class PositionalPointEncoding(PositionalDepthEncoding):
+    """P3DE: |X|, |Y| and Z of each pixel, each encoded as depth is (paper 3.1).
+
+    Missing is decided by Z. In training the camera is jittered and X and Y are left out for some samples (authors'
+    code); a camera that is not known is guessed, see :func:`mmvd.ops.guess_camera`.
+
+    Args:
+        focal_jitter: Largest relative change of the focal lengths; with probability one half both change alike.
+        centre_jitter: Largest relative change of the principal point.
+        depth_alone: Probability that X and Y are 0.
+        **kwargs: As in :class:`PositionalDepthEncoding`; the keys of a per-sample maximum hold the largest coordinate.
+
+    Raises:
+        ConfigError: If an argument is outside its domain.
+    """
+
+    in_channels = num_axes = 3
+    reads = 'points'
+
+    def __init__(self, focal_jitter: float = 0.2, centre_jitter: float = 0.02, depth_alone: float = 0.33, **kwargs):
+        super().__init__(**kwargs)
+        self.focal_jitter = check_share('PositionalPointEncoding', 'focal_jitter', focal_jitter)
+        self.centre_jitter = check_share('PositionalPointEncoding', 'centre_jitter', centre_jitter)
+        self.depth_alone = check_share('PositionalPointEncoding', 'depth_alone', depth_alone)
+
+    def channels(self, depth: Tensor, camera: Tensor | None = None, keys: Tensor | None = None) -> Tensor:
+        """(B, 1, H, W) metres to (B, 3, H, W): |X|, |Y|, Z in metres."""
+        if camera is None:
+            camera = self.guess_camera(*depth.shape[-2:]).to(depth.device).expand(len(depth), -1, -1)
+        if keys is None:
+            return ops.depth_to_points(depth, camera)
+        points = ops.depth_to_points(depth, self._jittered(camera, keys))
+        alone = (ops.uniform(keys, _STREAM_ALONE) < self.depth_alone).view(-1, 1, 1, 1)
+        keep = torch.cat((~alone, ~alone, torch.ones_like(alone)), 1)
+        return points * keep
+
+    def _jittered(self, camera: Tensor, keys: Tensor) -> Tensor:
+        def factor(stream: int, most: float) -> Tensor:
+            return 1 + most * (2 * ops.uniform(keys, stream) - 1)
+
+        both = factor(_STREAM_X, self.focal_jitter)
+        focal_y = torch.where(ops.uniform(keys, _STREAM_SHARED) < 0.5, both, factor(_STREAM_Y, self.focal_jitter))
+        camera = camera.double().clone()
+        camera[:, 0, :2] *= both[:, None]
+        camera[:, 1, :2] *= focal_y[:, None]
+        camera[:, 0, 2] *= factor(_STREAM_CX, self.centre_jitter)
+        camera[:, 1, 2] *= factor(_STREAM_CY, self.centre_jitter)
+        return camera

@@ -7,10 +7,8 @@ from torch import Tensor, nn
 from mmvd.errors import WeightsError
 
 from .files import LEFT_OUT, check_encoding, load_checkpoint, misfit, tensors_of
-from .layouts import to_dinov2_names
 
-_VD_MARK = 'rgb_stream.blocks.0.norm1.weight'
-_PATCH_WEIGHT = 'patch_embed.proj.weight'
+_VD_MARK = 'rgb_stream.'
 
 
 def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
@@ -37,7 +35,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
             'give this one as load_from beside the weights it was trained with'
         )
     state = tensors_of(content, path)
-    prefix = next((p for p in ('', 'backbone.') if p + _VD_MARK in state), None)
+    prefix = next((p for p in ('', 'backbone.') if any(key.startswith(p + _VD_MARK) for key in state)), None)
     if prefix is not None:
         check_encoding(encoder, content, str(path))
         return _load_vd(
@@ -49,13 +47,13 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
             'a VD '
             "checkpoint, or take out='rgb'"
         )
-    state, layout = to_dinov2_names(state, str(path))
-    _load_fully(encoder.rgb_stream, state, f'{path}: RGB stream')
-    report = f'{path}: {layout} layout, {len(state)} tensors into the RGB stream'
+    renamed, layout = encoder.rgb_stream.own_names(state, str(path))
+    _load_fully(encoder.rgb_stream, renamed, f'{path}: RGB stream')
+    report = f'{path}: {layout} layout, {len(renamed)} tensors into the RGB stream'
     if encoder.depth_stream is not None:
-        shared = {key: value for key, value in state.items() if key != _PATCH_WEIGHT}
-        own = {_PATCH_WEIGHT: encoder.depth_stream.patch_embed.proj.weight}
-        _load_fully(encoder.depth_stream, {**shared, **own}, f'{path}: depth stream')
+        stream, patches = encoder.depth_stream, encoder.depth_stream.patch_weight
+        shared = {key: value for key, value in renamed.items() if key != patches}
+        _load_fully(stream, {**shared, patches: stream.get_parameter(patches)}, f'{path}: depth stream')
         report += f', {len(shared)} into the depth stream; its patch embedding and the fusions start at random'
     return report
 

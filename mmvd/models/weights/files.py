@@ -13,7 +13,7 @@ from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
 LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...), see mmvd.models.weights.adapter
-_WRAPPERS = ('state_dict', 'model', 'teacher')
+_WRAPPERS = ('state_dict', 'model', 'teacher', 'module')
 _WRAPPED = 'module.'  # what DataParallel puts before each name
 _PICKLE_START = b'\x80'
 _FETCH = 'fetch it again'
@@ -91,7 +91,7 @@ def _with_checked_parts(content: dict, path: Path) -> dict:
 def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
     """The tensors in what was read from a file: one rule for encoders and whole models.
 
-    They may sit under ``state_dict``, ``model`` or ``teacher``, and their names may begin with ``module.``.
+    They may sit under ``state_dict``, ``model``, ``teacher`` or ``module``, and their names may begin with ``module.``.
 
     Raises:
         WeightsError: If there are none, or one is sparse, without values, or not finite.

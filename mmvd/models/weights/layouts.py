@@ -8,6 +8,7 @@ from torch import Tensor
 from mmvd.errors import WeightsError
 
 _PREFIXES = ('module.', 'backbone.', 'dinov2.', 'model.')
+REGISTERS = 'register_tokens'
 _MMPRETRAIN = [
     (r'^patch_embed\.projection\.', 'patch_embed.proj.'),
     (r'^ln1\.', 'norm.'),
@@ -21,6 +22,7 @@ _MMPRETRAIN = [
 _HUGGING_FACE = [
     (r'^embeddings\.patch_embeddings\.projection\.', 'patch_embed.proj.'),
     (r'^embeddings\.cls_token$', 'cls_token'),
+    (r'^embeddings\.register_tokens$', REGISTERS),
     (r'^embeddings\.mask_token$', 'mask_token'),
     (r'^embeddings\.position_embeddings$', 'pos_embed'),
     (r'^layernorm\.', 'norm.'),
@@ -33,7 +35,6 @@ _MARKS = {  # a tensor that only this layout has
     'Hugging Face': 'encoder.layer.0.norm1.weight',
     'official or timm': 'blocks.0.norm1.weight',
 }
-_REGISTERS = ('register_tokens', 'reg_token', 'embeddings.register_tokens')
 
 
 def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -76,7 +77,7 @@ def to_dinov2_names(state: dict[str, Tensor], source: str) -> tuple[dict[str, Te
         Tensors under official names (``mask_token`` dropped, nothing here masks RGB), and the name of the layout.
 
     Raises:
-        WeightsError: If it is no ViT in a known layout, or one with register tokens.
+        WeightsError: If it is no ViT in a known layout.
     """
     state = _strip(state)
     layout = next((name for name, mark in _MARKS.items() if mark in state), None)
@@ -86,12 +87,19 @@ def to_dinov2_names(state: dict[str, Tensor], source: str) -> tuple[dict[str, Te
             'VD '
             f'checkpoint (first names: {", ".join(list(state)[:3])})'
         )
-    if any(name in state for name in _REGISTERS):
-        raise WeightsError(
-            f'{source}: a ViT with register tokens, VD builds on the one without: take the file whose name lacks "reg"'
-        )
     if layout == 'mmpretrain':
         state = _rename(state, _MMPRETRAIN)
     elif layout == 'Hugging Face':
         state = _join_qkv(_rename(state, _HUGGING_FACE))
-    return {key: value for key, value in state.items() if key != 'mask_token'}, layout
+    return _with_class_position({key: value for key, value in state.items() if key != 'mask_token'}), layout
+
+
+def _with_class_position(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With registers timm has the class token's position in the token itself, and no place for it in the table."""
+    if 'reg_token' not in state:
+        return state
+    table = state['pos_embed']
+    rest = {key: value for key, value in state.items() if key not in ('reg_token', 'pos_embed')}
+    return dict(
+        rest, register_tokens=state['reg_token'], pos_embed=torch.cat((torch.zeros_like(table[:, :1]), table), 1)
+    )

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Checkpoints of the authors' code to ours, and ours to theirs; gates with swapped names are put right.
+
+With --verify the result is converted back and loaded, and both models answer the same input.
+"""
+
+import argparse
+import sys
+
+import torch
+
+import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.loading import build_filled, find_config
+from mmvd.engine.atomic_backend import save_atomically
+from mmvd.errors import ConfigError, exit_code
+from mmvd.models.weights import check_fills, load_checkpoint, tensors_of
+from mmvd.models.weights.authors import from_authors, is_authors, to_authors
+
+
+def main() -> int:
+    """Parse the command line and convert; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', help='a checkpoint in either layout; which one is told by its names')
+    parser.add_argument('out', help='where the other one goes')
+    parser.add_argument('--verify', metavar='CONFIG', help='config of the model, to hold outputs before and after')
+    args = parser.parse_args()
+    return exit_code(lambda: convert(args))
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert, verify if asked for, and tell."""
+    state = tensors_of(load_checkpoint(args.checkpoint), args.checkpoint)
+    theirs = is_authors(state)
+    turn, back = (from_authors, to_authors) if theirs else (to_authors, from_authors)
+    converted = turn(state, args.checkpoint)
+    if args.verify:
+        print(verify(args.verify, converted if theirs else state, back(converted, args.out) if not theirs else None))
+    save_atomically(dict(state_dict=converted), args.out)
+    print(f'{args.out}: {len(converted)} tensors, {"ours" if theirs else "in the layout of the authors"}')
+
+
+def verify(config: str, ours: dict, round_trip: dict | None) -> str:
+    """The largest distance between what the model answers with our tensors and with those that went there and back.
+
+    Raises:
+        ConfigError: If they differ.
+        WeightsError: If the tensors do not fill the model of the config.
+    """
+    config = find_config(config)
+    config.model.backbone.init_cfg = None
+    model = build_filled(config, None).eval()
+    whole = any(key.startswith('head.') for key in ours)
+    part = model if whole else model.backbone
+    inputs = torch.cat((torch.randn(1, 3, 112, 112), 5 * torch.rand(1, 1, 112, 112)), 1)
+    round_trip = from_authors(to_authors(ours, 'ours'), 'theirs') if round_trip is None else round_trip
+    answers = []
+    for state in (ours, round_trip):
+        state = state if whole else {key.removeprefix('backbone.'): value for key, value in state.items()}
+        check_fills(part, state, 'the converted checkpoint')
+        part.load_state_dict(state)
+        with torch.no_grad():
+            found = part(inputs)
+        answers.append(found if isinstance(found, tuple) else (found,))
+    distance = max(float((a - b).abs().max()) for a, b in zip(*answers, strict=True))
+    if distance > 0:
+        raise ConfigError(f'outputs before and after differ by {distance:g}: the conversion is not one to one')
+    return f'outputs before and after: {len(answers[0])} maps, largest distance {distance:g}'
+
+
+if __name__ == '__main__':
+    sys.exit(main())
