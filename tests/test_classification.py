@@ -104,9 +104,11 @@ def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
         (folder / kind).mkdir(parents=True)
         for name in 'ab':
             cv2.imwrite(str(folder / kind / f'{name}.png'), value)
-    arguments = ('--config', str(tmp_path / 'best.py'), '--checkpoint', str(tmp_path / 'best.pth'))
+    arguments = ('--config', str(tmp_path / 'best.py'), '--checkpoint', str(tmp_path / 'best.pth'), '--overwrite')
+    arguments += ('--out', str(tmp_path / 'classes'))
     told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
-    assert told.returncode == 0 and told.stdout.count('.png: ') == 2 and '%' in told.stdout, told.stderr[-2000:]
+    assert told.returncode == 0 and '\na: ' in told.stdout and '\nb: ' in told.stdout, told.stderr[-2000:]
+    assert '%)' in told.stdout
     assert any(scene in told.stdout for scene in ('bedroom', 'living room', 'office', 'kitchen', 'bathroom'))
     (folder / 'depth/b.png').unlink()
     told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
@@ -177,23 +179,22 @@ def test_depth_files_are_read_as_the_test_data_are(tmp_path):
     model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
     reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')
-    assert (reader.decoder, reader.turns_along) == ('sunrgbd', False)
+    assert reader.reader_settings == dict(decoder='sunrgbd', turns_along=False)
     exif = Image.Exif()
     exif[0x0112] = 3
     Image.fromarray(np.full((56, 70, 3), 99, np.uint8)).save(tmp_path / 'x.jpg', exif=exif)
     np.save(tmp_path / 'd.npy', np.ones((56, 70), np.float32))
     with pytest.raises(SampleError, match='x.jpg: its EXIF data turn or mirror it'):
-        next(reader([(tmp_path / 'x.jpg', tmp_path / 'd.npy')], decoder='npy'))
+        reader((tmp_path / 'x.jpg', tmp_path / 'd.npy'), decoder='npy')
     config.test_dataloader.dataset = dict(
         type='mmvd.ImageNetRGBDDataset',
         images='val/*/*.JPEG',
         data_root='x',
         pipeline=config.val_dataloader.dataset.pipeline,
     )
-    reader = RGBDClassificationInferencer(
-        config, tmp_path / 'model.pth'
-    )  # depth predicted from the turned image lies on it
-    assert next(reader([(tmp_path / 'x.jpg', tmp_path / 'd.npy')], decoder='npy')).label < 19
+    reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')  # depth predicted from the turned image
+    (found,) = reader((tmp_path / 'x.jpg', tmp_path / 'd.npy'), decoder='npy')['predictions']
+    assert found['pred_label'] < 19
     config.model.pop('head')
     with pytest.raises(ConfigError, match='none of a classifier with one head'):
         RGBDClassificationInferencer(config, tmp_path / 'model.pth')

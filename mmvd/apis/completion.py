@@ -34,7 +34,8 @@ class DepthCompletionInferencer(RGBDInferencer):
         keep_input: Whether measured pixels pass through, see :meth:`VDModel.complete`.
         depth_format: ``'png'`` or ``'npy'``.
         point_cloud: Whether point clouds are written.
-        intrinsics: ``(fx, fy, cx, cy)`` in pixels for point clouds; None: a horizontal view of 60 degrees is guessed.
+        intrinsics: ``(fx, fy, cx, cy)`` in pixels, for point clouds and encodings that need the camera; None: it is
+            guessed (for point clouds a horizontal view of 60 degrees).
 
     Raises:
         ConfigError: If an argument cannot work.
@@ -66,7 +67,7 @@ class DepthCompletionInferencer(RGBDInferencer):
     def predict(self, frames: list[Frame]) -> list[dict]:
         """Complete."""
         rgb, depth = (np.stack([getattr(frame, name) for frame in frames]) for name in ('rgb', 'depth_m'))
-        completed = self.model.complete(rgb, depth, self.size, self.keep_input, depth_unit='m')
+        completed = self.model.complete(rgb, depth, self.size, self.keep_input, 'm', self.intrinsics)
         return [dict(depth_m=depth_m) for depth_m in completed]
 
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:

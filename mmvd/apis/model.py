@@ -1,5 +1,6 @@
 """A depth completer ready for use."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.arguments import check_int
+from mmvd.arguments import check_int, check_intrinsics
+from mmvd.datasets.rgbd_dataset import intrinsics_matrix
+from mmvd.datasets.transforms.loading import rescale_intrinsics
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.backbones import StreamFeatures
 
@@ -62,7 +65,11 @@ class VDModel:
 
     @torch.no_grad()
     def encode(
-        self, rgb: object, depth: object = None, depth_unit: str | None = None
+        self,
+        rgb: object,
+        depth: object = None,
+        depth_unit: str | None = None,
+        intrinsics: Sequence[float] | None = None,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Encode images.
 
@@ -70,6 +77,7 @@ class VDModel:
             rgb: Images, see the class.
             depth: Depth, see the class; None for images without depth.
             depth_unit: ``'m'`` or ``'mm'``; None means metres, in which whole numbers are suspected.
+            intrinsics: ``(fx, fy, cx, cy)`` in pixels, for encodings that need the camera; None: it is guessed.
 
         Returns:
             Four maps (B, C, h, w), finest first, and the depth stream's normalised class token (B, D).
@@ -80,7 +88,7 @@ class VDModel:
         images, _ = rgb_batch(rgb)
         depth = depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit)
         with self._precision():
-            features, fused = self._streams(images, depth)
+            features, fused = self._streams(self._inputs(images, depth, None, intrinsics))
             backbone = self.completer.backbone
             return backbone.outputs(features, fused, images.shape[-2:]), backbone.depth_stream.norm(fused.cls_token)
 
@@ -100,13 +108,13 @@ class VDModel:
             Features of the RGB stream and of the depth stream after each fusion, and the (rows, columns) of patches.
         """
         images, _ = rgb_batch(rgb)
-        images, depth = self._at_size(images, depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit), size)
+        inputs = self._inputs(images, depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit), size)
         patch = self.completer.backbone.patch_size
         with self._precision():
-            return *self._streams(images, depth), tuple(-(-side // patch) for side in images.shape[-2:])
+            return *self._streams(inputs), tuple(-(-side // patch) for side in inputs.shape[-2:])
 
-    def _streams(self, images: Tensor, depth: Tensor) -> tuple[StreamFeatures, StreamFeatures]:
-        backbone, inputs = self.completer.backbone, self._inputs(images, depth)
+    def _streams(self, inputs: Tensor) -> tuple[StreamFeatures, StreamFeatures]:
+        backbone = self.completer.backbone
         features = backbone.encode_rgb(inputs[:, :3])
         return features, backbone.encode_depth(inputs[:, 3:], features)[0]
 
@@ -118,6 +126,7 @@ class VDModel:
         size: int | None = None,
         keep_input: bool = False,
         depth_unit: str | None = None,
+        intrinsics: Sequence[float] | None = None,
     ) -> np.ndarray | Tensor | list:
         """Complete depth maps.
 
@@ -129,6 +138,7 @@ class VDModel:
             keep_input: Whether measured pixels pass through and the seams around them are blended, see
                 :func:`mmvd.ops.keep_measured`.
             depth_unit: ``'m'`` or ``'mm'``; None means metres, in which whole numbers are suspected.
+            intrinsics: ``(fx, fy, cx, cy)`` in pixels, for encodings that need the camera; None: it is guessed.
 
         Returns:
             Metres at the size of the input, 0 = no prediction: (H, W) for one image, (B, H, W) for a batch of arrays,
@@ -142,10 +152,11 @@ class VDModel:
             depths = [None] * len(rgb) if depth is None else depth
             if not isinstance(depths, (list, tuple)) or len(depths) != len(rgb):
                 raise SampleError(f'a list of {len(rgb)} images needs a list of as many depth maps')
-            return [self.complete(*each, size, keep_input, depth_unit) for each in zip(rgb, depths, strict=True)]
+            settings = (size, keep_input, depth_unit, intrinsics)
+            return [self.complete(*each, *settings) for each in zip(rgb, depths, strict=True)]
         images, is_batch = rgb_batch(rgb)
         depth = depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit)
-        pred = self._complete_if_it_fits(images, depth, size)
+        pred = self._complete_if_it_fits(images, depth, size, intrinsics)
         if keep_input:
             pred = ops.keep_measured(pred, depth.to(pred))
         if isinstance(rgb, Tensor):
@@ -153,41 +164,45 @@ class VDModel:
         array = pred[:, 0].cpu().numpy()
         return array if is_batch else array[0]
 
-    def _complete_if_it_fits(self, images: Tensor, depth: Tensor, size: int | None) -> Tensor:
+    def _complete_if_it_fits(self, images: Tensor, depth: Tensor, size: int | None, intrinsics) -> Tensor:
         try:
-            return self._complete(images, depth, size)
+            return self._complete(images, depth, size, intrinsics)
         except (RuntimeError, MemoryError) as error:  # torch has one class for the CPU's and everything else
             if not is_out_of_memory(error):
                 raise
         native = tuple(images.shape[-2:])
         raise fitting_size(lambda smaller: self._complete(images[:1], depth[:1], smaller), native, size, len(images))
 
-    def _complete(self, images: Tensor, depth: Tensor, size: int | None) -> Tensor:
+    def _complete(self, images: Tensor, depth: Tensor, size: int | None, intrinsics=None) -> Tensor:
         """(B, 1, H, W) float32 metres at the size of the input."""
         native = images.shape[-2:]
-        images, depth = self._at_size(images, depth, size)
         with self._precision():
-            pred = self.completer(self._inputs(images, depth)).float()
+            pred = self.completer(self._inputs(images, depth, size, intrinsics)).float()
         if pred.shape[-2:] != native:
             pred = F.interpolate(pred, native, mode='bilinear')
         return ops.clean_depth(pred)
-
-    def _at_size(self, images: Tensor, depth: Tensor, size: int | None) -> tuple[Tensor, Tensor]:
-        """Images and depth on the device at the working resolution, whose sides are whole patches."""
-        images, depth, native = images.to(self.device), depth.to(self.device), images.shape[-2:]
-        if size is None:
-            return images, depth
-        patch = self.completer.backbone.patch_size
-        check_int('VDModel', 'size', size, patch)
-        working = tuple(max(round(side * size / min(native) / patch), 1) * patch for side in native)
-        return F.interpolate(images.float(), working, mode='bilinear', antialias=True), ops.resize_depth(depth, working)
 
     def _precision(self):
         if self.dtype == torch.float32:
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
-    def _inputs(self, images: Tensor, depth: Tensor) -> Tensor:
+    def _inputs(self, images: Tensor, depth: Tensor, size: int | None = None, intrinsics=None) -> Tensor:
+        """(B, 3 + k, h, w) at the working resolution, whose sides are whole patches; in full precision."""
+        images, depth = images.to(self.device).float(), ops.clean_depth(depth.to(self.device)).float()
+        native, patch = images.shape[-2:], self.completer.backbone.patch_size
+        if size is not None:
+            check_int('VDModel', 'size', size, patch)
+            working = tuple(max(round(side * size / min(native) / patch), 1) * patch for side in native)
+            images = F.interpolate(images, working, mode='bilinear', antialias=True)
+            depth = ops.resize_depth(depth, working)
+        camera = None
+        if intrinsics is not None:
+            matrix = intrinsics_matrix(*check_intrinsics('VDModel', intrinsics))
+            scale = [new / old for new, old in zip(images.shape[-2:], native, strict=True)]
+            camera = torch.from_numpy(rescale_intrinsics(matrix, scale[1], scale[0])).to(self.device)
+            camera = camera.expand(len(images), -1, -1)
         pre = self.completer.data_preprocessor
-        rgb = (images.to(self.device).float() - pre.mean) / pre.std
-        return torch.cat((rgb, ops.clean_depth(depth.to(self.device)).float()), 1)
+        with torch.autocast(self.device.type, enabled=False):
+            channels = self.completer.backbone.depth_encoding.channels(depth, camera)
+        return torch.cat(((images - pre.mean) / pre.std, channels), 1)

@@ -76,23 +76,25 @@ def predict_altered(segmentor: nn.Module, inputs: Tensor, samples: Sequence, alt
 
     Args:
         segmentor: An mmseg ``EncoderDecoder`` whose backbone is ``mmvd.VDViT``.
-        inputs: (B, 4, H, W) as its data preprocessor makes them.
+        inputs: (B, 3 + k, H, W) as its data preprocessor makes them.
         samples: B data samples.
         alterations: What to do to the depth.
 
     Yields:
-        The altered (B, 1, H, W) depth in metres as it is encoded, brought into range, and B samples with
-        ``pred_sem_seg``, for each alteration.
+        The altered (B, 1, H, W) depth as it is encoded, brought into range, in metres (pixels of disparity), and B
+        samples with ``pred_sem_seg``, for each alteration.
     """
-    image, depth, keys = inputs[:, :3], inputs[:, 3:], evaluation_keys(samples, inputs.device)
+    image, channels, keys = inputs[:, :3], inputs[:, 3:], evaluation_keys(samples, inputs.device)
+    encoding, shape = segmentor.backbone.depth_encoding, (len(inputs), *inputs.shape[-2:])
     rgb = segmentor.backbone.encode_rgb(image)
     metas = [sample.metainfo for sample in samples]
     for alteration in alterations:
-        altered = ops.alter_depth(depth, keys, alteration.zeros, alteration.scale)
+        removed = ops.density_mask(shape, alteration.zeros, 'pixel', keys, channels[:, -1] > 0)
+        altered = encoding.scaled(channels.masked_fill(removed[:, None], 0), alteration.scale)
         features = segmentor.backbone.extract(torch.cat((image, altered), 1), rgb)
         logits = segmentor.decode_head.predict(features.outs, metas, segmentor.test_cfg)
         yield (
-            altered * features.range_factor.view(-1, 1, 1, 1),
+            encoding.scaled(altered, features.range_factor)[:, -1:],
             segmentor.postprocess_result(logits, deepcopy(list(samples))),
         )
 
@@ -122,8 +124,8 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
     statistics = [DepthStatistics() for _ in alterations]
     for number, data in enumerate(dataloader, 1):
         batch = segmentor.data_preprocessor(data, False)
-        if batch['inputs'].shape[1] != 4:
-            raise ConfigError('the robustness sweep alters metric depth: the pipeline must hand over one depth channel')
+        if segmentor.backbone.depth_encoding is None or batch['inputs'].shape[1] == 3:
+            raise ConfigError('the robustness sweep alters depth: the pipeline must hand it over as metres')
         for k, (altered, outputs) in enumerate(
             predict_altered(segmentor, batch['inputs'], batch['data_samples'], alterations)
         ):

@@ -8,7 +8,12 @@ from .data_preprocessors import (
     RGBDDetDataPreprocessor,
     RGBDSegDataPreprocessor,
 )
-from .depth_encodings import PositionalDepthEncoding
+from .depth_encodings import (
+    DisparityEncoding,
+    NormalizeDepth,
+    PositionalDepthEncoding,
+    PositionalPointEncoding,
+)
 from .heads import DepthCompletionHead, LinearProbeHead
 from .losses import BalancedSILoss
 
@@ -16,8 +21,11 @@ __all__ = [
     'BalancedSILoss',
     'DepthCompleter',
     'DepthCompletionHead',
+    'DisparityEncoding',
     'LinearProbeHead',
+    'NormalizeDepth',
     'PositionalDepthEncoding',
+    'PositionalPointEncoding',
     'RGBDClsDataPreprocessor',
     'RGBDDataPreprocessor',
     'RGBDDetDataPreprocessor',

@@ -3,7 +3,12 @@
 import mmcv.transforms  # noqa: F401  registers LoadImageFromFile and friends
 
 from .crops import RGBDCenterCrop, RGBDRandomCrop, RGBDRandomResizedCrop
-from .depth_encoding import PositionalDepthEncoding
+from .depth_encoding import (
+    DisparityEncoding,
+    NormalizeDepth,
+    PositionalDepthEncoding,
+    PositionalPointEncoding,
+)
 from .formatting import PackRGBDInputs
 from .geometry import RGBDRandomFlip, RGBDRandomRotate, RGBDResize
 from .labels import LoadLabels, LoadRoomInstances
@@ -14,12 +19,15 @@ from .validity import RequireDepth
 
 __all__ = [
     'AlterDepth',
+    'DisparityEncoding',
     'LoadDepth',
     'LoadImage',
     'LoadLabels',
     'LoadRoomInstances',
+    'NormalizeDepth',
     'PackRGBDInputs',
     'PositionalDepthEncoding',
+    'PositionalPointEncoding',
     'RGBDCenterCrop',
     'RGBDRandomCrop',
     'RGBDRandomFlip',

@@ -1,47 +1,84 @@
-"""Depth encoding on the CPU, for pipelines that want it there; by default it happens inside the model."""
+"""Depth encodings on the CPU, for pipelines that want them there; by default they happen inside the model."""
 
+import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
-from mmvd import ops
-from mmvd.errors import config_errors
-from mmvd.registry import TRANSFORMS
+from mmvd.registry import MODELS, TRANSFORMS
 
 
-@TRANSFORMS.register_module()
-class PositionalDepthEncoding(BaseTransform):
-    """Replace depth by its encoding (paper Eq. 1).
+class _EncodingTransform(BaseTransform):
+    """Runs the module of the same name on one sample."""
 
-    Goes with ``VDViT(depth_encoding=None, depth_channels=num_channels)``.
-
-    Required Keys: depth, (H, W) metres
-
-    Modified Keys: depth, (H, W, C) float32 in [-1, 1]
-
-    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
-        divided by it
-
-    Args:
-        num_channels: Channels C, even and positive.
-        max_depth: Range in metres; maps beyond 0.95 of it are rescaled to it, as ``VDViT`` does.
-        temperature: Sets the shortest wavelength.
-
-    Raises:
-        ConfigError: If an argument is outside its domain.
-    """
-
-    def __init__(self, num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4):
-        with config_errors('PositionalDepthEncoding'):
-            ops.depth_wavelengths(num_channels, max_depth, temperature)
-        self.arguments = (num_channels, max_depth, temperature)
+    def __init__(self, **kwargs):
+        self.encoding = MODELS.build(dict(type=f'mmvd.{type(self).__name__}', **kwargs))
 
     def transform(self, results: dict) -> dict:
         """Encode."""
-        depth = ops.clean_depth(torch.from_numpy(results['depth']))[None, None]
-        factor = ops.range_factor(depth, self.arguments[1])
-        depth = depth * factor.view(-1, 1, 1, 1)
-        results['depth'] = (
-            ops.positional_depth_encoding(depth, *self.arguments)[0].permute(1, 2, 0).contiguous().numpy()
-        )
+        depth = torch.from_numpy(np.ascontiguousarray(results['depth']))[None, None]
+        camera = results.get('intrinsics')
+        camera = None if camera is None else torch.as_tensor(camera)[None]
+        channels, factor = self.encoding.into_range(self.encoding.channels(depth, camera), 'rescale')
+        results['depth'] = self.encoding(channels)[0].permute(1, 2, 0).contiguous().numpy()
         results['range_factor'] = float(factor)
         return results
+
+
+@TRANSFORMS.register_module()
+class PositionalDepthEncoding(_EncodingTransform):
+    """Replace depth by its positional encoding (paper Eq. 1), as the module of this name does.
+
+    Goes with ``VDViT(depth_encoding=None, depth_channels=C)``. Arguments and errors are those of the module.
+
+    Required Keys: depth, (H, W) metres
+
+    Modified Keys: depth, (H, W, C) float32
+
+    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
+        divided by it
+    """
+
+
+@TRANSFORMS.register_module()
+class PositionalPointEncoding(_EncodingTransform):
+    """Replace depth by the encoded coordinates of its points (P3DE), as the module of this name does.
+
+    Goes with ``VDViT(depth_encoding=None, depth_channels=C)``. Arguments and errors are those of the module.
+
+    Required Keys: depth, (H, W) metres; intrinsics (3, 3) pixels (optional, guessed)
+
+    Modified Keys: depth, (H, W, C) float32
+
+    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
+        divided by it
+    """
+
+
+@TRANSFORMS.register_module()
+class NormalizeDepth(_EncodingTransform):
+    """Replace depth by (depth - mean) / std, as the module of this name does.
+
+    Goes with ``VDViT(depth_encoding=None, depth_channels=C)``. Arguments and errors are those of the module.
+
+    Required Keys: depth, (H, W) metres
+
+    Modified Keys: depth, (H, W, C) float32
+
+    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
+        divided by it
+    """
+
+
+@TRANSFORMS.register_module()
+class DisparityEncoding(_EncodingTransform):
+    """Replace depth by normalised disparity, as the module of this name does.
+
+    Goes with ``VDViT(depth_encoding=None, depth_channels=C)``. Arguments and errors are those of the module.
+
+    Required Keys: depth, (H, W) metres; intrinsics (3, 3) pixels (optional, guessed)
+
+    Modified Keys: depth, (H, W, C) float32
+
+    Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
+        divided by it
+    """

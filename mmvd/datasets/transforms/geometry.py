@@ -157,7 +157,8 @@ class RGBDRandomRotate(JointTransform):
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional)
 
-    Modified Keys: those; intrinsics lose their meaning only by the turn of the image axes and are kept
+    Modified Keys: those; intrinsics (optional) become A K, the rotation of the pixels times the camera: no longer upper
+        triangular
 
     Args:
         max_degrees: Angles are drawn evenly from both sides up to it.
@@ -188,4 +189,7 @@ class RGBDRandomRotate(JointTransform):
             lambda img: warp(img, cv2.INTER_LINEAR, (0, 0, 0)),
             lambda a, fill: warp(a, cv2.INTER_NEAREST, fill),
         )
+        if 'intrinsics' in results:
+            rotation = np.vstack((matrix, (0, 0, 1)))
+            results['intrinsics'] = (rotation @ results['intrinsics']).astype(np.float32)
         return results

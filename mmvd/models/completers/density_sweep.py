@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.errors import ConfigError, config_errors
+from mmvd.models.depth_encodings import DepthEncoding
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,20 @@ class DensitySweep:
     def run(
         self,
         complete: Callable[[Tensor, object], Tensor],
+        encoding: DepthEncoding,
+        channels: Tensor,
         depth: Tensor,
-        rgb: object,
-        swapped_rgb: object | None,
+        rgb: tuple[object, object | None],
         keys: Tensor,
     ) -> dict[str, Tensor]:
         """Complete every thinned map.
 
         Args:
-            complete: From (B, 1, H, W) metres and RGB features to (B, 1, H, W) metres.
-            depth: (B, 1, H, W) metres, complete.
-            rgb: RGB features of the images.
-            swapped_rgb: Those of other images, or None.
+            complete: From (B, k, H, W) depth channels and RGB features to (B, 1, H, W) metres.
+            encoding: What knows how the channels of a scene at half the depth look.
+            channels: (B, k, H, W) depth channels, complete.
+            depth: (B, 1, H, W) metres that they were made of.
+            rgb: RGB features of the images, and those of other images or None.
             keys: (B,) int64 sample keys.
 
         Returns:
@@ -66,16 +69,23 @@ class DensitySweep:
             ``pred_swapped_rgb`` (B, 1, H, W), with ``pred_probe`` and ``input_probe`` (B, 1, H, W), the undisturbed
             ones.
         """
-        thinned = [self._thin(depth, kept, keys) for kept in self.kept_densities]
-        results = dict(input_depth=torch.cat(thinned, 1), pred_depth=torch.cat([complete(x, rgb) for x in thinned], 1))
+        own, swapped = rgb
+        removed = [self._removed(depth, kept, keys) for kept in self.kept_densities]
+        results = dict(
+            input_depth=torch.cat([depth.masked_fill(mask, 0) for mask in removed], 1),
+            pred_depth=torch.cat([complete(channels.masked_fill(mask, 0), own) for mask in removed], 1),
+        )
         if self.probe_density is not None:
-            x = self._thin(depth, self.probe_density, keys)
-            results.update(input_probe=x, pred_probe=complete(x, rgb), pred_half_depth=complete(x / 2, rgb))
-            if swapped_rgb is not None:
-                results['pred_swapped_rgb'] = complete(x, swapped_rgb)
+            mask = self._removed(depth, self.probe_density, keys)
+            x = channels.masked_fill(mask, 0)
+            results.update(input_probe=depth.masked_fill(mask, 0), pred_probe=complete(x, own))
+            results['pred_half_depth'] = complete(encoding.scaled(x, 0.5), own)
+            if swapped is not None:
+                results['pred_swapped_rgb'] = complete(x, swapped)
         return results
 
-    def _thin(self, depth: Tensor, kept: float, keys: Tensor) -> Tensor:
+    def _removed(self, depth: Tensor, kept: float, keys: Tensor) -> Tensor:
+        """(B, 1, H, W) bool."""
         shape = (len(depth), *depth.shape[-2:])
-        removed = ops.density_mask(shape, 1 - kept, self.pattern, ops.fold(keys, self.seed), (depth > 0)[:, 0])
-        return depth.masked_fill(removed[:, None], 0)
+        mask = ops.density_mask(shape, 1 - kept, self.pattern, ops.fold(keys, self.seed), (depth > 0)[:, 0])
+        return mask[:, None]

@@ -27,7 +27,8 @@ class DepthCompleter(BaseModel):
         init_cfg: As in mmengine.
 
     Raises:
-        ConfigError: If depth that comes encoded from the pipeline is to be evaluated.
+        ConfigError: If depth that comes encoded from the pipeline is to be evaluated, or encoding, data preprocessor
+            and head do not belong together.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class DepthCompleter(BaseModel):
     ):
         super().__init__(data_preprocessor or dict(type='mmvd.RGBDDataPreprocessor'), init_cfg)
         self.backbone, self.head = MODELS.build(backbone), MODELS.build(head)
+        self._check_encoding()
         self.sweep = DensitySweep(**test_cfg) if test_cfg else None
         if self.sweep is not None:
             self._check_metric()
@@ -51,6 +53,8 @@ class DepthCompleter(BaseModel):
         gt_depth: Tensor | None = None,
         removed_mask: Tensor | None = None,
         partner_rgb: Tensor | None = None,
+        depth_m: Tensor | None = None,
+        gt_axes: Tensor | None = None,
         mode: str = 'tensor',
     ) -> Tensor | dict | list:
         """Run the model.
@@ -61,6 +65,8 @@ class DepthCompleter(BaseModel):
             gt_depth: (B, 1, H, W) metres, 0 = missing: what is to be recovered.
             removed_mask: (B, 1, H, W) bool, True where depth was taken away.
             partner_rgb: (B, 3, H, W) other images, for the probe with swapped RGB.
+            depth_m: (B, 1, H, W) metres that the depth channels were made of, where those are not metres.
+            gt_axes: (B, A, H, W) metres, what is to be recovered of each axis, where several are predicted.
             mode: ``'tensor'``: (B, 1, H, W) metres; ``'loss'``: a dict of losses; ``'predict'``: the data samples with
                 ``pred_depth``, ``input_depth`` (D, H, W), ``gt_depth`` (1, H, W) and, with probes, what
                 :class:`DensitySweep` adds, all in metres.
@@ -69,17 +75,18 @@ class DepthCompleter(BaseModel):
             RuntimeError: If the mode is unknown.
         """
         if mode == 'tensor':
-            return self.complete(inputs, data_samples=data_samples)[-1]
+            return self.complete(inputs, data_samples=data_samples)[-1][:, -1:]
         if mode == 'loss':
-            return self.head.loss(self.complete(inputs, data_samples=data_samples), gt_depth, removed_mask)
+            target = gt_depth if gt_axes is None else gt_axes
+            return self.head.loss(self.complete(inputs, data_samples=data_samples), target, removed_mask)
         if mode == 'predict':
-            return self.predict(inputs, data_samples, gt_depth, partner_rgb)
+            return self.predict(inputs, data_samples, gt_depth, partner_rgb, depth_m)
         raise RuntimeError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
 
     def complete(
         self, inputs: Tensor, rgb: StreamFeatures | None = None, data_samples: Sequence[BaseDataElement] | None = None
     ) -> list[Tensor]:
-        """Predictions (B, 1, h, w) in metres, coarse to fine, the last at the size of the input.
+        """Predictions (B, A, h, w) in metres, coarse to fine, the last at the size of the input.
 
         Depth that was encoded in the pipeline was brought into range there, by the ``range_factor`` of its sample.
         """
@@ -88,6 +95,23 @@ class DepthCompleter(BaseModel):
             factor = factor * torch.tensor([sample.range_factor for sample in data_samples], device=factor.device)
         preds = self.head(features, inputs.shape[-2:])
         return [pred / factor.view(-1, 1, 1, 1) for pred in preds]
+
+    def _check_encoding(self) -> None:
+        encoding = getattr(self.backbone, 'depth_encoding', None)
+        given = getattr(self.data_preprocessor, 'encoding', None)
+        if encoding is None:
+            return
+        reads = 'metres' if given is None else given.reads
+        if reads != encoding.reads or (given is not None and given.constants() != encoding.constants()):
+            raise ConfigError(
+                f'DepthCompleter: the backbone encodes {encoding.reads} ({encoding.constants()}), the data '
+                f'preprocessor gives {reads}: set model.data_preprocessor.depth_encoding to that of the backbone'
+            )
+        if self.head.num_axes != encoding.num_axes:
+            raise ConfigError(
+                f'DepthCompleter: {type(encoding).__name__} has {encoding.num_axes} axes to predict, the head '
+                f'{self.head.num_axes}: set model.head.num_axes={encoding.num_axes}'
+            )
 
     def _check_metric(self) -> None:
         if self.backbone.depth_encoding is None:
@@ -103,25 +127,27 @@ class DepthCompleter(BaseModel):
         data_samples: Sequence[BaseDataElement] | None,
         gt_depth: Tensor | None = None,
         partner_rgb: Tensor | None = None,
+        depth_m: Tensor | None = None,
     ) -> list[BaseDataElement]:
         """Predictions per sample, see :meth:`forward`."""
         self._check_metric()
         data_samples = data_samples or [BaseDataElement() for _ in inputs]
+        depth_m = inputs[:, -1:] if depth_m is None else depth_m
         if self.sweep is None:
-            results = dict(input_depth=inputs[:, 3:4], pred_depth=self.complete(inputs)[-1])
+            results = dict(input_depth=depth_m, pred_depth=self.complete(inputs)[-1][:, -1:])
         else:
             image = inputs[:, :3]
             rgb = self.backbone.encode_rgb(image)
             swapped = None if partner_rgb is None else self.backbone.encode_rgb(partner_rgb)
-            keys = evaluation_keys(data_samples, inputs.device)
             results = self.sweep.run(
-                lambda depth, features: self.complete(torch.cat((image, depth), 1), features)[-1],
+                lambda channels, features: self.complete(torch.cat((image, channels), 1), features)[-1][:, -1:],
+                self.backbone.depth_encoding,
                 inputs[:, 3:],
-                rgb,
-                swapped,
-                keys,
+                depth_m,
+                (rgb, swapped),
+                evaluation_keys(data_samples, inputs.device),
             )
-        results['gt_depth'] = inputs[:, 3:4] if gt_depth is None else gt_depth
+        results['gt_depth'] = depth_m if gt_depth is None else gt_depth
         for index, sample in enumerate(data_samples):
             if self.sweep is not None:
                 sample.set_metainfo(dict(protocol=self.sweep.protocol()))

@@ -67,9 +67,10 @@ class RGBDDataPreprocessor(RGBDStacker):
 
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32, ``gt_depth`` (B, 1, H, W) float32 metres, what is to be recovered,
-            ``removed_mask`` (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``, and with
-            partners ``partner_rgb`` (B, 3, H, W), normalised. Without depth only ``inputs`` (B, 3, H, W) and
-            ``data_samples``.
+            ``removed_mask`` (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``; with a
+            ``depth_encoding`` also ``depth_m`` (B, 1, H, W), what the encoder sees in metres, and ``gt_axes`` (B, A, H,
+            W), what is to be recovered of each axis, where there are several; and with partners ``partner_rgb`` (B, 3,
+            H, W), normalised. Without depth only ``inputs`` (B, 3, H, W) and ``data_samples``.
 
         Raises:
             SampleError: If an image and its depth differ in size.
@@ -82,7 +83,13 @@ class RGBDDataPreprocessor(RGBDStacker):
             if depth is None:
                 return dict(inputs=rgb, data_samples=data.get('data_samples'))
             depth, gt_depth, removed = self._depth_target(data, depth, size, training)
-            packed = dict(inputs=torch.cat((rgb, depth), dim=1), gt_depth=gt_depth, removed_mask=removed)
+            keys = sample_keys(data['data_samples'], depth.device) if training and self.encoding is not None else None
+            packed = dict(inputs=torch.cat((rgb, self.channels(depth, data, keys)), 1), gt_depth=gt_depth)
+            packed['removed_mask'] = removed
+            if self.encoding is not None:
+                packed['depth_m'] = depth
+                if self.encoding.num_axes > 1:
+                    packed['gt_axes'] = self.channels(gt_depth, data, keys)
             if 'partner_inputs' in data:
                 packed['partner_rgb'] = torch.stack(
                     [self._as_partner(*pair, size) for pair in zip(data['partner_inputs'], inputs, strict=True)]

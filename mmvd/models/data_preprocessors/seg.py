@@ -62,6 +62,7 @@ class RGBDSegDataPreprocessor(RGBDStacker):
             rgb, depth = self.stack(data, size)
             if self.max_depth is not None and depth is not None:
                 depth = depth * ops.range_factor(depth, self.max_depth).view(-1, 1, 1, 1)
+            depth = None if depth is None else self.channels(depth, data)
         for image, sample in zip(data['inputs'], data.get('data_samples') or (), strict=False):
             self._pad_sample(sample, image.shape[-2:], size, training)
         return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))

@@ -1,15 +1,18 @@
 """What the preprocessors of all tasks share: image and depth become one tensor."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import MMLogger
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_flag, check_number, check_row
 from mmvd.errors import SampleError
+from mmvd.registry import MODELS
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -25,6 +28,8 @@ class RGBDStacker(BaseDataPreprocessor):
         std: Standard deviation of R, G and B.
         bgr_to_rgb: Whether the images are in OpenMMLab's BGR order.
         non_blocking: Whether copies to the device may overlap.
+        depth_encoding: Config of the model's depth encoding, where its channels are not metres (points, disparity):
+            they are made here, from depth and the ``intrinsics`` of the samples.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class RGBDStacker(BaseDataPreprocessor):
         std: Sequence[float] = IMAGENET_STD,
         bgr_to_rgb: bool = True,
         non_blocking: bool = False,
+        depth_encoding: dict | None = None,
     ):
         super().__init__(non_blocking)
         owner = type(self).__name__
@@ -42,6 +48,7 @@ class RGBDStacker(BaseDataPreprocessor):
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.bgr_to_rgb = bgr_to_rgb
+        self.encoding = MODELS.build(depth_encoding) if depth_encoding else None
 
     def to_device(self, data: dict) -> dict:
         """Move a batch to the device.
@@ -61,7 +68,33 @@ class RGBDStacker(BaseDataPreprocessor):
             SampleError: If an image and its depth differ in size.
         """
         rgb, depth = self.stack(data, size)
-        return rgb if depth is None else torch.cat((rgb, depth), 1)
+        return rgb if depth is None else torch.cat((rgb, self.channels(depth, data)), 1)
+
+    def channels(self, depth: Tensor, data: dict, keys: Tensor | None = None) -> Tensor:
+        """The depth channels of ``inputs``.
+
+        Args:
+            depth: (B, 1, H, W) metres, or (B, C, H, W) encoded in the pipeline.
+            data: The batch, whose samples may know their ``intrinsics``.
+            keys: (B,) int64 sample keys in training.
+
+        Returns:
+            (B, k, H, W).
+        """
+        if self.encoding is None or depth.shape[1] != 1:
+            return depth
+        camera = None if self.encoding.reads == 'metres' else self._cameras(data).to(depth.device)
+        return self.encoding.channels(depth, camera, keys)
+
+    def _cameras(self, data: dict) -> Tensor:
+        """(B, 3, 3) intrinsics, guessed where a sample has none, which is told once."""
+        samples = data.get('data_samples') or [None] * len(data['inputs'])
+        known = [sample.metainfo.get('intrinsics') if sample is not None else None for sample in samples]
+        if any(matrix is None for matrix in known):
+            _tell_of_guess(type(self.encoding).__name__)
+        guess = self.encoding.guess_camera
+        pairs = zip(known, data['inputs'], strict=True)
+        return torch.stack([guess(*x.shape[-2:]) if m is None else torch.as_tensor(m).float().cpu() for m, x in pairs])
 
     def stack(self, data: dict, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         """Normalise, clean and pad a batch.
@@ -97,6 +130,13 @@ class RGBDStacker(BaseDataPreprocessor):
         """One image (3, h, w) in 0..255, in RGB order, normalised and padded to (height, width)."""
         image = image.float().flip(0) if self.bgr_to_rgb else image.float()
         return pad_to((image - self.mean) / self.std, size)
+
+
+@cache
+def _tell_of_guess(encoding: str) -> None:
+    MMLogger.get_current_instance().warning(
+        f'{encoding}: samples without intrinsics: their camera is guessed (intrinsics of the dataset would be used)'
+    )
 
 
 def common_size(inputs: Sequence[Tensor], divisor: int = 1, least: tuple[int, int] = (0, 0)) -> tuple[int, int]:

@@ -63,6 +63,7 @@ class DepthCompletionHead(BaseModule):
         norm_cfg: Normalisation of the convolutions.
         norm_eval: Whether batch norm uses and keeps its running statistics in training too (tiny batches, exact
             distribution).
+        num_axes: Axes that are predicted, the last one depth (P3DE: 3).
         loss: Config of the loss.
     """
 
@@ -75,6 +76,7 @@ class DepthCompletionHead(BaseModule):
         negative_slope: float = 0.01,
         norm_cfg: dict = dict(type='BN'),
         norm_eval: bool = False,
+        num_axes: int = 1,
         loss: dict = dict(type='mmvd.BalancedSILoss'),
     ):
         super().__init__()
@@ -84,6 +86,7 @@ class DepthCompletionHead(BaseModule):
             check_int('DepthCompletionHead', 'skip_channels', skip_channels)
         check_share('DepthCompletionHead', 'negative_slope', negative_slope)
         check_flag('DepthCompletionHead', 'norm_eval', norm_eval)
+        self.num_axes = check_int('DepthCompletionHead', 'num_axes', num_axes)
         self.negative_slope, self.norm_eval = negative_slope, norm_eval
         self.register_buffer('weights', decode_weights(max_depth), persistent=False)
         inputs = (in_channels, *channels[:3])
@@ -94,7 +97,7 @@ class DepthCompletionHead(BaseModule):
         self.blocks = nn.ModuleList(
             UpBlock(i, skip, o, norm_cfg) for i, skip, o in zip(inputs, skips, channels, strict=True)
         )
-        self.vectors = nn.ModuleList(nn.Conv2d(width, len(self.weights), 3, padding=1) for width in channels)
+        self.vectors = nn.ModuleList(nn.Conv2d(width, num_axes * len(self.weights), 3, padding=1) for width in channels)
         for conv in self.vectors:
             nn.init.constant_(conv.bias, _START)
         self.loss_module = MODELS.build(loss)
@@ -110,9 +113,9 @@ class DepthCompletionHead(BaseModule):
         return self
 
     def decode(self, vector: Tensor) -> Tensor:
-        """Metric decoding in full precision: (B, K, h, w) -> (B, 1, h, w) metres."""
+        """Metric decoding in full precision: (B, A K, h, w) -> (B, A, h, w) metres, axis by axis."""
         active = F.leaky_relu(vector.float(), self.negative_slope)
-        return (active * self.weights.view(-1, 1, 1)).sum(1, keepdim=True)
+        return (active.unflatten(1, (self.num_axes, -1)) * self.weights.view(-1, 1, 1)).sum(2)
 
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
         """Decode.
@@ -122,7 +125,7 @@ class DepthCompletionHead(BaseModule):
             size: (H, W) of the input, which is the size of the last prediction.
 
         Returns:
-            Four predictions (B, 1, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at
+            Four predictions (B, A, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at
             ``size``.
         """
         x, preds = features[3], []
@@ -136,5 +139,12 @@ class DepthCompletionHead(BaseModule):
         return preds
 
     def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:
-        """Loss of the predictions in metres against (B, 1, H, W) truth and removed pixels."""
+        """Loss of the predictions in metres against (B, A, H, W) truth and (B, 1, H, W) removed pixels.
+
+        Each axis counts like a sample of its own, those without pixels not at all (authors' code).
+        """
+        if self.num_axes > 1:
+            preds = [pred.flatten(0, 1)[:, None] for pred in preds]
+            removed_mask = removed_mask.repeat_interleave(self.num_axes, 0)
+            gt_depth = gt_depth.flatten(0, 1)[:, None]
         return dict(loss_depth=self.loss_module(preds, gt_depth, removed_mask))

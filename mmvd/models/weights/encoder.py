@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
+from .authors import from_authors, is_authors
 from .files import LEFT_OUT, check_encoding, load_checkpoint, misfit, tensors_of
 
 _VD_MARK = 'rgb_stream.'
@@ -34,13 +35,15 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
             'checkpoint, or '
             'give this one as load_from beside the weights it was trained with'
         )
-    state = tensors_of(content, path)
+    state, theirs = tensors_of(content, path), ''
+    if is_authors(state):
+        whole = from_authors(state, str(path))
+        state, theirs = {k: v for k, v in whole.items() if k.startswith('backbone.')}, " (authors' layout)"
     prefix = next((p for p in ('', 'backbone.') if any(key.startswith(p + _VD_MARK) for key in state)), None)
     if prefix is not None:
         check_encoding(encoder, content, str(path))
-        return _load_vd(
-            encoder, {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}, path
-        )
+        own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+        return _load_vd(encoder, own, path) + theirs
     if encoder.frozen == 'all' and encoder.depth_stream is not None:
         raise WeightsError(
             f'{path}: holds an RGB ViT alone, and the depth stream of a wholly frozen encoder would stay random: name '
