@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import ConfigError
 
-_FARTHEST_M = 1e4
+_FARTHEST_M, _MOST = 1e4, 2**63
 
 
 def _refuse(owner: str, name: str, wanted: str, value: Any) -> None:
@@ -19,15 +19,18 @@ def _refuse(owner: str, name: str, wanted: str, value: Any) -> None:
 
 
 def check_int(owner: str, name: str, value: Any, least: int = 1) -> int:
-    """A whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    """A whole number of at least ``least``, and not more than a computer counts."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value < _MOST:
         _refuse(owner, name, f'a whole number of at least {least}', value)
     return int(value)
 
 
 def check_number(owner: str, name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
     """A finite number between two others."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        is_number = False
     if not is_number or not least <= value <= most:
         bounds = {(-math.inf, math.inf): ''}.get((least, most), f' between {least:g} and {most:g}')
         _refuse(owner, name, f'a finite number{bounds}', value)
@@ -62,9 +65,17 @@ def check_choice(owner: str, name: str, value: Any, choices: Sequence) -> Any:
 
 def check_row(owner: str, name: str, value: Any, count: int, check=check_positive) -> tuple:
     """So many values, each of which passes a check."""
-    if isinstance(value, (str, bytes, dict)) or not hasattr(value, '__len__') or len(value) != count:
+    is_row = isinstance(value, (list, tuple)) or getattr(value, 'ndim', 0) == 1
+    if not is_row or len(value) != count:
         _refuse(owner, name, f'{count} numbers', value)
     return tuple(check(owner, f'{name}[{index}]', item) for index, item in enumerate(value))
+
+
+def check_numbers(owner: str, name: str, value: Any) -> tuple[float, ...]:
+    """A list of finite numbers."""
+    if not isinstance(value, (list, tuple)):
+        _refuse(owner, name, 'a list of numbers', value)
+    return tuple(check_number(owner, f'{name}[{index}]', item) for index, item in enumerate(value))
 
 
 def check_range(owner: str, name: str, value: Any, least: float = 0.0, most: float = math.inf) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def config_errors(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f'{name}: {error}') from error
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmvd.datasets.rasters import is_file, shown
 from mmvd.errors import ConfigError, MMVDError
-
-_BUILDING = (KeyError, TypeError, ValueError, AttributeError, ImportError, AssertionError, IndexError)
 
 
 def _reason(error: Exception) -> str:
@@ -23,8 +22,8 @@ def read_config(path: str | Path) -> Config:
         ConfigError: If there is no such file, it or one of its bases cannot be read, or it is empty.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f'{path}: no such config file')
+    if not is_file(path):
+        raise ConfigError(f'{shown(path)}: no such config file')
     try:
         config = Config.fromfile(path)
     except Exception as error:  # a config is a program: whatever it raises is the fault of this file or of a base
@@ -59,5 +58,5 @@ def building(what: str) -> Iterator[None]:
         yield
     except MMVDError:
         raise
-    except _BUILDING as error:
+    except Exception as error:  # a constructor is foreign code: whatever it raises is the fault of its arguments
         raise ConfigError(f'{what} cannot be built from this config ({_reason(error)})') from error

@@ -24,6 +24,6 @@ def find_device(device: str | torch.device | None = None) -> torch.device:
     if found.type not in ('cpu', 'cuda'):
         try:
             torch.empty(1, device=found).cpu()
-        except (RuntimeError, NotImplementedError, AssertionError) as error:
+        except (RuntimeError, NotImplementedError, AssertionError, ImportError) as error:
             raise ConfigError(f"device={str(found)!r}: torch cannot use it here, say 'cpu' or 'cuda'") from error
     return found

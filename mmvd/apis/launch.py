@@ -19,6 +19,7 @@ from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import ConfigError, MissingInputsError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
+from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config
 from .preflight import check_channels, check_inputs
 
@@ -66,6 +67,7 @@ def load_config(args: argparse.Namespace) -> Config:
     with building('--cfg-options: the config'):
         config.merge_from_dict(args.cfg_options)
     check_has_model(config)
+    check_kinds(config)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -169,7 +171,7 @@ def build_runner(config: Config, training: bool) -> Runner:
         ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without
             GPUs.
     """
-    if 'FSDP' in config.get('strategy', {}).get('type', '') and get_device() == 'cpu':
+    if 'FSDP' in (config.get('strategy') or {}).get('type', '') and get_device() == 'cpu':
         raise ConfigError(
             "strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch "
             'here'
@@ -184,8 +186,23 @@ def build_runner(config: Config, training: bool) -> Runner:
     check_writable(Path(config.work_dir))
     with building('the runner'):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+        if type(runner) is Runner:
+            _build_parts(runner, training)
     check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
     return runner
+
+
+def _build_parts(runner: Runner, training: bool) -> None:
+    """What mmengine builds only when it trains or tests, in its order; it takes over what is there."""
+    if not training:
+        runner._test_loop = runner.build_test_loop(runner._test_loop)
+        return
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    if runner.param_schedulers is not None:
+        runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
+    if runner._val_loop is not None:
+        runner._val_loop = runner.build_val_loop(runner._val_loop)
 
 
 def leave(code: int) -> NoReturn:

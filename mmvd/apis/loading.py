@@ -7,11 +7,13 @@ import torch
 from mmengine.config import Config
 
 import mmvd
+from mmvd.datasets.rasters import is_file
 from mmvd.errors import ConfigError
 from mmvd.models.completers import DepthCompleter
 from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint, tensors_of
 from mmvd.registry import MODELS
 
+from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config
 from .devices import find_device
 from .model import VDModel
@@ -44,7 +46,9 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     """
     if isinstance(config_or_name, Config):
         return config_or_name
-    if Path(config_or_name).is_file():
+    if not isinstance(config_or_name, (str, Path)):
+        raise ConfigError(f'a model is named by a text, a path or a config, got {config_or_name!r}')
+    if is_file(config_or_name):
         return read_config(config_or_name)
     name = str(config_or_name)
     found = [] if name.endswith('.py') else [each for each in list_models() if f'/{each}'.endswith(f'/{name}')]
@@ -72,7 +76,7 @@ def open_model(
             raise ConfigError(f'{config_or_name}: a packed model brings its weights, leave {checkpoint} out')
         return open_pack(config_or_name)
     config = find_config(config_or_name)
-    return config, checkpoint or config.get('load_from')
+    return config, config.get('load_from') if checkpoint is None else checkpoint
 
 
 def load_model(
@@ -115,8 +119,11 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
         WeightsError: If weights are missing, unsafe or do not fit.
     """
     check_has_model(config)
+    check_kinds(config)
     with building('the model'):
         model = MODELS.build(config.model)
+    if not hasattr(model, 'backbone'):
+        raise ConfigError(f'{config.filename or "the config"}: {config.model.type} has no backbone')
     model.dataset_meta = {}
     if checkpoint is None:
         if model.backbone.init_cfg:

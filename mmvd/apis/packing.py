@@ -9,6 +9,7 @@ from mmengine.config import Config
 from safetensors.torch import save
 
 from mmvd.compat import inspect_versions
+from mmvd.datasets.rasters import is_file
 from mmvd.engine.atomic_backend import AtomicLocalBackend, save_json
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import ENCODING
@@ -73,7 +74,7 @@ def _without_training(config: Config) -> bytes:
 
 def is_pack(folder: str | Path) -> bool:
     """Whether a folder holds a packed model."""
-    return (Path(folder) / CARD).is_file()
+    return isinstance(folder, (str, Path)) and is_file(Path(folder) / CARD)
 
 
 def open_pack(folder: str | Path) -> tuple[Config, Path]:
@@ -88,9 +89,22 @@ def open_pack(folder: str | Path) -> tuple[Config, Path]:
         path = folder / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
             raise WeightsError(f'{path}: missing, or not the file that was packed (SHA-256 {wanted}): fetch it again')
-    config = Config(json.loads((folder / CONFIG).read_bytes()), filename=str(folder / CONFIG))
+    settings = _read_json(folder / CONFIG)
+    if not isinstance(settings.get('model'), dict) or set(settings) & {'filename', 'text', 'pretty_text'}:
+        raise WeightsError(f'{folder / CONFIG}: holds no config of a model: pack the model again')
+    config = Config(settings, filename=str(folder / CONFIG))
     config.dataset_meta = card['dataset_meta']
     return config, folder / WEIGHTS
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f'{path}: damaged ({type(error).__name__}): pack the model again') from error
+    if not isinstance(content, dict):
+        raise WeightsError(f'{path}: damaged (a {type(content).__name__}): pack the model again')
+    return content
 
 
 def read_card(folder: str | Path) -> dict:
@@ -100,11 +114,10 @@ def read_card(folder: str | Path) -> dict:
         WeightsError: If it is damaged, or of a later format.
     """
     path = Path(folder) / CARD
-    try:
-        card = json.loads(path.read_bytes())
-        complete = card['format'] == 1 and set(card['sha256']) == {WEIGHTS, CONFIG} and 'dataset_meta' in card
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f'{path}: damaged ({type(error).__name__}): pack the model again') from error
-    if not complete:
+    card = _read_json(path)
+    sums, meta = card.get('sha256'), card.get('dataset_meta')
+    if not isinstance(sums, dict) or set(sums) != {WEIGHTS, CONFIG} or not isinstance(meta, dict):
+        raise WeightsError(f'{path}: damaged (sha256 or dataset_meta): pack the model again')
+    if type(card.get('format')) is not int or card['format'] != 1:
         raise WeightsError(f'{path}: of another format than this version of mmvd reads: update mmvd, or pack again')
     return card

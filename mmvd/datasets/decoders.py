@@ -3,7 +3,6 @@
 One named formula per sensor format. Depth leaves as (H, W) float32, 0 = missing.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +12,23 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, DepthFileError
 
-from .rasters import look_at_raster, read_raster, shown
+from .rasters import is_file, look_at_raster, read_raster, shown
 
 _FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
-_ODD_MEDIAN_M, _ODD_MAXIMUM_M = 200.0, 1000.0  # beyond, a unit or the order of bytes is suspected
-_CLIPPED = np.iinfo(np.uint16).max
+_ODD_MINIMUM_M, _ODD_MEDIAN_M, _ODD_MAXIMUM_M = 1e-4, 200.0, 1000.0  # a unit or the order of bytes is suspected
+_CLIPPED, _SCALES = np.iinfo(np.uint16).max, (1e-4, 1e3)
 
 
 def suspicion(depth_m: np.ndarray) -> str | None:
-    """What makes metres look like another unit: a median beyond 200 m or a maximum beyond 1000 m, or None."""
+    """What makes metres look like another unit or order of bytes, or None.
+
+    A median beyond 200 m, a maximum beyond 1000 m, or a maximum below a tenth of a millimetre.
+    """
     farthest = float(depth_m.max(initial=0))
-    if farthest <= _ODD_MEDIAN_M:
+    if not farthest or _ODD_MINIMUM_M <= farthest <= _ODD_MEDIAN_M:
         return None
     median = float(np.median(depth_m[depth_m > 0]))
-    if median > _ODD_MEDIAN_M or farthest > _ODD_MAXIMUM_M:
+    if median > _ODD_MEDIAN_M or farthest > _ODD_MAXIMUM_M or farthest < _ODD_MINIMUM_M:
         return f'a median of {median:.4g} m and a maximum of {farthest:.4g} m'
     return None
 
@@ -53,7 +55,8 @@ def _read_uint16(path: str) -> np.ndarray:
         )
     if image.dtype != np.uint16:
         raise DepthFileError(
-            f'{shown(path)}: {image.dtype} where 16-bit depth is expected: an 8-bit picture holds no metric depth'
+            f'{shown(path)}: {image.dtype} where unsigned 16-bit depth is expected: 8-bit pictures hold no metric '
+            'depth, float files need another decoder (exr, pfm, npy)'
         )
     return np.where(image == _CLIPPED, np.uint16(0), image)
 
@@ -83,11 +86,15 @@ def _read_npy(path: str) -> np.ndarray:
 
 
 def _check_is_npy(path: str) -> None:
-    if not Path(path).is_file():
+    if not is_file(path):
         raise DepthFileError(f'{shown(path)}: no such depth file')
-    with open(path, 'rb') as file:
-        if file.read(6) != b'\x93NUMPY':
-            raise DepthFileError(f'{shown(path)}: not a numpy array (.npy); archives (.npz) hold several')
+    try:
+        with open(path, 'rb') as file:
+            start = file.read(6)
+    except OSError as error:
+        raise DepthFileError(f'{shown(path)}: cannot be read ({error.strerror})') from error
+    if start != b'\x93NUMPY':
+        raise DepthFileError(f'{shown(path)}: not a numpy array (.npy); archives (.npz) hold several')
 
 
 def _rotate_right_3(raw: np.ndarray) -> np.ndarray:
@@ -166,7 +173,7 @@ def get_decoder(name: str) -> Decoder:
     Raises:
         ConfigError: If there is none of that name.
     """
-    if name not in DECODERS:
+    if not isinstance(name, str) or name not in DECODERS:
         raise ConfigError(f'unknown depth decoder {name!r}: choose one of {", ".join(sorted(DECODERS))}')
     return DECODERS[name]
 
@@ -215,15 +222,19 @@ def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.n
         ConfigError: If the decoder is unknown.
     """
     form, path = get_decoder(decoder), str(path)
-    if not (math.isfinite(depth_scale) and depth_scale > 0):
-        raise DepthFileError(f'{shown(path)}: depth_scale is {depth_scale} where a positive number is expected')
+    if not (isinstance(depth_scale, (int, float)) and _SCALES[0] <= depth_scale <= _SCALES[1]):
+        raise DepthFileError(
+            f'{shown(path)}: depth_scale is {depth_scale!r} where millimetres per step are expected, {_SCALES[0]:g} to '
+            f'{_SCALES[1]:g}'
+        )
     with np.errstate(over='ignore'):
         depth = form.to_metres(form.read(path), depth_scale).astype(np.float32)
-    depth = np.where((depth > 0) & (depth < _FARTHEST_M), depth, np.float32(0))
-    odd = suspicion(depth) if form.read is not _read_uint16 else None
-    if odd:
+    depth = np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+    found = np.where(depth < _FARTHEST_M, depth, np.float32(0))
+    odd = suspicion(found) or ('nothing nearer than 10 km' if depth.any() and not found.any() else None)
+    if odd and (form.read is not _read_uint16 or not found.any()):
         _warn_of(decoder, shown(path), odd)
-    return depth
+    return found
 
 
 def to_millimetres(depth_m: np.ndarray) -> np.ndarray:

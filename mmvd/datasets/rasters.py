@@ -33,7 +33,8 @@ _TURNS = {  # EXIF orientation: quarter turns against the clock, then whether to
 
 def shown(path: str | Path) -> str:
     """A path for one line of text: line breaks and bytes that are no text are escaped."""
-    return str(path).encode('unicode_escape', 'surrogateescape').decode() if not str(path).isprintable() else str(path)
+    text = str(path)
+    return text if text.isprintable() else text.encode('unicode_escape', 'surrogateescape').decode()
 
 
 def read_raster(path: str | Path, what: str = 'depth') -> np.ndarray:
@@ -64,10 +65,6 @@ def read_image(path: str | Path, turn: bool = True, allow_cmyk: bool = False) ->
         SampleError: If it is missing, damaged, animated, in print colours, or of more than eight bits.
     """
     image, header = _decode(path, 'image')
-    if header.frames > 1:
-        raise SampleError(
-            f'{shown(path)}: {header.frames} frames, an animation or a document: save one of them as an image'
-        )
     if header.mode == 'CMYK' and not allow_cmyk:
         raise SampleError(f'{shown(path)}: an image in print colours (CMYK): convert it to RGB')
     if image.dtype != np.uint8:
@@ -88,11 +85,13 @@ def read_labels(path: str | Path) -> np.ndarray:
     Raises:
         SampleError: If the file is missing or damaged, or holds colours.
     """
-    labels, header = _decode(path, 'label', _indices)
+    labels, _ = _decode(path, 'label', _indices)
     if labels.ndim != 2:
         raise SampleError(
             f'{shown(path)}: {labels.shape[2]} channels where a label map has one: a coloured picture is no label map'
         )
+    if labels.dtype.kind not in 'bui':
+        raise SampleError(f'{shown(path)}: {labels.dtype} where whole numbers of classes are expected')
     return labels.astype(np.uint8) if labels.dtype == bool else labels
 
 
@@ -143,17 +142,27 @@ def _decode(path: str | Path, what: str, decode: Callable | None = None) -> tupl
         raise _ERRORS[what](f'{shown(path)}: does not fit into memory') from problem
     except (OSError, ValueError, SyntaxError, cv2.error, struct.error) as problem:
         raise _unreadable(path, problem, what) from problem
+    if header.frames > 1:
+        raise _ERRORS[what](
+            f'{shown(path)}: {header.frames} frames, an animation or a document: save one of them as an image'
+        )
+    if what != 'image' and header.orientation > 1:
+        raise _ERRORS[what](f'{shown(path)}: its EXIF data turn or mirror it: save it upright')
     if image.shape[:2] != header.shape:
         raise _unreadable(path, f'{image.shape[:2]} pixels where its header says {header.shape}', what)
     return image, header
 
 
-def _check_is_file(path: str | Path, what: str) -> None:
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; names that no file can have are none."""
     try:
-        is_file = os.path.isfile(path)
-    except ValueError:  # a NUL in the name
-        is_file = False
-    if not is_file:
+        return os.path.isfile(path)
+    except (ValueError, OSError):  # a NUL in the name, or too many letters
+        return False
+
+
+def _check_is_file(path: str | Path, what: str) -> None:
+    if not is_file(path):
         found = 'a broken link, ' if os.path.islink(path) else 'a folder, ' if os.path.isdir(path) else ''
         raise _ERRORS[what](f'{shown(path)}: {found}no such {what} file')
 
@@ -178,6 +187,10 @@ def _pixels(data: bytes, header: Header) -> np.ndarray:
 
 
 def _indices(data: bytes, header: Header) -> np.ndarray:
+    if header.kind == 'JPEG':
+        raise ValueError('a JPEG changes the values of labels')
+    if header.kind == 'PNG' and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None:
+        raise ValueError('rows are missing')  # Pillow fills them with zeros
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image)
 

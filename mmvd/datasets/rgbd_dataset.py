@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,6 +73,10 @@ class RGBDDataset(BaseDataset):
         ann_file: str = '',
         **kwargs,
     ):
+        if not isinstance(data_root, (str, Path)) or not isinstance(images, str | None):
+            raise ConfigError(
+                f'{type(self).__name__}: data_root and images must be texts, got {data_root!r}, {images!r}'
+            )
         get_decoder(decoder)
         owner = f'{type(self).__name__}({data_root})'
         check_flag(owner, 'resize_image', resize_image)
@@ -89,6 +94,8 @@ class RGBDDataset(BaseDataset):
             raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
         self.intrinsics, self.resize_image = intrinsics, resize_image
+        for name in ('test_mode', 'lazy_init', 'serialize_data'):
+            check_flag(owner, name, kwargs.get(name, False))
         unknown = set(kwargs) - set(inspect.signature(BaseDataset).parameters)
         if unknown:
             raise ConfigError(f'{owner}: unknown arguments {", ".join(sorted(unknown))}')
@@ -153,22 +160,24 @@ class RGBDDataset(BaseDataset):
     def _pairs_of_list(self) -> list[tuple[str, ...]]:
         path = Path(self.ann_file)
         rows = read_list(path, self._columns())
-        same = next((row for row in rows if row[0] == row[1]), None)
-        if same is not None:
-            raise ConfigError(f'{path}: {same[0]!r} is listed as image and as its own depth')
+        self._check_pairs([tuple(map(os.path.normpath, row[:2])) for row in rows], str(path))
         return rows
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         root = Path(self.data_root)
         names = sorted(self._names(root, self.images, self.exclude))
         pairs = [(name, re.sub(*self.depth_from, name)) for name in names]
-        same = next((name for name, depth in pairs if name == depth), None)
-        if same is not None:
-            raise ConfigError(
-                f'{root / same}: depth_from={tuple(self.depth_from)} changes nothing in this path, so the image would '
-                'be its own depth'
-            )
+        self._check_pairs(pairs, f'depth_from={tuple(self.depth_from)}')
         return pairs
+
+    def _check_pairs(self, pairs: list[tuple[str, str]], source: str) -> None:
+        """No image is its own depth, and none shares its depth with another image."""
+        owners = {}
+        for image, depth in pairs:
+            if image == depth:
+                raise ConfigError(f'{self.data_root}/{image}: {source} makes the image its own depth')
+            if owners.setdefault(depth, image) != image:
+                raise ConfigError(f'{self.data_root}/{depth}: {source} gives it to {owners[depth]} and to {image}')
 
     def prepare_data(self, idx: int) -> dict:
         """One sample after the pipeline.
@@ -189,6 +198,12 @@ class RGBDDataset(BaseDataset):
 
     def _get_unserialized_subset(self, indices: int | Sequence[int]) -> list:
         count, numbers = len(self.data_list), [indices] if isinstance(indices, int) else indices
+        whole = isinstance(numbers, (list, tuple)) and all(type(number) is int for number in numbers)
+        if not whole or not numbers or indices == 0:
+            raise ConfigError(
+                f'{type(self).__name__}({self.data_root}): indices must be a number of samples or a list of whole '
+                f'numbers, got {indices!r}'
+            )
         if any(not -count <= number <= count for number in numbers):
             raise ConfigError(
                 f'{type(self).__name__}({self.data_root}): indices={indices} asks for more than the {count} samples'
@@ -247,7 +262,10 @@ class BOPDataset(RGBDDataset):
         """List the frames with their cameras."""
         entries, cameras = super().load_data_list(), {}
         for entry in entries:
-            scene, frame = Path(entry['img_path']).parents[1], str(int(Path(entry['img_path']).stem))
+            scene, stem = Path(entry['img_path']).parents[1], Path(entry['img_path']).stem
+            if not stem.isdecimal():
+                raise SampleError(f'{entry["img_path"]}: images of the BOP layout are named by their frame number')
+            frame = str(int(stem))
             if scene not in cameras:
                 cameras[scene] = _read_cameras(scene / 'scene_camera.json')
             source = f'{scene / "scene_camera.json"}, frame {frame}'
@@ -276,6 +294,8 @@ def _camera(camera: object, source: str) -> tuple[float, np.ndarray]:
     matrix = check_row(source, 'cam_K', camera['cam_K'], 9, check_number)
     check_positive(source, 'focal length fx', matrix[0])
     check_positive(source, 'focal length fy', matrix[4])
+    if tuple(matrix[6:]) != (0, 0, 1):
+        raise ConfigError(f'{source}: the last row of cam_K must be 0, 0, 1, got {tuple(matrix[6:])}')
     return float(check_positive(source, 'depth_scale', camera['depth_scale'])), np.array(matrix, np.float32).reshape(
         3, 3
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
+from mmvd.arguments import check_number, check_pattern
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
 
@@ -83,6 +84,15 @@ class RGBDClassDataset(RGBDDataset):
             kwargs.pop('holdout', 0.1),
             kwargs.pop('split', 'test'),
         )
+        owner = f'{type(self).__name__}({data_root})'
+        check_number(owner, 'holdout', self.holdout)
+        if self.label_from is not None and not re.compile(check_pattern(owner, 'label_from', self.label_from)).groups:
+            raise ConfigError(f'{owner}: label_from={self.label_from!r} has no group (...) that is the class')
+        folders = kwargs.get('class_folders')
+        if folders is not None and (not isinstance(folders, str) or Path(folders).is_absolute() or '..' in folders):
+            raise ConfigError(f'{owner}: class_folders={folders!r} must be a glob below data_root')
+        if not isinstance(kwargs.get('classes') or (), (list, tuple)):
+            raise ConfigError(f'{owner}: classes must be a list of names, got {kwargs["classes"]!r}')
         if self.part not in _PARTS or not 0 < self.holdout < 1:
             raise ConfigError(
                 f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 '

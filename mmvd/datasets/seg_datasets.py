@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmvd.arguments import check_flag, check_substitution
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS
 
@@ -38,6 +39,12 @@ class RGBDSegDataset(RGBDDataset):
             kwargs.pop('labels_from', None),
             kwargs.pop('reduce_zero_label', False),
         )
+        owner = f'{type(self).__name__}({data_root})'
+        check_flag(owner, 'reduce_zero_label', self.reduce_zero_label)
+        if self.labels_from is not None:
+            check_substitution(owner, 'labels_from', self.labels_from)
+        if not isinstance(kwargs.get('classes', ()), (list, tuple)):
+            raise ConfigError(f'{owner}: classes must be a list of names, got {kwargs["classes"]!r}')
         names = label_metainfo(kwargs.pop('label_set', None), kwargs.pop('classes', ()))
         metainfo = dict(names, reduce_zero_label=self.reduce_zero_label, **kwargs.pop('metainfo', {}))
         if bool(self.labels_from) == bool(kwargs.get('ann_file')):
@@ -55,6 +62,8 @@ class RGBDSegDataset(RGBDDataset):
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
         label = label or re.sub(*self.labels_from, image)
+        if label == image:
+            raise ConfigError(f'{root / image}: labels_from={self.labels_from} makes the image its own label')
         return dict(
             super()._entry(root, image, depth),
             seg_map_path=str(root / label),

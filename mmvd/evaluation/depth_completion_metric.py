@@ -7,7 +7,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from mmvd.errors import ConfigError
+from mmvd.arguments import check_choice, check_depth_range
 from mmvd.ops import auc
 from mmvd.registry import METRICS
 
@@ -45,12 +45,11 @@ class DepthCompletionMetric(BaseMetric):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        unknown = set(baselines) - set(BASELINES)
-        if unknown:
-            raise ConfigError(
-                f'DepthCompletionMetric: unknown baselines {sorted(unknown)}, choose among {sorted(BASELINES)}'
-            )
-        self.min_depth_m, self.cap_m, self.baselines = min_depth_m, cap_m, tuple(baselines)
+        owner = 'DepthCompletionMetric'
+        self.min_depth_m, self.cap_m = check_depth_range(owner, min_depth_m, cap_m)
+        self.baselines = tuple(baselines) if isinstance(baselines, (list, tuple)) else (baselines,)
+        for name in self.baselines:
+            check_choice(owner, 'baselines', name, sorted(BASELINES))
         self.result: dict = {}
         self._baseline_errors: dict[int, dict[str, np.ndarray]] = {}  # masks do not change between validations
 

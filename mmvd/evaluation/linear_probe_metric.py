@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
+from mmvd.arguments import check_flag
 from mmvd.datasets.probe_splits import HOLDOUT, TEST, is_test
 from mmvd.errors import ConfigError
 from mmvd.registry import METRICS
@@ -36,7 +37,7 @@ class LinearProbeMetric(BaseMetric):
 
     def __init__(self, paper_compat: bool = False, **kwargs):
         super().__init__(**kwargs)
-        self.paper_compat, self.result = paper_compat, {}
+        self.paper_compat, self.result = check_flag('LinearProbeMetric', 'paper_compat', paper_compat), {}
         self.settings: Sequence[tuple[float, float]] = ()
         self.ignores_holdout = False
 

@@ -18,7 +18,8 @@ def check_patterns(patterns: Iterable[str]) -> None:
     Raises:
         ValueError: If there is one, or none at all.
     """
-    patterns = list(patterns)
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise ValueError(f'density patterns must be a list of names, got {patterns!r}')
     unknown = [pattern for pattern in patterns if pattern not in _PATTERNS]
     if unknown or not patterns:
         raise ValueError(f'density patterns must be some of {", ".join(_PATTERNS)}, got {unknown or patterns}')

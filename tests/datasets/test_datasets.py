@@ -83,7 +83,7 @@ def test_folder_and_list(tmp_path):
         [0, 0, 1],
     ]
     assert listed.get_data_info(1)['img_path'].endswith('rgb/002.png')
-    with pytest.raises(ConfigError, match='rgb/000.png: depth_from=.* changes nothing'):
+    with pytest.raises(ConfigError, match='rgb/000.png: depth_from=.* makes the image its own depth'):
         DATASETS.build(dict(folder(tmp_path), depth_from=('colour/', 'depth/')))
     (tmp_path / 'bad.txt').write_text('rgb/000.png\n')
     with pytest.raises(ConfigError, match='bad.txt, line 1'):

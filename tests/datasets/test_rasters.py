@@ -61,7 +61,8 @@ def test_turned_images(photo, name, orientation, shape):
 
 def test_dataset_names_an_image_that_cannot_be_read(photo, tmp_path):
     np.save(tmp_path / 'a.npy', np.ones((40, 60), np.float32))
-    (tmp_path / 'l.txt').write_text('a.jpg a.npy\nb.jpg a.npy\n')
+    np.save(tmp_path / 'b.npy', np.ones((40, 60), np.float32))
+    (tmp_path / 'l.txt').write_text('a.jpg a.npy\nb.jpg b.npy\n')
 
     def broken_transform(results):
         raise AssertionError('of its own')

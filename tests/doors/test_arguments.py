@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+import mmvd.registry
 from mmvd.datasets.listing import read_list
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS, MODELS, TRANSFORMS
@@ -162,6 +163,63 @@ DATA_ROWS = [
 ]
 
 
+PROBES = dict(type='mmvd.LinearProbeHead', num_classes=3, in_channels=4, learning_rates=[0.1], dropouts=[0.0])
+OTHER_ROWS = [  # registry, config, a word of the message
+    ('MODELS', dict(PROBES, num_classes=0), 'num_classes'),
+    ('MODELS', dict(PROBES, in_channels='4'), 'in_channels'),
+    ('MODELS', dict(PROBES, seed=-1), 'seed'),
+    ('MODELS', dict(PROBES, learning_rates=True), 'learning_rates'),
+    ('MODELS', dict(PROBES, dropouts=['x']), 'dropouts'),
+    ('MODELS', dict(PROBES, lr_scale=0), 'lr_scale'),
+    ('MODELS', dict(type='mmvd.RGBDDataPreprocessor', random_depth=3), 'random_depth'),
+    ('MODELS', dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(bin_jitter=NAN)), 'bin_jitter'),
+    ('MODELS', dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(scale_jitter=-5)), 'scale_jitter'),
+    ('MODELS', dict(type='mmvd.RGBDDataPreprocessor', random_density='x'), 'random_density'),
+    ('MODELS', dict(type='mmvd.RGBDDataPreprocessor', random_density=dict(patterns=3)), 'patterns'),
+    ('MODELS', dict(type='mmvd.RGBDSegDataPreprocessor', seg_pad_val=256), 'seg_pad_val'),
+    ('MODELS', dict(type='mmvd.NormalizeDepth', std=0), 'std'),
+    ('MODELS', dict(type='mmvd.NormalizeDepth', mean='x'), 'mean'),
+    ('MODELS', dict(type='mmvd.NormalizeDepth', max_depth=-1), 'max_depth'),
+    ('MODELS', dict(type='mmvd.DisparityEncoding', focal_px=0), 'focal_px'),
+    ('MODELS', dict(type='mmvd.DisparityEncoding', baseline_m='zed'), 'baseline_m'),
+    ('MODELS', dict(type='mmvd.PositionalPointEncoding', focal_jitter=2), 'focal_jitter'),
+    ('MODELS', dict(type='mmvd.PositionalPointEncoding', centre_jitter=-1), 'centre_jitter'),
+    ('MODELS', dict(type='mmvd.PositionalPointEncoding', depth_alone='x'), 'depth_alone'),
+    ('MODELS', dict(type='mmvd.ViTStream', num_registers=-1), 'num_registers'),
+    ('MODELS', dict(type='mmvd.TimmStream', model_name='resnet50'), 'no plain ViT'),
+    ('DATA_SAMPLERS', dict(type='mmvd.EpochSampler', dataset=[1], shuffle='no'), 'shuffle'),
+    ('DATA_SAMPLERS', dict(type='mmvd.EpochSampler', dataset=[1], round_up='no'), 'round_up'),
+    ('DATA_SAMPLERS', dict(type='mmvd.EpochSampler', dataset=[1], seed=-1), 'seed'),
+    ('DATA_SAMPLERS', dict(type='mmvd.EpochSampler', dataset=[1], samples_per_epoch=0), 'samples_per_epoch'),
+    ('DATA_SAMPLERS', dict(type='mmvd.EpochSampler', dataset=[]), 'no samples'),
+    ('HOOKS', dict(type='mmvd.DensityScheduleHook', mean=(1.5, 2)), 'mean'),
+    ('HOOKS', dict(type='mmvd.DensityScheduleHook', std=(-1, 0.3)), 'std'),
+    ('HOOKS', dict(type='mmvd.DensityScheduleHook', mean=(0.1, 0.2, 0.3)), 'mean'),
+    ('HOOKS', dict(type='mmvd.DensityScheduleHook', begin=0.5, end=0.2), 'begin and end'),
+    ('HOOKS', dict(type='mmvd.DepthPanelHook', densities=0), 'densities'),
+    ('HOOKS', dict(type='mmvd.DepthPanelHook', max_validations=0), 'max_validations'),
+    ('HOOKS', dict(type='mmvd.SegPanelHook', max_samples=-1), 'max_samples'),
+    ('HOOKS', dict(type='mmvd.FirstLookHook', samples=0), 'samples'),
+    ('HOOKS', dict(type='mmvd.InterruptHook', save_mid_epoch='no'), 'save_mid_epoch'),
+    ('HOOKS', dict(type='mmvd.DepthReportHook', untrained_reference='no'), 'untrained_reference'),
+    ('HOOKS', dict(type='mmvd.AtomicCheckpointHook', max_keep_ckpts='3'), 'max_keep_ckpts'),
+    ('HOOKS', dict(type='mmvd.AtomicCheckpointHook', interval='x'), 'interval'),
+    ('HOOKS', dict(type='mmvd.AtomicCheckpointHook', leave_out='nothing.'), 'leave_out'),
+    ('METRICS', dict(type='mmvd.DepthCompletionMetric', cap_m=0), 'max_depth'),
+    ('METRICS', dict(type='mmvd.DepthCompletionMetric', min_depth_m=200), 'min_depth'),
+    ('METRICS', dict(type='mmvd.DepthCompletionMetric', baselines=3), 'baselines'),
+    ('METRICS', dict(type='mmvd.LinearProbeMetric', paper_compat='no'), 'paper_compat'),
+    ('TRANSFORMS', dict(type='mmvd.PackRGBDInputs', meta_keys='img_path'), 'meta_keys'),
+    ('TRANSFORMS', dict(type='mmvd.NormalizeDepth', std=-1), 'std'),
+    ('TRANSFORMS', dict(type='mmvd.DisparityEncoding', focal_px=-1), 'focal_px'),
+    ('TRANSFORMS', dict(type='mmvd.PositionalPointEncoding', num_channels=3), 'num_channels'),
+]
+WITHOUT_ARGUMENTS = {  # or none of their own, or tried elsewhere
+    'LoadImage', 'LoadLabels', 'StrictLoadHook', 'SampleCountHook', 'SyncNormStatsHook', 'CompileHook',
+    'ProbeReportHook', 'ResumableEpochLoop', 'BF16OptimWrapper', 'KeyedConcat', 'WithPartnerImage', 'DepthCompleter',
+}  # fmt: skip
+
+
 def ids(rows):
     return [f'{index}' for index in range(len(rows))]
 
@@ -187,6 +245,25 @@ def test_datasets(config, match):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('registry, config, match', OTHER_ROWS, ids=ids(OTHER_ROWS))
+def test_others(registry, config, match):
+    with pytest.raises(ConfigError, match=match) as error:
+        getattr(mmvd.registry, registry).build(config)
+    assert '\n' not in str(error.value)
+
+
+def test_every_registered_class_has_rows():
+    """A new class is tried, too."""
+    tried = {f'mmvd.{row[0]}' for row in TRANSFORM_ROWS}
+    tried |= {row[0]['type'] for row in MODEL_ROWS + DATA_ROWS} | {row[1]['type'] for row in OTHER_ROWS}
+    tried = {each.removeprefix('mmvd.') for each in tried} | {'RGBDDataset', 'BOPDataset'}
+    names = ('MODELS', 'TRANSFORMS', 'DATA_SAMPLERS', 'HOOKS', 'METRICS', 'LOOPS', 'OPTIM_WRAPPERS')
+    for registry in (getattr(mmvd.registry, name) for name in names):
+        registry.import_from_location()
+        missing = set(registry.module_dict) - tried - WITHOUT_ARGUMENTS
+        assert not missing, missing
+
+
 @pytest.fixture
 def pairs(tmp_path):
     for name in ('a', 'b'):
@@ -202,7 +279,7 @@ RGBD_ROWS = [
     (dict(depth_from=('(', '')), 'depth_from'),
     (dict(depth_from=('_rgb', '_depth', '')), 'depth_from'),
     (dict(depth_from=None), 'images needs depth_from'),
-    (dict(depth_from=('nothing', 'x')), 'changes nothing'),
+    (dict(depth_from=('nothing', 'x')), 'makes the image its own depth'),
     (dict(exclude='['), 'exclude'),
     (dict(images='/etc/*.png'), 'must be a glob below data_root'),
     (dict(images='../*.png'), 'must be a glob below data_root'),
@@ -217,6 +294,15 @@ RGBD_ROWS = [
     (dict(indices=9), 'asks for more than the 2 samples'),
     (dict(indices=[0, 5]), 'asks for more than the 2 samples'),
     (dict(colour=3), 'unknown arguments colour'),
+    (dict(indices=0), 'indices must be a number of samples'),
+    (dict(indices=[]), 'indices must be a number of samples'),
+    (dict(indices='x'), 'indices must be a number of samples'),
+    (dict(indices=True), 'indices must be a number of samples'),
+    (dict(depth_from=('^.*$', 'a_depth.png')), 'gives it to a_rgb.png and to b_rgb.png'),
+    (dict(data_root=3), 'must be texts'),
+    (dict(images=3), 'must be texts'),
+    (dict(decoder=['mm16']), 'unknown depth decoder'),
+    (dict(test_mode='no'), 'test_mode must be True or False'),
 ]
 
 
@@ -245,7 +331,9 @@ LISTS = [
     (b'a_rgb.png a_depth.png x.png', 'line 1: expected "image depth"'),
     (b'my image.png my depth.png', 'put a tab between names'),
     (b'a_rgb.png\t', 'line 1: expected "image depth"'),
-    (b'a_rgb.png a_rgb.png', 'listed as image and as its own depth'),
+    (b'a_rgb.png ./a_rgb.png', 'makes the image its own depth'),
+    (b'a_rgb.png a_depth.png\nb_rgb.png ./a_depth.png', 'gives it to a_rgb.png and to b_rgb.png'),
+    (b'a_rgb.png a_rgb.png', 'makes the image its own depth'),
     (b'', 'no image matches'),
     (b'\n\n  \n', 'no image matches'),
 ]
@@ -285,6 +373,8 @@ CAMERAS = [
     (dict(CAMERA, cam_K=[-60.0, 0, 4, 0, 60, 4, 0, 0, 1]), 'focal length fx'),
     (dict(CAMERA, cam_K=['a'] * 9), 'cam_K'),
     (dict(CAMERA, cam_K=None), 'cam_K'),
+    (dict(CAMERA, cam_K=[60.0, 0, 4, 0, 60, 4, 7, 8, 9]), 'last row of cam_K'),
+    (dict(CAMERA, depth_scale=10**400), 'depth_scale'),
 ]
 
 

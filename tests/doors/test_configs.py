@@ -8,6 +8,7 @@ import pytest
 
 import mmvd
 from mmvd.__main__ import main
+from mmvd.apis.config_schema import check_kinds
 from mmvd.apis.launch import build_runner, load_config
 from mmvd.apis.loading import build_filled, find_config
 from mmvd.apis.preflight import check_inputs
@@ -111,6 +112,80 @@ def test_unbuildable_configs(tmp_path, change, match):
 
     with pytest.raises(MMVDError, match=match) as error:
         work()
+    assert '\n' not in str(error.value).strip()
+
+
+KINDS = [  # a key of the shared schema, a value of another kind
+    ('train_dataloader', 3),
+    ('train_dataloader', []),
+    ('train_dataloader.dataset', 'x'),
+    ('train_dataloader.dataset.datasets', 3),
+    ('train_dataloader.dataset.datasets', dict(a=3)),
+    ('train_dataloader.dataset.datasets', {}),
+    ('train_dataloader.dataset.pipeline', 'x'),
+    ('train_dataloader.dataset.pipeline', [3]),
+    ('train_dataloader.batch_size', 0),
+    ('train_dataloader.num_workers', -1),
+    ('train_dataloader.sampler', 3),
+    ('val_dataloader', 'x'),
+    ('optim_wrapper', 3),
+    ('optim_wrapper.optimizer', 'AdamW'),
+    ('optim_wrapper.optimizer.lr', -1),
+    ('optim_wrapper.accumulative_counts', 0),
+    ('optim_wrapper.clip_grad', 3),
+    ('optim_wrapper.clip_grad.max_norm', -1),
+    ('model.backbone', 3),
+    ('model.head', 3),
+    ('model.test_cfg', 'x'),
+    ('model.backbone.init_cfg', 'x'),
+    ('train_cfg.max_epochs', 'x'),
+    ('train_cfg.max_epochs', 0),
+    ('train_cfg.val_interval', 0),
+    ('param_scheduler', 3),
+    ('custom_hooks', 'x'),
+    ('default_hooks', 3),
+    ('default_scope', 3),
+    ('load_from', True),
+    ('strategy', 'x'),
+    ('strategy', dict(type=3)),
+    ('global_batch_size', 'x'),
+    ('resume', 'no'),
+    ('val_evaluator', 3),
+]
+
+
+@pytest.mark.parametrize('key, value', KINDS, ids=[f'{key}={value}' for key, value in KINDS])
+def test_values_of_another_kind(key, value):
+    config = find_config('pretrain_tiny_pde_rooms')
+    *path, last = key.split('.')
+    node = config
+    for name in path:
+        node = node[name]
+    node[last] = value
+    with pytest.raises(ConfigError, match=key.split('.datasets')[0]) as error:
+        check_kinds(config)
+    assert '\n' not in str(error.value)
+
+
+LAZY = [  # what mmengine builds only when it trains
+    dict(train_cfg=dict(type='NoLoop')),
+    dict(train_dataloader=dict(sampler=dict(type='NoSampler'))),
+    dict(train_dataloader=dict(collate_fn=dict(type='no_collate'))),
+    dict(val_evaluator=dict(type='NoMetric')),
+    dict(param_scheduler=[dict(type='NoScheduler')]),
+    dict(optim_wrapper=dict(type='NoWrapper')),
+    dict(optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1.0, momentum=3))),
+    dict(default_hooks=dict(checkpoint=dict(type='mmvd.NoHook'))),
+]
+
+
+@pytest.mark.parametrize('change', LAZY, ids=str)
+def test_what_is_built_late_is_told_early(tmp_path, change):
+    (tmp_path / 'c.py').write_text(TINY + '\n'.join(f'{key} = {value!r}' for key, value in change.items()))
+    config = load_config(arguments(tmp_path / 'c.py'))
+    config.work_dir = str(tmp_path / 'work')
+    with pytest.raises(ConfigError) as error:
+        build_runner(config, training=True)
     assert '\n' not in str(error.value).strip()
 
 

@@ -41,6 +41,7 @@ def first(state, change):
     return {**state, key: change(state[key])}
 
 
+DEEPER = 'backbone.rgb_stream.blocks.9.ls1.gamma'
 CONTENTS = [  # name, what is saved, a word of the message
     ('list', lambda s: [1, 2], 'holds no tensors by name'),
     ('empty', lambda s: {}, 'holds no tensors'),
@@ -63,6 +64,13 @@ CONTENTS = [  # name, what is saved, a word of the message
     ('meta_tensor', lambda s: dict(state_dict=first(s, lambda x: x.to('meta'))), 'without values'),
     ('shape', lambda s: dict(state_dict=first(s, lambda x: x[:, :1])), 'expected'),
     ('lacking', lambda s: dict(state_dict={k: v for k, v in s.items() if 'blocks.3.mlp' not in k}), 'missing'),
+    ('deeper', lambda s: dict(state_dict=dict(s, **{DEEPER: torch.ones(32)})), 'no place'),
+    ('whole_meta', lambda s: dict(state_dict=s, meta=torch.ones(1)), 'its meta is Tensor'),
+    ('left_tensor', lambda s: dict(state_dict=s, left_out=torch.ones(1)), 'its left_out is Tensor'),
+    ('encoding', lambda s: dict(state_dict=s, meta=dict(depth_encoding='pde')), 'its depth_encoding is str'),
+    ('classes', lambda s: dict(state_dict=s, meta=dict(dataset_meta=[1])), 'its dataset_meta is list'),
+    ('float64', lambda s: dict(state_dict=first(s, lambda x: x.double() + 1e300)), 'holds NaN or infinite'),
+    ('nan_complex', lambda s: dict(state_dict=first(s, lambda x: x * complex('nan'))), 'NaN|complex'),
     ('foreign', lambda s: dict(state_dict=dict(a=torch.ones(3))), 'fits nothing|does not fit'),
 ]
 

@@ -36,7 +36,13 @@ def completer(encoding: dict, **changes):
                 type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=dict(), depth_encoding=encoding
             ),
             backbone=dict(type='mmvd.VDViT', strides=(2, 4, 8, 16), depth_encoding=encoding, **arch),
-            head=dict(type='mmvd.DepthCompletionHead', in_channels=width, channels=(16, 12, 8, 8), num_axes=axes),
+            head=dict(
+                type='mmvd.DepthCompletionHead',
+                in_channels=width,
+                channels=(16, 12, 8, 8),
+                num_axes=axes,
+                max_depth=encoding.get('max_depth', 15.0),
+            ),
             test_cfg=dict(kept_densities=[0.1, 0.5], probe_density=0.5),
             **changes,
         )

@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.configs import read_config
 from mmvd.apis.timing import device_name, synchronise
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument('--compile', action='store_true')
     parser.add_argument('--out', default='work_dirs/gpu_run.csv')
     args = parser.parse_args()
-    rows = run(args, Config.fromfile(args.config))
+    rows = run(args, read_config(args.config))
     common = dict(
         device=device_name(torch.device(args.device)),
         dtype=args.dtype,

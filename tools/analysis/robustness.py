@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import read_config
 from mmvd.apis.launch import add_common_arguments, build_runner, load_config, set_resume
 from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import exit_code
@@ -55,7 +56,7 @@ def rgb_only_miou(args: argparse.Namespace) -> float | None:
     """MIoU of the RGB-only baseline, if it was named."""
     if not args.rgb:
         return None
-    config = Config.fromfile(args.rgb[0])
+    config = read_config(args.rgb[0])
     config.work_dir = str(Path(args.out).parent / 'rgb')
     config.load_from = args.rgb[1]
     return float(build_runner(config, training=False).test()['mIoU'])

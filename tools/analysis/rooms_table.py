@@ -17,9 +17,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from mmengine.config import Config
-
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import read_config
 from mmvd.apis.timing import device_name
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError, exit_code
@@ -34,7 +33,7 @@ def train(config: Path, folder: Path, options: dict) -> Path:
     Raises:
         ConfigError: If the folder holds a training with another config or encoder, or the training fails.
     """
-    settings = Config.fromfile(config)
+    settings = read_config(config)
     settings.merge_from_dict(options)
     encoder = ROOT / settings.model.backbone.init_cfg.checkpoint
     if not encoder.is_file():
@@ -82,7 +81,7 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
         path = ROOT / f'configs/seg/m2f_{name}_rooms.py'
         folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
         checkpoint = train(path, folder, {'randomness.seed': seed, **data})
-        config = Config.fromfile(path)
+        config = read_config(path)
         config.merge_from_dict(data)
         config.work_dir = str(folder / 'test')
         rows = evaluate(config, str(checkpoint), [Alteration(), Alteration(1.0)] if name == 'vd' else [Alteration()])
@@ -126,7 +125,7 @@ def on_features(path: Path, textures: str, work_dir: str) -> dict[str, float]:
     """
     from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression
 
-    config = Config.fromfile(path)
+    config = read_config(path)
     config.merge_from_dict(shuffled(textures))
     train_features, evaluated = features_of(config, f'{work_dir}/features', 'cpu')
     return {

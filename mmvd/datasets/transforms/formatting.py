@@ -48,6 +48,8 @@ class PackRGBDInputs(BaseTransform):
         meta_keys: Sequence[str] = ('img_path', 'depth_path', 'ori_shape', 'img_shape', 'flip'),
     ):
         self.packer = TRANSFORMS.build(packer) if packer else None
+        if isinstance(meta_keys, str):
+            raise ConfigError(f'PackRGBDInputs: meta_keys must be a list of names, got {meta_keys!r}')
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:

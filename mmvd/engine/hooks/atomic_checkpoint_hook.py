@@ -5,9 +5,10 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
+from mmvd.arguments import check_choice, check_int
 from mmvd.engine.atomic_backend import BACKEND
 from mmvd.errors import ConfigError
-from mmvd.models.weights import leave_out
+from mmvd.models.weights import BACKBONE, RGB, leave_out
 from mmvd.registry import HOOKS
 
 
@@ -34,6 +35,10 @@ class AtomicCheckpointHook(CheckpointHook):
     ):
         if not isinstance(save_best, str | None):
             raise ConfigError(f'save_best={save_best!r}: name one metric')
+        check_int('AtomicCheckpointHook', 'max_keep_ckpts', max_keep_ckpts, -1)
+        check_int('AtomicCheckpointHook', 'interval', kwargs.get('interval', 1), -1)
+        if leave_out is not None:
+            check_choice('AtomicCheckpointHook', 'leave_out', leave_out, (RGB, BACKBONE))
         # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
         super().__init__(*args, max_keep_ckpts=-1, save_best=save_best, backend_args=dict(backend=BACKEND), **kwargs)
         self._keep, self._steps, self._leave_out = max_keep_ckpts, [], leave_out

@@ -6,6 +6,7 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 
+from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.verification import check_files
 from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills, tensors_of
@@ -56,7 +57,7 @@ class FirstLookHook(Hook):
     """
 
     def __init__(self, samples: int = 8):
-        self.samples = samples
+        self.samples = check_int('FirstLookHook', 'samples', samples)
 
     def before_train(self, runner) -> None:
         """Look."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 
+from mmvd.arguments import check_range, check_row, check_share
 from mmvd.registry import HOOKS
 
 from .model_of import model_of
@@ -35,7 +36,10 @@ class DensityScheduleHook(Hook):
         begin: float = 0.1,
         end: float = 0.2,
     ):
-        self.mean, self.std, self.begin, self.end = tuple(mean), tuple(std), begin, end
+        owner = 'DensityScheduleHook'
+        self.mean = check_row(owner, 'mean', mean, 2, check_share)
+        self.std = check_row(owner, 'std', std, 2, check_share)
+        self.begin, self.end = check_range(owner, 'begin and end', (begin, end), 0, 1)
 
     def at(self, progress: float) -> tuple[float, float]:
         """Mean and standard deviation at a share of the training in [0, 1]."""

@@ -2,6 +2,7 @@
 
 import torch
 
+from mmvd.arguments import check_int
 from mmvd.registry import HOOKS
 from mmvd.visualization import completion_panel
 
@@ -19,7 +20,7 @@ class DepthPanelHook(PanelHook):
 
     def __init__(self, densities: int = 3, **kwargs):
         super().__init__(**kwargs)
-        self.densities = densities
+        self.densities = check_int('DepthPanelHook', 'densities', densities)
 
     def after_val_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: list | None = None

@@ -6,6 +6,7 @@ from mmengine.dist import is_main_process
 from mmengine.fileio import load
 from mmengine.hooks import Hook
 
+from mmvd.arguments import check_flag
 from mmvd.engine.atomic_backend import save_json
 from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
 from mmvd.evaluation.report import format_table, provenance
@@ -26,7 +27,7 @@ class DepthReportHook(Hook):
     priority = 'LOW'
 
     def __init__(self, untrained_reference: bool = True):
-        self.untrained_reference = untrained_reference
+        self.untrained_reference = check_flag('DepthReportHook', 'untrained_reference', untrained_reference)
         self._stage = None
 
     def before_train(self, runner) -> None:

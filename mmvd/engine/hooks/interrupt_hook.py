@@ -9,6 +9,7 @@ import torch
 from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 
+from mmvd.arguments import check_flag
 from mmvd.engine.atomic_backend import BACKEND
 from mmvd.engine.loops.resumable_epoch_loop import MID_EPOCH
 from mmvd.errors import Interrupted
@@ -35,7 +36,8 @@ class InterruptHook(Hook):
     priority = 'LOWEST'
 
     def __init__(self, save_mid_epoch: bool = False):
-        self.save_mid_epoch, self._signal, self._previous = save_mid_epoch, None, {}
+        self.save_mid_epoch = check_flag('InterruptHook', 'save_mid_epoch', save_mid_epoch)
+        self._signal, self._previous = None, {}
 
     def before_train(self, runner) -> None:
         """Take over the two signals; only the main thread may."""

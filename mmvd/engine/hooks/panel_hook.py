@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from mmvd.arguments import check_int
 from mmvd.engine.atomic_backend import save_png_atomically
 
 
@@ -21,7 +22,8 @@ class PanelHook(Hook):
     """
 
     def __init__(self, max_samples: int = 4, max_validations: int = 20):
-        self.max_samples, self.max_validations = max_samples, max_validations
+        self.max_samples = check_int(type(self).__name__, 'max_samples', max_samples, 0)
+        self.max_validations = check_int(type(self).__name__, 'max_validations', max_validations)
 
     def before_val_epoch(self, runner) -> None:
         """Start counting."""

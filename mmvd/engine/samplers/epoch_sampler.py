@@ -6,7 +6,9 @@ from itertools import islice
 import torch
 from mmengine.dataset import DefaultSampler
 
+from mmvd.arguments import check_flag, check_int
 from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.errors import ConfigError
 from mmvd.registry import DATA_SAMPLERS
 
 
@@ -31,6 +33,14 @@ class EpochSampler(DefaultSampler):
         round_up: bool = True,
         samples_per_epoch: int | None = None,
     ):
+        check_flag('EpochSampler', 'shuffle', shuffle)
+        check_flag('EpochSampler', 'round_up', round_up)
+        if seed is not None:
+            check_int('EpochSampler', 'seed', seed, 0)
+        if samples_per_epoch is not None:
+            check_int('EpochSampler', 'samples_per_epoch', samples_per_epoch)
+        if not len(dataset):
+            raise ConfigError('EpochSampler: the dataset has no samples')
         super().__init__(dataset, shuffle, seed, round_up)
         self._skipped, self.samples_per_epoch = 0, samples_per_epoch
         if samples_per_epoch is not None:

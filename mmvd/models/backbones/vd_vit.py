@@ -100,10 +100,10 @@ class VDViT(BaseModule):
         self.strides, self.first_cls = tuple(strides), blocks - last_blocks + 1
         self.use_norm = norm_features or out_type != 'featmap'
         self.out_channels = self.embed_dims * (2 if out == 'rgb+fused' else 1) * last_blocks
-        self.depth_encoding = MODELS.build(depth_encoding) if depth_encoding else None
+        self.depth_encoding = MODELS.build(depth_encoding) if depth_encoding is not None else None
         self.depth_stream = self.fusions = None
         if out != 'rgb':
-            channels = self.depth_encoding.out_channels if depth_encoding else depth_channels
+            channels = depth_channels if self.depth_encoding is None else self.depth_encoding.out_channels
             self.depth_stream = MODELS.build(dict(depth, in_channels=channels))
             # Nothing reads the patch tokens after the last layer unless its fusion is put out.
             last_fused = out_type != 'cls_token' and out in ('fused', 'rgb+fused')

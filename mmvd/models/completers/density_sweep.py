@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mmvd import ops
+from mmvd.arguments import check_int, check_numbers, check_share
 from mmvd.errors import ConfigError, config_errors
 from mmvd.models.depth_encodings import DepthEncoding
 
@@ -32,7 +33,10 @@ class DensitySweep:
     def __post_init__(self):
         with config_errors('DensitySweep'):
             ops.check_patterns([self.pattern])
-        grid = list(self.kept_densities)
+        check_int('DensitySweep', 'seed', self.seed, 0)
+        if self.probe_density is not None:
+            check_share('DensitySweep', 'probe_density', self.probe_density)
+        grid = list(check_numbers('DensitySweep', 'kept_densities', self.kept_densities))
         if not grid or not all(0 <= kept <= 1 for kept in grid) or grid != sorted(set(grid)):
             raise ConfigError(f'kept_densities must be ascending shares between 0 and 1, got {grid}')
 

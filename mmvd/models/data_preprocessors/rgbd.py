@@ -32,13 +32,19 @@ class RGBDDataPreprocessor(RGBDStacker):
 
     def __init__(self, random_depth: dict | None = None, random_density: dict | None = None, **kwargs):
         super().__init__(**kwargs)
+        for name, value in dict(random_depth=random_depth, random_density=random_density).items():
+            if value is not None and not isinstance(value, dict):
+                raise ConfigError(f'RGBDDataPreprocessor: {name} must be dict(...) or None, got {value!r}')
         self.random_depth = random_depth
         if random_depth is not None:
             unknown = set(random_depth) - set(_RANDOM_DEPTH)
             if unknown:
                 raise ConfigError(f'RGBDDataPreprocessor: random_depth has no {", ".join(sorted(unknown))}')
             limits = dict(_RANDOM_DEPTH, **random_depth)
-            check_depth_range('RGBDDataPreprocessor.random_depth', limits['min_depth'], limits['max_depth'])
+            owner = 'RGBDDataPreprocessor.random_depth'
+            check_depth_range(owner, limits['min_depth'], limits['max_depth'])
+            for name in ('bin_jitter', 'scale_jitter'):
+                check_share(owner, name, limits[name])
         self.random_density = None if random_density is None else dict(_DENSITY, **random_density)
         if self.random_density is not None:
             with config_errors('RGBDDataPreprocessor.random_density'):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine.structures import PixelData
 
 from mmvd import ops
-from mmvd.arguments import check_int, check_positive, check_size
+from mmvd.arguments import check_int, check_number, check_positive, check_size
 from mmvd.registry import MODELS
 
 from .stacker import RGBDStacker, common_size
@@ -42,7 +42,7 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         owner = 'RGBDSegDataPreprocessor'
         self.size = check_size(owner, 'size', size) if size is not None else (0, 0)
         self.size_divisor = check_int(owner, 'size_divisor', size_divisor)
-        self.seg_pad_val = check_int(owner, 'seg_pad_val', seg_pad_val, 0)
+        self.seg_pad_val = int(check_number(owner, 'seg_pad_val', seg_pad_val, 0, 255))
         self.max_depth = max_depth if max_depth is None else check_positive(owner, 'max_depth', max_depth)
 
     def forward(self, data: dict, training: bool = False) -> dict:

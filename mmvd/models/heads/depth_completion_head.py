@@ -89,6 +89,7 @@ class DepthCompletionHead(BaseModule):
         self.num_axes = check_int('DepthCompletionHead', 'num_axes', num_axes)
         self.negative_slope, self.norm_eval = negative_slope, norm_eval
         self.register_buffer('weights', decode_weights(max_depth), persistent=False)
+        self.max_depth = max_depth
         inputs = (in_channels, *channels[:3])
         skips = (*[skip_channels or in_channels] * 3, 0)
         self.skips = nn.ModuleList(

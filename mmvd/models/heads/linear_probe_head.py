@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvd import ops
+from mmvd.arguments import check_int, check_numbers, check_positive
 from mmvd.errors import ConfigError
 from mmvd.models.data_preprocessors.keys import sample_keys
 from mmvd.registry import MODELS
@@ -56,6 +57,13 @@ class LinearProbeHead(BaseModule):
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
+        owner = 'LinearProbeHead'
+        for name, value in dict(num_classes=num_classes, in_channels=in_channels).items():
+            check_int(owner, name, value)
+        check_int(owner, 'seed', seed, 0)
+        check_positive(owner, 'lr_scale', lr_scale)
+        learning_rates = check_numbers(owner, 'learning_rates', learning_rates)
+        dropouts = check_numbers(owner, 'dropouts', dropouts)
         self.settings = [(rate, dropout) for dropout, rate in itertools.product(dropouts, learning_rates)]
         if len(set(self.settings)) != len(self.settings) or not self.settings:
             raise ConfigError(

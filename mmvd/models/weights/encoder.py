@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from mmvd.errors import WeightsError
 
 from .authors import from_authors, is_authors
-from .files import LEFT_OUT, check_encoding, load_checkpoint, misfit, tensors_of
+from .files import LEFT_OUT, check_encoding, load_checkpoint, problems_of, tensors_of
 
 _VD_MARK = 'rgb_stream.'
 
@@ -73,11 +73,7 @@ def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
 
 
 def _load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
-    own = module.state_dict()
-    misfits = {key: misfit(own[key], state[key]) for key in own if key in state}
-    problems = [f'{key} {why}' for key, why in misfits.items() if why]
-    problems += [f'{key} is missing' for key in own if key not in state]
-    problems += [f'{key} has no place' for key in state if key not in own]
+    problems = problems_of(module, state)
     if problems:
         more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''
         raise WeightsError(

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmvd.compat import load_checkpoint_file
+from mmvd.datasets.rasters import is_file, shown
 from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
@@ -17,6 +18,7 @@ _WRAPPERS = ('state_dict', 'model', 'teacher', 'module')
 _WRAPPED = 'module.'  # what DataParallel puts before each name
 _PICKLE_START = b'\x80'
 _FETCH = 'fetch it again'
+_SUMMED = (torch.float32, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
 
 
 def load_checkpoint(path: str | Path) -> dict:
@@ -34,13 +36,13 @@ def load_checkpoint(path: str | Path) -> dict:
         WeightsError: If the file is missing, truncated, damaged, holds more than plain data, or parts of a checkpoint
             that are not what they should be.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not isinstance(path, (str, Path)) or not is_file(path):
         raise WeightsError(
-            f'{path}: no such weights file (set MMVD_WEIGHTS to the folder that has it, or pass its path)'
+            f'{shown(str(path))}: no such weights file (set MMVD_WEIGHTS to the folder that has it, or pass its path)'
         )
+    path = Path(path)
     try:
-        content = load_file(path) if path.suffix == '.safetensors' else _load_torch_file(path)
+        content = load_file(path) if _is_safetensors(path) else _load_torch_file(path)
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
     except Exception as error:  # damaged bytes lead the readers to errors of a dozen classes
@@ -50,6 +52,12 @@ def load_checkpoint(path: str | Path) -> dict:
     if not isinstance(content, dict):
         raise WeightsError(f'{path}: holds no tensors by name')
     return _with_checked_parts(content, path)
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By content, whatever the name: the length of a header, then the header."""
+    with path.open('rb') as file:
+        return file.read(9)[8:] == b'{' or path.suffix == '.safetensors'
 
 
 def _load_torch_file(path: Path) -> object:
@@ -78,14 +86,21 @@ def _with_checked_parts(content: dict, path: Path) -> dict:
     if content.get('meta', {}) is None:
         content['meta'] = {}
     for name in ('meta', LEFT_OUT, *_WRAPPERS):
-        if not isinstance(content.get(name, {}), (dict, Tensor)):
-            raise WeightsError(
-                f'{path}: its {name} is {type(content[name]).__name__} where a dict is expected: save it anew'
-            )
+        _check_is_dict(content, name, path)
+    for name in (ENCODING, 'dataset_meta'):
+        if content.get('meta', {}).get(name, {}) is not None:
+            _check_is_dict(content.get('meta', {}), name, path)
     left = content.get(LEFT_OUT)
     if left is not None and not all(isinstance(left.get(key), str) for key in ('part', 'sha256')):
         raise WeightsError(f'{path}: its {LEFT_OUT} lacks part or sha256: publish the adapter anew')
     return content
+
+
+def _check_is_dict(content: dict, name: str, path: Path) -> None:
+    if not isinstance(content.get(name, {}), dict):
+        raise WeightsError(
+            f'{path}: its {name} is {type(content[name]).__name__} where a dict is expected: save it anew'
+        )
 
 
 def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
@@ -110,10 +125,14 @@ def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
 
 
 def _check_values(key: str, value: Tensor, path: str | Path) -> None:
+    key = shown(key)
     if value.layout != torch.strided or value.is_meta or value.is_quantized:
         raise WeightsError(f'{path}: {key} is sparse, quantised or without values: save it as a dense tensor')
+    if not (value.is_floating_point() or value.is_complex()):
+        return
+    value = value if value.dtype in _SUMMED else value.to(torch.float32)  # float64 beyond float32 becomes infinite here
     # a sum is finite only if all are: one pass without a copy; of many large values it may overflow, hence the second
-    if value.is_floating_point() and not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
+    if not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
         raise WeightsError(f'{path}: {key} holds NaN or infinite values: the training that saved it had failed')
 
 
@@ -154,18 +173,25 @@ def _brief(constants: dict) -> str:
     return f'{constants.get("type")}({rest})'
 
 
+def problems_of(module: nn.Module, state: dict[str, Tensor]) -> list[str]:
+    """What of a state dict does not fill a module one to one, each in a few words."""
+    own = module.state_dict()
+    misfits = {key: misfit(own[key], state[key]) for key in own if key in state}
+    found = [f'{key} {why}' for key, why in misfits.items() if why]
+    found += [f'{key} is missing' for key in own if key not in state]
+    return found + [f'{shown(key)} has no place' for key in state if key not in own]
+
+
 def check_fills(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """Refuse a state dict that leaves tensors of a model as they are.
+    """Refuse a state dict that does not fill a model one to one.
 
     Raises:
-        WeightsError: If a tensor of the model is missing in it, or has another shape or kind of number.
+        WeightsError: If a tensor of the model is missing in it or has another shape or kind of number, or one has no
+            place in the model.
     """
-    own = model.state_dict()
-    wrong = {key: misfit(value, state[key]) if key in state else 'is missing' for key, value in own.items()}
-    wrong = {key: why for key, why in wrong.items() if why}
-    if wrong:
-        key, why = next(iter(wrong.items()))
+    problems = problems_of(model, state)
+    if problems:
         raise WeightsError(
-            f'{source}: does not fit the model, {len(wrong)} of {len(own)} tensors are missing or of another shape, '
-            f'first {key}, which {why}: check that config and checkpoint belong together'
+            f'{source}: does not fit the model, {len(problems)} tensors are missing, of another shape or without a '
+            f'place, first: {problems[0]}: check that config and checkpoint belong together'
         )
