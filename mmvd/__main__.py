@@ -1,5 +1,6 @@
 """``python -m mmvd``: the command line."""
 
+import os
 import sys
 
 from mmvd.commands import make_parser
@@ -9,7 +10,11 @@ from mmvd.errors import exit_code
 def main() -> int:
     """Parse the command line and run one command; returns the exit code."""
     args = make_parser().parse_args()
-    return exit_code(lambda: args.run(args))
+    try:
+        return exit_code(lambda: args.run(args))
+    except BrokenPipeError:  # who read our lines has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == '__main__':

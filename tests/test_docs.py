@@ -118,7 +118,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     if shutil.which('mkdocs', path=Path(sys.executable).parent) is None:
         pytest.skip('the extra [docs] is not installed')
     done = subprocess.run(
-        [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-q', '-d', str(tmp_path)],
+        [sys.executable, '-m', 'mkdocs', 'build', '--strict', '-d', str(tmp_path)],
         capture_output=True,
         text=True,
         cwd=ROOT,

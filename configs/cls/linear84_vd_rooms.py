@@ -15,6 +15,13 @@ pack = dict(
     type='mmvd.PackRGBDInputs',
     packer=dict(type='mmpretrain.PackInputs', meta_keys=('img_path', 'img_shape', 'split', 'sample_idx')),
 )
+test_pipeline = [  # of images that are files
+    dict(type='mmvd.LoadImage'),
+    dict(type='mmvd.LoadDepth'),
+    dict(type='mmvd.RGBDResize', size=112),
+    dict(type='mmvd.RGBDCenterCrop', size=112),
+    pack,
+]
 rooms = dict(type='mmvd.SyntheticRooms', size=(112, 112), cache=True)
 train_pipeline = [
     dict(type='mmvd.RGBDRandomResizedCrop', size=112, scale=(0.5, 1.0)),

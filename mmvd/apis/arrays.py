@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, read_depth, suspicion
+from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, read_depth, read_npy, suspicion
 from mmvd.datasets.rasters import read_image, shown
 from mmvd.errors import ConfigError, SampleError
 
 UNITS = dict(m=1.0, mm=1000.0)  # steps per metre
-_CLIPPED = np.iinfo(np.uint16).max
+_CLIPPED, _BRIGHTEST_OF_ONE = np.iinfo(np.uint16).max, 2.0
 
 
 def is_path(value: object) -> bool:
@@ -32,17 +32,18 @@ def check_unit(unit: str | None) -> None:
     Raises:
         ConfigError: If it is none of ``UNITS``; None means metres, suspected where values are whole numbers.
     """
-    if unit is not None and unit not in UNITS:
+    if unit is not None and (not isinstance(unit, str) or unit not in UNITS):
         raise ConfigError(f'depth_unit must be one of {", ".join(UNITS)}, got {unit!r}')
 
 
-def rgb_batch(value: object, name: str = 'rgb') -> tuple[Tensor, bool]:
+def rgb_batch(value: object, name: str = 'rgb', has_depth: bool = False) -> tuple[Tensor, bool]:
     """Bring images to one layout.
 
     Args:
         value: (H, W, 3) or (3, H, W), or a batch of either: array, tensor, or a PIL image, or an image file. RGB order,
             0..255; three channels at both ends are taken as the last of an array and the first of a tensor.
         name: What it is called, for errors.
+        has_depth: Whether depth goes with it: then EXIF data must not turn it.
 
     Returns:
         (B, 3, H, W), uint8 or float32, and whether there was a batch.
@@ -51,9 +52,12 @@ def rgb_batch(value: object, name: str = 'rgb') -> tuple[Tensor, bool]:
         SampleError: If layout or values are none of an 8-bit RGB image; names the remedy.
     """
     if is_path(value):
-        value = read_image(as_path(value))[0][..., ::-1]
+        path = as_path(value)
+        image, is_turned = read_image(path)
+        check_upright(is_turned and has_depth, shown(path))
+        value = image[..., ::-1]
     elif isinstance(value, Image.Image):
-        value = _array_of_pil(value, name)
+        value = _array_of_pil(value, name, has_depth)
     x = _tensor(value, name)
     is_batch = x.ndim == 4
     x = x if is_batch else x[None]
@@ -65,6 +69,16 @@ def rgb_batch(value: object, name: str = 'rgb') -> tuple[Tensor, bool]:
     return _check_colours(x, name), is_batch
 
 
+def check_upright(turns: bool, name: str) -> None:
+    """Refuse an image that EXIF data turn away from its depth.
+
+    Raises:
+        SampleError: If it does.
+    """
+    if turns:
+        raise SampleError(f'{name}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright')
+
+
 def _check_colours(x: Tensor, name: str) -> Tensor:
     """8-bit values, whatever holds them."""
     if x.dtype == torch.uint8:
@@ -73,6 +87,7 @@ def _check_colours(x: Tensor, name: str) -> Tensor:
         raise SampleError(f'{name} is {x.dtype} where colours in 0..255 are expected: convert it to uint8')
     if x.dtype in (torch.uint16, torch.uint32, torch.uint64):
         x = x.to(torch.int64)
+    is_float = x.is_floating_point()
     low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise SampleError(f'{name} holds NaN or infinite values: give 0..255')
@@ -81,9 +96,14 @@ def _check_colours(x: Tensor, name: str) -> Tensor:
             f'{name} runs from {low:.5g} to {high:.5g} where 0..255 is expected: bring 16-bit colour to 8 bits '
             '(x / 257), undo a normalisation'
         )
-    if x.is_floating_point() and 0 < high <= 1:
-        raise SampleError(f'{name} is floating-point with a maximum of {high:.3g}: give 0..255 (x * 255)')
-    return x.float()
+    x = x.float()
+    brightest = x.flatten(1).amax(1)  # of each image alone; a little above 1 is an overshoot of resampling
+    dark = (brightest > 0) & (brightest < _BRIGHTEST_OF_ONE)
+    if is_float and dark.any():
+        raise SampleError(
+            f'{name} is floating-point with a maximum of {float(brightest[dark][0]):.3g}: give 0..255 (x * 255)'
+        )
+    return x
 
 
 def depth_batch(
@@ -96,8 +116,8 @@ def depth_batch(
             where there is no depth.
         shape: (B, H, W) of the images.
         unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers and kilometres
-            are suspected.
-        decoder: Format of a depth file; None goes by its ending (PNG: millimetres).
+            are suspected. Files of whole numbers say their unit by their decoder.
+        decoder: Format of a depth file; None goes by its ending (PNG: millimetres). Arrays have none.
         name: What it is called, for errors.
 
     Returns:
@@ -113,8 +133,7 @@ def depth_batch(
         return torch.zeros(shape[0], 1, *shape[1:])
     if is_path(value):
         path, name = as_path(value), shown(as_path(value))
-        decoder = decoder or decoder_of(path)
-        value, unit = read_depth(path, decoder), unit if decoder in FLOAT_FORMATS else None
+        value, unit = _read_depth_file(path, decoder or decoder_of(path), unit)
     elif isinstance(value, Image.Image):
         if value.mode not in ('I', 'F') and not value.mode.startswith('I;16'):
             raise SampleError(f'{name} is an image of mode {value.mode}: 8-bit pictures hold no metric depth')
@@ -126,6 +145,19 @@ def depth_batch(
             'registered to it'
         )
     return _metres(x.reshape(shape[0], 1, *shape[1:]), unit, name)
+
+
+def _read_depth_file(path: Path, decoder: str, unit: str | None) -> tuple[np.ndarray, str | None]:
+    """Values of a file, and their unit."""
+    if decoder == 'npy' and unit is not None:
+        return read_npy(path), unit  # whole numbers are legal where their unit is said
+    if decoder in FLOAT_FORMATS:
+        return read_depth(path, decoder), unit
+    if unit not in (None, 'mm' if decoder == 'mm16' else None):
+        raise ConfigError(
+            f'{shown(path)}: depth_unit={unit!r}, but {decoder} files say their unit themselves: name another decoder'
+        )
+    return read_depth(path, decoder), None
 
 
 def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
@@ -151,7 +183,12 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
     return x
 
 
-def _array_of_pil(image: Image.Image, name: str) -> np.ndarray:
+def _array_of_pil(image: Image.Image, name: str, has_depth: bool) -> np.ndarray:
+    if getattr(image, 'n_frames', 1) > 1:
+        raise SampleError(f'{name} has {image.n_frames} frames, an animation or a document: choose one and copy() it')
+    turned = ImageOps.exif_transpose(image)
+    check_upright(has_depth and image.getexif().get(ExifTags.Base.Orientation, 1) != 1, name)
+    image = turned
     if image.mode == 'CMYK' or image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         raise SampleError(f'{name} is an image of mode {image.mode}: convert it to 8-bit RGB')
     return np.asarray(image.convert('RGB'))
@@ -160,11 +197,15 @@ def _array_of_pil(image: Image.Image, name: str) -> np.ndarray:
 def _tensor(value: object, name: str) -> Tensor:
     """A tensor of numbers, without a copy where that is possible."""
     if isinstance(value, Tensor):
-        if value.layout != torch.strided or value.is_meta:
+        if value.layout != torch.strided or value.is_meta or value.is_nested or value.is_quantized:
             raise SampleError(f'{name} is a sparse tensor or one without values: give a dense one')
         return value.detach()
     if not isinstance(value, np.ndarray):
         raise SampleError(f'{name} is {type(value).__name__}: give an array, a tensor, a PIL image or a file name')
+    if isinstance(value, np.ma.MaskedArray):
+        if name.startswith('rgb'):
+            raise SampleError(f'{name} is a masked array: give a plain one')
+        value = value.filled(0)  # masked: no measurement
     if value.dtype.kind not in 'biufc' or not value.size:
         raise SampleError(f'{name} is an array {value.shape} of {value.dtype}: numbers are expected, at least one')
     native = value.astype(value.dtype.newbyteorder('=')) if not value.dtype.isnative else value

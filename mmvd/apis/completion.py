@@ -7,18 +7,17 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmvd.arguments import check_choice, check_intrinsics
+from mmvd.arguments import check_choice, check_flag, check_intrinsics
 from mmvd.datasets.decoders import to_millimetres
 from mmvd.engine.atomic_backend import AtomicLocalBackend, save_npy_atomically, save_png_atomically
 from mmvd.visualization import completion_panel, guess_intrinsics, ply_bytes
 
-from .inferencer import RGBDInferencer
 from .inputs import Frame
-from .loading import load_model
 from .model import VDModel
+from .model_inferencer import VDModelInferencer
 
 
-class DepthCompletionInferencer(RGBDInferencer):
+class DepthCompletionInferencer(VDModelInferencer):
     """Completes depth maps, see :class:`RGBDInferencer` for how it is called.
 
     Each prediction has ``depth_m``, (H, W) float32 metres at the size of the input, 0 = no prediction. In a folder it
@@ -26,11 +25,11 @@ class DepthCompletionInferencer(RGBDInferencer):
     and, if asked for, ``NAME.ply``, a binary point cloud coloured by the image.
 
     Args:
-        model: A model, or what :func:`mmvd.load_model` takes as its first argument.
-        checkpoint: See :func:`mmvd.load_model`.
-        device: See :func:`mmvd.load_model`.
-        dtype: ``torch.bfloat16`` or ``float16`` for autocast.
-        size: Working resolution, see :meth:`VDModel.complete`.
+        model: See :class:`VDModelInferencer`.
+        checkpoint: See :class:`VDModelInferencer`.
+        device: See :class:`VDModelInferencer`.
+        dtype: See :class:`VDModelInferencer`.
+        size: See :class:`VDModelInferencer`.
         keep_input: Whether measured pixels pass through, see :meth:`VDModel.complete`.
         depth_format: ``'png'`` or ``'npy'``.
         point_cloud: Whether point clouds are written.
@@ -54,20 +53,17 @@ class DepthCompletionInferencer(RGBDInferencer):
         point_cloud: bool = False,
         intrinsics: Sequence[float] | None = None,
     ):
-        check_choice('DepthCompletionInferencer', 'depth_format', depth_format, ('png', 'npy'))
-        if intrinsics is not None:
-            check_intrinsics('DepthCompletionInferencer', intrinsics)
-        self.model = model if isinstance(model, VDModel) else load_model(model, checkpoint, device)
-        if dtype is not None:
-            self.model.to(dtype)
-        self.size, self.keep_input, self.depth_format = size, keep_input, depth_format
-        self.point_cloud, self.intrinsics = point_cloud, intrinsics
+        super().__init__(model, checkpoint, device, dtype, size=size)
+        owner = 'DepthCompletionInferencer'
+        self.depth_format = check_choice(owner, 'depth_format', depth_format, ('png', 'npy'))
+        self.keep_input = check_flag(owner, 'keep_input', keep_input)
+        self.point_cloud = check_flag(owner, 'point_cloud', point_cloud)
+        self.intrinsics = None if intrinsics is None else check_intrinsics(owner, intrinsics)
         self.files = (f'_depth.{depth_format}', *(('.ply',) if point_cloud else ()))
 
     def predict(self, frames: list[Frame]) -> list[dict]:
         """Complete."""
-        rgb, depth = (np.stack([getattr(frame, name) for frame in frames]) for name in ('rgb', 'depth_m'))
-        completed = self.model.complete(rgb, depth, self.size, self.keep_input, 'm', self.intrinsics)
+        completed = self.model.complete(*self.stacked(frames), self.size, self.keep_input, 'm', self.intrinsics)
         return [dict(depth_m=depth_m) for depth_m in completed]
 
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:

@@ -1,8 +1,28 @@
 """Where a model runs."""
 
+from contextlib import nullcontext
+
 import torch
 
 from mmvd.errors import ConfigError
+
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def check_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Refuse a precision that models do not run in.
+
+    Raises:
+        ConfigError: If it is none of float32, bfloat16 and float16.
+    """
+    if dtype not in _DTYPES:
+        raise ConfigError(f'dtype must be one of {", ".join(map(str, _DTYPES))}, got {dtype!r}')
+    return dtype
+
+
+def autocast(device: torch.device, dtype: torch.dtype | None):
+    """Autocast to a precision; nothing for float32 or None."""
+    return nullcontext() if dtype in (None, torch.float32) else torch.autocast(device.type, dtype)
 
 
 def find_device(device: str | torch.device | None = None) -> torch.device:

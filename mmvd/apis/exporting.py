@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import ConfigError
 
 from .model import VDModel
@@ -60,7 +61,7 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
     if any(side < patch or side % patch for side in size):
         raise ConfigError(f'size {tuple(size)}: sides must be multiples of the patch of {patch} px')
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path.parent)
     with torch.no_grad():
         run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, _example(part, size, 0), path)
         other = _example(part, size, 1)

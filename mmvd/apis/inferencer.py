@@ -12,12 +12,13 @@ from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.progress import track
 
-from mmvd.arguments import check_int
+from mmvd.arguments import check_flag, check_int
 from mmvd.datasets.rasters import shown
 from mmvd.engine.atomic_backend import check_writable, save_png_atomically
 from mmvd.errors import ConfigError, MMVDError
 
 from .inputs import Frame, InputReader, Source
+from .memory import told_if_full
 
 
 @dataclass
@@ -29,6 +30,15 @@ class _Output:
     with_pred: bool
     with_vis: bool
     written: set[str] = field(default_factory=set)
+
+    @classmethod
+    def at(cls, folder: str | Path | None, overwrite: bool, with_pred: bool, with_vis: bool) -> '_Output':
+        """The output of one call; a folder that cannot be written is told now."""
+        if folder is not None:
+            if not isinstance(folder, (str, Path)):
+                raise ConfigError(f'out_dir must be a path, got {folder!r}')
+            check_writable(Path(folder))
+        return cls(None if folder is None else Path(folder), overwrite, with_pred, with_vis)
 
     def claim(self, name: str, files: Sequence[str]) -> None:
         """Reserve the files of a result.
@@ -49,12 +59,7 @@ class _Output:
 
 
 class RGBDInferencer(ABC):
-    """Predicts from RGB-D images, by the conventions of mmengine's inferencers.
-
-    Args:
-        device: Where it runs; an accelerator if there is one, by default.
-        dtype: ``torch.bfloat16`` or ``float16`` for autocast.
-    """
+    """Predicts from RGB-D images, by the conventions of mmengine's inferencers."""
 
     reader_settings: dict = {}  # of this task, for InputReader
     files: tuple[str, ...] = ()  # endings of the files that a result may leave
@@ -75,11 +80,11 @@ class RGBDInferencer(ABC):
         overwrite: bool = False,
         skip_unreadable: bool = False,
     ) -> dict:
-        """Predict.
+        """Predict, and keep the results.
 
         Args:
             inputs: An image (array, tensor, PIL image, file) in RGB order, a batch of them, a folder, a pair ``(image,
-                depth)``, or a list or an iterator of any of these; see :class:`InputReader`.
+                depth)``, or a list or any iterable of these; see :class:`InputReader`.
             depth: The same for depth, where it does not come in pairs; metres, 0 = missing. None: colour alone, and the
                 results say so (``rgb_only``).
             decoder: Format of depth files; None goes by their ending (PNG: millimetres).
@@ -102,27 +107,68 @@ class RGBDInferencer(ABC):
             SampleError: If an input cannot be read, or image and depth do not fit together.
             DepthFileError: If a depth file cannot be read.
             ConfigError: If an argument cannot work, or a result would replace a file.
+            MemoryLimitError: If the images do not fit into memory.
             SavingError: If a result cannot be written, though the folder could be.
         """
-        reader = InputReader(**dict(self.reader_settings, **_given(decoder=decoder, depth_unit=depth_unit)))
-        sources = reader.sources(inputs, depth)
-        output = _Output(None if out_dir is None else Path(out_dir), overwrite, not no_save_pred, not no_save_vis)
-        if out_dir is not None:
-            check_writable(output.folder)
+        found = dict(predictions=[], visualization=[], failures=[])
+        settings = dict(
+            decoder=decoder,
+            depth_unit=depth_unit,
+            batch_size=batch_size,
+            show_progress=show_progress,
+            with_vis=return_vis,
+            out_dir=out_dir,
+            no_save_vis=no_save_vis,
+            no_save_pred=no_save_pred,
+            overwrite=overwrite,
+            failures=found['failures'] if skip_unreadable else None,
+        )
+        for prediction, picture in self.stream(inputs, depth, **settings):
+            found['predictions'].append(prediction)
+            found['visualization'] += [picture] if return_vis else []
+        return found
+
+    def stream(
+        self,
+        inputs: object,
+        depth: object = None,
+        *,
+        decoder: str | None = None,
+        depth_unit: str | None = None,
+        batch_size: int = 1,
+        show_progress: bool = False,
+        with_vis: bool = False,
+        out_dir: str | Path | None = None,
+        no_save_vis: bool = False,
+        no_save_pred: bool = False,
+        overwrite: bool = False,
+        failures: list | None = None,
+    ) -> Iterator[tuple[dict, np.ndarray | None]]:
+        """Predict one after the other and keep nothing: for videos and large folders.
+
+        The arguments are those of a call; ``failures`` is a list that takes what is passed over, None ends at it.
+
+        Yields:
+            A prediction, and its picture or None.
+        """
+        owner = type(self).__name__
+        check_int(owner, 'batch_size', batch_size)
+        flags = dict(no_save_vis=no_save_vis, no_save_pred=no_save_pred, overwrite=overwrite, with_vis=with_vis)
+        for name, flag in flags.items():
+            check_flag(owner, name, flag)
+        given = _given(decoder=decoder, depth_unit=depth_unit, one_by_one=failures is not None)
+        sources = InputReader(**dict(self.reader_settings, **given)).sources(inputs, depth)
+        output = _Output.at(out_dir, overwrite, not no_save_pred, not no_save_vis)
         if isinstance(sources, list):  # before the work starts
             for source in sources:
                 output.claim(source.name, self._names(source.name, output))
-        found = dict(predictions=[], visualization=[], failures=[])
-        failures = found['failures'] if skip_unreadable else None
         sources = self._tracked(sources) if show_progress else sources
-        check_int(type(self).__name__, 'batch_size', batch_size)
         for frames in _batches(_read(sources, failures), batch_size):
             for frame, prediction in zip(frames, self._predict_all(frames), strict=True):
-                picture = self.picture(frame, prediction) if return_vis or (out_dir and not no_save_vis) else None
+                wanted = with_vis or (output.folder is not None and output.with_vis)
+                picture = self.picture(frame, prediction) if wanted else None
                 self._keep(frame, prediction, picture, output)
-                found['predictions'].append(prediction)
-                found['visualization'] += [picture] if return_vis else []
-        return found
+                yield prediction, picture
 
     @abstractmethod
     def predict(self, frames: list[Frame]) -> list[dict]:
@@ -139,7 +185,9 @@ class RGBDInferencer(ABC):
     def _predict_all(self, frames: list[Frame]) -> list[dict]:
         if any(frame.rgb_only for frame in frames):
             _say_once(type(self).__name__)
-        with torch.no_grad():
+        height, width = frames[0].depth_m.shape
+        what = f'{len(frames)} image(s) of {width}x{height}'
+        with told_if_full(what, 'take a smaller batch_size or size, or smaller images'), torch.no_grad():
             predictions = self.predict(frames)
         return [
             dict(prediction, name=frame.name, rgb_only=frame.rgb_only)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from torch import Tensor
 from mmvd.datasets.decoders import get_decoder
 from mmvd.datasets.pairing import pair_folders
 from mmvd.datasets.rasters import read_image, shown
-from mmvd.errors import SampleError
+from mmvd.errors import MMVDError, SampleError
 
-from .arrays import as_path, check_unit, depth_batch, is_path, rgb_batch
+from .arrays import as_path, check_unit, check_upright, depth_batch, is_path, rgb_batch
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class InputReader:
         depth_unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers are
             suspected.
         turns_along: Whether depth was made from the image as its EXIF data turn it (predicted depth).
+        one_by_one: Whether what is wrong with an input is told when it is read, and not before; also an image of a
+            folder that has no depth file.
 
     Raises:
         ConfigError: If decoder or unit is unknown.
@@ -61,6 +64,7 @@ class InputReader:
     decoder: str | None = None
     depth_unit: str | None = None
     turns_along: bool = False
+    one_by_one: bool = False
 
     def __post_init__(self):
         check_unit(self.depth_unit)
@@ -72,7 +76,7 @@ class InputReader:
 
         Args:
             inputs: An image (array, tensor, PIL image, file), a batch of them, a folder, a pair ``(image, depth)`` or
-                ``dict(rgb=..., depth=...)``, or a list or an iterator of any of these.
+                ``dict(rgb=..., depth=...)``, or a list or any iterable of these.
             depth: The same for depth, where it does not come in pairs.
 
         Returns:
@@ -81,12 +85,13 @@ class InputReader:
         Raises:
             SampleError: If images and depth do not fit together, a folder has none, or the kind of input is unknown.
         """
-        if isinstance(inputs, list):
-            found = [source for item in self._zip(inputs, depth) for source in self._expand(*item)]
-        elif hasattr(inputs, '__next__') or isinstance(inputs, range):
-            return self._numbered(source for item in self._zip(inputs, depth) for source in self._expand(*item))
-        else:
+        several = not is_path(inputs) and not isinstance(inputs, (np.ndarray, Tensor, Image.Image, tuple, dict))
+        if not several or not isinstance(inputs, Iterable):
             found = self._expand(inputs, depth)
+        else:
+            found = (source for item in self._zip(inputs, depth) for source in self._expand_or_tell(*item))
+            if not isinstance(inputs, Sequence):
+                return self._numbered(found)
         found = list(self._numbered(found))
         if not found:
             raise SampleError('no images were given')
@@ -101,6 +106,15 @@ class InputReader:
         if isinstance(inputs, Sequence) and isinstance(depth, Sequence) and len(inputs) != len(depth):
             raise SampleError(f'{len(depth)} depth maps were given for {len(inputs)} images')
         return _strictly_zipped(inputs, depth)
+
+    def _expand_or_tell(self, image: object, depth: object = None) -> list[Source]:
+        """The frames of one item, or one whose reading tells what is wrong with it."""
+        try:
+            return self._expand(image, depth)
+        except MMVDError as error:
+            if not self.one_by_one:
+                raise
+            return [Source('', '', partial(_raise, error))]
 
     def _expand(self, image: object, depth: object = None) -> list[Source]:
         """The frames of one item."""
@@ -118,7 +132,8 @@ class InputReader:
             return [self._file(image, depth)]
         if depth is not None and not is_path(depth):
             raise SampleError(f'{shown(image)}: a folder of images needs a folder of depth files')
-        return [self._file(*pair) for pair in pair_folders(image, None if depth is None else as_path(depth))]
+        pairs = pair_folders(image, None if depth is None else as_path(depth), self.one_by_one)
+        return [self._file(*pair) for pair in pairs]
 
     @staticmethod
     def _pair(pair: tuple, depth: object) -> tuple[object, object]:
@@ -132,14 +147,11 @@ class InputReader:
 
     def _read_file(self, path: Path, depth: object) -> Frame:
         image, is_turned = read_image(path)
-        if is_turned and depth is not None and not self.turns_along:
-            raise SampleError(
-                f'{shown(path)}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright'
-            )
+        check_upright(is_turned and depth is not None and not self.turns_along, shown(path))
         return self._frame(path.stem, str(path), np.ascontiguousarray(image[..., ::-1]), depth)
 
     def _arrays(self, image: object, depth: object) -> list[Source]:
-        batch, is_batch = rgb_batch(image)
+        batch, is_batch = rgb_batch(image, has_depth=depth is not None)
         if not is_batch:
             return [self._array(batch[0], depth)]
         if depth is not None:
@@ -165,6 +177,10 @@ class InputReader:
         """Give frames without a file the number of their place as a name."""
         for number, source in enumerate(found):
             yield source if source.name else _named(source, f'{number:08d}')
+
+
+def _raise(error: MMVDError) -> Frame:
+    raise error
 
 
 def _named(source: Source, name: str) -> Source:

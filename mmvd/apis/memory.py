@@ -1,6 +1,7 @@
 """What to say when images do not fit into memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -9,36 +10,48 @@ from mmvd.errors import MemoryLimitError
 _SMALLEST = 32
 
 
+@contextmanager
+def told_if_full(what: str, remedy: str | Callable[[], str]) -> Iterator[None]:
+    """A failed allocation, on the CPU or on an accelerator, becomes one line.
+
+    Args:
+        what: What does not fit.
+        remedy: What would; a function is asked after everything was let go.
+
+    Raises:
+        MemoryLimitError: Instead of what torch, numpy or Python raise.
+    """
+    try:
+        yield
+        return
+    except (RuntimeError, MemoryError) as error:  # torch has one class for the CPU's and everything else
+        if not is_out_of_memory(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    raise MemoryLimitError(f'{what} do not fit into memory: {remedy() if callable(remedy) else remedy}')
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on the CPU or on an accelerator."""
+    """Whether an allocation failed."""
     named = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     return named or "can't allocate memory" in str(error) or 'not enough memory' in str(error)
 
 
-def fitting_size(
-    run: Callable[[int], object], native: tuple[int, int], size: int | None, batch: int
-) -> MemoryLimitError:
-    """Halve the working size until one image fits, and tell it.
+def fitting_size(run: Callable[[int], object], failed: int) -> str:
+    """Halve the working size until one image fits, and say it.
 
     Args:
         run: Completes one image at a working size.
-        native: (height, width) of the images.
-        size: Working size that did not fit; None: the native one.
-        batch: Images that did not fit.
+        failed: Working size to start from.
     """
-    failed = size or min(native)
-    head = f'{batch} image(s) of {native[1]}x{native[0]} do not fit into memory at size={failed}'
-    smaller = failed if batch > 1 else failed // 2
+    smaller = failed
     while smaller >= _SMALLEST:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
         try:
             run(smaller)
+            return f'size={smaller} does, one image at a time'
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            smaller //= 2
-            continue
-        more = ', one image at a time' if batch > 1 else ''
-        return MemoryLimitError(f'{head}: size={smaller} does{more}')
-    return MemoryLimitError(f'{head}, nor at size={_SMALLEST}: free some memory')
+        smaller //= 2
+    return f'nor does one at size={_SMALLEST}, free some memory'

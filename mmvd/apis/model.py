@@ -1,7 +1,6 @@
 """A depth completer ready for use."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -12,14 +11,12 @@ from mmvd import ops
 from mmvd.arguments import check_int, check_intrinsics
 from mmvd.datasets.rgbd_dataset import intrinsics_matrix
 from mmvd.datasets.transforms.loading import rescale_intrinsics
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import SampleError
 from mmvd.models.backbones import StreamFeatures
 
 from .arrays import depth_batch, rgb_batch
-from .devices import find_device
-from .memory import fitting_size, is_out_of_memory
-
-_AUTOCAST = (torch.float32, torch.bfloat16, torch.float16)
+from .devices import autocast, check_dtype, find_device
+from .memory import fitting_size, told_if_full
 
 
 class VDModel:
@@ -37,19 +34,27 @@ class VDModel:
     def __init__(self, completer: torch.nn.Module, device: torch.device):
         self.completer, self.device, self.dtype = completer.to(device).eval(), device, torch.float32
 
-    def to(self, *where: str | torch.device | torch.dtype) -> 'VDModel':
+    def to(
+        self,
+        *where: str | torch.device | torch.dtype,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> 'VDModel':
         """Move to a device, or choose the precision: ``torch.bfloat16`` and ``float16`` mean autocast.
 
         Weights, depth encoding and metric decoding stay in full precision: half of it would cost millimetres.
 
+        Args:
+            *where: Devices or precisions, as torch's own ``to`` takes them.
+            device: The same by name.
+            dtype: The same by name.
+
         Raises:
             ConfigError: If there is no such device or precision.
         """
-        for each in where:
+        for each in (*where, *(one for one in (device, dtype) if one is not None)):
             if isinstance(each, torch.dtype):
-                if each not in _AUTOCAST:
-                    raise ConfigError(f'dtype must be one of {", ".join(map(str, _AUTOCAST))}, got {each}')
-                self.dtype = each
+                self.dtype = check_dtype(each)
             else:
                 self.device = find_device(each)
                 self.completer.to(self.device)
@@ -70,6 +75,7 @@ class VDModel:
         depth: object = None,
         depth_unit: str | None = None,
         intrinsics: Sequence[float] | None = None,
+        decoder: str | None = None,
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Encode images.
 
@@ -78,6 +84,7 @@ class VDModel:
             depth: Depth, see the class; None for images without depth.
             depth_unit: ``'m'`` or ``'mm'``; None means metres, in which whole numbers are suspected.
             intrinsics: ``(fx, fy, cx, cy)`` in pixels, for encodings that need the camera; None: it is guessed.
+            decoder: Format of a depth file; None goes by its ending (PNG: millimetres).
 
         Returns:
             Four maps (B, C, h, w), finest first, and the depth stream's normalised class token (B, D).
@@ -85,11 +92,10 @@ class VDModel:
         Raises:
             SampleError: If layout or values are not what they should be; names the remedy.
         """
-        images, _ = rgb_batch(rgb)
-        depth = depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit)
-        with self._precision():
+        backbone = self.completer.backbone
+        with told_if_full('the images', 'encode fewer or smaller ones at once'), self._precision():
+            images, depth, _ = _read(rgb, depth, depth_unit, decoder)
             features, fused = self._streams(self._inputs(images, depth, None, intrinsics))
-            backbone = self.completer.backbone
             return backbone.outputs(features, fused, images.shape[-2:]), backbone.depth_stream.norm(fused.cls_token)
 
     @torch.no_grad()
@@ -107,10 +113,9 @@ class VDModel:
         Returns:
             Features of the RGB stream and of the depth stream after each fusion, and the (rows, columns) of patches.
         """
-        images, _ = rgb_batch(rgb)
-        inputs = self._inputs(images, depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit), size)
         patch = self.completer.backbone.patch_size
-        with self._precision():
+        with told_if_full('the images', 'take a smaller size, or fewer at once'), self._precision():
+            inputs = self._inputs(*_read(rgb, depth, depth_unit)[:2], size)
             return *self._streams(inputs), tuple(-(-side // patch) for side in inputs.shape[-2:])
 
     def _streams(self, inputs: Tensor) -> tuple[StreamFeatures, StreamFeatures]:
@@ -127,6 +132,7 @@ class VDModel:
         keep_input: bool = False,
         depth_unit: str | None = None,
         intrinsics: Sequence[float] | None = None,
+        decoder: str | None = None,
     ) -> np.ndarray | Tensor | list:
         """Complete depth maps.
 
@@ -139,6 +145,7 @@ class VDModel:
                 :func:`mmvd.ops.keep_measured`.
             depth_unit: ``'m'`` or ``'mm'``; None means metres, in which whole numbers are suspected.
             intrinsics: ``(fx, fy, cx, cy)`` in pixels, for encodings that need the camera; None: it is guessed.
+            decoder: Format of a depth file; None goes by its ending (PNG: millimetres).
 
         Returns:
             Metres at the size of the input, 0 = no prediction: (H, W) for one image, (B, H, W) for a batch of arrays,
@@ -152,26 +159,24 @@ class VDModel:
             depths = [None] * len(rgb) if depth is None else depth
             if not isinstance(depths, (list, tuple)) or len(depths) != len(rgb):
                 raise SampleError(f'a list of {len(rgb)} images needs a list of as many depth maps')
-            settings = (size, keep_input, depth_unit, intrinsics)
+            settings = (size, keep_input, depth_unit, intrinsics, decoder)
             return [self.complete(*each, *settings) for each in zip(rgb, depths, strict=True)]
-        images, is_batch = rgb_batch(rgb)
-        depth = depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit)
-        pred = self._complete_if_it_fits(images, depth, size, intrinsics)
-        if keep_input:
-            pred = ops.keep_measured(pred, depth.to(pred))
+        with told_if_full('the images', lambda: self._what_fits(rgb, depth, size, depth_unit, decoder)):
+            images, metres, is_batch = _read(rgb, depth, depth_unit, decoder)
+            pred = self._complete(images, metres, size, intrinsics)
+            if keep_input:
+                pred = ops.keep_measured(pred, metres.to(pred))
         if isinstance(rgb, Tensor):
             return pred if is_batch else pred[0]
         array = pred[:, 0].cpu().numpy()
         return array if is_batch else array[0]
 
-    def _complete_if_it_fits(self, images: Tensor, depth: Tensor, size: int | None, intrinsics) -> Tensor:
-        try:
-            return self._complete(images, depth, size, intrinsics)
-        except (RuntimeError, MemoryError) as error:  # torch has one class for the CPU's and everything else
-            if not is_out_of_memory(error):
-                raise
-        native = tuple(images.shape[-2:])
-        raise fitting_size(lambda smaller: self._complete(images[:1], depth[:1], smaller), native, size, len(images))
+    def _what_fits(self, rgb: object, depth: object, size: int | None, unit: str | None, decoder: str | None) -> str:
+        images, metres, _ = _read(rgb, depth, unit, decoder)
+        one = (images[:1].clone(), metres[:1].clone())
+        failed = size or min(images.shape[-2:])
+        del images, metres
+        return fitting_size(lambda smaller: self._complete(*one, smaller), failed)
 
     def _complete(self, images: Tensor, depth: Tensor, size: int | None, intrinsics=None) -> Tensor:
         """(B, 1, H, W) float32 metres at the size of the input."""
@@ -183,9 +188,7 @@ class VDModel:
         return ops.clean_depth(pred)
 
     def _precision(self):
-        if self.dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.dtype)
+        return autocast(self.device, self.dtype)
 
     def _inputs(self, images: Tensor, depth: Tensor, size: int | None = None, intrinsics=None) -> Tensor:
         """(B, 3 + k, h, w) at the working resolution, whose sides are whole patches; in full precision."""
@@ -206,3 +209,11 @@ class VDModel:
         with torch.autocast(self.device.type, enabled=False):
             channels = self.completer.backbone.depth_encoding.channels(depth, camera)
         return torch.cat(((images - pre.mean) / pre.std, channels), 1)
+
+
+def _read(
+    rgb: object, depth: object, depth_unit: str | None, decoder: str | None = None
+) -> tuple[Tensor, Tensor, bool]:
+    """(B, 3, H, W) images, (B, 1, H, W) metres, and whether there was a batch."""
+    images, is_batch = rgb_batch(rgb, has_depth=depth is not None)
+    return images, depth_batch(depth, (len(images), *images.shape[-2:]), depth_unit, decoder), is_batch

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from safetensors.torch import save
+from torch import nn
 
 from mmvd.compat import inspect_versions
 from mmvd.datasets.rasters import is_file
@@ -22,7 +23,7 @@ _NOT_PACKED = (  # what only training needs
 )  # fmt: skip
 
 
-def pack(model, config: Config, folder: str | Path, source: str, overwrite: bool = False) -> dict:
+def pack(model: nn.Module, config: Config, folder: str | Path, source: str, overwrite: bool = False) -> dict:
     """Write a folder that :func:`mmvd.load_model` and the inferencers open.
 
     Args:

@@ -9,7 +9,7 @@ import torch
 from mmvd import ops
 from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import sample_key
-from mmvd.errors import ConfigError, MMVDError
+from mmvd.errors import ConfigError, MMVDError, SampleError
 from mmvd.visualization import completion_panel, guess_intrinsics, to_points
 
 from .demo import demo_room
@@ -17,7 +17,7 @@ from .inputs import InputReader
 from .model import VDModel
 
 PATTERNS = ('pixel', 'perlin', 'coarse')
-_MOST_POINTS, _LONGEST_SIDE = 20000, 256
+_MOST_POINTS, _LONGEST_SIDE, _LAST_PORT = 20000, 256, 65535
 
 
 def answer(
@@ -40,6 +40,10 @@ def answer(
     Raises:
         MMVDError: What is wrong with an input.
     """
+    if any(each is None for each in (room, kept, pattern, scale)):
+        raise SampleError('a slider or a field is empty: set it')
+    if image is None and depth_file:
+        raise SampleError('a depth file without its image: give both')
     if image is None:
         rgb, depth_m = demo_room(room)
     else:
@@ -111,5 +115,10 @@ def build_page(model: VDModel):
 
 def serve(model: VDModel, port: int) -> None:
     """Open the page on this machine, until the process is stopped."""
+    if check_int('demo', '--port', port) > _LAST_PORT:
+        raise ConfigError(f'--port {port}: ports end at {_LAST_PORT}')
     page = build_page(model)
-    page.launch(server_name='127.0.0.1', server_port=check_int('demo', '--port', port), quiet=False)
+    try:
+        page.launch(server_name='127.0.0.1', server_port=port, quiet=False)
+    except OSError as error:
+        raise ConfigError(f'--port {port}: not free ({error}), choose another') from error

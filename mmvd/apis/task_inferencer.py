@@ -1,7 +1,6 @@
 """Inferencers of models that live in a host: images go through the geometry of the config's test pipeline."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
 
 from .configs import building
-from .devices import find_device
+from .devices import autocast, check_dtype, find_device
 from .inferencer import RGBDInferencer
 from .inputs import Frame
 from .loading import build_filled, open_model
@@ -42,7 +41,7 @@ class TaskInferencer(RGBDInferencer):
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
     ):
-        self.device, self.dtype = find_device(device), dtype
+        self.device, self.dtype = find_device(device), dtype if dtype is None else check_dtype(dtype)
         config, checkpoint = open_model(config, checkpoint)
         self.check(config)
         if checkpoint is None:
@@ -78,7 +77,7 @@ class TaskInferencer(RGBDInferencer):
 
     def precision(self):
         """Autocast, if a precision was asked for."""
-        return torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
+        return autocast(self.device, self.dtype)
 
     def classes(self, count: int) -> tuple[str, ...]:
         """Names of the classes; numbers, where neither checkpoint nor config knows them."""

@@ -4,7 +4,6 @@ import argparse
 import sys
 
 _TINY = 'pretrain_tiny_pde_rooms'
-_UNITS = ('m', 'mm')
 
 
 def add_commands(commands) -> None:
@@ -46,7 +45,7 @@ def _add(commands, name: str, run, text: str, model: str | None = None) -> argpa
     parser.add_argument(
         '--decoder', help='format of the depth files, see mmvd/datasets/decoders.py; by default PNG is in millimetres'
     )
-    parser.add_argument('--depth-unit', choices=_UNITS, help='unit of float depth files; metres by default')
+    parser.add_argument('--depth-unit', choices=('m', 'mm'), help='unit of float depth files; metres by default')
     parser.add_argument('--batch-size', type=int, default=1, help='images computed at once')
     parser.add_argument('--device', help='cpu, cuda, ...; a GPU if there is one by default')
     parser.add_argument('--bf16', action='store_true', help='bf16 autocast')
@@ -106,7 +105,9 @@ def _run(inferencer, args: argparse.Namespace, tell) -> int:
     """Predict for everything that can be read; what cannot is told at the end, and makes the exit code 1."""
     from mmvd.datasets.rasters import shown
 
-    found = inferencer(
+    failures: list[tuple[str, str]] = []
+    done = 0
+    stream = inferencer.stream(
         args.image,
         args.depth,
         decoder=args.decoder,
@@ -115,14 +116,16 @@ def _run(inferencer, args: argparse.Namespace, tell) -> int:
         show_progress=True,
         out_dir=args.out,
         overwrite=args.overwrite,
-        skip_unreadable=True,
+        failures=failures,
     )
-    for prediction in found['predictions']:
-        print(f'{shown(prediction["name"])}: {tell(prediction)}{" (colour alone)" if prediction["rgb_only"] else ""}')
-    print(f'{len(found["predictions"])} done, results in {args.out}')
-    for _, message in found['failures']:
+    for prediction, _ in stream:
+        done += 1
+        alone = ' (colour alone)' if prediction['rgb_only'] else ''
+        print(f'{shown(prediction["name"])}: {tell(prediction)}{alone}', flush=True)
+    print(f'{done} done, results in {args.out}')
+    for _, message in failures:
         print(f'could not be read: {message}', file=sys.stderr)
-    return 1 if found['failures'] else 0
+    return 1 if failures else 0
 
 
 def _dtype(args: argparse.Namespace):

@@ -72,17 +72,33 @@ def _read_float(path: str) -> np.ndarray:
     return image
 
 
-def _read_npy(path: str) -> np.ndarray:
+def read_npy(path: str | Path) -> np.ndarray:
+    """A plain (H, W) array of real numbers as it is stored.
+
+    Raises:
+        DepthFileError: If the file holds something else.
+    """
+    path = str(path)
     _check_is_npy(path)
     try:  # mapped: the header is held against the size of the file before memory is asked for
         depth = np.load(path, mmap_mode='r', allow_pickle=False)
     except Exception as error:  # a damaged header leads numpy to errors of a dozen classes
         raise DepthFileError(f'{shown(path)}: not a plain numpy array ({" ".join(str(error).split())})') from error
-    if depth.ndim != 2 or depth.dtype.kind != 'f' or not depth.size:
+    if depth.ndim != 2 or depth.dtype.kind not in 'uif' or not depth.size:
         raise DepthFileError(
             f'{shown(path)}: {depth.shape} {depth.dtype} where a (H, W) floating-point array of metres is expected'
         )
     return np.asarray(depth)
+
+
+def _read_npy(path: str) -> np.ndarray:
+    depth = read_npy(path)
+    if depth.dtype.kind != 'f':
+        raise DepthFileError(
+            f'{shown(path)}: {depth.dtype} where a (H, W) floating-point array of metres is expected: store metres, or '
+            "say depth_unit='mm' to an inferencer"
+        )
+    return depth
 
 
 def _check_is_npy(path: str) -> None:

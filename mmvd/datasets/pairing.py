@@ -11,18 +11,24 @@ from .rasters import shown
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 DEPTH_ENDINGS = ('.png', '.tif', '.tiff', '.pgm', '.exr', '.pfm', '.npy')
-_KIND = re.compile(r'[-_. ]?(rgb|color|colour|image|depth)$', re.IGNORECASE)
+_WORDS = '(rgb|color|colour|image|depth)'
+_KIND = re.compile(rf'^{_WORDS}[-_. ]|[-_. ]?{_WORDS}$', re.IGNORECASE)
+_DEPTH = re.compile(r'^depth([-_. ]|$)|depth$', re.IGNORECASE)
 
 
-def pair_folders(images: str | Path, depths: str | Path | None) -> list[tuple[Path, Path | None]]:
+def pair_folders(
+    images: str | Path, depths: str | Path | None, allow_missing: bool = False
+) -> list[tuple[Path, Path | None]]:
     """Pair the images of a folder with the depth files of a folder by their names.
 
-    Names count without ending and without a last ``rgb``, ``color``, ``image`` or ``depth``; both folders may be the
-    same. Hidden files, files of other kinds and, among the images, files named ``…depth`` are left out.
+    Names count without ending and without ``rgb``, ``color``, ``image`` or ``depth`` at their beginning or end; both
+    folders may be the same. Hidden files, files of other kinds and, among the images, depth files by name are left out.
 
     Args:
         images: Folder of images.
         depths: Folder of depth files; None pairs every image with None.
+        allow_missing: Whether an image without a depth file is paired with the name of a file that is not there, which
+            is told when it is read, instead of ending the call.
 
     Returns:
         Pairs in the order of the image names.
@@ -40,16 +46,23 @@ def pair_folders(images: str | Path, depths: str | Path | None) -> list[tuple[Pa
     for path in _files(depths, DEPTH_ENDINGS):
         if path not in found or _is_depth(path):
             by_name[common_name(path)].append(path)
-    _check(found, by_name, depths)
-    return [(path, by_name[common_name(path)][0]) for path in found]
+    _check_doubts(found, by_name)
+    missing = [path for path in found if common_name(path) not in by_name]
+    if missing and (not allow_missing or len(missing) == len(found)):
+        raise SampleError(
+            f'{shown(missing[0])}: no depth file of this name in {shown(depths)} '
+            f'({len(missing)} of {len(found)} images have none)'
+        )
+    nothing = [Path(depths) / f'{path.stem}.png' for path in found]
+    return [(path, by_name.get(common_name(path), [gone])[0]) for path, gone in zip(found, nothing, strict=True)]
 
 
 def common_name(path: Path) -> str:
     """What the name of an image and that of its depth file share."""
-    return _KIND.sub('', path.stem) or path.stem
+    return _KIND.sub('', path.stem)
 
 
-def _check(images: list[Path], by_name: dict[str, list[Path]], depths: str | Path) -> None:
+def _check_doubts(images: list[Path], by_name: dict[str, list[Path]]) -> None:
     owners = defaultdict(list)
     for path in images:
         owners[common_name(path)].append(path)
@@ -61,16 +74,10 @@ def _check(images: list[Path], by_name: dict[str, list[Path]], depths: str | Pat
             raise SampleError(
                 f'{shown(paths[0])}: two depth files could belong to it, {shown(first)} and {shown(second)}: keep one'
             )
-    missing = [path for path in images if common_name(path) not in by_name]
-    if missing:
-        raise SampleError(
-            f'{shown(missing[0])}: no depth file of this name in {shown(depths)} '
-            f'({len(missing)} of {len(images)} images have none)'
-        )
 
 
 def _is_depth(path: Path) -> bool:
-    return path.stem.lower().endswith('depth')
+    return bool(_DEPTH.search(path.stem))
 
 
 def _files(folder: str | Path, endings: tuple[str, ...]) -> list[Path]:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -71,7 +72,7 @@ class RGBDDataset(BaseDataset):
         resize_image: bool = False,
         exclude: str | None = None,
         ann_file: str = '',
-        **kwargs,
+        **kwargs: Any,
     ):
         if not isinstance(data_root, (str, Path)) or not isinstance(images, str | None):
             raise ConfigError(
@@ -244,7 +245,7 @@ class BOPDataset(RGBDDataset):
         **kwargs: As in :class:`RGBDDataset`.
     """
 
-    def __init__(self, data_root: str, split: str, **kwargs):
+    def __init__(self, data_root: str, split: str, **kwargs: Any):
         super().__init__(
             data_root=data_root, decoder='bop', images=self._images_of(split), depth_from=('/rgb/', '/depth/'), **kwargs
         )

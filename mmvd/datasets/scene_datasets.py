@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.logging import MMLogger
 
@@ -61,22 +62,25 @@ class RGBDClassDataset(RGBDDataset):
 
     Args:
         data_root: Folder of the dataset.
-        classes: Names; None takes the sorted names of ``class_folders``.
-        label_from: Regular expression whose first group is the class name in the relative image path; only with
-            ``images``.
-        class_folders: Glob of the class folders below ``data_root``, normally those of the training split.
-        others: Name of the class that takes unknown names; None drops such samples and counts them.
-        part: ``'all'``, or one side of a training set divided by ``holdout``: ``'train'`` or ``'holdout'``.
-        holdout: Share of the samples that is held out, chosen by the sample's number.
-        split: What the samples are for, as ``mmvd.LinearProbeMetric`` reads it: ``'test'`` or ``'holdout'``.
         **kwargs: As in :class:`RGBDDataset`.
+
+    Keyword Args:
+        data_root: Folder of the dataset.
+        classes (list[str]): Names; None takes the sorted names of ``class_folders``.
+        label_from (str): Regular expression whose first group is the class name in the relative image path; only with
+            ``images``.
+        class_folders (str): Glob of the class folders below ``data_root``, normally those of the training split.
+        others (str): Name of the class that takes unknown names; None drops such samples and counts them.
+        part (str): ``'all'``, or one side of a training set divided by ``holdout``: ``'train'`` or ``'holdout'``.
+        holdout (float): Share of the samples that is held out, chosen by the sample's number.
+        split (str): What the samples are for, as ``mmvd.LinearProbeMetric`` reads it: ``'test'`` or ``'holdout'``.
 
     Raises:
         ConfigError: If the arguments contradict each other or classes differ between splits.
         MissingInputsError: If there is no such data, or a class folder has no images.
     """
 
-    def __init__(self, data_root: str, **kwargs):
+    def __init__(self, data_root: str, **kwargs: Any):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.label_from, self.others = kwargs.pop('label_from', None), kwargs.pop('others', None)
         self.part, self.holdout, self.split = (

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmvd.arguments import check_flag, check_substitution
 from mmvd.errors import ConfigError
@@ -21,19 +22,22 @@ class RGBDSegDataset(RGBDDataset):
     depth, label.
 
     Args:
-        label_set: Name of the classes, see :data:`mmvd.datasets.label_sets.LABEL_SETS`; or
-        classes: Names of your own.
-        labels_from: ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
-        reduce_zero_label: Whether file value 0 means "no label" and classes start at 1; else 255 means it and classes
-            start at 0.
+        data_root: Folder of the dataset.
         **kwargs: As in :class:`RGBDDataset`.
+
+    Keyword Args:
+        label_set (str): Name of the classes, see :data:`mmvd.datasets.label_sets.LABEL_SETS`; or
+        classes (list[str]): Names of your own.
+        labels_from (tuple[str, str]): ``(pattern, replacement)`` for :func:`re.sub` on the relative image path.
+        reduce_zero_label (bool): Whether file value 0 means "no label" and classes start at 1; else 255 means it and
+            classes start at 0.
 
     Raises:
         ConfigError: If the arguments contradict each other.
         MissingInputsError: If there is no such data.
     """
 
-    def __init__(self, data_root: str, **kwargs):
+    def __init__(self, data_root: str, **kwargs: Any):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.labels_from, self.reduce_zero_label = (
             kwargs.pop('labels_from', None),
@@ -87,7 +91,7 @@ class SUNRGBDSegDataset(RGBDSegDataset):
     DEFAULTS = dict(decoder='sunrgbd', label_set='sunrgbd', reduce_zero_label=True)
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
-    def __init__(self, data_root: str, paper_compat: bool = False, **kwargs):
+    def __init__(self, data_root: str, paper_compat: bool = False, **kwargs: Any):
         super().__init__(data_root, **({'decoder': 'sunrgbd_doubled'} if paper_compat else {}), **kwargs)
 
 
@@ -96,7 +100,7 @@ class _SplitDataset(RGBDSegDataset):
 
     IMAGES: str  # glob of the images of a split
 
-    def __init__(self, data_root: str, split: str, **kwargs):
+    def __init__(self, data_root: str, split: str, **kwargs: Any):
         super().__init__(data_root, images=self.IMAGES.format(split=split), **kwargs)
 
     @classmethod

@@ -102,9 +102,10 @@ def check_writable(folder: Path) -> None:
         probe = folder / f'.writable-{os.getpid()}'
         probe.touch()
         probe.unlink()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
         raise ConfigError(
-            f'{folder}: this folder cannot be written ({error.strerror}): choose another one (--work-dir, --out)'
+            f'{folder}: this folder cannot be written ({reason}): choose another one (--work-dir, --out)'
         ) from error
 
 

@@ -1,6 +1,7 @@
 """Depth completion errors per density, on removed, kept and all pixels, beside baselines."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ class DepthCompletionMetric(BaseMetric):
         min_depth_m: float = 0.01,
         cap_m: float = 150.0,
         baselines: Sequence[str] = ('nearest', 'inpaint', 'mean'),
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         owner = 'DepthCompletionMetric'

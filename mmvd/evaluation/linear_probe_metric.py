@@ -1,6 +1,7 @@
 """Accuracy of every head of a grid, and which of them is reported."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -35,7 +36,7 @@ class LinearProbeMetric(BaseMetric):
 
     default_prefix = 'probe'
 
-    def __init__(self, paper_compat: bool = False, **kwargs):
+    def __init__(self, paper_compat: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.paper_compat, self.result = check_flag('LinearProbeMetric', 'paper_compat', paper_compat), {}
         self.settings: Sequence[tuple[float, float]] = ()

@@ -29,7 +29,9 @@ class RandomColorJitter(BaseTransform):
     Modified Keys: img
 
     Args:
-        brightness, contrast, saturation: Largest relative change.
+        brightness: Largest relative change.
+        contrast: Largest relative change.
+        saturation: Largest relative change.
         hue: Largest change in turns.
     """
 

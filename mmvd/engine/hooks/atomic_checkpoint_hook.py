@@ -1,6 +1,7 @@
 """Checkpoints that survive a kill at any moment."""
 
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -31,7 +32,7 @@ class AtomicCheckpointHook(CheckpointHook):
     """
 
     def __init__(
-        self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs
+        self, *args, max_keep_ckpts: int = -1, save_best: str | None = None, leave_out: str | None = None, **kwargs: Any
     ):
         if not isinstance(save_best, str | None):
             raise ConfigError(f'save_best={save_best!r}: name one metric')

@@ -1,5 +1,7 @@
 """Pictures of completion."""
 
+from typing import Any
+
 import torch
 
 from mmvd.arguments import check_int
@@ -18,7 +20,7 @@ class DepthPanelHook(PanelHook):
         **kwargs: As in :class:`PanelHook`.
     """
 
-    def __init__(self, densities: int = 3, **kwargs):
+    def __init__(self, densities: int = 3, **kwargs: Any):
         super().__init__(**kwargs)
         self.densities = check_int('DepthPanelHook', 'densities', densities)
 

@@ -1,6 +1,6 @@
 """mmengine's default sampler, whose indices know their epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from itertools import islice
 
 import torch
@@ -27,7 +27,7 @@ class EpochSampler(DefaultSampler):
 
     def __init__(
         self,
-        dataset,
+        dataset: Sized,
         shuffle: bool = True,
         seed: int | None = None,
         round_up: bool = True,

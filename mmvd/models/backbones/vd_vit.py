@@ -42,7 +42,9 @@ class VDViT(BaseModule):
         depth_encoding: Config of the encoding of metric depth, or None for channels that come encoded from the
             pipeline.
         depth_channels: Number of those channels; only with ``depth_encoding=None``.
-        patch_size, img_size, position_rule: Of the short form.
+        patch_size: Of the short form.
+        img_size: Of the short form.
+        position_rule: Of the short form.
         rgb: Config of the RGB stream, e.g. ``dict(type='mmvd.TimmStream', model_name='eva02_base_patch14_224')``.
         depth: Config of the depth stream, of the same width, depth and patch; like ``rgb`` by default.
         fusion_layers: Four layers, counted from 1; by default 1/4, 1/2, 3/4 and all of the depth (paper: 3, 6, 9, 12).

@@ -1,5 +1,7 @@
 """RGB-D batches for mmpretrain's classifiers."""
 
+from typing import Any
+
 import torch
 
 from mmvd.errors import ConfigError
@@ -22,7 +24,7 @@ class RGBDClsDataPreprocessor(RGBDStacker):
         ConfigError: If batch augmentations are asked for.
     """
 
-    def __init__(self, batch_augments: dict | None = None, **kwargs):
+    def __init__(self, batch_augments: dict | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if batch_augments:
             raise ConfigError(

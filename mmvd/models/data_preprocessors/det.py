@@ -1,5 +1,7 @@
 """RGB-D batches for mmdet's detectors."""
 
+from typing import Any
+
 import torch
 
 from mmvd.arguments import check_int
@@ -20,7 +22,7 @@ class RGBDDetDataPreprocessor(RGBDStacker):
         **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
     """
 
-    def __init__(self, size_divisor: int = 14, **kwargs):
+    def __init__(self, size_divisor: int = 14, **kwargs: Any):
         super().__init__(**kwargs)
         self.size_divisor = check_int('RGBDDetDataPreprocessor', 'size_divisor', size_divisor)
 

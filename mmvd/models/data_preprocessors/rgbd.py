@@ -1,5 +1,7 @@
 """Batches for pretraining and depth completion."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,7 +32,7 @@ class RGBDDataPreprocessor(RGBDStacker):
         ConfigError: If ``random_density`` holds what does not exist.
     """
 
-    def __init__(self, random_depth: dict | None = None, random_density: dict | None = None, **kwargs):
+    def __init__(self, random_depth: dict | None = None, random_density: dict | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         for name, value in dict(random_depth=random_depth, random_density=random_density).items():
             if value is not None and not isinstance(value, dict):

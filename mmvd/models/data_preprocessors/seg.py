@@ -1,6 +1,7 @@
 """RGB-D batches for mmseg's segmentors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,7 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         size_divisor: int = 14,
         seg_pad_val: int = 255,
         max_depth: float | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         owner = 'RGBDSegDataPreprocessor'

@@ -52,7 +52,8 @@ class DisparityEncoding(DepthEncoding):
             not known (authors' code).
         baseline_m: Distance of the two cameras in metres (authors' code: 0.05, a RealSense D435), or a sensor's name,
             see ``BASELINES_M``.
-        mean, std: Of disparity / 75.
+        mean: Of disparity / 75.
+        std: Of disparity / 75.
         max_depth: Depth beyond it, in metres, gives no smaller disparity.
 
     Raises:

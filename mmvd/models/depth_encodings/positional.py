@@ -1,5 +1,7 @@
 """Positional encodings: sines and cosines of metric depth, or of the three coordinates of points."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -94,7 +96,9 @@ class PositionalPointEncoding(PositionalDepthEncoding):
     in_channels = num_axes = 3
     reads = 'points'
 
-    def __init__(self, focal_jitter: float = 0.2, centre_jitter: float = 0.02, depth_alone: float = 0.33, **kwargs):
+    def __init__(
+        self, focal_jitter: float = 0.2, centre_jitter: float = 0.02, depth_alone: float = 0.33, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.focal_jitter = check_share('PositionalPointEncoding', 'focal_jitter', focal_jitter)
         self.centre_jitter = check_share('PositionalPointEncoding', 'centre_jitter', centre_jitter)
