@@ -1,4 +1,4 @@
-"""Packaging of mmvd: neither OpenMMLab stack is required by name, one of the extras brings it (see docs/guides/stacks.md)."""
+"""Packaging of mmvd: neither OpenMMLab stack is required, one of the extras brings it (docs/guides/stacks.md)."""
 
 import re
 import shutil
