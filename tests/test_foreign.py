@@ -223,6 +223,21 @@ def test_the_hosts_own_inference_without_a_path_names_ours(ran, project):
     assert project.host != 'mmpretrain' or len(refusals) == 2 and 'predicted' not in said, said
 
 
+@pytest.mark.parametrize('name', ['seg/m2f_vd_rooms_tiny', 'seg/m2f_vd_sunrgbd'])
+def test_shipped_configs_name_our_call_to_mmsegs_inference(name):
+    from mmseg.apis import inference_model, init_model
+
+    from mmvd.errors import ConfigError
+
+    config = Config.fromfile(ROOT / f'configs/{name}.py')
+    config.model.backbone.arch = dict(embed_dims=32, depth=4, num_heads=2)
+    config.model.backbone.init_cfg = dict(type='Random')
+    config.model.decode_head.in_channels = [64] * 4
+    model = init_model(config, device='cpu')
+    with pytest.raises(ConfigError, match='RGBDSegInferencer'):
+        inference_model(model, str(ROOT / 'docs/rooms.png'))
+
+
 def test_mmsegs_own_geometry_moves_depth_along(tmp_path, monkeypatch):
     from mmseg.registry import DATASETS
 

@@ -53,7 +53,7 @@ def pair_folders(
             f'{shown(missing[0])}: no depth file of this name in {shown(depths)} '
             f'({len(missing)} of {len(found)} images have none)'
         )
-    nothing = [Path(depths) / f'{path.stem}.png' for path in found]
+    nothing = [Path(depths) / f'{common_name(path)}_depth.png' for path in found]
     return [(path, by_name.get(common_name(path), [gone])[0]) for path, gone in zip(found, nothing, strict=True)]
 
 

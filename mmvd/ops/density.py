@@ -47,7 +47,8 @@ def density_mask(
         in reading order.
 
     Raises:
-        ValueError: If the pattern is unknown, a fraction is outside [0, 1] or a shape does not fit.
+        ValueError: If the pattern is unknown, a shape does not fit, or a fraction is outside [0, 1] (an accelerator is
+            not waited for).
     """
     batch, height, width = shape
     check_patterns([pattern])
@@ -58,9 +59,10 @@ def density_mask(
     if seeds.shape != (batch,):
         raise ValueError(f'seeds must have shape ({batch},), got {tuple(seeds.shape)}')
     seeds = seeds.to(seeds.device if valid is None else valid.device)
-    fraction = torch.as_tensor(removed_fraction, dtype=torch.float64, device=seeds.device).expand(batch)
-    if not bool(((fraction >= 0) & (fraction <= 1)).all()):
+    fraction = torch.as_tensor(removed_fraction, dtype=torch.float64)
+    if fraction.device.type == 'cpu' and not bool(((fraction >= 0) & (fraction <= 1)).all()):
         raise ValueError(f'removed_fraction must lie between 0 and 1, got {removed_fraction}')
+    fraction = fraction.to(seeds.device).expand(batch)
     return _lowest(_PATTERNS[pattern](shape, seeds), fraction, valid)
 
 
@@ -110,14 +112,23 @@ def random_density_mask(
         (B, H, W) bool, True = removed.
     """
     chosen = choose(keys, _STREAM_PATTERN, len(patterns))
-    seeds = fold(keys, _STREAM_MASK)
-    mask = torch.zeros_like(valid)
+    noise = _mixed_noise(tuple(valid.shape), fold(keys, _STREAM_MASK), chosen, patterns)
+    return _lowest(noise, removed_fraction.double(), valid)
+
+
+def _mixed_noise(shape: tuple[int, int, int], seeds: Tensor, chosen: Tensor, patterns: tuple[str, ...]) -> Tensor:
+    """Noise of the pattern that each sample has drawn; that of a sample depends on its own seed alone."""
+    if seeds.device.type != 'cpu':  # all patterns for all samples: to ask which has which would wait for the device
+        noise = _PATTERNS[patterns[0]](shape, seeds)
+        for number, pattern in enumerate(patterns[1:], 1):
+            noise = torch.where((chosen == number).view(-1, 1, 1), _PATTERNS[pattern](shape, seeds), noise)
+        return noise
+    noise = torch.empty(shape)
     for number, pattern in enumerate(patterns):
         members = (chosen == number).nonzero().flatten()
         if len(members):
-            shape = (len(members), *valid.shape[1:])
-            mask[members] = density_mask(shape, removed_fraction[members], pattern, seeds[members], valid[members])
-    return mask
+            noise[members] = _PATTERNS[pattern]((len(members), *shape[1:]), seeds[members])
+    return noise
 
 
 def alter_depth(depth: Tensor, keys: Tensor, zeros: float, scale: float) -> Tensor:

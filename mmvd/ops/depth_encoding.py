@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .depth_range import clean_depth
 
-_DECIMALS = 6
+_DECIMALS, _MOST_DIGITS = 6, 12  # of micrometres, as many as 64 bits hold
 
 
 def depth_wavelengths(num_channels: int = 32, max_depth: float = 15.0, temperature: float = 3e-4) -> Tensor:
@@ -77,10 +77,25 @@ def positional_depth_encoding(
         if isinstance(max_depth, Tensor):
             unit = max_depth.to(depth).clamp(min=torch.finfo(depth.dtype).tiny).view(-1, 1, 1, 1)
             depth, max_depth = depth / unit, 1.0
-        wavelengths = depth_wavelengths(num_channels, max_depth, temperature).to(depth.device)
-        turns = depth * (1 / wavelengths).to(depth.dtype).view(-1, 1, 1)
-        phase = turns.frac() * (2 * math.pi)  # whole turns off first: thousands of them would cost the last digits
+        waves = (1 / depth_wavelengths(num_channels, max_depth, temperature)).to(depth.dtype)
+        if depth.device.type == 'cpu' and not depth.requires_grad and not torch.compiler.is_compiling():
+            return _encode_in_place(depth, waves.tolist())
+        # whole turns off first: thousands of them would cost the last digits
+        phase = (depth * waves.to(depth.device).view(-1, 1, 1)).frac() * (2 * math.pi)
         return torch.stack((phase.sin(), phase.cos()), dim=2).flatten(1, 2)
+
+
+def _encode_in_place(depth: Tensor, waves: list[float]) -> Tensor:
+    """The same, pair by pair into the result: what lies between stays in the cache of a CPU."""
+    result = depth.new_empty(len(depth), 2 * len(waves), *depth.shape[-2:])
+    for sample, encoded in zip(depth[:, 0], result, strict=True):
+        phase = torch.empty_like(sample)
+        for index, wave in enumerate(waves):
+            torch.mul(sample, wave, out=phase)
+            phase.frac_().mul_(2 * math.pi)
+            torch.sin(phase, out=encoded[2 * index])
+            torch.cos(phase, out=encoded[2 * index + 1])
+    return result
 
 
 def depth_key(max_depth: Tensor, dim: int, rule: str = 'code') -> Tensor:
@@ -98,21 +113,25 @@ def depth_key(max_depth: Tensor, dim: int, rule: str = 'code') -> Tensor:
         (B, dim) float32.
 
     Raises:
-        ValueError: If the rule is unknown, a depth is negative or not finite, or its digits do not fit into ``dim``.
+        ValueError: If the rule is unknown, or the digits do not fit into ``dim``; on the CPU also if a depth is
+            negative or not finite (an accelerator is not waited for).
     """
     if rule not in ('paper', 'code'):
         raise ValueError(f"rule must be 'paper' or 'code', got {rule!r}")
     bin_size = dim // 3
     point = 64 if rule == 'paper' else 2 * bin_size + bin_size // 2
     first = 0 if rule == 'paper' else 2 * bin_size
-    if not bool((torch.isfinite(max_depth) & (max_depth >= 0)).all()):
-        raise ValueError('max_depth must be finite and not negative')
     micrometres = (max_depth.double() * 10**_DECIMALS).round().long()
-    slots = len(str(int(micrometres.max()) // 10**_DECIMALS)) if len(micrometres) else 1
-    if point - slots < first or point + _DECIMALS > dim:
+    wanted = 1
+    if max_depth.device.type == 'cpu':
+        if not bool((torch.isfinite(max_depth) & (max_depth >= 0)).all()):
+            raise ValueError('max_depth must be finite and not negative')
+        wanted = len(str(int(micrometres.max()) // 10**_DECIMALS)) if len(micrometres) else 1
+    if point - wanted < first or point + _DECIMALS > dim:
         raise ValueError(
-            f'{slots} integer digits and {_DECIMALS} decimals do not fit around index {point} of {dim} slots'
+            f'{wanted} integer digits and {_DECIMALS} decimals do not fit around index {point} of {dim} slots'
         )
+    slots = min(point - first, _MOST_DIGITS)
     powers = 10 ** torch.arange(slots + _DECIMALS - 1, -1, -1, device=max_depth.device)
     digits = micrometres[:, None] // powers
     written = (digits > 0) | (powers <= 10**_DECIMALS)  # no leading zeros before the units

@@ -59,13 +59,13 @@ def perlin_noise(shape: tuple[int, int, int], seeds: Tensor, cells: Tensor | Non
         (B, H, W) float32 in [-1, 1], zero at lattice points.
     """
     batch, height, width = shape
+    pitch = PERLIN_CELLS[-1] + 1 if cells is None else int(cells.max()) + 1
     if cells is None:
         sizes = torch.tensor(PERLIN_CELLS, device=seeds.device)
         streams = (_STREAM_CELLS_Y, _STREAM_CELLS_X)
         cells = torch.stack([sizes[choose(seeds, stream, len(sizes))] for stream in streams], dim=1)
     row, dy = _lattice(height, cells[:, 0])
     column, dx = _lattice(width, cells[:, 1])
-    pitch = int(cells.max()) + 1
     corner = torch.arange(pitch, device=seeds.device)
     keys = fold(
         fold(fold(seeds, _STREAM_VALUES).view(-1, 1, 1), corner[:, None]), corner

@@ -3,6 +3,9 @@
 Every map gets a new distribution, so that colour alone cannot tell its depth.
 """
 
+from functools import cache, partial
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,21 +26,24 @@ _OFFSET, _RESCALE, _SCALE, _CASES = 0, 1, 2, 4  # the fourth case leaves the dep
 MIN_DEPTH = 0.05
 
 
-def _bin_groups(max_depth: float) -> list[Tensor]:
-    """Bin groups of the authors' code in metres: very close, near, room, indoor, far.
+@cache
+def _bin_table(max_depth: float) -> tuple[list[int], list[list[float]]]:
+    """Bin groups of the authors' code in metres: very close, near, room, indoor, far; sizes, and rows padded with 0.
 
-    Bins beyond the range are dropped.
+    Made on the host: bins beyond the range are dropped, and how many those are no device should be asked.
     """
-    steps = torch.arange
+    steps = partial(np.arange, dtype=np.float32)
     groups = [
-        0.055 + 0.1 * steps(10),
-        0.5 + 0.2 * steps(9),
-        0.5 * steps(1, 11),
-        1.0 * steps(1, 16),
-        50 + 10.0 * steps(max(int((0.75 * max_depth - 50) // 10) + 1, 0)),
+        np.float32(0.055) + np.float32(0.1) * steps(10),
+        np.float32(0.5) + np.float32(0.2) * steps(9),
+        np.float32(0.5) * steps(1, 11),
+        steps(1, 16),
+        50 + 10 * steps(max(int((0.75 * max_depth - 50) // 10) + 1, 0)),
     ]
-    groups = [group[group < max_depth].float() for group in groups]
-    return [group for group in groups if len(group) >= 2]
+    groups = [group[group < max_depth].tolist() for group in groups]
+    groups = [group for group in groups if len(group) >= 2]
+    longest = max(map(len, groups))
+    return [len(group) for group in groups], [group + [0.0] * (longest - len(group)) for group in groups]
 
 
 def random_depth(
@@ -122,10 +128,9 @@ def _draw_affine(
 
 
 def _draw_bins(keys: Tensor, max_depth: float, min_depth: float, jitter: float) -> tuple[Tensor, Tensor]:
-    groups = _bin_groups(max_depth)
-    sizes = torch.tensor([len(group) for group in groups], device=keys.device)
-    table = torch.nn.utils.rnn.pad_sequence(groups, batch_first=True).to(keys.device)
-    group = choose(keys, _STREAM_GROUP, len(groups))
+    counts, rows = _bin_table(max_depth)
+    sizes, table = torch.tensor(counts, device=keys.device), torch.tensor(rows, device=keys.device)
+    group = choose(keys, _STREAM_GROUP, len(counts))
     first = choose(keys, _STREAM_FIRST, sizes[group])
     step = 1 + choose(keys, _STREAM_SECOND, sizes[group] - 1)
     second = (first + step) % sizes[group]  # never the first one again

@@ -60,6 +60,26 @@ def test_an_answer_is_the_models(completer):
     np.testing.assert_array_equal(alone['depth_m'], completer.model.complete(RGB))
 
 
+def test_a_stream_keeps_nothing(completer):
+    import types
+
+    found = completer.stream(((RGB, DEPTH) for _ in range(3)), batch_size=2)
+    assert isinstance(found, types.GeneratorType)
+    assert [prediction['name'] for prediction, _ in found] == ['00000000', '00000001', '00000002']
+
+
+def test_a_model_brings_what_it_has(completer):
+    for extra in (dict(checkpoint='x.pth'), dict(device='cpu'), dict(dtype=torch.bfloat16)):
+        with pytest.raises(ConfigError, match='a model brings weights, device and precision'):
+            DepthCompletionInferencer(completer.model, **extra)
+    for bad in (dict(size=0), dict(keep_input='no'), dict(point_cloud='no')):
+        with pytest.raises(ConfigError):
+            DepthCompletionInferencer(completer.model, **bad)
+    for bad in (dict(overwrite='no'), dict(batch_size=0), dict(out_dir=3), dict(no_save_vis=1)):
+        with pytest.raises(ConfigError):
+            completer((RGB, DEPTH), **bad)
+
+
 def test_files_of_results(completer, frames, tmp_path):
     out = tmp_path / 'out'
     found = completer(frames, frames, out_dir=out, return_vis=True)
@@ -77,7 +97,9 @@ def test_files_of_results(completer, frames, tmp_path):
 
 
 def test_points_and_metres(completer, tmp_path):
-    run = DepthCompletionInferencer(completer.model, depth_format='npy', point_cloud=True, intrinsics=(60, 60, 35, 28))
+    run = DepthCompletionInferencer(
+        completer.model, depth_format='npy', point_cloud=True, intrinsics=np.array([60, 60, 35, 28.0])
+    )
     (found,) = run((RGB, DEPTH), out_dir=tmp_path)['predictions']
     np.testing.assert_array_equal(np.load(tmp_path / '00000000_depth.npy'), found['depth_m'])
     assert (tmp_path / '00000000.ply').read_bytes().startswith(b'ply\nformat binary_little_endian')

@@ -1,5 +1,8 @@
 """The one input reader: every kind, every layout, every doubt."""
 
+import io
+from collections import deque
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 from mmvd.apis.arrays import depth_batch, rgb_batch
 from mmvd.apis.inputs import InputReader
 from mmvd.errors import ConfigError, DepthFileError, MMVDError, SampleError
+from tests.doors import files as files_of_doors
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 DEPTH = np.random.default_rng(1).uniform(0.5, 5, (20, 30)).astype(np.float32)
@@ -67,6 +71,32 @@ def test_whole_numbers_may_be_metres_if_said():
     assert depth_batch(far, (1, 20, 30), 'm').unique().tolist() == [500.0]
 
 
+def test_a_mask_means_missing():
+    masked = np.ma.masked_array(DEPTH, DEPTH < 2)
+    np.testing.assert_array_equal(depth_batch(masked, (1, 20, 30))[0, 0], np.where(DEPTH < 2, 0, DEPTH))
+
+
+def test_pictures_with_several_frames_or_a_turn():
+    animated = Image.open(io.BytesIO(files_of_doors.animated('GIF')))
+    with pytest.raises(SampleError, match='2 frames'):
+        rgb_batch(animated)
+    turned = Image.open(io.BytesIO(files_of_doors.turned('PNG', 6)))
+    with pytest.raises(SampleError, match='EXIF data turn'):
+        rgb_batch(turned, has_depth=True)
+    np.testing.assert_array_equal(rgb_batch(turned)[0][0].permute(1, 2, 0), np.rot90(files_of_doors.RGB, 3))
+
+
+def test_whole_numbers_in_numpy_files_need_a_unit(tmp_path):
+    np.save(tmp_path / 'd.npy', (DEPTH * 1000).round().astype(np.uint16))
+    found = depth_batch(tmp_path / 'd.npy', (1, 20, 30), 'mm')
+    np.testing.assert_allclose(found[0, 0], DEPTH, atol=6e-4)
+    with pytest.raises(DepthFileError, match="depth_unit='mm'"):
+        depth_batch(tmp_path / 'd.npy', (1, 20, 30))
+    cv2.imwrite(str(tmp_path / 'd.png'), (DEPTH * 1000).astype(np.uint16))
+    with pytest.raises(ConfigError, match='say their unit themselves'):
+        depth_batch(tmp_path / 'd.png', (1, 20, 30), 'm')
+
+
 def test_what_is_no_measurement_is_missing():
     depth = DEPTH.copy()
     depth[0, :4] = (np.nan, np.inf, -1, 0)
@@ -95,6 +125,10 @@ BAD_RGB = [
     (Image.new('CMYK', (4, 4)), 'mode CMYK'),
     (Image.new('F', (4, 4)), 'mode F'),
     ('none.png', 'none.png: no such image file'),
+    (RGB / 250.0, r'x \* 255'),  # an overshoot of resampling
+    (np.stack((RGB.astype(np.float32), RGB / 255.0)), r'x \* 255'),  # one of a batch
+    (np.ma.masked_less(RGB, 9), 'masked'),
+    (torch.quantize_per_tensor(torch.rand(4, 4, 3), 1.0, 0, torch.quint8), 'sparse|values'),
 ]
 
 
@@ -120,6 +154,7 @@ BAD_DEPTH = [
     ('deep', None, 'no such depth file'),
     (2.0, None, 'float: give an array'),
     (DEPTH, 'cm', 'depth_unit must be one of m, mm'),
+    (DEPTH, ['m'], 'depth_unit must be one of m, mm'),
 ]
 
 
@@ -169,6 +204,25 @@ def test_every_kind_of_input(files):
     assert [frame.name for frame in frames] == ['0_rgb', '1_rgb', '2_rgb']
     assert [frame.name for frame in read([RGB, image, RGB])] == ['00000000', '0_rgb', '00000002']
     assert len(read([files, RGB])) == 4  # a folder within a list
+
+
+def test_any_iterable():
+    for inputs in (deque([RGB, RGB]), ([RGB, RGB][i] for i in range(2)), {1: (RGB, DEPTH), 2: (RGB, DEPTH)}.values()):
+        assert len(read(inputs)) == 2
+
+
+def test_one_by_one_everything_is_told_when_it_is_read(files):
+    sources = InputReader(one_by_one=True).sources([(RGB, DEPTH), (RGB[..., 0], DEPTH), RGB])
+    assert [isinstance(source.path, str) for source in sources] == [True] * 3
+    with pytest.raises(SampleError, match='must be'):
+        sources[1].read()
+    (files / '1_depth.png').unlink()
+    with pytest.raises(SampleError, match='no depth file of this name'):
+        InputReader().sources(files, files)
+    sources = InputReader(one_by_one=True).sources(files, files)
+    assert sources[0].read().name == '0_rgb'
+    with pytest.raises(DepthFileError, match='1_depth.png: no such depth file'):
+        sources[1].read()
 
 
 def test_a_video_is_read_as_it_comes():

@@ -149,6 +149,22 @@ def test_inferencer_refuses_what_would_go_wrong_silently(tmp_path, model):
         run([(tmp_path / 'x.jpg', None)], out_dir=tmp_path / 'd.png')
 
 
+def test_files_and_formats(model, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (56, 70, 3), dtype=np.uint8))
+    picture.save(tmp_path / 'x.png', exif=exif)
+    cv2.imwrite(str(tmp_path / 'd.png'), np.full((56, 70), 10000, np.uint16))
+    with pytest.raises(SampleError, match='x.png: its EXIF data turn or mirror it'):
+        model.complete(tmp_path / 'x.png', tmp_path / 'd.png')
+    picture.save(tmp_path / 'x.png')
+    expected = model.complete(np.asarray(picture), np.full((56, 70), 2.0, np.float32))
+    found = model.complete(tmp_path / 'x.png', tmp_path / 'd.png', decoder='div5000')
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert model.to(dtype=torch.bfloat16).dtype == torch.bfloat16
+    model.to(device='cpu', dtype=torch.float32)
+
+
 def test_names_of_configs_are_unique():
     """A name is enough for load_model, and the default work dir is named after it."""
     names = [path.stem for path in (ROOT / 'configs').glob('*/*.py')]
