@@ -1,7 +1,8 @@
 """RGB-D datasets."""
 
+from .bop_dataset import BOPDataset
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
-from .rgbd_dataset import BOPDataset, RGBDDataset
+from .rgbd_dataset import RGBDDataset
 from .scene_datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
 from .seg_datasets import (
     ADE20KRGBDDataset,

@@ -105,13 +105,16 @@ class VDViT(BaseModule):
         self.depth_encoding = MODELS.build(depth_encoding) if depth_encoding is not None else None
         self.depth_stream = self.fusions = None
         if out != 'rgb':
-            channels = depth_channels if self.depth_encoding is None else self.depth_encoding.out_channels
-            self.depth_stream = MODELS.build(dict(depth, in_channels=channels))
-            # Nothing reads the patch tokens after the last layer unless its fusion is put out.
-            last_fused = out_type != 'cls_token' and out in ('fused', 'rgb+fused')
-            self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
+            self._build_depth(depth, depth_channels, gate)
         self._check_streams()
         self._freeze()
+
+    def _build_depth(self, depth: dict, depth_channels: int | None, gate: str) -> None:
+        channels = depth_channels if self.depth_encoding is None else self.depth_encoding.out_channels
+        self.depth_stream = MODELS.build(dict(depth, in_channels=channels))
+        # Nothing reads the patch tokens after the last layer unless its fusion is put out.
+        last_fused = self.out_type != 'cls_token' and self.out in ('fused', 'rgb+fused')
+        self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
 
     def _check_streams(self) -> None:
         streams = [self.rgb_stream, *([self.depth_stream] if self.depth_stream is not None else [])]

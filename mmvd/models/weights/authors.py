@@ -10,31 +10,18 @@ from torch import Tensor
 from mmvd.errors import WeightsError
 
 _ENCODER = 'encoder.'
-_TO_OURS = [  # of whole models; encoder files lack the leading ``encoder.``
-    (r'^encoder\.color_encoder\.', 'backbone.rgb_stream.'),
-    (r'^encoder\.depth_encoder\.fusion_layers\.(\d)\.se_rgb\.fc\.0\.', r'backbone.fusions.\1.gate_depth.squeeze.'),
-    (r'^encoder\.depth_encoder\.fusion_layers\.(\d)\.se_rgb\.fc\.2\.', r'backbone.fusions.\1.gate_depth.excite.'),
-    (r'^encoder\.depth_encoder\.fusion_layers\.(\d)\.se_depth\.fc\.0\.', r'backbone.fusions.\1.gate_rgb.squeeze.'),
-    (r'^encoder\.depth_encoder\.fusion_layers\.(\d)\.se_depth\.fc\.2\.', r'backbone.fusions.\1.gate_rgb.excite.'),
-    (r'^encoder\.depth_encoder\.', 'backbone.depth_stream.'),
-    (r'^decoder\.decoder_block\.(\d)\.conv1\.0\.', r'head.blocks.\1.convs.0.conv.'),
-    (r'^decoder\.decoder_block\.(\d)\.conv1\.1\.', r'head.blocks.\1.convs.0.bn.'),
-    (r'^decoder\.decoder_block\.(\d)\.conv2\.0\.', r'head.blocks.\1.convs.1.conv.'),
-    (r'^decoder\.decoder_block\.(\d)\.conv2\.1\.', r'head.blocks.\1.convs.1.bn.'),
-    (r'^depth_estimator\.(\d)\.0\.', r'head.vectors.\1.'),
-]
-_TO_THEIRS = [
-    (r'^backbone\.rgb_stream\.', 'encoder.color_encoder.'),
-    (r'^backbone\.fusions\.(\d)\.gate_depth\.squeeze\.', r'encoder.depth_encoder.fusion_layers.\1.se_rgb.fc.0.'),
-    (r'^backbone\.fusions\.(\d)\.gate_depth\.excite\.', r'encoder.depth_encoder.fusion_layers.\1.se_rgb.fc.2.'),
-    (r'^backbone\.fusions\.(\d)\.gate_rgb\.squeeze\.', r'encoder.depth_encoder.fusion_layers.\1.se_depth.fc.0.'),
-    (r'^backbone\.fusions\.(\d)\.gate_rgb\.excite\.', r'encoder.depth_encoder.fusion_layers.\1.se_depth.fc.2.'),
-    (r'^backbone\.depth_stream\.', 'encoder.depth_encoder.'),
-    (r'^head\.blocks\.(\d)\.convs\.0\.conv\.', r'decoder.decoder_block.\1.conv1.0.'),
-    (r'^head\.blocks\.(\d)\.convs\.0\.bn\.', r'decoder.decoder_block.\1.conv1.1.'),
-    (r'^head\.blocks\.(\d)\.convs\.1\.conv\.', r'decoder.decoder_block.\1.conv2.0.'),
-    (r'^head\.blocks\.(\d)\.convs\.1\.bn\.', r'decoder.decoder_block.\1.conv2.1.'),
-    (r'^head\.vectors\.(\d)\.', r'depth_estimator.\1.0.'),
+_PAIRS = [  # beginnings of names, theirs and ours; # is a digit; encoder files lack the leading ``encoder.``
+    ('encoder.color_encoder.', 'backbone.rgb_stream.'),
+    ('encoder.depth_encoder.fusion_layers.#.se_rgb.fc.0.', 'backbone.fusions.#.gate_depth.squeeze.'),
+    ('encoder.depth_encoder.fusion_layers.#.se_rgb.fc.2.', 'backbone.fusions.#.gate_depth.excite.'),
+    ('encoder.depth_encoder.fusion_layers.#.se_depth.fc.0.', 'backbone.fusions.#.gate_rgb.squeeze.'),
+    ('encoder.depth_encoder.fusion_layers.#.se_depth.fc.2.', 'backbone.fusions.#.gate_rgb.excite.'),
+    ('encoder.depth_encoder.', 'backbone.depth_stream.'),
+    ('decoder.decoder_block.#.conv1.0.', 'head.blocks.#.convs.0.conv.'),
+    ('decoder.decoder_block.#.conv1.1.', 'head.blocks.#.convs.0.bn.'),
+    ('decoder.decoder_block.#.conv2.0.', 'head.blocks.#.convs.1.conv.'),
+    ('decoder.decoder_block.#.conv2.1.', 'head.blocks.#.convs.1.bn.'),
+    ('depth_estimator.#.0.', 'head.vectors.#.'),
 ]
 _UNREAD = ('mask_token',)  # nothing here masks tokens
 
@@ -53,7 +40,7 @@ def from_authors(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     if not any(key.startswith(_ENCODER) for key in state):
         state = {f'{_ENCODER}{key}': value for key, value in state.items()}
     state = {key: value for key, value in state.items() if not key.endswith(_UNREAD)}
-    renamed = {_rename(key, _TO_OURS, source): value for key, value in state.items()}
+    renamed = {_rename(key, _PAIRS, source): value for key, value in state.items()}
     return {key: value[:, :, 0, 0] if _is_gate(key) and value.ndim == 4 else value for key, value in renamed.items()}
 
 
@@ -66,16 +53,17 @@ def to_authors(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     shaped = {
         key: value[:, :, None, None] if _is_gate(key) and value.ndim == 2 else value for key, value in state.items()
     }
-    return {_rename(key, _TO_THEIRS, source): value for key, value in shaped.items()}
+    return {_rename(key, [pair[::-1] for pair in _PAIRS], source): value for key, value in shaped.items()}
 
 
 def _is_gate(key: str) -> bool:
     return '.fusions.' in key and key.endswith('.weight')
 
 
-def _rename(key: str, rules: list[tuple[str, str]], source: str) -> str:
-    for pattern, replacement in rules:
-        renamed, hits = re.subn(pattern, replacement, key)
+def _rename(key: str, pairs: list[tuple[str, str]], source: str) -> str:
+    for old, new in pairs:
+        pattern = '^' + re.escape(old).replace(r'\#', r'(\d)')
+        renamed, hits = re.subn(pattern, new.replace('#', r'\1'), key)
         if hits:
             return renamed
     raise WeightsError(f'{source}: {key} has no place in the other layout')
