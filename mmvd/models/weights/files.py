@@ -2,6 +2,7 @@
 
 import pickle
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -61,12 +62,23 @@ def _is_safetensors(path: Path) -> bool:
 
 
 def _load_torch_file(path: Path) -> object:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged:
-            raise ValueError(f'the checksum of {damaged} is wrong')
-    return load_checkpoint_file(path)
+    """Content of the file; a second thread asks for the checksums of its archive meanwhile."""
+    if not zipfile.is_zipfile(path):  # of the old format, which has none
+        return load_checkpoint_file(path)
+    with ThreadPoolExecutor(1) as pool:
+        whole = pool.submit(_check_archive, path)
+        try:
+            content = load_checkpoint_file(path)
+        finally:
+            whole.result()  # what is damaged is not called hostile
+    return content
+
+
+def _check_archive(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f'the checksum of {damaged} is wrong')
 
 
 def _refused(path: Path, error: pickle.UnpicklingError) -> WeightsError:
