@@ -51,8 +51,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     if absent:
         raise SampleError(
             f'{root / SPLIT}: {len(absent)} of {len(train)} training folders are in no frame of {META}, first '
-            f'{min(absent)}: one of '
-            'the two is another version'
+            f'{min(absent)}: one of the two is another version'
         )
     rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
     (root / 'labels').mkdir(exist_ok=True)
@@ -61,10 +60,8 @@ def convert(root: Path, depth: str) -> dict[str, int]:
         for number, (frame, folder) in enumerate(zip(tqdm(frames, 'SUN RGB-D'), folders, strict=True)):
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
-                labels = np.asarray(file[references[number][0]]).T.astype(
-                    np.uint8
-                )  # MATLAB's arrays are column by column
-                save_png_atomically(labels, root / label)
+                labels = np.asarray(file[references[number][0]]).T  # MATLAB's arrays are column by column
+                save_png_atomically(labels.astype(np.uint8), root / label)
             split = 'train' if folder in train else 'test'
             files = f'{folder}/image/{frame.rgbname}', f'{folder}/{depth}/{frame.depthname}'
             missing = next((file for file in files if not (root / file).is_file()), None)
@@ -72,9 +69,8 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 raise MissingInputsError(f'{root / missing}: no such file, unpack SUNRGBD.zip into {root}')
             rows[split].append(' '.join((*files, label)))
             scene = root / folder / 'scene.txt'
-            name = (
-                scene.read_text().strip().replace(' ', '_') if scene.is_file() else 'unknown'
-            )  # which the dataset drops and counts
+            name = scene.read_text().strip() if scene.is_file() else 'unknown'  # which the dataset drops and counts
+            name = name.replace(' ', '_')
             scenes[split].append(' '.join((*files, name)))
     for split in rows:
         (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
