@@ -153,7 +153,7 @@ def test_norm_and_disparity_by_hand():
     pixels = encoding.channels(depth)
     assert pixels.flatten().tolist() == pytest.approx([0, 57, 11.4, 5.7])  # 0.095 m x 600 px / depth
     assert encoding(pixels).flatten()[0].item() == pytest.approx(-4.5533163 / 1.6035318)
-    assert encoding(pixels).flatten()[1].item() == pytest.approx((57 / 75 - 4.5533163) / 1.6035318)
+    assert encoding(pixels).flatten()[1].item() == pytest.approx((57 - 4.5533163) / 1.6035318)
     near_and_far = torch.tensor([0.001, 80.0]).view(1, 1, 1, 2)
     assert encoding.channels(near_and_far).flatten().tolist() == pytest.approx([57 / 0.01, 57 / 50], rel=1e-5)
     guessed = DisparityEncoding().channels(torch.ones(1, 1, 40, 60))

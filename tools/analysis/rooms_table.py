@@ -8,73 +8,34 @@ Goes on where it was interrupted: a run whose last checkpoint is there is not tr
 """
 
 import argparse
-import csv
-import hashlib
 import json
-import statistics
-import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
-from mmvd.apis.timing import device_name
-from mmvd.compat import inspect_versions
-from mmvd.errors import ConfigError, exit_code
+from mmvd.errors import exit_code
+from mmvd.evaluation.robustness import Alteration
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression  # noqa: E402
+from tools.analysis.robustness import evaluate  # noqa: E402
+from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
+
 TEXTURES = dict(ordinary=False, shuffled=True)
 
 
-def train(config: Path, folder: Path, options: dict) -> Path:
-    """Train unless it is done; the last checkpoint.
-
-    Raises:
-        ConfigError: If the folder holds a training with another config or encoder, or the training fails.
-    """
-    settings = read_config(config)
-    settings.merge_from_dict(options)
-    encoder = ROOT / settings.model.backbone.init_cfg.checkpoint
-    if not encoder.is_file():
-        raise ConfigError(f'{encoder}: no such checkpoint, run make pretrain first')
-    stamp, wanted = (
-        folder / 'trained_with.txt',
-        f'{hashlib.sha256(encoder.read_bytes()).hexdigest()}\n{settings.pretty_text}',
-    )
-    if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
-        raise ConfigError(
-            f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir'
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(wanted)
-    last = folder / f'epoch_{settings.train_cfg.max_epochs}.pth'
-    if not last.is_file():
-        print(f'{folder.name} ...', file=sys.stderr, flush=True)
-        done = subprocess.run(
-            [
-                sys.executable,
-                'tools/train.py',
-                str(config),
-                '--work-dir',
-                str(folder),
-                '--resume',
-                '--cfg-options',
-                *(f'{key}={value}' for key, value in options.items()),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-        )
-        if done.returncode:
-            raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
-    return last
+def train(path: Path, folder: Path, options: dict) -> Path:
+    """Train a config with options once; the last checkpoint."""
+    config = read_config(path)
+    config.merge_from_dict(options)
+    return train_once(config, folder)
 
 
 def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
     """MIoU of the three rows of one run."""
-    from mmvd.evaluation.robustness import Alteration
-    from tools.analysis.robustness import evaluate
-
     values, loaders = {}, ('train_dataloader', 'val_dataloader', 'test_dataloader')
     data = {f'{loader}.dataset.shuffle_textures': TEXTURES[textures] for loader in loaders}
     for name in ('vd', 'rgb'):
@@ -123,8 +84,6 @@ def on_features(path: Path, textures: str, work_dir: str) -> dict[str, float]:
 
     No seed has a part in it.
     """
-    from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression
-
     config = read_config(path)
     config.merge_from_dict(shuffled(textures))
     train_features, evaluated = features_of(config, f'{work_dir}/features', 'cpu')
@@ -135,22 +94,6 @@ def on_features(path: Path, textures: str, work_dir: str) -> dict[str, float]:
 
 
 TASKS = dict(segmentation=(segmentation, 'mIoU in %'), classification=(classification, 'accuracy in %'))
-
-
-def write(path: Path, rows: list[dict]) -> None:
-    """CSV with machine, versions and command."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    import torch
-
-    common = dict(
-        device=device_name(torch.device('cpu')),
-        torch=inspect_versions()['torch'],
-        command=' '.join(['python', *sys.argv]),
-    )
-    with path.open('w', newline='') as file:
-        writer = csv.DictWriter(file, [*rows[0], *common])
-        writer.writeheader()
-        writer.writerows(dict(row, **common) for row in rows)
 
 
 def main() -> int:
@@ -175,23 +118,22 @@ def make_table(args: argparse.Namespace) -> None:
         runs = [run(args, seed, textures) for seed in args.seeds]
         for name in runs[0]:
             values = [run[name] for run in runs]
-            spread = statistics.stdev(values) if len(values) > 1 else float('nan')
+            mean, spread = with_spread(values)
             rows.append(
                 dict(
                     textures=textures,
                     model=name,
-                    mean=f'{statistics.mean(values):.2f}',
+                    mean=f'{mean:.2f}',
                     std=f'{spread:.2f}',
                     **{f'seed{seed}': f'{value:.2f}' for seed, value in zip(args.seeds, values, strict=True)},
                     unit=unit,
                 )
             )
             each = ' '.join(f'{value:.2f}' for value in values)
-            print(f'{textures:<10}{name:<44}{statistics.mean(values):7.2f} +- {spread:.2f}   ({each})', flush=True)
-        write(Path(args.out), rows)
+            print(f'{textures:<10}{name:<44}{mean:7.2f} +- {spread:.2f}   ({each})', flush=True)
+        write_rows(Path(args.out), rows)
     print(args.out)
 
 
 if __name__ == '__main__':
-    sys.path.insert(0, str(ROOT))
     sys.exit(main())

@@ -1,0 +1,141 @@
+"""Depth completion under changed depth: curves over density, scale and offset (paper Figs. 6 to 8).
+
+And the share of RGB in the fusions (Table 8). The RGB stream runs once per image.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmvd import ops
+from mmvd.models.completers import DepthCompleter
+from mmvd.models.data_preprocessors.keys import evaluation_keys
+
+from .errors import depth_errors
+
+DENSITIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # paper Table 7 and Fig. 7
+OFFSETS_M = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
+KEPT = 0.5  # share of the depth that stays where scale or offset change
+NEAREST_M, FARTHEST_M = 0.01, 150.0  # as in mmvd.DepthCompletionMetric
+
+
+@dataclass(frozen=True)
+class DepthChange:
+    """What happens to the depth of every image, to input and truth alike.
+
+    Attributes:
+        axis: The curve that the change belongs to: ``'density'``, ``'scale'`` or ``'offset'``.
+        kept: Share of the valid pixels that stay in the input.
+        scale: Factor on depth.
+        offset_m: Metres added to valid depth; what ends at 0 or below is missing.
+    """
+
+    axis: str
+    kept: float = KEPT
+    scale: float = 1.0
+    offset_m: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """Where the change lies on its axis."""
+        return dict(density=self.kept, scale=self.scale, offset=self.offset_m)[self.axis]
+
+    def apply(self, depth: Tensor) -> Tensor:
+        """(B, 1, H, W) metres of the changed scene."""
+        return ops.clean_depth(torch.where(depth > 0, depth * self.scale + self.offset_m, 0.0))
+
+
+def changes(axes: Iterable[str]) -> list[DepthChange]:
+    """All points of the named curves."""
+    points = dict(
+        density=[DepthChange('density', kept=kept) for kept in DENSITIES],
+        scale=[DepthChange('scale', scale=scale) for scale in SCALES],
+        offset=[DepthChange('offset', offset_m=offset) for offset in OFFSETS_M],
+    )
+    return [change for axis in axes for change in points[axis]]
+
+
+@torch.no_grad()
+def completion_curves(
+    completer: DepthCompleter,
+    dataloader: Iterable[dict],
+    points: Sequence[DepthChange],
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[dict]:
+    """Errors of a model under every change.
+
+    Args:
+        completer: In eval mode, on its device.
+        dataloader: Test data.
+        points: What to do to the depth, see :func:`changes`.
+        progress: Called with the number of batches that are done.
+
+    Returns:
+        One dict per point: ``axis``, ``value``, ``removed_rmse_mm`` and ``all_rmse_mm`` (per image, then mean over
+        images), and both divided by the scale: ``unscaled_…``, errors of the scene at its own size.
+    """
+    errors = [[] for _ in points]
+    for number, data in enumerate(dataloader, 1):
+        batch = completer.data_preprocessor(data, False)
+        image, truth, keys = batch['inputs'][:, :3], batch['gt_depth'], evaluation_keys(data['data_samples'], 'cpu')
+        rgb, shape = completer.backbone.encode_rgb(image), (len(image), *image.shape[-2:])
+        for point, found in zip(points, errors, strict=True):
+            target = point.apply(truth)
+            removed = ops.density_mask(shape, 1 - point.kept, 'pixel', keys.to(image.device), (target > 0)[:, 0])[
+                :, None
+            ]
+            channels = completer.data_preprocessor.channels(target.masked_fill(removed, 0), data)
+            pred = completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1].clamp(NEAREST_M, FARTHEST_M)
+            target, removed = target[:, 0], removed[:, 0]
+            valid = (target >= NEAREST_M) & (target <= FARTHEST_M)
+            rmse_mm = [depth_errors(pred, target, mask)[:, 0] for mask in (valid & removed, valid)]
+            found.append(torch.stack(rmse_mm, 1).cpu())
+        progress(number)
+    return [_row(point, torch.cat(found).nanmean(0)) for point, found in zip(points, errors, strict=True)]
+
+
+def _row(point: DepthChange, rmse_mm: Tensor) -> dict:
+    values = dict(zip(('removed_rmse_mm', 'all_rmse_mm'), rmse_mm.tolist(), strict=True))
+    unscaled = {f'unscaled_{name}': value / point.scale for name, value in values.items()}
+    return dict(axis=point.axis, value=point.value, **values, **unscaled)
+
+
+def area_per_width(rows: Sequence[dict], axis: str) -> float:
+    """Mean of the unscaled RMSE on removed pixels along a curve of :func:`completion_curves`, in mm."""
+    own = [row for row in rows if row['axis'] == axis]
+    return float(ops.auc([row['value'] for row in own], [row['unscaled_removed_rmse_mm'] for row in own])[1])
+
+
+@torch.no_grad()
+def rgb_shares(completer: DepthCompleter, dataloader: Iterable[dict]) -> list[float]:
+    """Share of RGB in what each fusion puts out, in percent (paper Table 8).
+
+    As the authors' code has it: over all elements, |RGB| / (|RGB| + |depth|) of the gated streams, and the same of
+    depth, both averaged and divided by their sum. Input depth is complete.
+
+    Args:
+        completer: In eval mode, on its device.
+        dataloader: Test data.
+    """
+    fusions = completer.backbone.fusions
+    sums = torch.zeros(len(fusions), 2, dtype=torch.float64)
+
+    def watch(level: int):
+        def hook(fusion, inputs, output):
+            depth, rgb = fusion.gate_depth(inputs[0]).abs(), fusion.gate_rgb(inputs[1]).abs()
+            total = depth + rgb + 1e-6
+            sums[level] += torch.stack(((rgb / total).mean(), (depth / total).mean())).double().cpu()
+
+        return hook
+
+    handles = [fusion.register_forward_hook(watch(level)) for level, fusion in enumerate(fusions)]
+    try:
+        for data in dataloader:
+            completer.complete(completer.data_preprocessor(data, False)['inputs'])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return (100 * sums[:, 0] / sums.sum(1)).tolist()

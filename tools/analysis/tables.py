@@ -1,0 +1,81 @@
+"""What tables of several trainings share: each training is done once, values get a spread, rows become a CSV."""
+
+import csv
+import hashlib
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from mmvd.apis.timing import device_name
+from mmvd.compat import inspect_versions
+from mmvd.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def train_once(config: Config, folder: Path) -> Path:
+    """Train unless it is done, going on where it was interrupted.
+
+    Args:
+        config: What to train.
+        folder: Its work dir, of this training alone.
+
+    Returns:
+        The last checkpoint.
+
+    Raises:
+        ConfigError: If the folder holds a training with another config or encoder, or the training fails.
+    """
+    wanted = f'{_weights_hash(config)}\n{config.pretty_text}'
+    stamp, last = folder / 'trained_with.txt', folder / f'epoch_{config.train_cfg.max_epochs}.pth'
+    if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
+        raise ConfigError(
+            f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir'
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted)
+    if not last.is_file():
+        print(f'{folder.name} ...', file=sys.stderr, flush=True)
+        path = folder / 'config.py'
+        config.dump(path)
+        command = [sys.executable, 'tools/train.py', path.absolute(), '--work-dir', folder.absolute(), '--resume']
+        done = subprocess.run([str(part) for part in command], cwd=ROOT, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
+    return last
+
+
+def _weights_hash(config: Config) -> str:
+    """SHA-256 of the weights that the encoder starts from, empty if it starts at random."""
+    start = (config.model.backbone.get('init_cfg') or {}).get('checkpoint')
+    if not start:
+        return ''
+    path = ROOT / start
+    if not path.is_file():
+        raise ConfigError(f'{path}: no such checkpoint (make pretrain makes that of the rooms)')
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def with_spread(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation; NaN for the spread of one value."""
+    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float('nan')
+
+
+def write_rows(path: Path, rows: Sequence[dict]) -> None:
+    """Rows of equal keys as CSV, with machine, torch and command."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    common = dict(
+        device=device_name(torch.device('cpu')),
+        torch=inspect_versions()['torch'],
+        command='python ' + shlex.join(sys.argv),
+    )
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, [*rows[0], *common])
+        writer.writeheader()
+        writer.writerows(dict(row, **common) for row in rows)
