@@ -6,9 +6,11 @@ model = dict(
         patch_size=14,
         img_size=518,
         frozen='rgb',
-        init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/vits14_imgfocus.safetensors'),
+        init_cfg=dict(
+            _delete_=True, type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/vits14_imgfocus.safetensors'
+        ),
     ),
     head=dict(in_channels=384),
 )
 train_dataloader = dict(dataset=dict(samples_per_epoch=512))
-optim_wrapper = dict(optimizer=dict(lr=1e-3))
+optim_wrapper = dict(optimizer=dict(lr=3e-4))
