@@ -6,8 +6,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+import mmvd
 from mmvd.datasets.rasters import is_file, shown
 from mmvd.errors import ConfigError, MMVDError
+
+
+def shipped_configs() -> Path:
+    """The folder of the shipped configs: in the installed package, or in the checkout."""
+    package = Path(mmvd.__file__).parent
+    installed = package / '.mim' / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
 
 
 def _reason(error: Exception) -> str:

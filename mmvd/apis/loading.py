@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-import mmvd
 from mmvd.datasets.rasters import is_file
 from mmvd.errors import ConfigError
 from mmvd.models.completers import DepthCompleter
@@ -14,17 +13,10 @@ from mmvd.models.weights import attach, check_encoding, check_fills, load_checkp
 from mmvd.registry import MODELS
 
 from .config_schema import check_kinds
-from .configs import building, check_has_model, read_config
+from .configs import building, check_has_model, read_config, shipped_configs
 from .devices import find_device
 from .model import VDModel
 from .packing import is_pack, open_pack
-
-
-def _configs() -> Path:
-    """The shipped configs: in the installed package, or in the checkout."""
-    package = Path(mmvd.__file__).parent
-    installed = package / '.mim' / 'configs'
-    return installed if installed.is_dir() else package.parent / 'configs'
 
 
 def list_models(pattern: str = '*') -> list[str]:
@@ -33,7 +25,7 @@ def list_models(pattern: str = '*') -> list[str]:
     Args:
         pattern: Shell pattern of the names, e.g. ``'vd/*'`` (depth completion), ``'seg/*rooms*'`` or ``'*nyuv2*'``.
     """
-    root = _configs()
+    root = shipped_configs()
     names = (path.relative_to(root).with_suffix('').as_posix() for path in root.glob('[!_]*/**/*.py'))
     return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
 
@@ -59,7 +51,7 @@ def find_config(config_or_name: str | Path | Config) -> Config:
             f'{name}: no such config file or packed model, and no such name among {", ".join(list_models("vd/*"))} '
             'and the others of mmvd.list_models()'
         )
-    return read_config(_configs() / f'{found[0]}.py')
+    return read_config(shipped_configs() / f'{found[0]}.py')
 
 
 def open_model(
@@ -97,11 +89,7 @@ def load_model(
     place = find_device(device)
     config, checkpoint = open_model(config_or_name, checkpoint)
     model = build_filled(config, checkpoint)
-    if (
-        not isinstance(model, DepthCompleter)
-        or model.backbone.depth_encoding is None
-        or model.backbone.depth_stream is None
-    ):
+    if not isinstance(model, DepthCompleter) or model.backbone.depth_encoding is None or not model.backbone.reads_depth:
         raise ConfigError(
             f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other '
             'tasks take RGBDSegInferencer or RGBDClassificationInferencer of mmvd.apis, or init_detector of mmdet.apis'

@@ -11,8 +11,8 @@ from mmvd import ops
 from mmvd.arguments import check_int, check_intrinsics
 from mmvd.datasets.rgbd_dataset import intrinsics_matrix
 from mmvd.datasets.transforms.loading import rescale_intrinsics
-from mmvd.errors import SampleError
-from mmvd.models.backbones import StreamFeatures
+from mmvd.errors import ConfigError, SampleError
+from mmvd.models.backbones import StreamFeatures, VDViT
 
 from .arrays import depth_batch, rgb_batch
 from .devices import autocast, check_dtype, find_device
@@ -87,16 +87,15 @@ class VDModel:
             decoder: Format of a depth file; None goes by its ending (PNG: millimetres).
 
         Returns:
-            Four maps (B, C, h, w), finest first, and the depth stream's normalised class token (B, D).
+            Four maps (B, C, h, w), finest first, and the depth stream's normalised class token (B, D); the mean token
+            of an encoder without one.
 
         Raises:
             SampleError: If layout or values are not what they should be; names the remedy.
         """
-        backbone = self.completer.backbone
         with told_if_full('the images', 'encode fewer or smaller ones at once'), self._precision():
             images, depth, _ = _read(rgb, depth, depth_unit, decoder)
-            features, fused = self._streams(self._inputs(images, depth, None, intrinsics))
-            return backbone.outputs(features, fused, images.shape[-2:]), backbone.depth_stream.norm(fused.cls_token)
+            return self.completer.backbone.encode(self._inputs(images, depth, None, intrinsics))
 
     @torch.no_grad()
     def streams(
@@ -112,16 +111,18 @@ class VDModel:
 
         Returns:
             Features of the RGB stream and of the depth stream after each fusion, and the (rows, columns) of patches.
+
+        Raises:
+            ConfigError: If the encoder has no two streams.
         """
-        patch = self.completer.backbone.patch_size
+        backbone = self.completer.backbone
+        if not isinstance(backbone, VDViT):
+            raise ConfigError(f'{type(backbone).__name__} has no two streams of tokens to look at, take a VDViT')
         with told_if_full('the images', 'take a smaller size, or fewer at once'), self._precision():
             inputs = self._inputs(*_read(rgb, depth, depth_unit)[:2], size)
-            return *self._streams(inputs), tuple(-(-side // patch) for side in inputs.shape[-2:])
-
-    def _streams(self, inputs: Tensor) -> tuple[StreamFeatures, StreamFeatures]:
-        backbone = self.completer.backbone
-        features = backbone.encode_rgb(inputs[:, :3])
-        return features, backbone.encode_depth(inputs[:, 3:], features)[0]
+            features = backbone.encode_rgb(inputs[:, :3])
+            fused = backbone.encode_depth(inputs[:, 3:], features)[0]
+            return features, fused, tuple(-(-side // backbone.patch_size) for side in inputs.shape[-2:])
 
     @torch.no_grad()
     def complete(

@@ -6,23 +6,16 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.fileio import load
 from mmengine.registry import OPTIMIZERS, init_default_scope
 
 from mmvd.datasets.even_mixture import selected
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS, TRANSFORMS
 
-from .configs import building
+from .configs import building, shipped_configs
 
-_PRETRAINED = 'python tools/train.py configs/vd/{0}.py, whose last checkpoint is work_dirs/{0}/epoch_100.pth'
-_MADE_BY = {  # weights files by the end of their path
-    'dinov2_vitb14_pretrain.pth': 'the official DINOv2 release, see docs/guides/pretraining.md',
-    'vd_dinov2_pde.pth': _PRETRAINED.format('pretrain_dinov2_pde') + ': copy it here',
-    'vd_scratch_pde.pth': _PRETRAINED.format('pretrain_scratch_pde') + ': copy it here',
-    'pretrain_dinov2_pde/epoch_100.pth': _PRETRAINED.format('pretrain_dinov2_pde'),
-    'pretrain_tiny_pde_rooms/epoch_6.pth': 'make pretrain',
-    'vits14_imgfocus.safetensors': 'make real-frames',
-}
+_FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
 
 def check_inputs(config: Config, training: bool) -> None:
@@ -116,7 +109,8 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
 
 
 def _hint(path: str) -> str:
-    made_by = next((made_by for end, made_by in _MADE_BY.items() if f'/{path}'.endswith(f'/{end}')), None)
+    recipes = load(str(shipped_configs() / 'weights.yml'))
+    made_by = next((made_by for end, made_by in recipes.items() if f'/{path}'.endswith(f'/{end}')), None)
     return f'; made by: {made_by}' if made_by else ''
 
 
@@ -130,9 +124,8 @@ def _check_frozen(config: Config, training: bool) -> None:
     In pretraining, a config without weights asks for random RGB.
     """
     backbone = config.model.get('backbone', {})
-    downstream = backbone.get('type') == 'mmvd.VDViT' and (
-        backbone.get('frozen') == 'all' or _head_of(config) is not None
-    )
+    frozen = backbone.get('frozen', _FROZEN.get(backbone.get('type')))
+    downstream = backbone.get('type') in _FROZEN and (frozen == 'all' or _head_of(config) is not None)
     named = (backbone.get('init_cfg') or {}).get('type') in ('Pretrained', 'Random')
     if training and downstream and not (named or config.get('load_from')):
         raise ConfigError(
@@ -162,8 +155,9 @@ def check_channels(config: Config, model: torch.nn.Module) -> None:
     if name is None or given is None or config.model.get('neck'):
         return
     asked = config.model[name]['in_channels']
-    if any(channels != given for channels in (asked if isinstance(asked, (list, tuple)) else [asked])):
-        wanted = [given] * len(asked) if isinstance(asked, (list, tuple)) else given
+    is_row = isinstance(asked, (list, tuple))
+    wanted = list(given) if isinstance(given, tuple) else [given] * len(asked) if is_row else given
+    if (list(asked) if is_row else asked) != wanted:
         raise ConfigError(
             f'model.{name}.in_channels={asked}, but the encoder gives {given} channels with these settings: set it to '
             f'{wanted}'

@@ -1,6 +1,6 @@
 """Registry modules: backbone, depth encodings, completion head, loss, data preprocessors, completer."""
 
-from .backbones import TimmStream, VDViT, ViTStream
+from .backbones import OmnivoreSwin3D, TimmStream, VDViT, ViTStream
 from .completers import DepthCompleter
 from .data_preprocessors import (
     RGBDClsDataPreprocessor,
@@ -24,6 +24,7 @@ __all__ = [
     'DisparityEncoding',
     'LinearProbeHead',
     'NormalizeDepth',
+    'OmnivoreSwin3D',
     'PositionalDepthEncoding',
     'PositionalPointEncoding',
     'RGBDClsDataPreprocessor',

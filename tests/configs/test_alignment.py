@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.registry import TRANSFORMS
-from tests.configs.test_configs import CONFIGS, pipelines
+from tests.configs.test_configs import CONFIGS, named, pipelines
 
 PHOTOMETRIC = (
     'mmvd.RandomColorJitter',
@@ -88,12 +88,17 @@ def same_place(image: np.ndarray, values: np.ndarray, unit: float) -> bool:
     return known.mean() > 0.2 and wrong[known].mean() < 0.06  # a rim blended with padding
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: f'{path.parent.name}-{path.stem}')
+_SEEN = set()
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=named)
 def test_image_depth_and_labels_move_together(path, picture):
     config = Config.fromfile(path)
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for pipeline in pipelines(config.get(loader) or {}):
-            assert moved_apart(pipeline, picture) is None, pipeline
+            if repr(pipeline) not in _SEEN:  # many configs share one
+                assert moved_apart(pipeline, picture) is None, pipeline
+                _SEEN.add(repr(pipeline))
 
 
 LOADED = [dict(type='LoadImageFromFile'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadLabels')]

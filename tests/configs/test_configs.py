@@ -14,12 +14,17 @@ CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*.py') if '_base_' n
 PRETRAINING = [path for path in CONFIGS if path.parent.name == 'vd']
 
 
+def named(path: Path) -> str:
+    """Name of a config as users call it, which is the id of its tests."""
+    return path.relative_to(ROOT / 'configs').with_suffix('').as_posix().replace('/', '-')
+
+
 @pytest.fixture(params=PRETRAINING, ids=lambda path: path.stem)
 def config(request) -> Config:
     return Config.fromfile(request.param)
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda path: f'{path.parent.name}-{path.stem}')
+@pytest.fixture(params=CONFIGS, ids=named)
 def any_config(request) -> Config:
     return Config.fromfile(request.param)
 

@@ -8,7 +8,18 @@ from mmvd.registry import DATASETS, MODELS
 from tests.conftest import ROOT
 
 SETS = dict(sunrgbd=(37, 20), nyuv2=(40, 20), cityscapes=(19, 20), ade20k=(150, 30), cocostuff=(171, 30))
-FORMS = ('vd', 'rgb', 'vdscratch')
+OMNIVORE = (256, 512, 1024, 1024)
+FORMS = {  # encoder columns of Tables 3 and 4: out, channels, weights
+    'vd': ('rgb+fused', 1536, 'vd_dinov2_pde.pth'),
+    'rgb': ('rgb', 768, 'dinov2_vitb14_pretrain.pth'),
+    'vdscratch': ('rgb+fused', 1536, 'vd_scratch_pde.pth'),
+    'vdscratch_rgb': ('rgb', 768, 'vd_scratch_pde.pth'),
+    'vdnorm': ('rgb+fused', 1536, 'vd_dinov2_norm.pth'),
+    'eva02_vd': ('rgb+fused', 1536, 'vd_eva02_pde.pth'),
+    'eva02_rgb': ('rgb', 768, 'eva02_B_pt_in21k_p14.pt'),
+    'omnivore': ('fused', OMNIVORE, 'swinB_In21k_checkpoint.torch'),
+    'omnivore_rgb': ('rgb', OMNIVORE, 'swinB_In21k_checkpoint.torch'),
+}
 
 
 def load(name: str) -> Config:
@@ -29,15 +40,19 @@ def test_segmentation_recipe_of_the_paper(dataset, form):
     )
     assert steps == 1000 * thousands == config.param_scheduler[0].end and config.train_dataloader.batch_size == 16
     crop = next(t for t in config.train_dataloader.dataset.pipeline if 'Crop' in t.type)
-    assert tuple(crop.size) == (518, 518) and 518 % 14 == 0
-    assert backbone.frozen == 'all' and backbone.norm_features  # alike for the RGB-only baseline
-    assert (backbone.out, head.in_channels[0]) == (('rgb', 768) if form == 'rgb' else ('rgb+fused', 1536))
-    weights = dict(vd='vd_dinov2_pde.pth', rgb='dinov2_vitb14_pretrain.pth', vdscratch='vd_scratch_pde.pth')
-    assert backbone.init_cfg.checkpoint.endswith(weights[form])
+    side, patch = (512, 32) if 'omnivore' in form else (518, 14)  # A.6
+    assert tuple(crop.size) == (side, side) == tuple(config.model.data_preprocessor.size) and side % patch == 0
+    resize = next(t for t in config.test_dataloader.dataset.pipeline if 'Resize' in t.type)
+    assert (resize.size, resize.divisor) == (side, patch)
+    out, channels, weights = FORMS[form]
+    assert backbone.get('frozen', 'all') == 'all' and backbone.get('out', 'fused') == out
+    assert 'omnivore' in form or backbone.norm_features  # alike for the RGB-only baselines
+    assert head.in_channels == (list(channels) if isinstance(channels, tuple) else [channels] * 4)
+    assert backbone.init_cfg.checkpoint.endswith(weights)
     assert (config.optim_wrapper.optimizer.lr, config.optim_wrapper.optimizer.weight_decay) == (1e-4, 0.05)
 
 
-@pytest.mark.parametrize('form', ('vd', 'rgb'))
+@pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize(
     'dataset, classes, batch, steps',
     [('sunrgbd', 19, 128, 1000), ('nyuv2', 10, 128, 1000), ('mvip', 308, 128, 1000), ('imagenet', 1000, 1024, 12500)],
@@ -58,7 +73,10 @@ def test_probing_recipe_of_the_paper(dataset, classes, batch, steps, form):
     assert (head.learning_rates[0], head.learning_rates[-1], head.dropouts[-1]) == (1e-5, 0.2, 0.5)
     assert config.optim_wrapper.optimizer == dict(type='SGD', lr=1.0, momentum=0.9, weight_decay=0.0)
     crop = next(t for t in loader.dataset.pipeline if 'Crop' in t.type)
-    assert crop.size == 224 and config.model.backbone.out == dict(vd='rgb+fused', rgb='rgb')[form]
+    out, channels, weights = FORMS[form]
+    assert crop.size == 224 and config.model.backbone.get('out', 'fused') == out
+    assert head.in_channels == (channels[3] if isinstance(channels, tuple) else channels)  # Omnivore: its last stage
+    assert config.model.backbone.init_cfg.checkpoint.endswith(weights)
     held_out, test = config.val_dataloader.dataset.datasets
     assert held_out.split == 'holdout' and 'split' not in test
     if (
@@ -70,6 +88,13 @@ def test_probing_recipe_of_the_paper(dataset, classes, batch, steps, form):
     else:
         assert held_out.part == 'holdout' and loader.dataset.part == 'train'
         assert held_out.get('holdout') == loader.dataset.get('holdout')  # else the two parts would overlap
+
+
+def test_omnivore_sees_what_the_others_see_at_its_own_size():
+    loaders = [(load(f'seg/m2f_{form}_nyuv2')) for form in ('vd', 'omnivore')]
+    for loader in ('train_dataloader', 'test_dataloader'):
+        ours, theirs = (repr(config[loader].dataset.pipeline) for config in loaders)
+        assert ours.replace('518', '512').replace("'divisor': 14", "'divisor': 32") == theirs
 
 
 @pytest.mark.parametrize('strides', [(4, 8, 16, 32), (2, 4, 8, 16)])  # standard, the authors' code

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from mmvd.models.weights import load_encoder_weights
 from mmvd.registry import MODELS
 
 from .fusion import SEFusion
+from .maps import pad_to_cells, to_stride
 from .settings import check_input, check_layers, check_output, stream_configs
 from .stream import StreamFeatures
 
@@ -176,7 +176,7 @@ class VDViT(BaseModule):
         """
         with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
             stream, kept, cls_tokens = self.rgb_stream, [], []
-            tokens, positions = stream.embed(self._pad(rgb))
+            tokens, positions = stream.embed(pad_to_cells(rgb, self.patch_size))
             for layer in range(1, len(stream.blocks) + 1):
                 tokens = stream.run_block(layer - 1, tokens, positions)
                 if layer in self.fusion_layers:
@@ -195,7 +195,7 @@ class VDViT(BaseModule):
             with torch.autocast(depth.device.type, enabled=False):
                 depth, factor = encoding.into_range(depth, self.over_range)
                 key = encoding.key(depth, self.embed_dims)
-                depth = encoding(self._pad(depth))
+                depth = encoding(pad_to_cells(depth, self.patch_size))
         elif any(side % self.patch_size for side in depth.shape[-2:]):
             raise SampleError(
                 f'VDViT: encoded depth channels have no empty value to pad with: {tuple(depth.shape[-2:])} must be '
@@ -239,6 +239,22 @@ class VDViT(BaseModule):
             fused, factor = self.encode_depth(depth, rgb)
             return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:]), factor)
 
+    def encode(self, inputs: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """What :meth:`extract` puts out, and the depth stream's normalised class token (B, D).
+
+        The mean patch token stands for a class token where the ViT has none.
+        """
+        rgb = self.encode_rgb(inputs[:, :3])
+        fused = self.encode_depth(inputs[:, 3:], rgb)[0]
+        stream = self.depth_stream
+        token = stream.norm(fused.cls_token) if stream.has_cls_token else stream.norm(fused.patches).mean(1)
+        return self.outputs(rgb, fused, inputs.shape[-2:]), token
+
+    @property
+    def reads_depth(self) -> bool:
+        """Whether depth reaches the outputs."""
+        return self.depth_stream is not None
+
     def _with_channels(self, image: Tensor, depth: Tensor) -> Tensor:
         """Empty depth for an input of three channels; a wrong number is told."""
         encoding = self.depth_encoding
@@ -259,10 +275,6 @@ class VDViT(BaseModule):
         """Outputs as the hosts' heads read them; see :meth:`extract` and the class."""
         return self.extract(inputs).outs
 
-    def _pad(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        return F.pad(x, (0, -width % self.patch_size, 0, -height % self.patch_size))
-
     def outputs(self, rgb: StreamFeatures, fused: StreamFeatures | None, size: tuple[int, int]) -> tuple[Tensor, ...]:
         """Maps or class token, as ``out`` and ``out_type`` say; ``size`` is the input's (height, width)."""
         streams = []
@@ -276,23 +288,12 @@ class VDViT(BaseModule):
             return (
                 torch.cat([stream.norm(token) for features, stream in streams for token in features.cls_tokens], dim=1),
             )
-        maps = []
+        maps, grid = [], tuple(-(-side // self.patch_size) for side in size)
         for level, stride in enumerate(self.strides):
             tokens = [
                 stream.norm(features.tokens[level]) if self.use_norm else features.tokens[level]
                 for features, stream in streams
             ]
-            maps.append(self._to_map(torch.cat(tokens, dim=2), stride, size))
+            cells = torch.cat(tokens, dim=2).transpose(1, 2).unflatten(2, grid)
+            maps.append(to_stride(cells, self.patch_size, stride, size))
         return tuple(maps)
-
-    def _to_map(self, tokens: Tensor, stride: int, size: tuple[int, int]) -> Tensor:
-        """(B, N, C) -> (B, C, ceil(H / stride), ceil(W / stride)), bilinear at the exact scale, cut to the input."""
-        grid = tuple(-(-side // self.patch_size) for side in size)
-        wanted = tuple(-(-side // stride) for side in size)
-        tokens = tokens.transpose(1, 2).unflatten(2, grid)
-        scale = self.patch_size / stride
-        if any(int(side * scale) < size for side, size in zip(grid, wanted, strict=True)):
-            extra = -(-stride // self.patch_size)  # more of the rim, so that the last cell is there whatever is rounded
-            tokens = F.pad(tokens, (0, extra, 0, extra), 'replicate')
-        full = F.interpolate(tokens, scale_factor=scale, mode='bilinear')
-        return full if full.shape[-2:] == wanted else full[..., : wanted[0], : wanted[1]]

@@ -56,6 +56,7 @@ class DisparityEncoding(DepthEncoding):
             such an input would hardly vary.
         std: Of disparity / 75; 1.6035318 pixels.
         max_depth: Depth beyond it, in metres, gives no smaller disparity.
+        max_disparity_px: Larger disparity is cut to it (A.8, for Omnivore: 75); None cuts nothing.
 
     Raises:
         ConfigError: If an argument is outside its domain.
@@ -72,6 +73,7 @@ class DisparityEncoding(DepthEncoding):
         mean: float = 4.5533163 / 75,
         std: float = 1.6035318 / 75,
         max_depth: float = 50.0,
+        max_disparity_px: float | None = None,
     ):
         super().__init__()
         owner = 'DisparityEncoding'
@@ -80,10 +82,16 @@ class DisparityEncoding(DepthEncoding):
         self.baseline_m = check_positive(owner, 'baseline_m', baseline_m)
         self.mean, self.std = check_number(owner, 'mean', mean), check_positive(owner, 'std', std)
         self.max_depth = check_positive(owner, 'max_depth', max_depth)
+        self.max_disparity_px = (
+            max_disparity_px
+            if max_disparity_px is None
+            else check_positive(owner, 'max_disparity_px', max_disparity_px)
+        )
 
     def constants(self) -> dict:
         """See :meth:`DepthEncoding.constants`."""
         names = ('focal_px', 'baseline_m', 'mean', 'std', 'max_depth')
+        names += ('max_disparity_px',) if self.max_disparity_px else ()  # older checkpoints do not name it
         return dict(type=type(self).__name__, **{name: getattr(self, name) for name in names})
 
     def guess_camera(self, height: int, width: int) -> Tensor:
@@ -100,7 +108,9 @@ class DisparityEncoding(DepthEncoding):
 
     def forward(self, channels: Tensor) -> Tensor:
         """(B, 1, H, W) pixels to (B, 1, H, W)."""
-        return (self.clean(channels) / self._UNIT_PX - self.mean) / self.std
+        channels = self.clean(channels)
+        channels = channels if self.max_disparity_px is None else channels.clamp(max=self.max_disparity_px)
+        return (channels / self._UNIT_PX - self.mean) / self.std
 
     def scaled(self, channels: Tensor, factor: Tensor | float) -> Tensor:
         """A scene at twice the depth has half the disparity."""

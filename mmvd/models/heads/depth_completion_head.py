@@ -54,7 +54,7 @@ class DepthCompletionHead(BaseModule):
     positive depth (choice of this implementation).
 
     Args:
-        in_channels: Channels of the feature maps.
+        in_channels: Channels of the feature maps; four numbers, finest first, where they differ.
         channels: Widths of the four blocks (authors' code: 512, 256, 128, 64 for ViT-B, half of that for ViT-S).
         skip_channels: Width to which a 1 x 1 convolution brings the three skip maps; None takes them as they are
             (authors' code, 41 GMAC for ViT-B at 224 px; 64 with half the widths takes 8).
@@ -69,7 +69,7 @@ class DepthCompletionHead(BaseModule):
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: int | Sequence[int],
         channels: Sequence[int] = (512, 256, 128, 64),
         skip_channels: int | None = None,
         max_depth: float = 15.0,
@@ -80,7 +80,8 @@ class DepthCompletionHead(BaseModule):
         loss: dict = dict(type='mmvd.BalancedSILoss'),
     ):
         super().__init__()
-        check_int('DepthCompletionHead', 'in_channels', in_channels)
+        widths = in_channels if isinstance(in_channels, (list, tuple)) else [in_channels] * 4
+        check_row('DepthCompletionHead', 'in_channels', widths, 4, check_int)
         check_row('DepthCompletionHead', 'channels', channels, 4, check_int)
         if skip_channels is not None:
             check_int('DepthCompletionHead', 'skip_channels', skip_channels)
@@ -90,10 +91,10 @@ class DepthCompletionHead(BaseModule):
         self.negative_slope, self.norm_eval = negative_slope, norm_eval
         self.register_buffer('weights', decode_weights(max_depth), persistent=False)
         self.max_depth = max_depth
-        inputs = (in_channels, *channels[:3])
-        skips = (*[skip_channels or in_channels] * 3, 0)
+        inputs = (widths[3], *channels[:3])
+        skips = (*(skip_channels or width for width in widths[2::-1]), 0)
         self.skips = nn.ModuleList(
-            nn.Conv2d(in_channels, skip_channels, 1) if skip_channels else nn.Identity() for _ in range(3)
+            nn.Conv2d(width, skip_channels, 1) if skip_channels else nn.Identity() for width in widths[2::-1]
         )
         self.blocks = nn.ModuleList(
             UpBlock(i, skip, o, norm_cfg) for i, skip, o in zip(inputs, skips, channels, strict=True)

@@ -51,12 +51,12 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
             "checkpoint, or take out='rgb'"
         )
     renamed, layout = encoder.rgb_stream.own_names(state, str(path))
-    _load_fully(encoder.rgb_stream, renamed, f'{path}: RGB stream')
+    load_fully(encoder.rgb_stream, renamed, f'{path}: RGB stream')
     report = f'{path}: {layout} layout, {len(renamed)} tensors into the RGB stream'
     if encoder.depth_stream is not None:
         stream, patches = encoder.depth_stream, encoder.depth_stream.patch_weight
         shared = {key: value for key, value in renamed.items() if key != patches}
-        _load_fully(stream, {**shared, patches: stream.get_parameter(patches)}, f'{path}: depth stream')
+        load_fully(stream, {**shared, patches: stream.get_parameter(patches)}, f'{path}: depth stream')
         report += f', {len(shared)} into the depth stream; its patch embedding and the fusions start at random'
     return report
 
@@ -68,11 +68,16 @@ def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
         state = {
             key: value for key, value in state.items() if not key.startswith('fusions.3.')
         }  # read by no output of this encoder
-    _load_fully(encoder, state, f'{path}: VD encoder')
+    load_fully(encoder, state, f'{path}: VD encoder')
     return f'{path}: VD checkpoint, {len(state)} tensors into the encoder'
 
 
-def _load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
+def load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
+    """Fill a module one to one.
+
+    Raises:
+        WeightsError: If a tensor is missing, misshapen or has no place.
+    """
     problems = problems_of(module, state)
     if problems:
         more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''

@@ -15,7 +15,7 @@ from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
 LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...), see mmvd.models.weights.adapter
-_WRAPPERS = ('state_dict', 'model', 'teacher', 'module')
+_WRAPPERS = ('state_dict', 'model', 'teacher', 'module', 'trunk')
 _WRAPPED = 'module.'  # what DataParallel puts before each name
 _PICKLE_START = b'\x80'
 _FETCH = 'fetch it again'
@@ -118,7 +118,8 @@ def _check_is_dict(content: dict, name: str, path: Path) -> None:
 def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
     """The tensors in what was read from a file: one rule for encoders and whole models.
 
-    They may sit under ``state_dict``, ``model``, ``teacher`` or ``module``, and their names may begin with ``module.``.
+    They may sit under ``state_dict``, ``model``, ``teacher``, ``module`` or ``trunk``, and their names may begin with
+    ``module.``.
 
     Raises:
         WeightsError: If there are none, or one is sparse, without values, or not finite.

@@ -1,0 +1,4 @@
+# Frozen EVA-02 B/14 alone: RGB baseline of Tables 3 and 4.
+_base_ = './eva02_vd.py'
+encoder = dict(out='rgb', init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/eva02_B_pt_in21k_p14.pt'))
+channels = 768

@@ -1,0 +1,4 @@
+# The RGB stream of the encoder of configs/vd/pretrain_scratch_pde.py alone: our reading of "VD(PDE)" among the RGB
+# baselines.
+encoder = dict(out='rgb', init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_scratch_pde.pth'))
+channels = 768

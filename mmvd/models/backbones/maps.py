@@ -1,0 +1,30 @@
+"""Feature maps at the strides that a head reads."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def pad_to_cells(x: Tensor, cell: int) -> Tensor:
+    """Pad (B, C, H, W) with 0 below and to the right, to whole cells of ``cell`` pixels."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % cell, 0, -height % cell))
+
+
+def to_stride(x: Tensor, cell: int, stride: int, size: tuple[int, int]) -> Tensor:
+    """Resize a map bilinearly at the exact scale and cut it to the input.
+
+    Args:
+        x: (B, C, h, w), a value for each cell of ``cell`` pixels.
+        cell: Side of a cell in pixels.
+        stride: Side of the wanted cells in pixels.
+        size: (height, width) of the input.
+
+    Returns:
+        (B, C, ceil(H / stride), ceil(W / stride)).
+    """
+    wanted, scale = tuple(-(-side // stride) for side in size), cell / stride
+    if any(int(side * scale) < least for side, least in zip(x.shape[-2:], wanted, strict=True)):
+        extra = -(-stride // cell)  # more of the rim, so that the last cell is there whatever is rounded
+        x = F.pad(x, (0, extra, 0, extra), 'replicate')
+    full = F.interpolate(x, scale_factor=scale, mode='bilinear')
+    return full if full.shape[-2:] == wanted else full[..., : wanted[0], : wanted[1]]
