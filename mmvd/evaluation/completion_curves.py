@@ -13,11 +13,15 @@ from mmvd import ops
 from mmvd.models.completers import DepthCompleter
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 
+from .baselines import BASELINES
 from .errors import depth_errors
 
 DENSITIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # paper Table 7 and Fig. 7
 OFFSETS_M = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
+AXES = dict(  # what the curves run over, as labels of a picture
+    density='share of the depth that is kept', scale='factor on depth', offset='metres added to depth'
+)
 KEPT = 0.5  # share of the depth that stays where scale or offset change
 NEAREST_M, FARTHEST_M = 0.01, 150.0  # as in mmvd.DepthCompletionMetric
 
@@ -27,7 +31,7 @@ class DepthChange:
     """What happens to the depth of every image, to input and truth alike.
 
     Attributes:
-        axis: The curve that the change belongs to: ``'density'``, ``'scale'`` or ``'offset'``.
+        axis: The curve that the change belongs to, one of :data:`AXES`.
         kept: Share of the valid pixels that stay in the input.
         scale: Factor on depth.
         offset_m: Metres added to valid depth; what ends at 0 or below is missing.
@@ -63,49 +67,63 @@ def completion_curves(
     completer: DepthCompleter,
     dataloader: Iterable[dict],
     points: Sequence[DepthChange],
+    floors: Sequence[str] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[dict]:
-    """Errors of a model under every change.
+    """Errors of a model, and of methods without a network on the same input, under every change.
 
     Args:
         completer: In eval mode, on its device.
         dataloader: Test data.
         points: What to do to the depth, see :func:`changes`.
+        floors: Names out of :data:`mmvd.evaluation.baselines.BASELINES`.
         progress: Called with the number of batches that are done.
 
     Returns:
-        One dict per point: ``axis``, ``value``, ``removed_rmse_mm`` and ``all_rmse_mm`` (per image, then mean over
-        images), and both divided by the scale: ``unscaled_…``, errors of the scene at its own size.
+        One dict per method and point: ``method``, ``axis``, ``value``, ``removed_rmse_mm`` and ``all_rmse_mm`` (per
+        image, then mean over images), and both divided by the scale: ``unscaled_…``, errors of the scene at its own
+        size.
     """
-    errors = [[] for _ in points]
+    errors = {(method, point): [] for method in ('network', *floors) for point in points}
     for number, data in enumerate(dataloader, 1):
         batch = completer.data_preprocessor(data, False)
-        image, truth, keys = batch['inputs'][:, :3], batch['gt_depth'], evaluation_keys(data['data_samples'], 'cpu')
-        rgb, shape = completer.backbone.encode_rgb(image), (len(image), *image.shape[-2:])
-        for point, found in zip(points, errors, strict=True):
+        image, truth = batch['inputs'][:, :3], batch['gt_depth']
+        rgb = completer.backbone.encode_rgb(image)
+        seeds = ops.fold(evaluation_keys(data['data_samples'], image.device), 0)  # masks of DensitySweep(seed=0)
+        for point in points:
             target = point.apply(truth)
-            removed = ops.density_mask(shape, 1 - point.kept, 'pixel', keys.to(image.device), (target > 0)[:, 0])[
-                :, None
-            ]
-            channels = completer.data_preprocessor.channels(target.masked_fill(removed, 0), data)
-            pred = completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1].clamp(NEAREST_M, FARTHEST_M)
-            target, removed = target[:, 0], removed[:, 0]
-            valid = (target >= NEAREST_M) & (target <= FARTHEST_M)
-            rmse_mm = [depth_errors(pred, target, mask)[:, 0] for mask in (valid & removed, valid)]
-            found.append(torch.stack(rmse_mm, 1).cpu())
+            shape, valid = (len(image), *image.shape[-2:]), target > 0
+            removed = ops.density_mask(shape, 1 - point.kept, 'pixel', seeds, valid[:, 0])[:, None]
+            given = target.masked_fill(removed, 0)
+            channels = completer.data_preprocessor.channels(given, data)
+            preds = dict(network=completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1:])
+            preds.update({name: _filled(name, given) for name in floors})
+            for name, pred in preds.items():
+                errors[name, point].append(_rmse_mm(pred[:, 0], target[:, 0], removed[:, 0]))
         progress(number)
-    return [_row(point, torch.cat(found).nanmean(0)) for point, found in zip(points, errors, strict=True)]
+    return [_row(method, point, torch.cat(found).nanmean(0)) for (method, point), found in errors.items()]
 
 
-def _row(point: DepthChange, rmse_mm: Tensor) -> dict:
+def _filled(name: str, depth: Tensor) -> Tensor:
+    """(B, 1, H, W) metres, completed without a network."""
+    return torch.stack([torch.from_numpy(BASELINES[name](one[0].cpu().numpy()))[None] for one in depth]).to(depth)
+
+
+def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:
+    """(B, 2) RMSE of removed and of all pixels."""
+    valid, pred = (target >= NEAREST_M) & (target <= FARTHEST_M), pred.clamp(NEAREST_M, FARTHEST_M)
+    return torch.stack([depth_errors(pred, target, mask)[:, 0] for mask in (valid & removed, valid)], 1).cpu()
+
+
+def _row(method: str, point: DepthChange, rmse_mm: Tensor) -> dict:
     values = dict(zip(('removed_rmse_mm', 'all_rmse_mm'), rmse_mm.tolist(), strict=True))
     unscaled = {f'unscaled_{name}': value / point.scale for name, value in values.items()}
-    return dict(axis=point.axis, value=point.value, **values, **unscaled)
+    return dict(method=method, axis=point.axis, value=point.value, **values, **unscaled)
 
 
-def area_per_width(rows: Sequence[dict], axis: str) -> float:
+def area_per_width(rows: Sequence[dict], axis: str, method: str = 'network') -> float:
     """Mean of the unscaled RMSE on removed pixels along a curve of :func:`completion_curves`, in mm."""
-    own = [row for row in rows if row['axis'] == axis]
+    own = [row for row in rows if row['axis'] == axis and row['method'] == method]
     return float(ops.auc([row['value'] for row in own], [row['unscaled_removed_rmse_mm'] for row in own])[1])
 
 

@@ -1,6 +1,7 @@
 """Pictures for people."""
 
 from .contact_sheet import contact_sheet
+from .curves import curves_picture
 from .feature_pictures import feature_colours, features_panel
 from .panels import completion_panel, rgbd_panel
 from .point_cloud import guess_intrinsics, ply_bytes, to_points
@@ -9,6 +10,7 @@ from .segmentation import overlay, segmentation_panel
 __all__ = [
     'completion_panel',
     'contact_sheet',
+    'curves_picture',
     'feature_colours',
     'features_panel',
     'guess_intrinsics',

@@ -131,7 +131,7 @@ def test_a_name_of_several_configs_is_refused(monkeypatch, tmp_path):
     for folder in ('a', 'b'):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / 'same.py').write_text('x = 1')
-    monkeypatch.setattr('mmvd.apis.loading._configs', lambda: tmp_path)
+    monkeypatch.setattr('mmvd.apis.loading.shipped_configs', lambda: tmp_path)
     with pytest.raises(ConfigError, match='same: several configs have this name: say a/same, b/same'):
         mmvd.load_model('same')
     assert find_config('b/same').x == 1

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Depth completion over densities, scales and offsets of depth (paper Figs. 6 to 8), several models in one picture.
+
+Writes a CSV and a PNG. RGB features are computed once per image and model.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.runner import Runner
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.loading import load_model, open_model
+from mmvd.engine.atomic_backend import check_writable
+from mmvd.errors import exit_code
+from mmvd.evaluation.baselines import BASELINES
+from mmvd.evaluation.completion_curves import AXES, changes, completion_curves
+from mmvd.visualization import curves_picture
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tools.analysis.tables import write_rows  # noqa: E402
+
+
+def main() -> int:
+    """Parse the command line, evaluate, draw; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--model', nargs=3, action='append', required=True, metavar=('LABEL', 'CONFIG', 'CHECKPOINT'), help='repeatable'
+    )
+    parser.add_argument('--axes', nargs='+', choices=AXES, default=list(AXES))
+    parser.add_argument('--floors', nargs='*', choices=sorted(BASELINES), default=['nearest'])
+    parser.add_argument('--out', default='work_dirs/robustness_completion.csv', help='CSV; the picture lies beside it')
+    args = parser.parse_args()
+    return exit_code(lambda: report(args))
+
+
+def report(args: argparse.Namespace) -> None:
+    """Evaluate one model after the other on the test data of its config, write and draw."""
+    out, rows = Path(args.out), []
+    check_writable(out.parent)
+    for number, (label, name, checkpoint) in enumerate(args.model):
+        config = open_model(name)[0]
+        model, loader = load_model(config, checkpoint), Runner.build_dataloader(config.test_dataloader, seed=0)
+
+        def progress(done: int, label: str = label, total: int = len(loader)) -> None:
+            print(f'\r{label}: {done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
+
+        floors = args.floors if number == 0 else ()  # the data are the same, so are they
+        found = completion_curves(model.completer, loader, changes(args.axes), floors, progress)
+        rows += [dict(row, method=label if row['method'] == 'network' else row['method']) for row in found]
+    write_rows(out, rows)
+    picture = out.with_suffix('.png')
+    curves_picture(rows, {axis: AXES[axis] for axis in args.axes}, picture, BASELINES)
+    print(f'{out}\n{picture}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
