@@ -77,24 +77,22 @@ def positional_depth_encoding(
         if isinstance(max_depth, Tensor):
             unit = max_depth.to(depth).clamp(min=torch.finfo(depth.dtype).tiny).view(-1, 1, 1, 1)
             depth, max_depth = depth / unit, 1.0
-        waves = (1 / depth_wavelengths(num_channels, max_depth, temperature)).to(depth.dtype)
+        angles = 2 * math.pi / depth_wavelengths(num_channels, max_depth, temperature)  # radians per metre
+        angles = angles.to(depth.dtype).to(depth.device).view(-1, 1, 1)
         if depth.device.type == 'cpu' and not depth.requires_grad and not torch.compiler.is_compiling():
-            return _encode_in_place(depth, waves.tolist())
-        # whole turns off first: thousands of them would cost the last digits
-        phase = (depth * waves.to(depth.device).view(-1, 1, 1)).frac() * (2 * math.pi)
+            return _encode_in_place(depth, angles)
+        phase = depth * angles
         return torch.stack((phase.sin(), phase.cos()), dim=2).flatten(1, 2)
 
 
-def _encode_in_place(depth: Tensor, waves: list[float]) -> Tensor:
-    """The same, pair by pair into the result: what lies between stays in the cache of a CPU."""
-    result = depth.new_empty(len(depth), 2 * len(waves), *depth.shape[-2:])
-    for sample, encoded in zip(depth[:, 0], result, strict=True):
-        phase = torch.empty_like(sample)
-        for index, wave in enumerate(waves):
-            torch.mul(sample, wave, out=phase)
-            phase.frac_().mul_(2 * math.pi)
-            torch.sin(phase, out=encoded[2 * index])
-            torch.cos(phase, out=encoded[2 * index + 1])
+def _encode_in_place(depth: Tensor, angles: Tensor) -> Tensor:
+    """The same, sample by sample into the result: on a CPU fresh memory costs more than sines."""
+    result = depth.new_empty(len(depth), 2 * len(angles), *depth.shape[-2:])
+    for sample, encoded in zip(depth, result, strict=True):
+        sines, cosines = encoded.view(-1, 2, *sample.shape[-2:]).unbind(1)
+        torch.mul(sample, angles, out=sines)
+        torch.cos(sines, out=cosines)
+        torch.sin(sines, out=sines)
     return result
 
 
