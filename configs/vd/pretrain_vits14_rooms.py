@@ -12,5 +12,4 @@ model = dict(
     ),
     head=dict(in_channels=384),
 )
-train_dataloader = dict(dataset=dict(samples_per_epoch=512))
-optim_wrapper = dict(optimizer=dict(lr=3e-4))
+optim_wrapper = dict(optimizer=dict(lr=5e-4))

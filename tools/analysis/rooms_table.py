@@ -34,25 +34,39 @@ def train(path: Path, folder: Path, options: dict) -> Path:
     return train_once(config, folder)
 
 
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def segment(path: Path, folder: Path, options: dict, alterations: list[Alteration]) -> list[float]:
+    """MIoU of a segmentor that is trained once, under each alteration of its depth at test."""
+    checkpoint, config = train(path, folder, options), read_config(path)
+    config.merge_from_dict(options)
+    config.work_dir = str(folder / 'test')
+    return [row['mIoU'] for row in evaluate(config, str(checkpoint), alterations)]
+
+
 def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
     """MIoU of the three rows of one run."""
-    values, loaders = {}, ('train_dataloader', 'val_dataloader', 'test_dataloader')
-    data = {f'{loader}.dataset.shuffle_textures': TEXTURES[textures] for loader in loaders}
-    for name in ('vd', 'rgb'):
+    values = {}
+    options = {'randomness.seed': seed, **{f'{each}.dataset.shuffle_textures': TEXTURES[textures] for each in LOADERS}}
+    for name, labels in (('vd', ('frozen VD', 'frozen VD, depth removed at test')), ('rgb', ('RGB-only twin',))):
         path = ROOT / f'configs/seg/m2f_{name}_rooms.py'
+        alterations = [Alteration(), Alteration(1.0)][: len(labels)]
+        found = segment(path, Path(args.work_dir) / f'{name}_{textures}_{seed}', options, alterations)
+        values.update(zip(labels, found, strict=True))
+    return values
+
+
+def rgb_pretraining(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
+    """MIoU on frozen VD whose RGB stream is really pretrained, and on its random twin (tools/analysis/ablation.py)."""
+    values, path = {}, ROOT / 'configs/seg/m2f_vd_vits14_rooms.py'
+    for name, label in (('vits14', 'pretrained RGB'), ('vits14_random', 'random RGB')):
+        encoder = f'work_dirs/ablation/pretrain_{name}_rooms/dinov2_pde32_fix_15m_{seed}/epoch_3.pth'
+        options = {'randomness.seed': seed, 'model.backbone.init_cfg.checkpoint': encoder}
+        options.update({f'{each}.dataset.shuffle_textures': TEXTURES[textures] for each in LOADERS})
         folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
-        checkpoint = train(path, folder, {'randomness.seed': seed, **data})
-        config = read_config(path)
-        config.merge_from_dict(data)
-        config.work_dir = str(folder / 'test')
-        rows = evaluate(config, str(checkpoint), [Alteration(), Alteration(1.0)] if name == 'vd' else [Alteration()])
-        values.update(
-            zip(
-                ('frozen VD', 'frozen VD, depth removed at test') if name == 'vd' else ('RGB-only twin',),
-                (row['mIoU'] for row in rows),
-                strict=True,
-            )
-        )
+        found = segment(path, folder, options, [Alteration(), Alteration(1.0)])
+        values.update(zip((label, f'{label}, depth removed at test'), found, strict=True))
     return values
 
 
@@ -93,7 +107,11 @@ def on_features(path: Path, textures: str, work_dir: str) -> dict[str, float]:
     }
 
 
-TASKS = dict(segmentation=(segmentation, 'mIoU in %'), classification=(classification, 'accuracy in %'))
+TASKS = dict(
+    segmentation=(segmentation, 'mIoU in %'),
+    rgb_pretraining=(rgb_pretraining, 'mIoU in %'),
+    classification=(classification, 'accuracy in %'),
+)
 
 
 def main() -> int:
