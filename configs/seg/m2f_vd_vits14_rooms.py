@@ -1,7 +1,7 @@
 # Rooms segmentation on the frozen encoder of configs/vd/pretrain_vits14_rooms.py: what is RGB pretraining worth? Its
 # twin: --cfg-options model.backbone.init_cfg.checkpoint=CHECKPOINT_OF_THE_RANDOM_TWIN
 _base_ = './m2f_vd_rooms.py'
-epochs = 6
+epochs = 4
 model = dict(
     data_preprocessor=dict(size_divisor=14),
     backbone=dict(

@@ -25,6 +25,7 @@ from tools.analysis.robustness import evaluate  # noqa: E402
 from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
 
 TEXTURES = dict(ordinary=False, shuffled=True)
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def train(path: Path, folder: Path, options: dict) -> Path:
@@ -34,7 +35,9 @@ def train(path: Path, folder: Path, options: dict) -> Path:
     return train_once(config, folder)
 
 
-LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+def seeded(seed: int, textures: str) -> dict:
+    """Options of a segmentation config for a seed and textures of a kind."""
+    return {'randomness.seed': seed, **{f'{each}.dataset.shuffle_textures': TEXTURES[textures] for each in LOADERS}}
 
 
 def segment(path: Path, folder: Path, options: dict, alterations: list[Alteration]) -> list[float]:
@@ -48,11 +51,11 @@ def segment(path: Path, folder: Path, options: dict, alterations: list[Alteratio
 def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
     """MIoU of the three rows of one run."""
     values = {}
-    options = {'randomness.seed': seed, **{f'{each}.dataset.shuffle_textures': TEXTURES[textures] for each in LOADERS}}
     for name, labels in (('vd', ('frozen VD', 'frozen VD, depth removed at test')), ('rgb', ('RGB-only twin',))):
         path = ROOT / f'configs/seg/m2f_{name}_rooms.py'
         alterations = [Alteration(), Alteration(1.0)][: len(labels)]
-        found = segment(path, Path(args.work_dir) / f'{name}_{textures}_{seed}', options, alterations)
+        folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
+        found = segment(path, folder, seeded(seed, textures), alterations)
         values.update(zip(labels, found, strict=True))
     return values
 
@@ -62,8 +65,7 @@ def rgb_pretraining(args: argparse.Namespace, seed: int, textures: str) -> dict[
     values, path = {}, ROOT / 'configs/seg/m2f_vd_vits14_rooms.py'
     for name, label in (('vits14', 'pretrained RGB'), ('vits14_random', 'random RGB')):
         encoder = f'work_dirs/ablation/pretrain_{name}_rooms/dinov2_pde32_fix_15m_{seed}/epoch_3.pth'
-        options = {'randomness.seed': seed, 'model.backbone.init_cfg.checkpoint': encoder}
-        options.update({f'{each}.dataset.shuffle_textures': TEXTURES[textures] for each in LOADERS})
+        options = dict(seeded(seed, textures), **{'model.backbone.init_cfg.checkpoint': encoder})
         folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
         found = segment(path, folder, options, [Alteration(), Alteration(1.0)])
         values.update(zip((label, f'{label}, depth removed at test'), found, strict=True))
