@@ -172,3 +172,52 @@ def fabricate_classes(root: Path, name: str, frames: int = 2) -> None:
                 )
                 _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
                 _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000)
+
+
+def completion_scene(seed: int, size: tuple[int, int] = SIZE, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and sparse input in metres, in steps of 1/256 m; a corner has no truth."""
+    generator = np.random.default_rng(seed)
+    truth = np.rint((1 + 3 * generator.random(size)) * 256) / 256
+    truth[: size[0] // 4, : size[1] // 4] = 0
+    return truth, np.where(generator.random(size) < share, truth, 0)
+
+
+def _div256(path: Path, metres: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.rint(metres * 256).astype(np.uint16))
+
+
+def _camera(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('60 0 32\n0 60 24\n0 0 1\n')
+
+
+def fabricate_void(root: Path, frames: int = 2, points: int = 1500, above: str = '') -> None:
+    """VOID's release: two sequences, and lists whose lines begin with ``above``."""
+    names = []
+    for sequence in ('corner0', 'stairs1'):
+        folder = root / f'void_{points}/data/{sequence}'
+        _camera(folder / 'K.txt')
+        for i in range(frames):
+            truth, sparse = completion_scene(i)
+            _image(folder / f'image/{i}.png', i)
+            _div256(folder / f'ground_truth/{i}.png', truth)
+            _div256(folder / f'sparse_depth/{i}.png', sparse)
+            names.append(f'{above}void_{points}/data/{sequence}/image/{i}.png')
+    (root / f'void_{points}/test_image.txt').write_text('\n'.join(names) + '\n')
+
+
+def fabricate_kitti_completion(root: Path, frames: int = 2) -> None:
+    """The selection set with truth and the anonymous test set without."""
+    for i in range(frames):
+        truth, sparse = completion_scene(i)
+        folder, drive = root / 'depth_selection/val_selection_cropped', '2011_09_26_drive_0002_sync'
+        number = f'{i:010d}_image_02'
+        _image(folder / f'image/{drive}_image_{number}.png', i)
+        _camera(folder / f'intrinsics/{drive}_image_{number}.txt')
+        _div256(folder / f'velodyne_raw/{drive}_velodyne_raw_{number}.png', sparse)
+        _div256(folder / f'groundtruth_depth/{drive}_groundtruth_depth_{number}.png', truth)
+        folder = root / 'depth_selection/test_depth_completion_anonymous'
+        _image(folder / f'image/{i:010d}.png', i)
+        _camera(folder / f'intrinsics/{i:010d}.txt')
+        _div256(folder / f'velodyne_raw/{i:010d}.png', sparse)

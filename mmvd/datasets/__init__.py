@@ -1,6 +1,7 @@
 """RGB-D datasets."""
 
 from .bop_dataset import BOPDataset
+from .completion_datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
 from .rgbd_dataset import RGBDDataset
 from .scene_datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
@@ -21,15 +22,18 @@ __all__ = [
     'CityscapesRGBDDataset',
     'EvenMixture',
     'ImageNetRGBDDataset',
+    'KITTICompletionDataset',
     'KeyedConcat',
     'MVIPDataset',
     'NYUv2SceneDataset',
     'NYUv2SegDataset',
     'RGBDClassDataset',
+    'RGBDCompletionDataset',
     'RGBDDataset',
     'RGBDSegDataset',
     'SUNRGBDSceneDataset',
     'SUNRGBDSegDataset',
     'SyntheticRooms',
+    'VOIDDataset',
     'WithPartnerImage',
 ]

@@ -1,6 +1,7 @@
 """Metrics, baselines and reports."""
 
 from .depth_completion_metric import DepthCompletionMetric
+from .kitti_submission import KITTISubmissionWriter
 from .linear_probe_metric import LinearProbeMetric
 
-__all__ = ['DepthCompletionMetric', 'LinearProbeMetric']
+__all__ = ['DepthCompletionMetric', 'KITTISubmissionWriter', 'LinearProbeMetric']

@@ -23,9 +23,27 @@ def inpaint(depth: np.ndarray) -> np.ndarray:
     return cv2.inpaint(depth.astype(np.float32), (depth <= 0).astype(np.uint8), 3, cv2.INPAINT_NS)
 
 
+def linear_fill(depth: np.ndarray) -> np.ndarray:
+    """SciPy's linear interpolation between measured pixels; outside of their hull the nearest one.
+
+    (H, W) metres -> (H, W) metres.
+    """
+    from scipy.interpolate import LinearNDInterpolator  # an optional dependency, and slow to import
+
+    measured, missing = np.argwhere(depth > 0), np.argwhere(depth <= 0)
+    filled = nearest_fill(depth)
+    if len(missing) and len(np.unique(measured[:, 0])) > 1 and len(np.unique(measured[:, 1])) > 1 and len(measured) > 3:
+        values = LinearNDInterpolator(measured, depth[depth > 0])(missing)
+        inside = np.isfinite(values)
+        filled[tuple(missing[inside].T)] = values[inside]
+    return filled
+
+
 def mean_fill(depth: np.ndarray) -> np.ndarray:
     """Each missing pixel takes the mean of the measured ones: (H, W) metres -> (H, W) metres."""
     return np.where(depth > 0, depth, depth[depth > 0].mean())
 
 
-BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = dict(nearest=nearest_fill, inpaint=inpaint, mean=mean_fill)
+BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = dict(
+    nearest=nearest_fill, inpaint=inpaint, linear=linear_fill, mean=mean_fill
+)

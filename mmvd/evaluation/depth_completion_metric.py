@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
 from torch import Tensor
 
 from mmvd.arguments import check_choice, check_depth_range
@@ -16,14 +17,16 @@ from .baselines import BASELINES
 from .errors import KEYS, depth_errors
 
 SUBSETS = ('removed', 'kept', 'all')
-REDUCTION = 'per image, then mean over images'
+REDUCTIONS = dict(image='per image, then mean over images', pixel='over the pixels of all images')
+_SQUARED = [KEYS.index(key) for key in ('rmse_mm', 'irmse_per_km')]  # roots of means: their squares are averaged
 
 
 @METRICS.register_module()
 class DepthCompletionMetric(BaseMetric):
-    """Errors are computed per image, then averaged over images.
+    """Errors per image, averaged over images or over pixels.
 
-    An image without pixels in a subset does not count there.
+    An image without pixels in a subset does not count there. Images without valid truth and predictions that are not
+    finite where there is truth are named in the log and counted in the result; the latter leave it without a number.
 
     A pixel counts where the target is valid; it is *kept* where the input has depth, else *removed*. The grid of
     densities comes with the samples from the model's ``test_cfg``. The full result is in ``result`` (nested, with the
@@ -33,6 +36,8 @@ class DepthCompletionMetric(BaseMetric):
         min_depth_m: Targets nearer than it do not count, predictions are clipped to it (authors' code: 0.01).
         cap_m: Targets beyond it do not count, predictions are clipped to it (authors' code: 150).
         baselines: Names out of ``nearest``, ``inpaint`` and ``mean``, computed on the same input.
+        reduction: ``'image'`` (KITTI's and KBNet's rule, authors' code) or ``'pixel'``.
+        test_set: Name of data and split, for the protocol.
         **kwargs: As in mmengine: prefix, collect_device.
     """
 
@@ -43,6 +48,8 @@ class DepthCompletionMetric(BaseMetric):
         min_depth_m: float = 0.01,
         cap_m: float = 150.0,
         baselines: Sequence[str] = ('nearest', 'inpaint', 'mean'),
+        reduction: str = 'image',
+        test_set: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -51,6 +58,8 @@ class DepthCompletionMetric(BaseMetric):
         self.baselines = tuple(baselines) if isinstance(baselines, (list, tuple)) else (baselines,)
         for name in self.baselines:
             check_choice(owner, 'baselines', name, sorted(BASELINES))
+        self.reduction = check_choice(owner, 'reduction', reduction, tuple(REDUCTIONS))
+        self.test_set = test_set
         self.result: dict = {}
         self._baseline_errors: dict[int, dict[str, np.ndarray]] = {}  # masks do not change between validations
 
@@ -65,11 +74,24 @@ class DepthCompletionMetric(BaseMetric):
             numbers = dict(
                 counts=counts,
                 protocol=sample.get('protocol', {}),
+                method=sample.get('method', {}),
                 model=self._errors(sample['pred_depth'], target, masks),
+                size=tuple(target.shape[-2:]),
+                holes=self._holes(sample, valid),
             )
             numbers.update(self._baselines_of(sample, given, target, masks))
             numbers.update(self._probes(sample, target))
             self.results.append(numbers)
+
+    def _holes(self, sample: dict, valid: Tensor) -> dict[str, bool]:
+        """What of this image cannot be measured."""
+        pred = sample['pred_depth']
+        holes = dict(no_valid_truth=not bool(valid.any()))
+        holes['prediction_not_finite'] = not bool(torch.isfinite(pred[valid.expand_as(pred)]).all())
+        for what, found in holes.items():
+            if found:
+                MMLogger.get_current_instance().warning(f'{sample.get("img_path", "an image")}: {what}')
+        return holes
 
     def _errors(self, pred: Tensor, target: Tensor, masks: Sequence[Tensor]) -> np.ndarray:
         """(subsets, D, errors)."""
@@ -112,8 +134,9 @@ class DepthCompletionMetric(BaseMetric):
         """Average over images and fill ``result``."""
         methods = ['model', *self.baselines]
         counts = np.stack([numbers['counts'] for numbers in results])
-        means = {name: _mean_over_images(np.stack([numbers[name] for numbers in results]), counts) for name in methods}
-        protocol = results[0]['protocol']
+        mean = _mean_over_images if self.reduction == 'image' else _mean_over_pixels
+        means = {name: mean(np.stack([numbers[name] for numbers in results]), counts) for name in methods}
+        protocol, sizes = results[0]['protocol'], sorted({numbers['size'] for numbers in results})
         grid = protocol.get('kept_densities', ['as given'])
         self.result = dict(
             protocol=dict(
@@ -121,9 +144,14 @@ class DepthCompletionMetric(BaseMetric):
                 kept_densities=grid,
                 min_depth_m=self.min_depth_m,
                 cap_m=self.cap_m,
-                reduction=REDUCTION,
+                reduction=REDUCTIONS[self.reduction],
                 images=len(results),
+                resolution=[list(size) for size in sizes] if len(sizes) < 3 else f'{len(sizes)} sizes',
+                test_set=self.test_set,
+                area='trapezoid over the kept densities',
             ),
+            method=results[0]['method'],
+            holes={what: sum(numbers['holes'][what] for numbers in results) for what in results[0]['holes']},
             errors={
                 name: {
                     subset: {key: _floats(means[name][s, :, k]) for k, key in enumerate(KEYS)}
@@ -169,6 +197,16 @@ def _mean_over_images(errors: np.ndarray, counts: np.ndarray) -> np.ndarray:
     counted = (counts > 0)[..., None]
     with np.errstate(invalid='ignore'):
         return np.where(counted, errors, 0).sum(0) / counted.sum(0)
+
+
+def _mean_over_pixels(errors: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean over all pixels that count, of images of any size."""
+    errors = errors.copy()
+    errors[..., _SQUARED] **= 2
+    with np.errstate(invalid='ignore'):
+        means = np.where((counts > 0)[..., None], errors * counts[..., None], 0).sum(0) / counts.sum(0)[..., None]
+    means[..., _SQUARED] **= 0.5
+    return means
 
 
 def _mean_known(values: Sequence[float | None]) -> float | None:

@@ -11,7 +11,12 @@ from mmvd.compat import inspect_versions
 from mmvd.version import __version__
 
 _COLUMNS = dict(
-    model='network', untrained='untrained', nearest='nearest fill', inpaint='inpainting', mean='mean of kept'
+    model='network',
+    untrained='untrained',
+    nearest='nearest fill',
+    inpaint='inpainting',
+    linear='linear interp.',
+    mean='mean of kept',
 )
 
 

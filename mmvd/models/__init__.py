@@ -1,7 +1,7 @@
 """Registry modules: backbone, depth encodings, completion head, loss, data preprocessors, completer."""
 
 from .backbones import OmnivoreSwin3D, TimmStream, VDViT, ViTStream
-from .completers import DepthCompleter
+from .completers import DepthCompleter, StoredPredictions
 from .data_preprocessors import (
     RGBDClsDataPreprocessor,
     RGBDDataPreprocessor,
@@ -31,6 +31,7 @@ __all__ = [
     'RGBDDataPreprocessor',
     'RGBDDetDataPreprocessor',
     'RGBDSegDataPreprocessor',
+    'StoredPredictions',
     'TimmStream',
     'VDViT',
     'ViTStream',

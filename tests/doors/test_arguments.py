@@ -36,7 +36,7 @@ TRANSFORM_ROWS = [
     ('RGBDRandomCrop', dict(size=(5, 5), cat_max_ratio=1.2), 'cat_max_ratio'),
     ('RGBDRandomCrop', dict(size=(5, 5), ignore_index='none'), 'ignore_index'),
     ('RGBDCenterCrop', dict(size=-3), 'size'),
-    ('RGBDCenterCrop', dict(size=(3, 3)), 'size'),
+    ('RGBDCenterCrop', dict(size=(3, -3)), 'size'),
     ('RGBDRandomResizedCrop', dict(size=0), 'size'),
     ('RGBDRandomResizedCrop', dict(size=56, scale=(0.5, 1.5)), 'scale'),
     ('RGBDRandomResizedCrop', dict(size=56, scale=(0.9, 0.2)), 'scale'),

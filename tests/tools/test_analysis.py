@@ -98,9 +98,8 @@ def test_benchmark_of_heads(tmp_path):
 def test_flop_formula_of_the_benchmark(monkeypatch):
     """ViT-B/14 at 224 px beside a depth stream of 32 channels: 96.0 GMAC per training step and image, by hand."""
     monkeypatch.syspath_prepend(str(ROOT))
-    from tools.analysis.benchmark_models import stream_macs
-
     from mmvd.models.backbones import ViTStream
+    from tools.analysis.benchmark_models import stream_macs
 
     with torch.device('meta'):
         rgb, depth = (ViTStream('base', channels) for channels in (3, 32))

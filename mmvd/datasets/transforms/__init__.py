@@ -14,7 +14,7 @@ from .geometry import RGBDRandomFlip, RGBDRandomRotate, RGBDResize
 from .labels import LoadLabels, LoadRoomInstances
 from .loading import LoadDepth, LoadImage
 from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment
-from .random_depth import AlterDepth, RandomDensityMask, RandomDepth
+from .random_depth import AlterDepth, RandomDensityMask, RandomDepth, SparsePoints
 from .validity import RequireDepth
 
 __all__ = [
@@ -39,5 +39,6 @@ __all__ = [
     'RandomDepth',
     'RandomGrayscale',
     'RequireDepth',
+    'SparsePoints',
     'ThreeAugment',
 ]

@@ -60,16 +60,17 @@ class RGBDCenterCrop(JointTransform):
     Modified Keys: those, img_shape
 
     Args:
-        size: Side of the result in pixels.
+        size: Side of the result in pixels, or (height, width).
     """
 
-    def __init__(self, size: int):
-        self.size = check_int('RGBDCenterCrop', 'size', size)
+    def __init__(self, size: int | tuple[int, int]):
+        self.size = check_size('RGBDCenterCrop', 'size', (size, size) if isinstance(size, int) else size)
 
     def transform(self, results: dict) -> dict:
         """Cut everything."""
-        top, left = (max((side - self.size) // 2, 0) for side in results['img'].shape[:2])
-        return self.cut(results, top, left, (self.size, self.size))
+        sides = zip(results['img'].shape[:2], self.size, strict=True)
+        top, left = (max((side - wanted) // 2, 0) for side, wanted in sides)
+        return self.cut(results, top, left, self.size)
 
 
 @TRANSFORMS.register_module()

@@ -5,12 +5,13 @@ By default both run batched in the data preprocessor, by the same functions.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
 from mmvd import ops
-from mmvd.arguments import check_depth_range, check_number, check_positive, check_share
-from mmvd.datasets.sample_key import get_sample_key
+from mmvd.arguments import check_depth_range, check_int, check_number, check_positive, check_share
+from mmvd.datasets.sample_key import get_sample_key, sample_key
 from mmvd.errors import config_errors
 from mmvd.registry import TRANSFORMS
 
@@ -106,4 +107,38 @@ class AlterDepth(BaseTransform):
         key = torch.tensor([get_sample_key(results)])
         depth = torch.from_numpy(results['depth'])[None, None]
         results['depth'] = ops.alter_depth(depth, key, self.zeros, self.scale)[0, 0].numpy()
+        return results
+
+
+@TRANSFORMS.register_module()
+class SparsePoints(BaseTransform):
+    """Keep some measured pixels of the depth map, which becomes the truth: the input of completion papers on NYUv2.
+
+    The points of a sample depend on the seed and its place in the dataset alone, so that every method gets the same.
+
+    Required Keys: depth, sample_idx
+
+    Modified Keys: depth
+
+    Added Keys: gt_depth (unless there)
+
+    Args:
+        count: Pixels that stay; all of a map that has no more.
+        seed: Seed of the choice.
+    """
+
+    def __init__(self, count: int = 500, seed: int = 0):
+        self.count, self.seed = check_int('SparsePoints', 'count', count), check_int('SparsePoints', 'seed', seed, 0)
+
+    def transform(self, results: dict) -> dict:
+        """Take the other pixels away."""
+        depth = results['depth']
+        generator = np.random.Generator(np.random.Philox(key=sample_key(self.seed, 0, int(results['sample_idx']))))
+        measured = np.flatnonzero(depth > 0)
+        kept = generator.permutation(measured)[: self.count]
+        results.setdefault('gt_depth', depth)
+        results['depth'] = np.zeros_like(depth)
+        results['depth'].flat[kept] = depth.flat[kept]
+        fields = results.setdefault('seg_fields', [])
+        fields.extend({'gt_depth'} - set(fields))
         return results

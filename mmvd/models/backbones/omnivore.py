@@ -49,6 +49,7 @@ class OmnivoreSwin3D(BaseModule):
     """
 
     patch_size = 32  # sides that are whole multiples are padded nowhere
+    over_range = 'rescale'  # which disparity needs not
 
     def __init__(
         self,
@@ -166,7 +167,7 @@ class OmnivoreSwin3D(BaseModule):
                         f'{depth.shape[1]}'
                     )
                 with torch.autocast(depth.device.type, enabled=False):
-                    depth, factor = encoding.into_range(depth, 'rescale')
+                    depth, factor = encoding.into_range(depth, self.over_range)
                     depth = encoding(pad_to_cells(depth, self.patch_size))
                 tokens = tokens + self.depth_embed(depth[:, :, None])
             stages = []

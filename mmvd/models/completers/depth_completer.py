@@ -153,8 +153,8 @@ class DepthCompleter(BaseModel):
                 evaluation_keys(data_samples, inputs.device),
             )
         results['gt_depth'] = depth_m if gt_depth is None else gt_depth
+        method = dict(range_m=self.backbone.depth_encoding.max_depth, over_range=self.backbone.over_range)
         for index, sample in enumerate(data_samples):
-            if self.sweep is not None:
-                sample.set_metainfo(dict(protocol=self.sweep.protocol()))
+            sample.set_metainfo(dict(method=method, **({'protocol': self.sweep.protocol()} if self.sweep else {})))
             sample.set_data({name: value[index] for name, value in results.items()})
         return list(data_samples)

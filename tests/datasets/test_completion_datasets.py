@@ -1,0 +1,92 @@
+"""VOID, KITTI and NYUv2 as completion papers have them: the metres that come out are those that were put in."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mmvd.datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
+from mmvd.datasets.transforms import SparsePoints
+from mmvd.errors import ConfigError, MissingInputsError
+from tests.fabricate import completion_scene, fabricate_kitti_completion, fabricate_void
+
+PIPELINE = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadDepth', key='gt_depth')]
+
+
+@pytest.mark.parametrize('above', ['', 'void_release/', '/elsewhere/void_release/'])
+def test_void(tmp_path, above):
+    fabricate_void(tmp_path, above=above)
+    data = VOIDDataset(str(tmp_path), points=1500, pipeline=PIPELINE, test_mode=True)
+    assert len(data) == 4 and VOIDDataset.missing(dict(data_root=str(tmp_path))) is None
+    for index in range(4):
+        sample, (truth, sparse) = data[index], completion_scene(index % 2)
+        np.testing.assert_array_equal(sample['gt_depth'], truth)
+        np.testing.assert_array_equal(sample['depth'], sparse)
+        assert sample['intrinsics'].tolist() == [[60, 0, 32], [0, 60, 24], [0, 0, 1]]
+    dense = VOIDDataset(str(tmp_path), dense=True, pipeline=PIPELINE[:2], test_mode=True)[0]
+    np.testing.assert_array_equal(dense['depth'], completion_scene(0)[0])
+    assert 'gt_depth_path' not in dense
+    assert 'void_150/test_image.txt (no such file)' in VOIDDataset.missing(dict(data_root=str(tmp_path), points=150))
+    with pytest.raises(ConfigError, match='points must be'):
+        VOIDDataset(str(tmp_path), points=100)
+
+
+def test_kitti(tmp_path):
+    fabricate_kitti_completion(tmp_path)
+    data = KITTICompletionDataset(str(tmp_path), pipeline=PIPELINE, test_mode=True)
+    for index in range(2):
+        sample, (truth, sparse) = data[index], completion_scene(index)
+        np.testing.assert_array_equal(sample['gt_depth'], truth)
+        np.testing.assert_array_equal(sample['depth'], sparse)
+        assert sample['intrinsics'][0, 0] == 60
+    unseen = KITTICompletionDataset(str(tmp_path), split='test', pipeline=PIPELINE[:2], test_mode=True)
+    assert len(unseen) == 2 and 'gt_depth_path' not in unseen[0]
+    np.testing.assert_array_equal(unseen[1]['depth'], completion_scene(1)[1])
+
+
+def test_what_is_damaged_is_named(tmp_path):
+    fabricate_kitti_completion(tmp_path)
+    camera = next((tmp_path / 'depth_selection/val_selection_cropped/intrinsics').iterdir())
+    camera.write_text('60 0 32')
+    with pytest.raises(ConfigError, match=f'{camera.name}: nine numbers expected'):
+        KITTICompletionDataset(str(tmp_path), pipeline=PIPELINE, test_mode=True)
+    camera.unlink()
+    with pytest.raises(MissingInputsError, match=f'{camera.name}: no such file of intrinsics'):
+        KITTICompletionDataset(str(tmp_path), pipeline=PIPELINE, test_mode=True)
+    settings = dict(decoder='div256', images='**/velodyne_raw/*.png', depth_from=('velodyne_raw', 'image'))
+    with pytest.raises(ConfigError, match='its own truth'):
+        RGBDCompletionDataset(str(tmp_path), truth_from=('velodyne_raw', 'image'), **settings)
+
+
+def test_sparse_points_are_the_same_for_everyone():
+    depth = completion_scene(0, (60, 80))[0].astype(np.float32)
+
+    def points(index, **settings):
+        return SparsePoints(**settings)(dict(depth=depth.copy(), sample_idx=index))
+
+    first = points(3)
+    assert (first['depth'] > 0).sum() == 500 and np.array_equal(first['gt_depth'], depth)
+    kept = first['depth'] > 0
+    assert np.array_equal(first['depth'][kept], depth[kept])
+    assert np.array_equal(first['depth'], points(3)['depth'])
+    for other in (points(4), points(3, seed=1)):
+        assert 0 < ((other['depth'] > 0) & kept).sum() < 200  # about 500 * 500 / 4500 by chance
+    assert (points(3, count=9999)['depth'] > 0).sum() == (depth > 0).sum()
+
+
+def test_the_nyu_protocol_cuts_what_papers_cut(tmp_path):
+    from mmengine.config import Config
+
+    from mmvd.registry import DATASETS
+    from tests.conftest import ROOT
+
+    config = Config.fromfile(ROOT / 'configs/completion/nyu_500.py').test_dataloader.dataset
+    for folder in ('images', 'depth'):
+        (tmp_path / 'test' / folder).mkdir(parents=True)
+    columns = np.tile(np.arange(640, dtype=np.uint16), (480, 1))
+    cv2.imwrite(str(tmp_path / 'test/images/0_rgb.png'), np.zeros((480, 640, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / 'test/depth/0_depth.png'), columns + 1000)
+    sample = DATASETS.build(dict(config, data_root=str(tmp_path)))[0]
+    assert sample['inputs'].shape == (3, 228, 304) and sample['gt_depth'].shape == (1, 228, 304)
+    assert (sample['depth'] > 0).sum() == 500
+    left, right = (1000 * sample['gt_depth'][0, 0, [0, -1]] - 1000).tolist()
+    assert left == pytest.approx(2 * 8, abs=1.1) and right == pytest.approx(2 * 311, abs=1.1)  # of 320 columns, 8 off

@@ -1,0 +1,152 @@
+"""Results carry their protocol; holes are counted; other methods' files are scored; KITTI's files are as it wants."""
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.structures import BaseDataElement
+
+from mmvd.errors import ConfigError, SampleError
+from mmvd.evaluation import DepthCompletionMetric, KITTISubmissionWriter
+from mmvd.evaluation.baselines import linear_fill, nearest_fill
+from mmvd.evaluation.protocols import check_comparable
+from mmvd.models import StoredPredictions
+from tests.conftest import ROOT
+from tests.fabricate import completion_scene, fabricate_void
+
+
+def samples(count: int = 3, sizes=((20, 30), (40, 30), (20, 30))) -> list[dict]:
+    found = []
+    for k in range(count):
+        truth, sparse = (torch.from_numpy(x)[None].float() for x in completion_scene(k, sizes[k]))
+        noise = torch.from_numpy(np.random.default_rng(k).normal(0, 0.1 * (k + 1), (1, *sizes[k]))).float()
+        found.append(dict(gt_depth=truth, input_depth=sparse, pred_depth=truth + 1 + noise, img_path=f'{k}.png'))
+    return found
+
+
+def result_of(given: list[dict], **settings) -> dict:
+    metric = DepthCompletionMetric(baselines=('nearest',), **settings)
+    metric.process({}, given)
+    metric.evaluate(len(given))
+    return metric.result
+
+
+@pytest.mark.parametrize('reduction', ['image', 'pixel'])
+def test_reductions_against_numpy(reduction):
+    given, per_image = samples(), []
+    for sample in given:
+        truth, pred = sample['gt_depth'].double().numpy(), sample['pred_depth'].double().numpy().clip(0.01, 150)
+        valid = truth > 0
+        per_image.append((1000 * (pred - truth)[valid], np.abs(pred[valid] / truth[valid] - 1)))
+    if reduction == 'image':
+        rmse = np.mean([np.sqrt((error**2).mean()) for error, _ in per_image])
+        relative = np.mean([rel.mean() for _, rel in per_image])
+    else:
+        rmse = np.sqrt((np.concatenate([error for error, _ in per_image]) ** 2).mean())
+        relative = np.concatenate([rel for _, rel in per_image]).mean()
+    found = result_of(given, reduction=reduction)
+    assert found['errors']['model']['all']['rmse_mm'][0] == pytest.approx(rmse, rel=1e-5)
+    assert found['errors']['model']['all']['abs_rel'][0] == pytest.approx(relative, rel=1e-5)
+    assert found['protocol']['resolution'] == [[20, 30], [40, 30]]
+
+
+def test_holes_are_counted_and_leave_no_number():
+    given = samples()
+    given[1]['gt_depth'] = torch.zeros_like(given[1]['gt_depth'])
+    assert result_of(given)['holes'] == dict(no_valid_truth=1, prediction_not_finite=0)
+    given[2]['pred_depth'][0, -1, -1] = torch.nan
+    found = result_of(given)
+    assert found['holes'] == dict(no_valid_truth=1, prediction_not_finite=1)
+    assert found['errors']['model']['all']['rmse_mm'] == [None]
+    assert found['errors']['nearest']['all']['rmse_mm'][0] > 0
+    capped = result_of(samples(), cap_m=0.5)
+    assert capped['holes']['no_valid_truth'] == 3
+
+
+def test_different_protocols_do_not_stand_in_one_table():
+    here = result_of(samples(), test_set='a')['protocol']
+    check_comparable(dict(first=here, second=dict(here)))
+    other = result_of(samples(), test_set='a', cap_m=5.0, reduction='pixel')['protocol']
+    with pytest.raises(ConfigError, match=r'KBNet cannot stand in one table.*cap_m 150.0 against 5.0; reduction'):
+        check_comparable(dict(ours=here, KBNet=other))
+
+
+def test_linear_interpolation_is_exact_on_a_plane_and_nearest_outside():
+    rows, columns = np.mgrid[:30, :40].astype(np.float32)
+    plane = 1 + 0.1 * rows + 0.05 * columns
+    sparse = np.zeros_like(plane)
+    sparse[5:26:10, 5:36:10] = plane[5:26:10, 5:36:10]
+    filled = linear_fill(sparse)
+    np.testing.assert_allclose(filled[5:26, 5:36], plane[5:26, 5:36], rtol=1e-5)
+    assert filled[0, 0] == sparse[5, 5] and (filled > 0).all()
+    lonely = np.zeros_like(plane)
+    lonely[3, 3:9] = 2.0  # all in one row: no hull
+    np.testing.assert_array_equal(linear_fill(lonely), nearest_fill(lonely))
+
+
+def stored(folder, image: str, size=(20, 30), **settings):
+    model = StoredPredictions(str(folder), **settings)
+    sample = BaseDataElement(metainfo=dict(img_path=image))
+    inputs = torch.zeros(1, 4, *size)
+    return model(inputs, [sample], gt_depth=torch.ones(1, 1, *size))[0].pred_depth
+
+
+def test_predictions_on_disk(tmp_path):
+    metres = completion_scene(0, (20, 30))[0].astype(np.float32)
+    cv2.imwrite(str(tmp_path / 'a.png'), np.rint(metres * 1000).astype(np.uint16))
+    np.save(tmp_path / 'b.npy', metres)
+    (tmp_path / 'c.pfm').write_bytes(b'Pf\n30 20\n-1.0\n' + metres[::-1].tobytes())
+    for name in 'abc':
+        np.testing.assert_allclose(stored(tmp_path, f'/data/{name}.jpg')[0], metres, atol=6e-4)
+    found = stored(tmp_path, '/seq/7/image/b.png', name_from=('.*/image/(.*).png', r'\1.npy'))
+    np.testing.assert_array_equal(found[0], metres)
+    for image, size in (('/data/missing.jpg', (20, 30)), ('/data/b.jpg', (21, 30))):
+        assert torch.isnan(stored(tmp_path, image, size)).all()
+    with pytest.raises(ConfigError, match='no such folder of predictions'):
+        StoredPredictions(str(tmp_path / 'none'))
+
+
+def test_kitti_files(tmp_path):
+    writer = KITTISubmissionWriter(str(tmp_path / 'out'))
+    depth = torch.tensor([[[0.0, 1.5, 80.0, 300.0]]])
+    writer.process({}, [dict(pred_depth=depth, img_path='/x/image/0000000007.png')])
+    assert writer.evaluate(1) == {'kitti/files': 1}
+    found = cv2.imread(str(tmp_path / 'out/0000000007.png'), cv2.IMREAD_UNCHANGED)
+    assert found.dtype == np.uint16 and found.tolist() == [[1, 384, 20480, 65535]]
+    with pytest.raises(SampleError, match='one finite prediction'):
+        writer.process({}, [dict(pred_depth=depth * torch.nan, img_path='a.png')])
+
+
+def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
+    config = Config.fromfile(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py')
+    config.model.backbone.update(arch=dict(embed_dims=32, depth=4, num_heads=2))
+    config.model.head.in_channels = 32
+    config.dump(tmp_path / 'tiny.py')
+    from mmvd.registry import MODELS
+
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict(), meta={}), tmp_path / 'tiny.pth')
+    fabricate_void(tmp_path / 'data/void_release', points=500)
+    predictions = tmp_path / 'exact'
+    for i in range(2):
+        predictions.mkdir(exist_ok=True)
+        np.save(predictions / f'{i}.npy', np.where((t := completion_scene(i)[0]) > 0, t, 1).astype(np.float32))
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path / 'data'))
+    done = subprocess.run(
+        [
+            *(sys.executable, 'tools/analysis/completion_tables.py', str(tmp_path / 'tiny.pth')),
+            *('--config', str(tmp_path / 'tiny.py'), '--work-dir', str(tmp_path / 'out')),
+            *('--stored', 'exact', str(predictions)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    text = (tmp_path / 'out/tables.txt').read_text()
+    assert 'exact: 0.0' in text and 'nearest:' in text and 'VOID test, 500 points' in text
+    assert 'the paper  omnivore: 835.1  scratch: 244.2  eva02: 160.2  dinov2: 111.8' in text
+    assert 'VD(Norm): 1.1656 (metres, by its size)' in text and 'kitti_selection: data not here' in text

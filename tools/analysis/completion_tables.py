@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Tables 1 and 2 for a checkpoint: every protocol of ``configs/completion`` whose data are there.
+
+The paper's figures stand in lines of their own. Other methods stand beside the model as stored predictions; results of
+different protocols are refused.
+"""
+
+import argparse
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+from mmengine.config import Config
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import read_config, shipped_configs
+from mmvd.apis.launch import build_runner
+from mmvd.apis.loading import find_config
+from mmvd.engine.atomic_backend import check_writable, save_json
+from mmvd.errors import MissingInputsError, exit_code
+from mmvd.evaluation.protocols import check_comparable
+from mmvd.evaluation.report import provenance
+from mmvd.models.weights import load_checkpoint
+
+
+def protocols() -> dict[str, Path]:
+    """Configs of the protocols that give numbers, by name."""
+    found = sorted((shipped_configs() / 'completion').glob('*.py'))
+    return {path.stem: path for path in found if read_config(path).test_evaluator.type == 'mmvd.DepthCompletionMetric'}
+
+
+def under(protocol: Config, model: dict, work_dir: str) -> Config:
+    """A config that tests a model under a protocol."""
+    config = deepcopy(protocol)
+    keeps_sweep = dict(test_cfg=protocol.model.get('test_cfg')) if model.type == 'mmvd.DepthCompleter' else {}
+    config.model, config.work_dir = Config(dict(model=dict(model, **keeps_sweep))).model, work_dir
+    config.custom_hooks = []
+    return config
+
+
+def evaluate(config: Config, checkpoint: str | None) -> dict:
+    """Result of the metric."""
+    config.load_from = checkpoint
+    runner = build_runner(config, training=False)
+    runner.test()
+    return runner.test_evaluator.metrics[0].result
+
+
+def numbers(result: dict) -> dict[str, float | None]:
+    """What a table shows of each method: RMSE in mm over all truth, or the mean over densities on removed pixels."""
+    if 'auc' in result:
+        return {name: areas['removed']['area_per_width'] for name, areas in result['auc'].items()}
+    return {name: errors['all']['rmse_mm'][0] for name, errors in result['errors'].items()}
+
+
+def format_rows(name: str, results: dict[str, dict], paper: dict) -> str:
+    """One protocol: what was measured here, then the paper's figures."""
+    first = next(iter(results.values()))
+    cells = numbers(first)
+    cells = {next(iter(results)): cells.pop('model'), **cells}
+    cells.update({other: numbers(result)['model'] for other, result in list(results.items())[1:]})
+    quantity = 'mean RMSE over densities, removed pixels' if 'auc' in first else 'RMSE, all truth'
+    lines = [f'{name}: {quantity} [mm]; {", ".join(f"{k} {v}" for k, v in first["protocol"].items() if k in SHOWN)}']
+    lines.append('  here       ' + '  '.join(f'{key}: {_text(value)}' for key, value in cells.items()))
+    for method, result in results.items():
+        holes = ', '.join(f'{count} x {what}' for what, count in result['holes'].items() if count)
+        lines += [f'  HOLES      {method}: {holes}'] if holes else []
+    for key, unit in (('rmse_mm', ''), ('auc_rmse_mm', '')):
+        if key in paper:
+            lines.append('  the paper  ' + '  '.join(f'{row}: {value}{unit}' for row, value in paper[key].items()))
+    if 'norm_m' in paper:
+        lines.append(f'  the paper  VD(Norm): {paper["norm_m"]} (metres, by its size)')
+    return '\n'.join(lines)
+
+
+SHOWN = ('test_set', 'images', 'resolution', 'min_depth_m', 'cap_m', 'reduction')
+
+
+def _text(value: float | None) -> str:
+    return 'no number' if value is None else f'{value:.1f}'
+
+
+def main() -> int:
+    """Parse the command line, evaluate, print and write; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', help='checkpoint of a depth completer')
+    parser.add_argument('--config', default='pretrain_dinov2_pde', help='its config, file or name')
+    parser.add_argument('--tests', nargs='+', choices=sorted(protocols()), help='all whose data are there by default')
+    parser.add_argument(
+        '--stored', nargs=2, action='append', default=[], metavar=('METHOD', 'FOLDER'), help='predictions on disk'
+    )
+    parser.add_argument('--work-dir', default='work_dirs/completion_tables')
+    args = parser.parse_args()
+    return exit_code(lambda: report(args))
+
+
+def report(args: argparse.Namespace) -> None:
+    """Evaluate under each protocol, write JSON and text."""
+    out = Path(args.work_dir)
+    check_writable(out)
+    load_checkpoint(args.checkpoint)  # what is wrong with it is told before anything is evaluated
+    model, texts = find_config(args.config).model, []
+    model.backbone.init_cfg = None
+    for name, path in protocols().items():
+        if args.tests and name not in args.tests:
+            continue
+        protocol = read_config(path)
+        try:
+            results = {'this checkpoint': evaluate(under(protocol, model, str(out / name)), args.checkpoint)}
+        except MissingInputsError as error:
+            if args.tests:
+                raise
+            texts.append(f'{name}: data not here ({str(error).splitlines()[1].strip()})')
+            continue
+        for method, folder in args.stored:
+            stored = Config(dict(model=dict(type='mmvd.StoredPredictions', folder=folder, method=method))).model
+            results[method] = evaluate(under(protocol, stored, str(out / name / method)), None)
+        check_comparable({method: result['protocol'] for method, result in results.items()})
+        save_json(dict(results=results, **provenance(protocol, 0)), out / f'{name}.json')
+        texts.append(format_rows(name, results, protocol.get('paper', {})))
+    (out / 'tables.txt').write_text('\n'.join(texts) + '\n')
+    print('\n'.join(texts))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
