@@ -66,6 +66,8 @@ TRANSFORM_ROWS = [
     ('AlterDepth', dict(scale=0), 'scale'),
     ('AlterDepth', dict(scale=-2), 'scale'),
     ('AlterDepth', dict(scale=NAN), 'scale'),
+    ('SparsePoints', dict(count=0), 'count'),
+    ('SparsePoints', dict(seed=-1), 'seed'),
     ('RequireDepth', dict(min_valid_pixels=-1), 'min_valid_pixels'),
     ('RequireDepth', dict(min_valid_pixels='many'), 'min_valid_pixels'),
     ('LoadRoomInstances', dict(min_pixels=0), 'min_pixels'),
@@ -85,6 +87,8 @@ TRANSFORM_ROWS = [
 
 VIT = dict(type='mmvd.VDViT', arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56)
 HEAD = dict(type='mmvd.DepthCompletionHead', in_channels=32)
+OMNIVORE = dict(type='mmvd.OmnivoreSwin3D', embed_dims=16, depths=(1, 1, 1, 1), num_heads=(1, 2, 4, 8))
+STORED = dict(type='mmvd.StoredPredictions', folder='.')
 MODEL_ROWS = [
     (dict(VIT, arch='huge'), 'arch'),
     (dict(VIT, arch=7), 'arch'),
@@ -125,6 +129,19 @@ MODEL_ROWS = [
     (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', max_depth=0)), 'max_depth'),
     (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', key_rule='ours')), 'key_rule'),
     (dict(VIT, depth_encoding=dict(type='mmvd.PositionalDepthEncoding', per_sample_max='no')), 'per_sample_max'),
+    (dict(OMNIVORE, embed_dims=0), 'embed_dims'),
+    (dict(OMNIVORE, depths=(1, 1, 1)), 'depths'),
+    (dict(OMNIVORE, num_heads=(1, 2, 3, 4)), 'num_heads'),
+    (dict(OMNIVORE, window_size=(16, 7, 7)), 'window_size'),
+    (dict(OMNIVORE, frozen='rgb'), 'frozen'),
+    (dict(OMNIVORE, out='rgb+fused'), 'out'),
+    (dict(OMNIVORE, out_type='cls_token'), 'out_type'),
+    (dict(OMNIVORE, strides=(16, 8, 4, 2)), 'strides'),
+    (dict(OMNIVORE, depth_encoding=dict(type='mmvd.PositionalPointEncoding')), 'depth_encoding'),
+    (dict(STORED, folder='no/such'), 'folder'),
+    (dict(STORED, name_from=('(', '')), 'name_from'),
+    (dict(STORED, decoder='png'), 'unknown depth decoder'),
+    (dict(HEAD, in_channels=(32, 32)), 'in_channels'),
     (dict(HEAD, in_channels=0), 'in_channels'),
     (dict(HEAD, channels=(1, 2, 3)), 'channels'),
     (dict(HEAD, channels=(1, 2, 3, 0)), 'channels'),
@@ -208,6 +225,8 @@ OTHER_ROWS = [  # registry, config, a word of the message
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', cap_m=0), 'max_depth'),
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', min_depth_m=200), 'min_depth'),
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', baselines=3), 'baselines'),
+    ('METRICS', dict(type='mmvd.DepthCompletionMetric', reduction='batch'), 'reduction'),
+    ('METRICS', dict(type='mmvd.KITTISubmissionWriter', out_dir='/dev/null/x'), 'null'),
     ('METRICS', dict(type='mmvd.LinearProbeMetric', paper_compat='no'), 'paper_compat'),
     ('TRANSFORMS', dict(type='mmvd.PackRGBDInputs', meta_keys='img_path'), 'meta_keys'),
     ('TRANSFORMS', dict(type='mmvd.NormalizeDepth', std=-1), 'std'),
