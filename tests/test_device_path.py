@@ -4,12 +4,15 @@ A tensor left on the CPU raises; so does whatever needs a value of the device (`
 shape that depends on one (``DynamicOutputShapeException``).
 """
 
+import traceback
+
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import BaseDataElement
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmvd import ops
 from mmvd.models.backbones.omnivore import omnivore_disparity
@@ -52,6 +55,24 @@ def fake(x):
     return torch.empty(x.shape, dtype=x.dtype, device='cuda')
 
 
+class Waits(TorchDispatchMode):
+    """Notes what makes the host wait: copies to the device that are no ``non_blocking`` ones."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        source = args[1] if func is torch.ops.aten.copy_.default else args[0] if args else None
+        arrives = isinstance(out, torch.Tensor) and out.device.type == 'cuda'
+        leaves = isinstance(source, torch.Tensor) and source.device.type == 'cpu'
+        if arrives and leaves and not (kwargs or {}).get('non_blocking') and True not in args[2:]:
+            lines = [entry for entry in traceback.extract_stack() if '/mmvd/' in entry.filename]
+            self.found.append(f'{lines[-1].filename}:{lines[-1].lineno} {func}' if lines else str(func))
+        return out
+
+
 def on_cuda(module, mode: FakeTensorMode):
     """The module with fake parameters and buffers on a GPU in place of its own."""
     with mode:
@@ -71,11 +92,12 @@ def step(config: dict) -> None:
     """Preprocess, complete, compare. Gradients need the streams of a real device."""
     mode = FakeTensorMode()
     model = on_cuda(MODELS.build(config), mode)
-    with mode:
+    with mode, Waits() as waits:
         data = model.data_preprocessor(batch(), training=True)
         assert data['inputs'].device.type == data['removed_mask'].device.type == 'cuda'
         loss = model(**data, mode='loss')['loss_depth']
         assert loss.device.type == 'cuda' and loss.dtype == torch.float32
+    assert not waits.found, waits.found
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -165,6 +187,12 @@ def omnivore() -> dict:
 
 
 def test_the_dry_run_can_fail():
+    with FakeTensorMode(), Waits() as waits:
+        torch.ones(3) + torch.tensor([1.0, 2, 3])
+        torch.tensor([1.0, 2, 3], device='cuda') * 2
+        torch.ones(3).to('cuda', non_blocking=True)
+        torch.ones(3).cuda()
+    assert len(waits.found) == 2
     with FakeTensorMode():
         x = torch.zeros(4, device='cuda')
         with pytest.raises(DataDependentOutputException):

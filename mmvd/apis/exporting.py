@@ -15,7 +15,7 @@ _OPSET = 18
 
 
 class Encoder(nn.Module):
-    """From ``inputs`` (B, 4, H, W), normalised RGB and metres, to four maps."""
+    """From ``inputs`` (B, 3 + k, H, W), normalised RGB and the depth channels of the encoding, to four maps."""
 
     def __init__(self, model: VDModel):
         super().__init__()
@@ -37,7 +37,8 @@ class Completer(nn.Module):
 
     def forward(self, rgb: Tensor, depth: Tensor) -> Tensor:
         """Complete."""
-        return self.completer(torch.cat(((rgb - self.mean) / self.std, depth), 1))
+        channels = self.completer.backbone.depth_encoding.channels(depth)
+        return self.completer(torch.cat(((rgb - self.mean) / self.std, channels), 1))
 
 
 def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -> dict[str, float]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from mmvd import ops
 from mmvd.arguments import check_int, check_intrinsics
 from mmvd.datasets.rgbd_dataset import intrinsics_matrix
+from mmvd.datasets.transforms.intrinsics import tell_of_guess
 from mmvd.datasets.transforms.loading import rescale_intrinsics
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.backbones import StreamFeatures, VDViT
@@ -206,9 +207,11 @@ class VDModel:
             scale = [new / old for new, old in zip(images.shape[-2:], native, strict=True)]
             camera = torch.from_numpy(rescale_intrinsics(matrix, scale[1], scale[0])).to(self.device)
             camera = camera.expand(len(images), -1, -1)
-        pre = self.completer.data_preprocessor
+        pre, encoding = self.completer.data_preprocessor, self.completer.backbone.depth_encoding
+        if camera is None and encoding.reads != 'metres':
+            tell_of_guess(type(encoding).__name__)
         with torch.autocast(self.device.type, enabled=False):
-            channels = self.completer.backbone.depth_encoding.channels(depth, camera)
+            channels = encoding.channels(depth, camera)
         return torch.cat(((images - pre.mean) / pre.std, channels), 1)
 
 

@@ -1,8 +1,9 @@
-"""Depth completion under changed depth: curves over density, scale and offset (paper Figs. 6 to 8).
+"""Depth completion under changed depth: curves over density, scale, offset (paper Figs. 6 to 8) and noise.
 
 And the share of RGB in the fusions (Table 8). The RGB stream runs once per image.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,49 +16,76 @@ from mmvd.models.data_preprocessors.keys import evaluation_keys
 
 from .baselines import BASELINES
 from .errors import depth_errors
+from .input_patterns import removed_pixels
 
-DENSITIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
+DENSITIES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # paper Table 7 and Fig. 7
 OFFSETS_M = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
+NOISES_M = (0.0, 0.01, 0.02, 0.05, 0.1)
+NOISES_PER_M = (0.0, 0.001, 0.0025, 0.005, 0.01)  # times the squared distance, as active sensors have it
 AXES = dict(  # what the curves run over, as labels of a picture
-    density='share of the depth that is kept', scale='factor on depth', offset='metres added to depth'
+    density='share of the depth that is kept',
+    scale='factor on depth',
+    offset='metres added to depth',
+    noise='std of noise on the input [m]',
+    range_noise='std of noise / squared distance [1/m]',
 )
-KEPT = 0.5  # share of the depth that stays where scale or offset change
+KEPT = 0.5  # share of the depth that stays where anything but density changes
 NEAREST_M, FARTHEST_M = 0.01, 150.0  # as in mmvd.DepthCompletionMetric
+_STREAM_NOISE = 81
 
 
 @dataclass(frozen=True)
 class DepthChange:
-    """What happens to the depth of every image, to input and truth alike.
+    """What happens to the depth of every image; scale and offset to input and truth alike, the rest to the input.
 
     Attributes:
         axis: The curve that the change belongs to, one of :data:`AXES`.
+        pattern: How pixels vanish, one of :data:`mmvd.evaluation.input_patterns.PATTERNS`.
         kept: Share of the valid pixels that stay in the input.
         scale: Factor on depth.
         offset_m: Metres added to valid depth; what ends at 0 or below is missing.
+        noise_m: Standard deviation of Gaussian noise.
+        noise_per_m: The same, divided by the squared distance.
     """
 
     axis: str
+    pattern: str = 'pixel'
     kept: float = KEPT
     scale: float = 1.0
     offset_m: float = 0.0
+    noise_m: float = 0.0
+    noise_per_m: float = 0.0
 
     @property
     def value(self) -> float:
         """Where the change lies on its axis."""
-        return dict(density=self.kept, scale=self.scale, offset=self.offset_m)[self.axis]
+        names = dict(density='kept', scale='scale', offset='offset_m', noise='noise_m', range_noise='noise_per_m')
+        return getattr(self, names[self.axis])
 
     def apply(self, depth: Tensor) -> Tensor:
         """(B, 1, H, W) metres of the changed scene."""
         return ops.clean_depth(torch.where(depth > 0, depth * self.scale + self.offset_m, 0.0))
 
+    def disturb(self, depth: Tensor, seeds: Tensor) -> Tensor:
+        """(B, 1, H, W) metres as a noisy sensor sees them; the noise depends on each sample's seed alone."""
+        std = self.noise_m + self.noise_per_m * depth**2
+        if not self.noise_m and not self.noise_per_m:
+            return depth
+        shape = (len(depth), *depth.shape[-2:])
+        twelve = sum(ops.pixel_noise(shape, ops.fold(seeds, _STREAM_NOISE + k)) for k in range(12))
+        noisy = (depth + std * (twelve - 6)[:, None]).clamp(min=NEAREST_M)  # twelve uniforms: normal to the eye
+        return torch.where(depth > 0, noisy, 0.0)
 
-def changes(axes: Iterable[str]) -> list[DepthChange]:
-    """All points of the named curves."""
+
+def changes(axes: Iterable[str], patterns: Sequence[str] = ('pixel',)) -> list[DepthChange]:
+    """All points of the named curves; the densities for each pattern."""
     points = dict(
-        density=[DepthChange('density', kept=kept) for kept in DENSITIES],
+        density=[DepthChange('density', pattern, kept=kept) for pattern in patterns for kept in DENSITIES],
         scale=[DepthChange('scale', scale=scale) for scale in SCALES],
         offset=[DepthChange('offset', offset_m=offset) for offset in OFFSETS_M],
+        noise=[DepthChange('noise', noise_m=std) for std in NOISES_M],
+        range_noise=[DepthChange('range_noise', noise_per_m=std) for std in NOISES_PER_M],
     )
     return [change for axis in axes for change in points[axis]]
 
@@ -80,37 +108,38 @@ def completion_curves(
         progress: Called with the number of batches that are done.
 
     Returns:
-        One dict per method and point: ``method``, ``axis``, ``value``, ``removed_rmse_mm`` and ``all_rmse_mm`` (per
-        image, then mean over images), and both divided by the scale: ``unscaled_…``, errors of the scene at its own
-        size.
+        One dict per method and point: ``method``, ``axis``, ``pattern``, ``value``, ``removed_rmse_mm`` and
+        ``all_rmse_mm`` (per image, then mean over images), and both divided by the scale: ``unscaled_…``, errors of the
+        scene at its own size.
     """
     errors = {(method, point): [] for method in ('network', *floors) for point in points}
     for number, data in enumerate(dataloader, 1):
         batch = completer.data_preprocessor(data, False)
         image, truth = batch['inputs'][:, :3], batch['gt_depth']
+        measured = batch.get('depth_m', batch['inputs'][:, -1:])
         rgb = completer.backbone.encode_rgb(image)
         seeds = ops.fold(evaluation_keys(data['data_samples'], image.device), 0)  # masks of DensitySweep(seed=0)
         for point in points:
-            target = point.apply(truth)
-            shape, valid = (len(image), *image.shape[-2:]), target > 0
-            removed = ops.density_mask(shape, 1 - point.kept, 'pixel', seeds, valid[:, 0])[:, None]
-            given = target.masked_fill(removed, 0)
+            target, given = point.apply(truth), point.apply(measured)
+            removed = removed_pixels(point.pattern, point.kept, given, data['inputs'], seeds)
+            given = point.disturb(given, seeds).masked_fill(removed, 0)
             channels = completer.data_preprocessor.channels(given, data)
             preds = dict(network=completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1:])
             preds.update({name: _filled(name, given) for name in floors})
             for name, pred in preds.items():
-                errors[name, point].append(_rmse_mm(pred[:, 0], target[:, 0], removed[:, 0]))
+                errors[name, point].append(_rmse_mm(pred[:, 0], target[:, 0], given[:, 0] <= 0))
         progress(number)
     return [_row(method, point, torch.cat(found).nanmean(0)) for (method, point), found in errors.items()]
 
 
 def _filled(name: str, depth: Tensor) -> Tensor:
     """(B, 1, H, W) metres, completed without a network."""
-    return torch.stack([torch.from_numpy(BASELINES[name](one[0].cpu().numpy()))[None] for one in depth]).to(depth)
+    maps = [one[0].cpu().numpy() for one in depth]  # an empty one gives nothing to fill with
+    return torch.stack([torch.from_numpy(BASELINES[name](x) if x.any() else x)[None] for x in maps]).to(depth)
 
 
 def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:
-    """(B, 2) RMSE of removed and of all pixels."""
+    """(B, 2) RMSE of the pixels that the input lacks and of all."""
     valid, pred = (target >= NEAREST_M) & (target <= FARTHEST_M), pred.clamp(NEAREST_M, FARTHEST_M)
     return torch.stack([depth_errors(pred, target, mask)[:, 0] for mask in (valid & removed, valid)], 1).cpu()
 
@@ -118,13 +147,19 @@ def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:
 def _row(method: str, point: DepthChange, rmse_mm: Tensor) -> dict:
     values = dict(zip(('removed_rmse_mm', 'all_rmse_mm'), rmse_mm.tolist(), strict=True))
     unscaled = {f'unscaled_{name}': value / point.scale for name, value in values.items()}
-    return dict(method=method, axis=point.axis, value=point.value, **values, **unscaled)
+    return dict(method=method, axis=point.axis, pattern=point.pattern, value=point.value, **values, **unscaled)
 
 
-def area_per_width(rows: Sequence[dict], axis: str, method: str = 'network') -> float:
-    """Mean of the unscaled RMSE on removed pixels along a curve of :func:`completion_curves`, in mm."""
-    own = [row for row in rows if row['axis'] == axis and row['method'] == method]
-    return float(ops.auc([row['value'] for row in own], [row['unscaled_removed_rmse_mm'] for row in own])[1])
+def area_per_width(rows: Sequence[dict], axis: str, method: str = 'network', pattern: str = 'pixel') -> float:
+    """Mean of the unscaled RMSE on removed pixels along a curve of :func:`completion_curves`, in mm.
+
+    Scales count by their logarithm: halving as much as doubling. Without the ends of the densities: nothing to go by,
+    and nothing removed.
+    """
+    own = [row for row in rows if (row['axis'], row['method'], row['pattern']) == (axis, method, pattern)]
+    own = [row for row in own if axis != 'density' or 0 < row['value'] < 1]
+    places = [math.log(row['value']) if axis == 'scale' else row['value'] for row in own]
+    return float(ops.auc(places, [row['unscaled_removed_rmse_mm'] for row in own])[1])
 
 
 @torch.no_grad()
@@ -137,8 +172,11 @@ def rgb_shares(completer: DepthCompleter, dataloader: Iterable[dict]) -> list[fl
     Args:
         completer: In eval mode, on its device.
         dataloader: Test data.
+
+    Returns:
+        One share for each fusion; none for an encoder that fuses nothing (Omnivore).
     """
-    fusions = completer.backbone.fusions
+    fusions = getattr(completer.backbone, 'fusions', ())
     sums = torch.zeros(len(fusions), 2, dtype=torch.float64)
 
     def watch(level: int):

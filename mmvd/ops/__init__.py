@@ -2,7 +2,15 @@
 
 from .counter_rng import choose, fold, normal, uniform
 from .curves import auc
-from .density import alter_depth, check_patterns, density_mask, draw_density, random_density_mask
+from .density import (
+    alter_depth,
+    check_patterns,
+    density_mask,
+    density_noise,
+    draw_density,
+    random_density_mask,
+    remove_lowest,
+)
 from .depth_encoding import depth_key, depth_wavelengths, positional_depth_encoding
 from .depth_range import HEADROOM, clean_depth, range_factor
 from .depth_resize import keep_measured, resize_depth
@@ -10,6 +18,7 @@ from .losses import balanced_si_loss, multi_scale_balanced_si_loss, si_loss
 from .noise import coarse_noise, perlin_noise, pixel_noise
 from .points import depth_to_disparity, depth_to_points, guess_camera
 from .random_depth import random_depth
+from .transfer import to_device
 
 __all__ = [
     'HEADROOM',
@@ -21,6 +30,7 @@ __all__ = [
     'clean_depth',
     'coarse_noise',
     'density_mask',
+    'density_noise',
     'depth_key',
     'depth_wavelengths',
     'depth_to_disparity',
@@ -37,7 +47,9 @@ __all__ = [
     'random_density_mask',
     'random_depth',
     'range_factor',
+    'remove_lowest',
     'resize_depth',
     'si_loss',
+    'to_device',
     'uniform',
 ]

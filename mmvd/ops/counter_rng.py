@@ -13,6 +13,11 @@ _MULTIPLIER_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MULTIPLIER_2 = 0x94D049BB133111EB - (1 << 64)
 
 
+def _wrapped(number: int) -> int:
+    """The number as 64 bits with a sign hold it: no tensor has to be sent to the device."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
 def _shift_right(x: Tensor, bits: int) -> Tensor:
     return (x >> bits) & ((1 << (64 - bits)) - 1)  # int64 shifts drag the sign along, a hash needs zeros
 
@@ -27,7 +32,8 @@ def fold(keys: Tensor, word: int | Tensor) -> Tensor:
     Returns:
         Int64 tensor of the broadcast shape; its bits are as good as independent of those of other words.
     """
-    x = (keys ^ _GOLDEN) + (torch.as_tensor(word, dtype=torch.int64, device=keys.device) + 1) * _GOLDEN
+    step = _wrapped((word + 1) * _GOLDEN) if isinstance(word, int) else (word.long() + 1) * _GOLDEN
+    x = (keys ^ _GOLDEN) + step
     x = (x ^ _shift_right(x, 30)) * _MULTIPLIER_1
     x = (x ^ _shift_right(x, 27)) * _MULTIPLIER_2
     return x ^ _shift_right(x, 31)
@@ -73,4 +79,4 @@ def choose(keys: Tensor, stream: int, count: int | Tensor) -> Tensor:
         (B,) int64.
     """
     index = (uniform(keys, stream).double() * count).long()
-    return index.minimum(torch.as_tensor(count, device=keys.device) - 1)
+    return index.clamp(max=count - 1)

@@ -63,10 +63,25 @@ def density_mask(
     if fraction.device.type == 'cpu' and not bool(((fraction >= 0) & (fraction <= 1)).all()):
         raise ValueError(f'removed_fraction must lie between 0 and 1, got {removed_fraction}')
     fraction = fraction.to(seeds.device).expand(batch)
-    return _lowest(_PATTERNS[pattern](shape, seeds), fraction, valid)
+    return remove_lowest(density_noise(pattern, shape, seeds), fraction, valid)
 
 
-def _lowest(noise: Tensor, fraction: Tensor, valid: Tensor | None) -> Tensor:
+def density_noise(pattern: str, shape: tuple[int, int, int], seeds: Tensor) -> Tensor:
+    """(B, H, W) noise of a pattern of :func:`density_mask`: the lowest vanish first."""
+    return _PATTERNS[pattern](shape, seeds)
+
+
+def remove_lowest(noise: Tensor, fraction: Tensor, valid: Tensor | None) -> Tensor:
+    """Choose the pixels of lowest noise: masks of smaller shares lie within those of larger ones.
+
+    Args:
+        noise: (B, H, W) in the order in which pixels vanish.
+        fraction: (B,) float64 share to remove.
+        valid: (B, H, W) bool, see :func:`density_mask`.
+
+    Returns:
+        (B, H, W) bool, True = removed.
+    """
     flat = noise.flatten(1)
     if valid is None:
         available = torch.full_like(fraction, flat.shape[1])
@@ -113,7 +128,7 @@ def random_density_mask(
     """
     chosen = choose(keys, _STREAM_PATTERN, len(patterns))
     noise = _mixed_noise(tuple(valid.shape), fold(keys, _STREAM_MASK), chosen, patterns)
-    return _lowest(noise, removed_fraction.double(), valid)
+    return remove_lowest(noise, removed_fraction.double(), valid)
 
 
 def _mixed_noise(shape: tuple[int, int, int], seeds: Tensor, chosen: Tensor, patterns: tuple[str, ...]) -> Tensor:

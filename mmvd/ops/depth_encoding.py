@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .depth_range import clean_depth
+from .transfer import to_device
 
 _DECIMALS, _MOST_DIGITS = 6, 12  # of micrometres, as many as 64 bits hold
 
@@ -45,9 +46,9 @@ def depth_wavelengths(num_channels: int = 32, max_depth: float = 15.0, temperatu
 def positional_depth_encoding(
     depth: Tensor, num_channels: int = 32, max_depth: float | Tensor = 15.0, temperature: float = 3e-4
 ) -> Tensor:
-    """Encode metric depth as sines and cosines (paper Eq. 1.
+    """Encode metric depth as sines and cosines (paper Eq. 1).
 
-    The factor 2 pi is the authors' code, confirmed by the paper's lists).
+    The factor 2 pi is the authors' code, confirmed by the paper's lists.
 
     Runs in full precision also inside autocast. Missing depth is encoded as depth 0 (sine 0, cosine 1). Depth beyond
     ``max_depth`` wraps around: bring it into range first, see :func:`range_factor`.
@@ -78,7 +79,7 @@ def positional_depth_encoding(
             unit = max_depth.to(depth).clamp(min=torch.finfo(depth.dtype).tiny).view(-1, 1, 1, 1)
             depth, max_depth = depth / unit, 1.0
         angles = 2 * math.pi / depth_wavelengths(num_channels, max_depth, temperature)  # radians per metre
-        angles = angles.to(depth.dtype).to(depth.device).view(-1, 1, 1)
+        angles = to_device(angles.to(depth.dtype), depth.device).view(-1, 1, 1)
         if depth.device.type == 'cpu' and not depth.requires_grad and not torch.compiler.is_compiling():
             return _encode_in_place(depth, angles)
         phase = depth * angles

@@ -9,7 +9,7 @@ from torch import Tensor
 from .counter_rng import choose, fold, to_unit
 
 _STREAM_CELLS_Y, _STREAM_CELLS_X, _STREAM_VALUES = 11, 12, 13
-PERLIN_CELLS = (2, 4, 8, 16)  # the authors' code; drawn independently per axis
+PERLIN_CELLS = (2, 4, 8, 16)  # the authors' code; each twice the last; drawn independently per axis
 COARSE_MIN_CELLS, COARSE_MAX_SHARE = 10, 0.75  # the authors' code
 
 
@@ -61,9 +61,8 @@ def perlin_noise(shape: tuple[int, int, int], seeds: Tensor, cells: Tensor | Non
     batch, height, width = shape
     pitch = PERLIN_CELLS[-1] + 1 if cells is None else int(cells.max()) + 1
     if cells is None:
-        sizes = torch.tensor(PERLIN_CELLS, device=seeds.device)
-        streams = (_STREAM_CELLS_Y, _STREAM_CELLS_X)
-        cells = torch.stack([sizes[choose(seeds, stream, len(sizes))] for stream in streams], dim=1)
+        streams, count = (_STREAM_CELLS_Y, _STREAM_CELLS_X), len(PERLIN_CELLS)
+        cells = torch.stack([PERLIN_CELLS[0] << choose(seeds, stream, count) for stream in streams], dim=1)
     row, dy = _lattice(height, cells[:, 0])
     column, dx = _lattice(width, cells[:, 1])
     corner = torch.arange(pitch, device=seeds.device)

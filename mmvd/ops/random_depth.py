@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .counter_rng import choose, uniform
 from .depth_range import clean_depth
+from .transfer import to_device
 
 (
     _STREAM_CASE,
@@ -129,7 +130,7 @@ def _draw_affine(
 
 def _draw_bins(keys: Tensor, max_depth: float, min_depth: float, jitter: float) -> tuple[Tensor, Tensor]:
     counts, rows = _bin_table(max_depth)
-    sizes, table = torch.tensor(counts, device=keys.device), torch.tensor(rows, device=keys.device)
+    sizes, table = to_device(torch.tensor(counts), keys.device), to_device(torch.tensor(rows), keys.device)
     group = choose(keys, _STREAM_GROUP, len(counts))
     first = choose(keys, _STREAM_FIRST, sizes[group])
     step = 1 + choose(keys, _STREAM_SECOND, sizes[group] - 1)

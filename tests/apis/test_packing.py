@@ -10,10 +10,13 @@ import torch
 from mmengine.config import Config
 
 import mmvd
-from mmvd.apis.exporting import export
+from mmvd import ops
+from mmvd.apis.exporting import Completer, export
+from mmvd.apis.model import VDModel
 from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, pack, read_card
 from mmvd.errors import ConfigError, SavingError, WeightsError
 from tests.conftest import ROOT
+from tests.models.test_depth_encodings import CONFIGS, completer
 
 RGB = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
 
@@ -97,6 +100,15 @@ def test_export(packed, tmp_path, part, ending):
     distance = export(packed[1], part, (56, 72), path)
     assert path.stat().st_size > 1000
     assert distance['max_rel'] < (1e-6 if ending == 'pt2' else 1e-4)  # onnxruntime multiplies in another order
+
+
+@pytest.mark.parametrize('encoding', ['disparity', 'p3de'])
+def test_the_graph_completes_as_the_model_does(encoding):
+    settings = CONFIGS[encoding]
+    model = VDModel(completer(settings), torch.device('cpu'))
+    rgb, depth = torch.randint(0, 256, (1, 3, 56, 70)).float(), torch.rand(1, 1, 56, 70) * 5 + 0.5
+    found = ops.clean_depth(Completer(model)(rgb, depth))
+    torch.testing.assert_close(found, model.complete(rgb, depth), atol=1e-4, rtol=1e-4)
 
 
 def test_export_refuses(packed, tmp_path):

@@ -236,6 +236,7 @@ OTHER_ROWS = [  # registry, config, a word of the message
 WITHOUT_ARGUMENTS = {  # or none of their own, or tried elsewhere
     'LoadImage', 'LoadLabels', 'StrictLoadHook', 'SampleCountHook', 'SyncNormStatsHook', 'CompileHook',
     'ProbeReportHook', 'ResumableEpochLoop', 'BF16OptimWrapper', 'KeyedConcat', 'WithPartnerImage', 'DepthCompleter',
+    'GuessIntrinsics',
 }  # fmt: skip
 
 

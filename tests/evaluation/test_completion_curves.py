@@ -1,5 +1,7 @@
 """Curves over density, scale and offset beside the density sweep and closed forms."""
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
@@ -7,7 +9,9 @@ from torch import nn
 
 from mmvd.datasets import SyntheticRooms
 from mmvd.evaluation import DepthCompletionMetric
+from mmvd.evaluation.baselines import nearest_fill
 from mmvd.evaluation.completion_curves import DepthChange, area_per_width, changes, completion_curves, rgb_shares
+from mmvd.evaluation.input_patterns import PATTERNS, removed_pixels
 from tests.conftest import tiny_completer
 
 DENSITIES = [0.05, 0.3, 0.9]
@@ -43,6 +47,18 @@ def test_densities_are_those_of_the_sweep_and_its_metric(completer, loader):
     assert area_per_width(rows, 'density') == pytest.approx(metric.result['auc']['model']['removed']['area_per_width'])
 
 
+def test_the_truth_is_no_input(completer, loader):
+    data = next(iter(loader))
+    data['gt_depth'] = [depth.clone() for depth in data['depth']]
+    data['depth'] = [torch.where(depth > 2, depth, 0.0) for depth in data['depth']]
+    row = completion_curves(completer, [data], [DepthChange('density', kept=1.0)], ('nearest',))[1]
+    errors = []
+    for truth, given in zip(data['gt_depth'], data['depth'], strict=True):
+        filled, lacks = nearest_fill(given[0].numpy()), (given[0] <= 0).numpy()
+        errors.append(1000 * np.sqrt(((filled - truth[0].numpy())[lacks] ** 2).mean()))
+    assert row['method'] == 'nearest' and row['removed_rmse_mm'] == pytest.approx(np.mean(errors), rel=1e-5)
+
+
 def test_nearest_fill_minds_neither_scale_nor_offset(completer, loader):
     rows = completion_curves(completer, loader, changes(('scale', 'offset')), ('nearest',))
     own = [row for row in rows if row['method'] == 'nearest' and row['value'] >= 0]
@@ -56,6 +72,71 @@ def test_an_offset_keeps_what_is_missing_and_drops_what_ends_below_zero():
     depth = torch.tensor([0.0, 0.4, 2.0]).view(1, 1, 1, 3)
     assert DepthChange('offset', offset_m=-0.5).apply(depth).flatten().tolist() == [0.0, 0.0, 1.5]
     assert DepthChange('scale', scale=2.0).apply(depth).flatten().tolist() == pytest.approx([0.0, 0.8, 4.0])
+
+
+def test_every_pattern_and_noise(completer, loader):
+    points = [DepthChange('density', pattern, kept=kept) for pattern in PATTERNS for kept in (0.0, 0.2, 1.0)]
+    points += [DepthChange('noise', noise_m=0.1), DepthChange('range_noise', noise_per_m=0.01), DepthChange('noise')]
+    rows = completion_curves(completer, loader, points, ('nearest',))
+    assert len(rows) == 2 * len(points)
+    values = {(row['method'], row['axis'], row['pattern'], row['value']): row for row in rows}
+    for pattern in PATTERNS:
+        exact = values['nearest', 'density', pattern, 1.0]
+        assert exact['all_rmse_mm'] == 0 and np.isnan(exact['removed_rmse_mm'])
+        assert values['network', 'density', pattern, 0.2]['removed_rmse_mm'] > 0
+
+
+def test_noise_has_the_spread_that_it_is_asked_for():
+    depth, seeds = torch.full((2, 1, 100, 100), 3.0), torch.tensor([5, 6])
+    depth[0, 0, 0] = 0
+    for change, std in ((DepthChange('noise', noise_m=0.02), 0.02), (DepthChange('x', noise_per_m=0.01), 0.09)):
+        noisy = change.disturb(depth, seeds)
+        error = (noisy - depth)[depth > 0]
+        assert error.std().item() == pytest.approx(std, rel=0.03) and abs(error.mean().item()) < 0.03 * std
+        assert not noisy[depth == 0].any() and torch.equal(change.disturb(depth[1:], seeds[1:]), noisy[1:])
+
+
+@pytest.fixture
+def scene():
+    depth = torch.full((2, 1, 64, 80), 4.0)
+    depth[:, :, 20:44, 30:50] = 2.0  # a box before a wall
+    image = np.zeros((64, 80, 3), np.uint8)
+    image[20:44, 30:50] = 255
+    image = torch.from_numpy(cv2.GaussianBlur(image, (5, 5), 1.2)).permute(2, 0, 1)  # as lenses do: corners have maxima
+    return depth, [image, image], torch.tensor([3, 4])
+
+
+@pytest.mark.parametrize('pattern', PATTERNS)
+def test_shares_are_exact_and_nested(scene, pattern):
+    depth, images, seeds = scene
+    depth[1, :, :10] = 0
+    masks = [removed_pixels(pattern, kept, depth, images, seeds) for kept in (0.1, 0.5, 0.9)]
+    for mask, kept in zip(masks, (0.1, 0.5, 0.9), strict=True):
+        found = mask.flatten(1).sum(1)
+        assert (found - (1 - kept) * (depth > 0).flatten(1).sum(1)).abs().max() <= 1 and not mask[depth == 0].any()
+    assert not (masks[1] & ~masks[0]).any() and not (masks[2] & ~masks[1]).any()
+    one = removed_pixels(pattern, 0.5, depth[1:], images[1:], seeds[1:])
+    assert torch.equal(one, masks[1][1:])  # whatever the batch
+
+
+def test_patterns_are_what_they_are_called(scene):
+    depth, images, seeds = scene
+
+    def kept(pattern, share):
+        return ~removed_pixels(pattern, share, depth, images, seeds)[0, 0]
+
+    rows = kept('lidar_lines', 8 / 64).all(1).nonzero().flatten()
+    assert len(rows) == 8 and set((rows[1:] - rows[:-1]).tolist()) == {8}
+    lost = ~kept('one_block', 0.8)
+    window = lost[lost.any(1)][:, lost.any(0)]
+    assert window.double().mean() > 0.95 and not lost.all()  # the last row or column may be begun
+    corners = kept('keypoints', 4 / (64 * 80)).nonzero()
+    wanted = torch.tensor([[20, 30], [20, 49], [43, 30], [43, 49]])
+    assert (torch.cdist(wanted.double(), corners.double()).min(1).values < 3).all()
+    edge = torch.zeros(64, 80, dtype=torch.bool)
+    edge[18:46, 28:52] = True
+    edge[23:41, 33:47] = False
+    assert edge[~kept('sensor_holes', 0.95)].double().mean() > 0.95
 
 
 class Constant(nn.Module):

@@ -201,7 +201,7 @@ def test_samples_without_a_camera_are_guessed_and_told_once(monkeypatch):
     from mmvd.models.data_preprocessors import stacker
 
     lines = []
-    stacker._tell_of_guess.cache_clear()
+    stacker.tell_of_guess.cache_clear()
     monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *args: lines.append(text))
     model = completer(CONFIGS['p3de'])
     for _ in range(2):
@@ -251,3 +251,32 @@ def test_the_key_keeps_the_maximum():
     scaled = encoding(depth), encoding(3 * depth)
     torch.testing.assert_close(*scaled, atol=2e-3, rtol=0)  # the channels say nothing of the scale
     assert not torch.equal(encoding.key(depth, 96), encoding.key(3 * depth, 96))  # the key does
+
+
+def test_the_farthest_coordinate_of_points_is_in_range():
+    encoding = MODELS.build(CONFIGS['p3de'])
+    camera = torch.tensor([[20.0, 0, 50], [0, 20, 50], [0, 0, 1]])[None]  # a wide lens: X reaches 2.5 Z
+    points = encoding.channels(torch.full((1, 1, 100, 100), 10.0), camera)
+    moved, factor = encoding.into_range(points, 'rescale')
+    assert points.max() == 25 and moved.max().item() == pytest.approx(0.95 * 15)
+    torch.testing.assert_close(moved / factor, points)
+    dropped, _ = encoding.into_range(points, 'drop')
+    assert dropped.max() <= 0.95 * 15 and (dropped[:, 2] > 0).any()
+
+
+def test_the_rule_of_the_key_is_saved():
+    keyed = dict(type='mmvd.PositionalDepthEncoding', per_sample_max=True)
+    code, paper = (MODELS.build(dict(keyed, key_rule=rule)).constants() for rule in ('code', 'paper'))
+    assert paper == dict(code, key_rule='paper')
+
+
+def test_a_crop_has_the_camera_of_its_image():
+    image = np.zeros((60, 80, 3), np.uint8)
+    sample = dict(img=image, depth=np.ones((60, 80), np.float32), img_shape=(60, 80))
+    for step in (dict(type='mmvd.GuessIntrinsics'), dict(type='mmvd.RGBDCenterCrop', size=(40, 40))):
+        sample = TRANSFORMS.build(step)(sample)
+    whole = ops.guess_camera(60, 80).numpy()
+    assert sample['intrinsics'][0, 0] == whole[0, 0] == 120
+    assert (sample['intrinsics'][:2, 2] == whole[:2, 2] - (20, 10)).all()
+    known = TRANSFORMS.build(dict(type='mmvd.GuessIntrinsics'))(dict(img=image, intrinsics=whole * 2))
+    assert (known['intrinsics'] == whole * 2).all()

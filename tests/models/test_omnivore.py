@@ -84,6 +84,17 @@ def test_the_input_is_that_of_the_paper():
     assert missing.item() == pytest.approx(-0.0418 / 0.0295)
 
 
+def test_a_map_without_a_measurement_is_an_image_without_depth(pair):
+    model, image = pair[2], torch.randn(2, 3, 64, 96)
+    depth = torch.zeros(2, 1, 64, 96)
+    depth[1] = 30.0
+    with torch.no_grad():
+        found, alone = model(torch.cat((image, depth), 1)), model(image)
+    for a, b in zip(found, alone, strict=True):
+        torch.testing.assert_close(a[0], b[0])
+        assert not torch.allclose(a[1], b[1])
+
+
 def completer(**changes) -> DepthCompleter:
     config = dict(
         type='mmvd.DepthCompleter',

@@ -20,6 +20,7 @@ PLAIN = {  # timm's name: side of its position embedding, the sides to try
     'vit_base_patch16_clip_quickgelu_224': (224, (224,)),
     'vit_base_patch16_224': (224, (224, 448)),  # MAE
     'vit_small_patch14_reg4_dinov2': (518, (224, 518)),
+    'deit_small_patch16_224': (224, (224,)),
 }
 ATOL = 2e-5  # float32, two orders of the same additions
 

@@ -50,6 +50,23 @@ def test_a_budget_takes_over_encoding_and_range_alone(tools):
         ablation.find_row('norm')
 
 
+def test_the_row_without_pretraining_is_no_twin_of_the_frozen_one(tools):
+    ablation, _ = tools
+    frozen, scratch = (config(f'ablation/{name}_pde32_fix_15m') for name in ('dinov2', 'scratch'))
+    budget = config('pretrain_vits14_rooms')
+    assert ablation.at_budget(frozen, budget).model.backbone.frozen == 'rgb'
+    mixed = ablation.at_budget(scratch, budget).model.backbone
+    assert mixed.frozen == 'none' and mixed.init_cfg is None
+    names, tiny = ['dinov2_pde32_fix_15m', 'scratch_pde32_fix_15m'], 'configs/vd/pretrain_tiny_pde_rooms_3e.py'
+    assert ablation.chosen_rows(names, str(ROOT / 'configs/vd/pretrain_vits14_rooms.py')) == names
+    with pytest.raises(ConfigError, match='train the same model at this budget'):
+        ablation.chosen_rows(names, str(ROOT / tiny))  # nothing is frozen or pretrained there
+    every = ablation.chosen_rows([], str(ROOT / tiny))
+    assert len(every) == 13 and not any('eva02' in name or 'omnivore' in name for name in every)
+    with pytest.raises(ConfigError, match='no config that pretrains'):
+        ablation.chosen_rows(names, str(ROOT / 'configs/seg/m2f_vd_rooms.py'))
+
+
 @pytest.mark.parametrize('name', ['eva02', 'omnivore'])
 def test_other_encoders_have_a_small_budget_of_their_own(tools, name):
     row = next((ROOT / 'configs/vd/ablation').glob(f'{name}*.py'))

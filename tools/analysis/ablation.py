@@ -18,7 +18,7 @@ import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-in
 from mmvd.apis.configs import read_config
 from mmvd.apis.devices import find_device
 from mmvd.apis.loading import build_filled
-from mmvd.engine.atomic_backend import save_json
+from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.completion_curves import area_per_width, changes, completion_curves, rgb_shares
 
@@ -43,11 +43,16 @@ def find_row(name: str) -> Path:
 
 
 def at_budget(row: Config, budget: Config | None) -> Config:
-    """The budget's config with the depth encoding and the range of a row; the row itself without a budget.
+    """The budget's config with the depth encoding, the range and, if nothing is frozen, the start of a row.
+
+    The row itself without a budget.
 
     Raises:
-        ConfigError: If the row is of another encoder than the budget.
+        ConfigError: If one is no depth completer, or the row is of another encoder than the budget.
     """
+    for config in filter(None, (row, budget)):
+        if config.get('model', {}).get('type') != 'mmvd.DepthCompleter' or 'train_cfg' not in config:
+            raise ConfigError(f'{config.filename}: no config that pretrains an mmvd.DepthCompleter')
     if budget is None:
         return row
     mine, theirs = encoder_of(row), encoder_of(budget)
@@ -59,6 +64,8 @@ def at_budget(row: Config, budget: Config | None) -> Config:
     config = deepcopy(budget)
     config.model.data_preprocessor = row.model.data_preprocessor
     config.model.backbone.depth_encoding = row.model.backbone.depth_encoding
+    if row.model.backbone.get('frozen') == 'none':  # the row without RGB pretraining
+        config.model.backbone.update(frozen='none', init_cfg=None)
     for name in ('max_depth', 'num_axes'):
         if name in row.model.head:
             config.model.head[name] = row.model.head[name]
@@ -127,7 +134,8 @@ def format_table(rows: list[dict]) -> str:
     ]
     for row in rows:
         spreads = (f'{row[key]} +- {row[f"{key}_std"]}' for key in ('densities_mm', 'scales_mm'))
-        shares = ' '.join(f'{float(row[f"rgb_share_{k}_percent"]):.0f}' for k in range(1, 5))
+        found = (row.get(f'rgb_share_{k}_percent') for k in range(1, 5))
+        shares = ' '.join(f'{float(share):.0f}' for share in found if share) or '-'
         paper = ''.join(f'{row[f"paper_{name}_auc_mm"]:>11}' for name in PAPER_SETS)
         cells = ''.join(f'{cell:>17}' for cell in spreads)
         lines.append(f'{row["row"]:<28}{cells}{row["swapped_rgb_percent"]:>10}{shares:>22} | {paper}')
@@ -146,12 +154,27 @@ def main() -> int:
     return exit_code(lambda: make_table(args))
 
 
+def chosen_rows(names: list[str], budget: str | None) -> list[str]:
+    """The named rows, or all that a budget can train; what does not fit is told before anything is trained.
+
+    Raises:
+        ConfigError: If a named row does not fit the budget, or two rows are the same there.
+    """
+    base, first = read_config(budget) if budget else None, {}
+    for name in names or sorted(path.stem for path in ROWS.glob('*.py')):
+        row = read_config(find_row(name))
+        if not names and base is not None and encoder_of(row) != encoder_of(base):
+            continue
+        model = repr(at_budget(row, base).model)
+        if first.setdefault(model, name) != name and names:
+            raise ConfigError(f'{name} and {first[model]} train the same model at this budget: leave one of them out')
+    return list(first.values())
+
+
 def make_table(args: argparse.Namespace) -> None:
     """Train what is not trained yet, print and write."""
-    names = args.rows or sorted(path.stem for path in ROWS.glob('*.py'))
-    for name in names:  # what does not fit is told before anything is trained
-        at_budget(read_config(find_row(name)), read_config(args.budget) if args.budget else None)
-    out, rows = Path(args.out or f'{args.work_dir}/ablation.csv'), []
+    out, rows, names = Path(args.out or f'{args.work_dir}/ablation.csv'), [], chosen_rows(args.rows, args.budget)
+    check_writable(Path(args.work_dir))
     for name in names:
         rows.append(row_of(name, train_and_measure(args, name)))
         write_rows(out, rows)

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import building
 from mmvd.apis.launch import add_common_arguments, load_config
 from mmvd.apis.preflight import check_inputs
 from mmvd.arguments import check_int
@@ -35,14 +36,16 @@ def sample_statistics(channel: Tensor) -> Tensor:
 def measure(config: Config, samples: int) -> dict[str, tuple[float, float, int]]:
     """Mean, std and number of samples with depth, by quantity: metres and, where it is encoded, disparity."""
     check_inputs(config, training=True)
-    loader = Runner.build_dataloader(dict(config.train_dataloader, drop_last=False), seed=config.randomness.seed)
-    preprocessor, seen = MODELS.build(config.model.data_preprocessor), 0
+    with building('training data and data preprocessor'):
+        loader = Runner.build_dataloader(dict(config.train_dataloader, drop_last=False), seed=config.randomness.seed)
+        preprocessor, seen = MODELS.build(config.model.data_preprocessor), 0
     encoding, found = preprocessor.encoding, dict()
     for data in loader:
         batch = preprocessor(data, True)
-        quantities = {'depth [m]': batch.get('depth_m', batch['inputs'][:, -1:])}
-        if encoding is not None and encoding.reads == 'disparity':
-            quantities['disparity [px]'] = batch['inputs'][:, -1:]
+        last = 'disparity [px]' if encoding is not None and encoding.reads == 'disparity' else 'depth [m]'
+        quantities = {last: batch['inputs'][:, -1:]}
+        if 'depth_m' in batch:
+            quantities['depth [m]'] = batch['depth_m']
         for name, channel in quantities.items():
             found.setdefault(name, []).append(sample_statistics(channel[:, 0]))
         seen += len(batch['inputs'])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Depth completion over densities, scales and offsets of depth (paper Figs. 6 to 8), several models in one picture.
+"""Depth completion over densities, by pattern, scales, offsets (paper Figs. 6 to 8) and noise, several models at once.
 
 Writes a CSV and a PNG. RGB features are computed once per image and model.
 """
@@ -16,6 +16,7 @@ from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import exit_code
 from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.completion_curves import AXES, changes, completion_curves
+from mmvd.evaluation.input_patterns import PATTERNS
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -29,6 +30,7 @@ def main() -> int:
         '--model', nargs=3, action='append', required=True, metavar=('LABEL', 'CONFIG', 'CHECKPOINT'), help='repeatable'
     )
     parser.add_argument('--axes', nargs='+', choices=AXES, default=list(AXES))
+    parser.add_argument('--patterns', nargs='+', choices=PATTERNS, default=['pixel'], help='of the densities')
     parser.add_argument('--floors', nargs='*', choices=sorted(BASELINES), default=['nearest'])
     parser.add_argument('--out', default='work_dirs/robustness_completion.csv', help='CSV; the picture lies beside it')
     args = parser.parse_args()
@@ -47,11 +49,14 @@ def report(args: argparse.Namespace) -> None:
             print(f'\r{label}: {done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
-        found = completion_curves(model.completer, loader, changes(args.axes), floors, progress)
+        found = completion_curves(model.completer, loader, changes(args.axes, args.patterns), floors, progress)
         rows += [dict(row, method=label if row['method'] == 'network' else row['method']) for row in found]
     write_rows(out, rows)
     picture = out.with_suffix('.png')
-    curves_picture(rows, {axis: AXES[axis] for axis in args.axes}, picture, BASELINES)
+    fields = {(axis, 'pixel'): AXES[axis] for axis in args.axes if axis != 'density'}
+    if 'density' in args.axes:
+        fields = {('density', pattern): f'{AXES["density"]}, {pattern}' for pattern in args.patterns} | fields
+    curves_picture(rows, fields, picture, BASELINES)
     print(f'{out}\n{picture}')
 
 

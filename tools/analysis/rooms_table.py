@@ -64,7 +64,7 @@ def rgb_pretraining(args: argparse.Namespace, seed: int, textures: str) -> dict[
     """MIoU on frozen VD whose RGB stream is really pretrained, and on its random twin (tools/analysis/ablation.py)."""
     values, path = {}, ROOT / 'configs/seg/m2f_vd_vits14_rooms.py'
     for name, label in (('vits14', 'pretrained RGB'), ('vits14_random', 'random RGB')):
-        encoder = f'work_dirs/ablation/pretrain_{name}_rooms/dinov2_pde32_fix_15m_{seed}/epoch_3.pth'
+        encoder = f'{args.encoders}/pretrain_{name}_rooms/dinov2_pde32_fix_15m_{seed}/epoch_3.pth'
         options = dict(seeded(seed, textures), **{'model.backbone.init_cfg.checkpoint': encoder})
         folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
         found = segment(path, folder, options, [Alteration(), Alteration(1.0)])
@@ -122,6 +122,7 @@ def main() -> int:
     parser.add_argument('task', choices=TASKS)
     parser.add_argument('--textures', nargs='+', choices=TEXTURES, default=list(TEXTURES))
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument('--encoders', default='work_dirs/ablation', help='of rgb_pretraining: work dir of ablation.py')
     parser.add_argument('--work-dir', help='work_dirs/rooms_<task> by default')
     parser.add_argument('--out', help='CSV; <task>.csv in the work dir by default')
     args = parser.parse_args()

@@ -54,6 +54,7 @@ nine = dict(
 load = [
     dict(type='mmvd.LoadImage'),
     dict(type='mmvd.LoadDepth'),
+    dict(type='mmvd.GuessIntrinsics'),  # read by P3DE alone; where a dataset has none
     dict(type='mmvd.RGBDRandomRotate'),
 ]
 augment = [

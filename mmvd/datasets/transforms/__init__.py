@@ -11,6 +11,7 @@ from .depth_encoding import (
 )
 from .formatting import PackRGBDInputs
 from .geometry import RGBDRandomFlip, RGBDRandomRotate, RGBDResize
+from .intrinsics import GuessIntrinsics
 from .labels import LoadLabels, LoadRoomInstances
 from .loading import LoadDepth, LoadImage
 from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment
@@ -20,6 +21,7 @@ from .validity import RequireDepth
 __all__ = [
     'AlterDepth',
     'DisparityEncoding',
+    'GuessIntrinsics',
     'LoadDepth',
     'LoadImage',
     'LoadLabels',

@@ -169,7 +169,9 @@ class OmnivoreSwin3D(BaseModule):
                 with torch.autocast(depth.device.type, enabled=False):
                     depth, factor = encoding.into_range(depth, self.over_range)
                     depth = encoding(pad_to_cells(depth, self.patch_size))
-                tokens = tokens + self.depth_embed(depth[:, :, None])
+                # a map without a measurement is an image without depth
+                known = (inputs[:, 3:] > 0).flatten(1).any(1).view(-1, 1, 1, 1, 1)
+                tokens = tokens + self.depth_embed(depth[:, :, None]) * known
             stages = []
             for index, part in enumerate(self.swin.features):  # blocks, merging, blocks, merging, ...
                 tokens = part(tokens)

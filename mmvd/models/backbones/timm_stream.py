@@ -3,6 +3,7 @@
 import sys
 
 import timm
+from timm.models import deit
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -113,16 +114,17 @@ class TimmStream(Stream):
 
 
 def _is_plain_by_name(model_name: str) -> bool:
-    """Whether timm builds it in one of the two modules of plain ViTs: nothing large is built to find out."""
+    """Whether timm builds it in one of the modules of plain ViTs: nothing large is built to find out."""
     return timm.model_entrypoint(model_name).__module__ in (
         VisionTransformer.__module__,
         Eva.__module__,
+        deit.__name__,  # those without a distillation token are plain
     )
 
 
 def _why_not(model_name: str) -> str:
     return (
-        f'TimmStream: {model_name} is no plain ViT (windows, stages of several grids, convolutions between blocks, or '
-        'parallel blocks of its own), and fusion needs one grid of tokens through all blocks: choose one that timm '
-        'builds as VisionTransformer or Eva'
+        f'TimmStream: {model_name} is no plain ViT (windows, stages of several grids, convolutions between blocks, '
+        'relative position biases, or another structure of its own), and fusion needs one grid of tokens through all '
+        'blocks: choose one that timm builds as VisionTransformer or Eva'
     )

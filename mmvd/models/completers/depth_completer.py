@@ -107,7 +107,7 @@ class DepthCompleter(BaseModel):
                 f'DepthCompleter: the backbone encodes {encoding.reads} ({encoding.constants()}), the data '
                 f'preprocessor gives {reads}: set model.data_preprocessor.depth_encoding to that of the backbone'
             )
-        if encoding.reads != 'disparity' and self.head.max_depth != encoding.max_depth:
+        if encoding.bounds_depth and self.head.max_depth != encoding.max_depth:
             raise ConfigError(
                 f'DepthCompleter: the head decodes up to {self.head.max_depth} m, the encoding reaches '
                 f'{encoding.max_depth} m: set model.head.max_depth to it'

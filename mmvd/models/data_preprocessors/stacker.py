@@ -1,16 +1,15 @@
 """What the preprocessors of all tasks share: image and depth become one tensor."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import MMLogger
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_flag, check_number, check_row
+from mmvd.datasets.transforms.intrinsics import tell_of_guess
 from mmvd.errors import SampleError
 from mmvd.registry import MODELS
 
@@ -83,7 +82,7 @@ class RGBDStacker(BaseDataPreprocessor):
         """
         if self.encoding is None or depth.shape[1] != 1:
             return depth
-        camera = None if self.encoding.reads == 'metres' else self._cameras(data).to(depth.device)
+        camera = None if self.encoding.reads == 'metres' else ops.to_device(self._cameras(data), depth.device)
         return self.encoding.channels(depth, camera, keys)
 
     def _cameras(self, data: dict) -> Tensor:
@@ -91,7 +90,7 @@ class RGBDStacker(BaseDataPreprocessor):
         samples = data.get('data_samples') or [None] * len(data['inputs'])
         known = [sample.metainfo.get('intrinsics') if sample is not None else None for sample in samples]
         if any(matrix is None for matrix in known):
-            _tell_of_guess(type(self.encoding).__name__)
+            tell_of_guess(type(self.encoding).__name__)
         guess = self.encoding.guess_camera
         pairs = zip(known, data['inputs'], strict=True)
         return torch.stack([guess(*x.shape[-2:]) if m is None else torch.as_tensor(m).float().cpu() for m, x in pairs])
@@ -130,13 +129,6 @@ class RGBDStacker(BaseDataPreprocessor):
         """One image (3, h, w) in 0..255, in RGB order, normalised and padded to (height, width)."""
         image = image.float().flip(0) if self.bgr_to_rgb else image.float()
         return pad_to((image - self.mean) / self.std, size)
-
-
-@cache
-def _tell_of_guess(encoding: str) -> None:
-    MMLogger.get_current_instance().warning(
-        f'{encoding}: samples without intrinsics: their camera is guessed (intrinsics of the dataset would be used)'
-    )
 
 
 def common_size(inputs: Sequence[Tensor], divisor: int = 1, least: tuple[int, int] = (0, 0)) -> tuple[int, int]:

@@ -18,16 +18,18 @@ class DepthEncoding(nn.Module, ABC):
     Attributes:
         in_channels: Channels k in ``inputs``; of the last one 0 means missing.
         out_channels: Channels C that the depth stream reads.
-        max_depth: Range in metres; None where the encoding has none.
+        max_depth: Range in metres.
         num_axes: Axes that a decoder predicts, the last one depth.
+        bounds_depth: Whether depth is brought within ``max_depth``, which the decoder then reaches, too.
         reads: What the channels are: ``'metres'``, ``'points'`` or ``'disparity'``; all but the first need a camera.
     """
 
     in_channels: int = 1
     num_axes: int = 1
+    bounds_depth: bool = True
     reads: str = 'metres'
     out_channels: int
-    max_depth: float | None
+    max_depth: float
 
     def channels(self, depth: Tensor, camera: Tensor | None = None, keys: Tensor | None = None) -> Tensor:
         """Metres to the channels of ``inputs``.
@@ -81,9 +83,9 @@ class DepthEncoding(nn.Module, ABC):
             The channels and the (B,) factor, by which predictions are divided.
         """
         channels = self.clean(channels)
-        depth = channels[:, -1:]
-        factor = ops.range_factor(depth, self.max_depth)
+        reach = channels.amax(1, keepdim=True)  # of points the farthest coordinate
+        factor = ops.range_factor(reach, self.max_depth)
         if over_range == 'rescale':
             return self.scaled(channels, factor), factor
-        beyond = depth > ops.HEADROOM * self.max_depth
+        beyond = reach > ops.HEADROOM * self.max_depth
         return torch.where(beyond, torch.zeros_like(channels), channels), torch.ones_like(factor)

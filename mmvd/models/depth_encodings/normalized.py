@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.arguments import check_number, check_positive
+from mmvd.arguments import check_choice, check_number, check_positive
 from mmvd.registry import MODELS
 
 from .base import DepthEncoding
@@ -62,7 +62,7 @@ class DisparityEncoding(DepthEncoding):
         ConfigError: If an argument is outside its domain.
     """
 
-    out_channels, reads = 1, 'disparity'
+    out_channels, bounds_depth, reads = 1, False, 'disparity'
     BASELINES_M = dict(kv1=0.075, kv1_b=0.075, kv2=0.075, realsense=0.095, xtion=0.095, d435=0.05)  # paper A.8
     _UNIT_PX = 75.0
 
@@ -77,7 +77,8 @@ class DisparityEncoding(DepthEncoding):
     ):
         super().__init__()
         owner = 'DisparityEncoding'
-        baseline_m = self.BASELINES_M.get(baseline_m, baseline_m) if isinstance(baseline_m, str) else baseline_m
+        if isinstance(baseline_m, str):
+            baseline_m = self.BASELINES_M[check_choice(owner, 'baseline_m', baseline_m, tuple(self.BASELINES_M))]
         self.focal_px = focal_px if focal_px is None else check_positive(owner, 'focal_px', focal_px)
         self.baseline_m = check_positive(owner, 'baseline_m', baseline_m)
         self.mean, self.std = check_number(owner, 'mean', mean), check_positive(owner, 'std', std)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.arguments import check_choice, check_flag, check_share
+from mmvd.arguments import check_choice, check_flag, check_int, check_number, check_positive, check_share
 from mmvd.errors import config_errors
 from mmvd.registry import MODELS
 
@@ -43,6 +43,9 @@ class PositionalDepthEncoding(DepthEncoding):
         owner = type(self).__name__
         check_flag(owner, 'per_sample_max', per_sample_max)
         check_choice(owner, 'key_rule', key_rule, ('paper', 'code'))
+        check_int(owner, 'num_channels', num_channels)
+        check_positive(owner, 'max_depth', max_depth)
+        check_number(owner, 'temperature', temperature)
         with config_errors(owner):
             ops.depth_wavelengths(num_channels, max_depth, temperature)
         self.num_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
@@ -51,12 +54,14 @@ class PositionalDepthEncoding(DepthEncoding):
 
     def constants(self) -> dict:
         """See :meth:`DepthEncoding.constants`."""
+        rule = dict(key_rule=self.key_rule) if self.per_sample_max and self.key_rule != 'code' else {}
         return dict(
             type=type(self).__name__,
             num_channels=self.num_channels,
             max_depth=float(self.max_depth),
             temperature=float(self.temperature),
             per_sample_max=self.per_sample_max,
+            **rule,  # older checkpoints name none
         )
 
     def forward(self, channels: Tensor) -> Tensor:

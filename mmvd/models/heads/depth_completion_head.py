@@ -18,9 +18,9 @@ _START = 0.1
 
 
 def decode_weights(max_depth: float) -> Tensor:
-    """Weights of metric decoding in metres: powers of ten from the order of ``max_depth`` to 0.01 (15 m.
+    """Weights of metric decoding in metres: powers of ten from the order of ``max_depth`` to 0.01.
 
-    10, 1, 0.1, 0.01).
+    For 15 m these are 10, 1, 0.1 and 0.01.
     """
     if not (math.isfinite(max_depth) and max_depth > 0):
         raise ConfigError(f'DepthCompletionHead: max_depth must be a positive number of metres, got {max_depth}')

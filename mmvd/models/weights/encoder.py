@@ -82,7 +82,7 @@ def load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
     if problems:
         more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''
         raise WeightsError(
-            f'{what} does not fit: {"; ".join(problems[:3])}{more}: check arch, img_size and depth_encoding of the '
-            'config'
+            f'{what} does not fit: {"; ".join(problems[:3])}{more}: check the architecture, its sizes and '
+            'depth_encoding in the config'
         )
     module.load_state_dict(state)
