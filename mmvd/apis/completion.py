@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmvd.arguments import check_choice, check_flag, check_intrinsics
+from mmvd.arguments import check_choice, check_flag
 from mmvd.datasets.decoders import to_millimetres
 from mmvd.engine.atomic_backend import AtomicLocalBackend, save_npy_atomically, save_png_atomically
 from mmvd.visualization import completion_panel, guess_intrinsics, ply_bytes
@@ -53,12 +53,11 @@ class DepthCompletionInferencer(VDModelInferencer):
         point_cloud: bool = False,
         intrinsics: Sequence[float] | None = None,
     ):
-        super().__init__(model, checkpoint, device, dtype, size=size)
+        super().__init__(model, checkpoint, device, dtype, size=size, intrinsics=intrinsics)
         owner = 'DepthCompletionInferencer'
         self.depth_format = check_choice(owner, 'depth_format', depth_format, ('png', 'npy'))
         self.keep_input = check_flag(owner, 'keep_input', keep_input)
         self.point_cloud = check_flag(owner, 'point_cloud', point_cloud)
-        self.intrinsics = None if intrinsics is None else check_intrinsics(owner, intrinsics)
         self.files = (f'_depth.{depth_format}', *(('.ply',) if point_cloud else ()))
 
     def predict(self, frames: list[Frame]) -> list[dict]:

@@ -21,7 +21,7 @@ class FeatureInferencer(VDModelInferencer):
 
     def predict(self, frames: list[Frame]) -> list[dict]:
         """Encode."""
-        features, fused, grid = self.model.streams(*self.stacked(frames), self.size, 'm')
+        features, fused, grid = self.model.streams(*self.stacked(frames), self.size, 'm', self.intrinsics)
         maps = [_to_maps(stream, grid) for stream in (features, fused)]
         return [dict(rgb=[x[i] for x in maps[0]], fused=[x[i] for x in maps[1]]) for i in range(len(frames))]
 

@@ -100,7 +100,12 @@ class VDModel:
 
     @torch.no_grad()
     def streams(
-        self, rgb: object, depth: object = None, size: int | None = None, depth_unit: str | None = None
+        self,
+        rgb: object,
+        depth: object = None,
+        size: int | None = None,
+        depth_unit: str | None = None,
+        intrinsics: Sequence[float] | None = None,
     ) -> tuple[StreamFeatures, StreamFeatures, tuple[int, int]]:
         """Tokens of both streams.
 
@@ -109,6 +114,7 @@ class VDModel:
             depth: Depth, see the class.
             size: As in :meth:`complete`.
             depth_unit: As in :meth:`complete`.
+            intrinsics: As in :meth:`complete`.
 
         Returns:
             Features of the RGB stream and of the depth stream after each fusion, and the (rows, columns) of patches.
@@ -120,7 +126,7 @@ class VDModel:
         if not isinstance(backbone, VDViT):
             raise ConfigError(f'{type(backbone).__name__} has no two streams of tokens to look at, take a VDViT')
         with told_if_full('the images', 'take a smaller size, or fewer at once'), self._precision():
-            inputs = self._inputs(*_read(rgb, depth, depth_unit)[:2], size)
+            inputs = self._inputs(*_read(rgb, depth, depth_unit)[:2], size, intrinsics)
             features = backbone.encode_rgb(inputs[:, :3])
             fused = backbone.encode_depth(inputs[:, 3:], features)[0]
             return features, fused, tuple(-(-side // backbone.patch_size) for side in inputs.shape[-2:])

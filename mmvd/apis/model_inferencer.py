@@ -1,12 +1,13 @@
 """What the inferencers on a :class:`VDModel` share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmvd.arguments import check_int
+from mmvd.arguments import check_int, check_intrinsics
 from mmvd.errors import ConfigError
 
 from .devices import check_dtype
@@ -25,6 +26,7 @@ class VDModelInferencer(RGBDInferencer):
         device: See :func:`mmvd.load_model`; not beside a model.
         dtype: ``torch.bfloat16`` or ``float16`` for autocast; not beside a model.
         size: Working resolution, see :meth:`VDModel.complete`.
+        intrinsics: ``(fx, fy, cx, cy)`` in pixels, for encodings that need the camera; None: it is guessed.
 
     Raises:
         ConfigError: If an argument cannot work.
@@ -38,6 +40,7 @@ class VDModelInferencer(RGBDInferencer):
         dtype: torch.dtype | None = None,
         *,
         size: int | None = None,
+        intrinsics: Sequence[float] | None = None,
     ):
         if isinstance(model, VDModel):
             if any(each is not None for each in (checkpoint, device, dtype)):
@@ -49,6 +52,7 @@ class VDModelInferencer(RGBDInferencer):
         if size is not None:
             check_int(type(self).__name__, 'size', size, self.model.completer.backbone.patch_size)
         self.size = size
+        self.intrinsics = None if intrinsics is None else check_intrinsics(type(self).__name__, intrinsics)
 
     @staticmethod
     def stacked(frames: list[Frame]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Inferencers of models that live in a host: images go through the geometry of the config's test pipeline."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
+from mmvd.arguments import check_intrinsics
+from mmvd.datasets.rgbd_dataset import intrinsics_matrix
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
@@ -28,6 +30,8 @@ class TaskInferencer(RGBDInferencer):
         checkpoint: Checkpoint of the whole model; None: that of the folder, or the config's ``load_from``.
         device: Where it runs; an accelerator if there is one, by default.
         dtype: ``torch.bfloat16`` or ``float16`` for autocast.
+        intrinsics: ``(fx, fy, cx, cy)`` in pixels of the images as they are given, for encodings that need the camera;
+            None: it is guessed.
 
     Raises:
         ConfigError: If the config is not one of the task.
@@ -40,8 +44,13 @@ class TaskInferencer(RGBDInferencer):
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        intrinsics: Sequence[float] | None = None,
     ):
         self.device, self.dtype = find_device(device), dtype if dtype is None else check_dtype(dtype)
+        self.camera = None
+        if intrinsics is not None:
+            self.camera = intrinsics_matrix(*check_intrinsics(type(self).__name__, intrinsics))
         config, checkpoint = open_model(config, checkpoint)
         self.check(config)
         if checkpoint is None:
@@ -84,10 +93,10 @@ class TaskInferencer(RGBDInferencer):
         names = tuple(self.meta.get('classes') or ())
         return names if len(names) == count else tuple(map(str, range(count)))
 
-    @staticmethod
-    def _results(frame: Frame) -> dict:
-        shape = frame.depth_m.shape
+    def _results(self, frame: Frame) -> dict:
+        shape, camera = frame.depth_m.shape, {} if self.camera is None else dict(intrinsics=self.camera.copy())
         return dict(
+            camera,
             img=np.ascontiguousarray(frame.rgb[..., ::-1]),
             depth=frame.depth_m,
             img_path=frame.path,

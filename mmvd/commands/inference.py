@@ -15,13 +15,6 @@ def add_commands(commands) -> None:
         '--format', choices=('png', 'npy'), default='png', help='16-bit millimetres or float metres; png by default'
     )
     complete.add_argument('--ply', action='store_true', help='write point clouds, coloured by the image')
-    complete.add_argument(
-        '--intrinsics',
-        type=float,
-        nargs=4,
-        metavar=('FX', 'FY', 'CX', 'CY'),
-        help='camera of the point clouds in pixels; else a horizontal view of 60 degrees is guessed',
-    )
     _add(commands, 'segment', _segment, 'name the class of every pixel')
     _add(commands, 'classify', _classify, 'name the class of images')
     features = _add(commands, 'features', _features, 'draw the features of both streams (paper Figs. 3, 9, 10)', _TINY)
@@ -46,6 +39,13 @@ def _add(commands, name: str, run, text: str, model: str | None = None) -> argpa
         '--decoder', help='format of the depth files, see mmvd/datasets/decoders.py; by default PNG is in millimetres'
     )
     parser.add_argument('--depth-unit', choices=('m', 'mm'), help='unit of float depth files; metres by default')
+    parser.add_argument(
+        '--intrinsics',
+        type=float,
+        nargs=4,
+        metavar=('FX', 'FY', 'CX', 'CY'),
+        help='camera in pixels, for point clouds and encodings that need it (P3DE, disparity); else it is guessed',
+    )
     parser.add_argument('--batch-size', type=int, default=1, help='images computed at once')
     parser.add_argument('--device', help='cpu, cuda, ...; a GPU if there is one by default')
     parser.add_argument('--bf16', action='store_true', help='bf16 autocast')
@@ -58,10 +58,7 @@ def _complete(args: argparse.Namespace) -> int:
 
     require_weights(args)
     inferencer = DepthCompletionInferencer(
-        args.model,
-        args.checkpoint,
-        args.device,
-        _dtype(args),
+        *_common(args),
         size=args.size,
         keep_input=args.keep_input,
         depth_format=args.format,
@@ -83,13 +80,13 @@ def _segment(args: argparse.Namespace) -> int:
         most = sorted(zip(counts / counts.sum(), labels, strict=True), reverse=True)[:3]
         return ', '.join(f'{found["classes"][label]} {share:.0%}' for share, label in most)
 
-    return _run(RGBDSegInferencer(args.model, args.checkpoint, args.device, _dtype(args)), args, tell)
+    return _run(RGBDSegInferencer(*_common(args), intrinsics=args.intrinsics), args, tell)
 
 
 def _classify(args: argparse.Namespace) -> int:
     from mmvd.apis import RGBDClassificationInferencer
 
-    inferencer = RGBDClassificationInferencer(args.model, args.checkpoint, args.device, _dtype(args))
+    inferencer = RGBDClassificationInferencer(*_common(args), intrinsics=args.intrinsics)
     return _run(inferencer, args, lambda found: f'{found["pred_class"]} ({found["pred_score"]:.1%})')
 
 
@@ -97,7 +94,7 @@ def _features(args: argparse.Namespace) -> int:
     from mmvd.apis import FeatureInferencer
 
     require_weights(args)
-    inferencer = FeatureInferencer(args.model, args.checkpoint, args.device, _dtype(args), size=args.size)
+    inferencer = FeatureInferencer(*_common(args), size=args.size, intrinsics=args.intrinsics)
     return _run(inferencer, args, lambda found: f'{len(found["fused"])} stages of {len(found["fused"][0])} channels')
 
 
@@ -128,10 +125,11 @@ def _run(inferencer, args: argparse.Namespace, tell) -> int:
     return 1 if failures else 0
 
 
-def _dtype(args: argparse.Namespace):
+def _common(args: argparse.Namespace) -> tuple:
+    """Model, weights, device and precision."""
     import torch
 
-    return torch.bfloat16 if args.bf16 else None
+    return args.model, args.checkpoint, args.device, torch.bfloat16 if args.bf16 else None
 
 
 def require_weights(args: argparse.Namespace) -> None:

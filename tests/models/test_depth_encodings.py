@@ -243,6 +243,13 @@ def test_a_wrong_number_of_channels_is_named():
     with pytest.raises(ConfigError, match='reads 3 depth channels .points., got 1'):
         model(torch.rand(1, 4, 56, 56))
     assert model(torch.rand(1, 3, 56, 56))[0].shape[1] == 32  # colour alone is legal
+    with pytest.raises(ConfigError, match=r'RGB then depth channels, got \(1, 2, 56, 56\)'):
+        model(torch.rand(1, 2, 56, 56))
+
+
+def test_a_rule_needs_a_key():
+    with pytest.raises(ConfigError, match="key_rule='paper' is of the key"):
+        PositionalDepthEncoding(key_rule='paper')
 
 
 def test_the_key_keeps_the_maximum():

@@ -174,9 +174,8 @@ def test_arguments(tmp_path):
         with pytest.raises(ConfigError, match=match):
             VDViT(**arguments)
     key = dict(type='mmvd.PositionalDepthEncoding', per_sample_max=True)
-    keyed = VDViT(rgb=rgb, depth_encoding=key)
-    with pytest.raises(ConfigError, match='no class token to write a depth key into'):
-        keyed(torch.rand(1, 4, 64, 64))
+    with pytest.raises(ConfigError, match='writes its maximum into a class token, and this ViT has none'):
+        VDViT(rgb=rgb, depth_encoding=key)
     save_file(reference('vit_base_patch16_clip_224').state_dict(), tmp_path / 'clip.safetensors')
     with pytest.raises(WeightsError, match='does not fit|cannot bring it'):
         encoder('vit_base_patch16_siglip_224', tmp_path / 'clip.safetensors')

@@ -11,6 +11,7 @@ from torch import nn
 
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.backbones import VDViT
+from mmvd.models.backbones.maps import to_stride
 from mmvd.models.weights import load_checkpoint
 from tests.conftest import TINY
 
@@ -216,11 +217,9 @@ def test_maps_for_any_size(out, channels, size):
 @pytest.mark.parametrize('side', [56, 50, 61])
 def test_maps_stay_where_the_tokens_are(stride, side):
     """Tokens that hold their own x position give maps that hold the positions of their cells, away from the rim."""
-    model = VDViT(**TINY)
     cells = -(-side // 14)
     positions = (torch.arange(cells) + 0.5) * 14
-    tokens = positions.repeat(cells)[None, :, None]
-    row = model._to_map(tokens, stride, (side, side))[0, 0, 0]
+    row = to_stride(positions.expand(1, 1, cells, cells), 14, stride, (side, side))[0, 0, 0]
     expected = (torch.arange(-(-side // stride)) + 0.5) * stride
     torch.testing.assert_close(row, expected.clamp(7, float(positions[-1])))
 

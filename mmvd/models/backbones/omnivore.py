@@ -15,6 +15,7 @@ from mmvd.models.weights import load_omnivore_weights
 from mmvd.registry import MODELS
 
 from .maps import pad_to_cells, to_stride
+from .settings import check_image
 from .vd_vit import VDFeatures
 
 _PATCH = (2, 4, 4)  # frames, rows, columns; an image is one frame, filled up with an empty one
@@ -66,14 +67,7 @@ class OmnivoreSwin3D(BaseModule):
     ):
         super().__init__(init_cfg)
         owner = type(self).__name__
-        check_int(owner, 'embed_dims', embed_dims)
-        check_int(owner, 'window_size', window_size)
-        for name, row in (('depths', depths), ('num_heads', num_heads)):
-            check_row(owner, name, row, 4, check_int)
-        if sorted(check_row(owner, 'strides', strides, 4, check_int)) != list(strides):
-            raise ConfigError(f'{owner}: strides must be four numbers, finest first, got {tuple(strides)}')
-        if any(embed_dims * 2**stage % heads for stage, heads in enumerate(num_heads)):
-            raise ConfigError(f'{owner}: num_heads={tuple(num_heads)} must divide the widths of the stages')
+        self._check_sizes(owner, embed_dims, depths, num_heads, window_size, strides)
         self.frozen = check_choice(owner, 'frozen', frozen, ('all', 'none'))
         self.out = check_choice(owner, 'out', out, ('rgb', 'fused'))
         self.out_type = check_choice(owner, 'out_type', out_type, ('featmap', 'avg_featmap'))
@@ -95,6 +89,17 @@ class OmnivoreSwin3D(BaseModule):
         if out_type == 'featmap':
             self.swin.norm.requires_grad_(False)  # read by no map: it would break distributed training
         self.train(self.training)
+
+    @staticmethod
+    def _check_sizes(owner: str, embed_dims, depths, num_heads, window_size, strides) -> None:
+        check_int(owner, 'embed_dims', embed_dims)
+        check_int(owner, 'window_size', window_size)
+        for name, row in (('depths', depths), ('num_heads', num_heads)):
+            check_row(owner, name, row, 4, check_int)
+        if sorted(check_row(owner, 'strides', strides, 4, check_int)) != list(strides):
+            raise ConfigError(f'{owner}: strides must be four numbers, finest first, got {tuple(strides)}')
+        if any(embed_dims * 2**stage % heads for stage, heads in enumerate(num_heads)):
+            raise ConfigError(f'{owner}: num_heads={tuple(num_heads)} must divide the widths of the stages')
 
     @property
     def reads_depth(self) -> bool:
@@ -139,6 +144,7 @@ class OmnivoreSwin3D(BaseModule):
         Raises:
             ConfigError: If there are other depth channels.
         """
+        check_image(inputs)
         stages, factor = self._stages(inputs, self.encode_rgb(inputs[:, :3]) if rgb is None else rgb)
         if self.out_type == 'avg_featmap':
             return VDFeatures((self._mean_token(stages[3]),), factor)

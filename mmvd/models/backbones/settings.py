@@ -101,3 +101,33 @@ def check_layers(fusion_layers: Sequence[int] | None, depth: int) -> tuple[int, 
             f'{_OWNER}: fusion_layers must be four ascending layers between 1 and {depth}, got {tuple(layers)}'
         )
     return layers
+
+
+def check_streams(streams: Sequence, out_type: str, encoding) -> None:
+    """What two streams must have in common, and what is asked of a class token.
+
+    Raises:
+        ConfigError: If they differ in width, depth or patch, or have no class token where one is needed.
+    """
+    shapes = [(stream.embed_dims, len(stream.blocks), stream.patch_size) for stream in streams]
+    if len(set(shapes)) > 1:
+        raise ConfigError(
+            f'{_OWNER}: rgb has width, depth and patch {shapes[0]}, depth {shapes[1]}: fusion needs the same of both'
+        )
+    if out_type == 'cls_token' and not all(stream.has_cls_token for stream in streams):
+        raise ConfigError(f"{_OWNER}: out_type='cls_token', but this ViT has no class token: take 'avg_featmap'")
+    if encoding is not None and encoding.writes_key and not streams[-1].has_cls_token:
+        raise ConfigError(
+            f'{_OWNER}: depth_encoding.per_sample_max writes its maximum into a class token, and this ViT has none: '
+            'take per_sample_max=False'
+        )
+
+
+def check_image(inputs) -> None:
+    """Three channels of colour at least.
+
+    Raises:
+        ConfigError: If there are fewer.
+    """
+    if inputs.shape[1] < 3:
+        raise ConfigError(f'inputs must be (B, 3 + k, H, W), RGB then depth channels, got {tuple(inputs.shape)}')

@@ -76,17 +76,11 @@ class TimmStream(Stream):
         return self.vit.norm
 
     def embed(self, x: Tensor, key: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """See :meth:`Stream.embed`.
-
-        Raises:
-            ConfigError: If there is a key, and the ViT has no class token to write it into.
-        """
+        """See :meth:`Stream.embed`."""
         tokens, positions = self.vit._pos_embed(self.vit.patch_embed(x)), None
         if isinstance(tokens, tuple):  # those with RoPE
             tokens, positions = tokens
         if key is not None:
-            if not self.has_cls_token:
-                raise ConfigError(f'TimmStream: {self.model_name} has no class token to write a depth key into')
             tokens = tokens.clone()
             tokens[:, 0] += key.to(tokens.dtype)
         return self.vit.norm_pre(tokens), positions

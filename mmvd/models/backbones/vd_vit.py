@@ -15,7 +15,7 @@ from mmvd.registry import MODELS
 
 from .fusion import SEFusion
 from .maps import pad_to_cells, to_stride
-from .settings import check_input, check_layers, check_output, stream_configs
+from .settings import check_image, check_input, check_layers, check_output, check_streams, stream_configs
 from .stream import StreamFeatures
 
 
@@ -106,7 +106,7 @@ class VDViT(BaseModule):
         self.depth_stream = self.fusions = None
         if out != 'rgb':
             self._build_depth(depth, depth_channels, gate)
-        self._check_streams()
+        check_streams([self.rgb_stream, *filter(None, [self.depth_stream])], out_type, self.depth_encoding)
         self._freeze()
 
     def _build_depth(self, depth: dict, depth_channels: int | None, gate: str) -> None:
@@ -115,16 +115,6 @@ class VDViT(BaseModule):
         # Nothing reads the patch tokens after the last layer unless its fusion is put out.
         last_fused = self.out_type != 'cls_token' and self.out in ('fused', 'rgb+fused')
         self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
-
-    def _check_streams(self) -> None:
-        streams = [self.rgb_stream, *([self.depth_stream] if self.depth_stream is not None else [])]
-        shapes = [(stream.embed_dims, len(stream.blocks), stream.patch_size) for stream in streams]
-        if len(set(shapes)) > 1:
-            raise ConfigError(
-                f'VDViT: rgb has width, depth and patch {shapes[0]}, depth {shapes[1]}: fusion needs the same of both'
-            )
-        if self.out_type == 'cls_token' and not all(stream.has_cls_token for stream in streams):
-            raise ConfigError("VDViT: out_type='cls_token', but this ViT has no class token: take 'avg_featmap'")
 
     def _freeze(self) -> None:
         if self.frozen in ('rgb', 'all'):
@@ -230,6 +220,7 @@ class VDViT(BaseModule):
         Returns:
             The outputs and the factor by which metric depth was multiplied to bring it into range.
         """
+        check_image(inputs)
         image, depth = inputs[:, :3], inputs[:, 3:]
         rgb = self.encode_rgb(image) if rgb is None else rgb
         if self.depth_stream is None:

@@ -20,12 +20,14 @@ class DepthEncoding(nn.Module, ABC):
         out_channels: Channels C that the depth stream reads.
         max_depth: Range in metres.
         num_axes: Axes that a decoder predicts, the last one depth.
+        writes_key: Whether :meth:`key` tells the class token something.
         bounds_depth: Whether depth is brought within ``max_depth``, which the decoder then reaches, too.
         reads: What the channels are: ``'metres'``, ``'points'`` or ``'disparity'``; all but the first need a camera.
     """
 
     in_channels: int = 1
     num_axes: int = 1
+    writes_key: bool = False
     bounds_depth: bool = True
     reads: str = 'metres'
     out_channels: int

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_choice, check_flag, check_int, check_number, check_positive, check_share
-from mmvd.errors import config_errors
+from mmvd.errors import ConfigError, config_errors
 from mmvd.registry import MODELS
 
 from .base import DepthEncoding
@@ -50,7 +50,10 @@ class PositionalDepthEncoding(DepthEncoding):
             ops.depth_wavelengths(num_channels, max_depth, temperature)
         self.num_channels, self.max_depth, self.temperature = num_channels, max_depth, temperature
         self.out_channels = num_channels * self.in_channels
-        self.per_sample_max, self.key_rule = per_sample_max, key_rule
+        if key_rule != 'code' and not per_sample_max:
+            raise ConfigError(f'{owner}: key_rule={key_rule!r} is of the key that per_sample_max=True writes')
+        self.per_sample_max = self.writes_key = per_sample_max
+        self.key_rule = key_rule
 
     def constants(self) -> dict:
         """See :meth:`DepthEncoding.constants`."""
