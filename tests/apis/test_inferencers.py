@@ -16,8 +16,10 @@ from mmvd.apis import (
     RGBDClassificationInferencer,
     RGBDSegInferencer,
 )
+from mmvd.apis.inputs import Frame
 from mmvd.apis.packing import pack
 from mmvd.errors import ConfigError, MemoryLimitError, SampleError
+from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS
 from tests.conftest import ROOT, tiny_model
 
@@ -224,6 +226,26 @@ def test_segmentation(segmentor, tmp_path):
         RGBDSegInferencer('pretrain_tiny_pde_rooms', device='cpu')
     with pytest.raises(ConfigError, match='give the checkpoint of a trained model'):
         RGBDSegInferencer('m2f_vd_rooms_tiny', device='cpu')
+
+
+def test_the_users_camera_reaches_the_encoder(tmp_path):
+    config = Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py')
+    small = dict(embed_dims=16, depths=(1, 1, 1, 1), num_heads=(1, 2, 4, 8), init_cfg=dict(type='Random'))
+    config.model.backbone = dict(type='mmvd.OmnivoreSwin3D', **small)
+    config.model.data_preprocessor.depth_encoding = omnivore_disparity()
+    config.model.decode_head.in_channels = [32, 64, 128, 128]
+    folder = pack_of(MODELS.build(config.model), config, tmp_path, dict(classes=[f'c{i}' for i in range(17)]))
+    frame = Frame('a', RGB, DEPTH, False, 'a.png')
+    short, long = (
+        RGBDSegInferencer(folder, device='cpu', intrinsics=(focal, focal, 35, 28)).batch([frame])['inputs'][:, 3]
+        for focal in (60.0, 120.0)
+    )
+    assert short.max() > 0
+    torch.testing.assert_close(2 * short, long)
+    guessed = RGBDSegInferencer(folder, device='cpu')
+    assert guessed((RGB, DEPTH))['predictions'][0]['sem_seg'].shape == (56, 70)
+    with pytest.raises(ConfigError, match='focal length fx'):
+        RGBDSegInferencer(folder, device='cpu', intrinsics=(-1, 60, 35, 28))
 
 
 @pytest.fixture(scope='module')
