@@ -90,3 +90,20 @@ def test_the_nyu_protocol_cuts_what_papers_cut(tmp_path):
     assert (sample['depth'] > 0).sum() == 500
     left, right = (1000 * sample['gt_depth'][0, 0, [0, -1]] - 1000).tolist()
     assert left == pytest.approx(2 * 8, abs=1.1) and right == pytest.approx(2 * 311, abs=1.1)  # of 320 columns, 8 off
+
+
+def test_transparent_objects_have_their_painted_twins_as_truth(test_data):
+    from mmengine.config import Config
+
+    from mmvd.registry import DATASETS
+    from tests.conftest import ROOT
+
+    config = Config.fromfile(ROOT / 'configs/completion/cleargrasp.py').test_dataloader.dataset
+    data = DATASETS.build(dict(config, data_root=str(test_data / 'cleargrasp/real')))
+    assert len(data) == 4
+    sample = data[0]
+    given, truth = sample['depth'], sample['gt_depth']
+    assert given.shape == truth.shape == (1, 720, 1280) and 0.3 < truth[truth > 0].median() < 2
+    both = (given > 0) & (truth > 0)
+    assert ((given - truth)[both].abs() < 0.02).double().mean() > 0.7  # the scene stays, its glass does not
+    assert ((given <= 0) & (truth > 0)).sum() > 10000
