@@ -130,26 +130,31 @@ class DepthCompletionMetric(BaseMetric):
             values['swapped_rgb_rmse_mm'] = _rmse_mm(swapped, target, removed)
         return values
 
+    def _protocol(self, results: list[dict]) -> dict:
+        """What the numbers must be read with."""
+        given, sizes = results[0]['protocol'], sorted({numbers['size'] for numbers in results})
+        return dict(
+            given,
+            kept_densities=given.get('kept_densities', ['as given']),
+            min_depth_m=self.min_depth_m,
+            cap_m=self.cap_m,
+            reduction=REDUCTIONS[self.reduction],
+            images=len(results),
+            resolution=[list(size) for size in sizes] if len(sizes) < 3 else f'{len(sizes)} sizes',
+            test_set=self.test_set,
+            area='trapezoid over the kept densities',
+        )
+
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over images and fill ``result``."""
         methods = ['model', *self.baselines]
         counts = np.stack([numbers['counts'] for numbers in results])
         mean = _mean_over_images if self.reduction == 'image' else _mean_over_pixels
         means = {name: mean(np.stack([numbers[name] for numbers in results]), counts) for name in methods}
-        protocol, sizes = results[0]['protocol'], sorted({numbers['size'] for numbers in results})
-        grid = protocol.get('kept_densities', ['as given'])
+        protocol = self._protocol(results)
+        grid = protocol['kept_densities']
         self.result = dict(
-            protocol=dict(
-                protocol,
-                kept_densities=grid,
-                min_depth_m=self.min_depth_m,
-                cap_m=self.cap_m,
-                reduction=REDUCTIONS[self.reduction],
-                images=len(results),
-                resolution=[list(size) for size in sizes] if len(sizes) < 3 else f'{len(sizes)} sizes',
-                test_set=self.test_set,
-                area='trapezoid over the kept densities',
-            ),
+            protocol=protocol,
             method=results[0]['method'],
             holes={what: sum(numbers['holes'][what] for numbers in results) for what in results[0]['holes']},
             errors={

@@ -48,6 +48,19 @@ def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
     )
 
 
+def row_of(step: int, seconds: float, rate: float, half: torch.Tensor, full: torch.Tensor, device) -> dict:
+    """A line of the CSV."""
+    peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else float('nan')
+    return dict(
+        step=step,
+        seconds=round(seconds, 2),
+        samples_per_s=round(rate, 2),
+        loss=round(float(half), 4),
+        loss_float32_same_batch=round(float(full), 4),
+        peak_gib=round(peak, 3),
+    )
+
+
 def run(args: argparse.Namespace, config: Config) -> list[dict]:
     """Train and measure; a row every ``--every`` steps."""
     device, dtype = torch.device(args.device), getattr(torch, args.dtype)
@@ -80,17 +93,7 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
                     half = loss_of(data)
                 full = loss_of(data)
             model.train()
-            peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else float('nan')
-            rows.append(
-                dict(
-                    step=step,
-                    seconds=round(time.perf_counter() - start, 2),
-                    samples_per_s=round(rate, 2),
-                    loss=round(float(half), 4),
-                    loss_float32_same_batch=round(float(full), 4),
-                    peak_gib=round(peak, 3),
-                )
-            )
+            rows.append(row_of(step, time.perf_counter() - start, rate, half, full, device))
             print(rows[-1], flush=True)
             since = time.perf_counter()
     return rows
