@@ -128,8 +128,8 @@ def row_of(name: str, numbers: dict[str, list[float]]) -> dict:
 def format_table(rows: list[dict]) -> str:
     """Tables 1 and 8: what was trained here, then the paper's own columns: other data, a larger budget."""
     lines = [
-        f'{"":<28}{"here: RMSE [mm], mean over":>34}{"swapped":>10}{"RGB share [%]":>22} | the paper: AUC RMSE [mm]',
-        f'{"row":<28}{"densities":>17}{"scales":>17}{"RGB [%]":>10}{"fusion 1 2 3 4":>22} | '
+        f'{"":<28}{"here: RMSE [mm], mean over":>40}{"swapped":>10}{"RGB share [%]":>22} | the paper: AUC RMSE [mm]',
+        f'{"row":<28}{"densities":>20}{"scales":>20}{"RGB [%]":>10}{"fusion 1 2 3 4":>22} | '
         + ''.join(f'{name:>11}' for name in PAPER_SETS),
     ]
     for row in rows:
@@ -137,7 +137,7 @@ def format_table(rows: list[dict]) -> str:
         found = (row.get(f'rgb_share_{k}_percent') for k in range(1, 5))
         shares = ' '.join(f'{float(share):.0f}' for share in found if share) or '-'
         paper = ''.join(f'{row[f"paper_{name}_auc_mm"]:>11}' for name in PAPER_SETS)
-        cells = ''.join(f'{cell:>17}' for cell in spreads)
+        cells = ''.join(f'{cell:>20}' for cell in spreads)
         lines.append(f'{row["row"]:<28}{cells}{row["swapped_rgb_percent"]:>10}{shares:>22} | {paper}')
     return '\n'.join(lines)
 

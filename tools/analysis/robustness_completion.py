@@ -50,7 +50,7 @@ def report(args: argparse.Namespace) -> None:
 
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
         found = completion_curves(model.completer, loader, changes(args.axes, args.patterns), floors, progress)
-        rows += [dict(row, method=label if row['method'] == 'network' else row['method']) for row in found]
+        rows += [dict(row, method=label) if row['method'] == 'network' else row for row in found]
     write_rows(out, rows)
     picture = out.with_suffix('.png')
     fields = {(axis, 'pixel'): AXES[axis] for axis in args.axes if axis != 'density'}

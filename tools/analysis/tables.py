@@ -68,7 +68,7 @@ def with_spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def write_rows(path: Path, rows: Sequence[dict]) -> None:
-    """Rows as CSV, with machine, torch and command; what a row lacks stays empty."""
+    """Rows as CSV, with machine, torch and command in the first; what a row lacks stays empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     common = dict(
         device=device_name(torch.device('cpu')),
@@ -78,4 +78,4 @@ def write_rows(path: Path, rows: Sequence[dict]) -> None:
     with path.open('w', newline='') as file:
         writer = csv.DictWriter(file, [*dict.fromkeys(key for row in rows for key in row), *common])
         writer.writeheader()
-        writer.writerows(dict(row, **common) for row in rows)
+        writer.writerows([dict(rows[0], **common), *rows[1:]])
