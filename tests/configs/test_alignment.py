@@ -19,6 +19,7 @@ PHOTOMETRIC = (
     'mmvd.AlterDepth',
     'mmvd.RandomDepth',
     'mmvd.RandomDensityMask',
+    'mmvd.SparsePoints',
 )
 PACKING = ('mmvd.PackRGBDInputs', 'mmvd.LoadRoomInstances')
 HEIGHT, WIDTH = 120, 160
@@ -47,6 +48,7 @@ def picture(tmp_path_factory) -> dict:
         gt_instance_map=labels.astype(np.int32),
         img_path=str(folder / 'image.png'),
         depth_path=str(folder / 'depth.png'),
+        gt_depth_path=str(folder / 'depth.png'),
         decoder='mm16',
         seg_map_path=str(folder / 'labels.png'),
         num_classes=200,
@@ -71,8 +73,8 @@ def moved_apart(pipeline: list[dict], picture: dict) -> str | None:
         )
         for step in steps:
             results = step(results)
-        for key, unit in dict(depth=1.0, gt_seg_map=20.0).items():
-            if not same_place(results['img'], results[key], unit):
+        for key, unit in dict(depth=1.0, gt_depth=1.0, gt_seg_map=20.0).items():
+            if key in results and not same_place(results['img'], results[key], unit):
                 return key
     return None
 
