@@ -164,6 +164,9 @@ def test_a_whole_run_and_its_evaluation(tmp_path):
         cap_m=150.0,
         reduction='per image, then mean over images',
         images=2,
+        resolution=[[112, 112]],
+        test_set=None,
+        area='trapezoid over the kept densities',
     )
     table = (folder / 'table.txt').read_text()
     assert all(
