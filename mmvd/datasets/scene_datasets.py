@@ -15,6 +15,7 @@ from mmvd.registry import DATASETS
 from .probe_splits import check_split
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
+from .sunrgbd_camera import sunrgbd_camera
 
 NYU10 = (
     'bedroom',
@@ -205,6 +206,9 @@ class SUNRGBDSceneDataset(RGBDClassDataset):
 
     DEFAULTS = dict(decoder='sunrgbd', classes=SUN19)
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
+
+    def _entry(self, root: Path, image: str, depth: str, *rest: str) -> dict:
+        return dict(super()._entry(root, image, depth, *rest), **sunrgbd_camera(root, image))
 
 
 @DATASETS.register_module()

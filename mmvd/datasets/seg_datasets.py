@@ -11,6 +11,7 @@ from mmvd.registry import DATASETS
 
 from .label_sets import label_metainfo
 from .rgbd_dataset import RGBDDataset
+from .sunrgbd_camera import sunrgbd_camera
 
 
 @DATASETS.register_module()
@@ -93,6 +94,9 @@ class SUNRGBDSegDataset(RGBDSegDataset):
 
     def __init__(self, data_root: str, paper_compat: bool = False, **kwargs: Any):
         super().__init__(data_root, **({'decoder': 'sunrgbd_doubled'} if paper_compat else {}), **kwargs)
+
+    def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
+        return dict(super()._entry(root, image, depth, label), **sunrgbd_camera(root, image))
 
 
 class _SplitDataset(RGBDSegDataset):

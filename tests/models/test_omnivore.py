@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
+from mmvd.datasets import SUNRGBDSceneDataset, SUNRGBDSegDataset
+from mmvd.datasets.sunrgbd_camera import sunrgbd_camera
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models import DepthCompleter, OmnivoreSwin3D
 from mmvd.models.backbones.omnivore import omnivore_disparity
@@ -82,6 +84,48 @@ def test_the_input_is_that_of_the_paper():
     np.testing.assert_allclose(encoding(encoding.channels(depth_m)), expected, rtol=1e-5)
     missing = encoding(encoding.channels(torch.zeros(1, 1, 1, 1)))
     assert missing.item() == pytest.approx(-0.0418 / 0.0295)
+
+
+def test_each_sample_has_the_baseline_of_its_sensor():
+    from mmengine.structures import BaseDataElement
+
+    encoding = dict(omnivore_disparity(), baseline_m='sensor')
+    preprocessor = MODELS.build(dict(type='mmvd.RGBDSegDataPreprocessor', size_divisor=1, depth_encoding=encoding))
+    camera = np.array([[500.0, 0, 4], [0, 500, 4], [0, 0, 1]], np.float32)
+    metas = [dict(depth_sensor='kv2'), dict(depth_sensor='realsense'), {}]
+    data = dict(
+        inputs=[torch.zeros(3, 8, 8, dtype=torch.uint8)] * 3,
+        depth=[torch.full((1, 8, 8), 2.0)] * 3,
+        data_samples=[BaseDataElement(metainfo=dict(meta, intrinsics=camera)) for meta in metas],
+    )
+    found = preprocessor.inputs(preprocessor.to_device(data), (8, 8))[:, 3, 0, 0]
+    assert found.tolist() == pytest.approx([0.075 * 250, 0.095 * 250, 0.05 * 250])
+    data['data_samples'][0].set_metainfo(dict(depth_sensor='webcam'))
+    with pytest.raises(ConfigError, match="depth_sensor must be one of .*got 'webcam'"):
+        preprocessor.inputs(preprocessor.to_device(data), (8, 8))
+    assert MODELS.build(encoding).constants()['baseline_m'] == 'sensor'
+    with pytest.raises(ConfigError, match='baseline_m must be one of'):
+        MODELS.build(dict(encoding, baseline_m='kinect'))
+
+
+def test_sun_rgbd_tells_sensor_and_camera(tmp_path):
+    frame = tmp_path / 'SUNRGBD/kv2/kinect2data/000002'
+    (frame / 'image').mkdir(parents=True)
+    image = 'SUNRGBD/kv2/kinect2data/000002/image/000002.jpg'
+    assert sunrgbd_camera(tmp_path, image) == dict(depth_sensor='kv2')
+    (frame / 'intrinsics.txt').write_text('529.5 0.0 365.0\n0.0 529.5 265.0\n0.0 0.0 1.0\n')
+    found = sunrgbd_camera(tmp_path, image)
+    assert found['depth_sensor'] == 'kv2' and found['intrinsics'][0].tolist() == [529.5, 0, 365]
+    assert sunrgbd_camera(tmp_path, 'elsewhere/a.jpg') == {}
+    (tmp_path / 'train.txt').write_text(f'{image} depth.png label.png\n')
+    (tmp_path / 'scenes.txt').write_text(f'{image} depth.png bedroom\n{image[:-5]}3.jpg other.png attic\n')
+    for data in (
+        SUNRGBDSegDataset(str(tmp_path), ann_file='train.txt'),
+        SUNRGBDSceneDataset(str(tmp_path), ann_file='scenes.txt'),
+    ):
+        assert len(data) == 1
+        info = data.get_data_info(0)
+        assert info['depth_sensor'] == 'kv2' and info['intrinsics'][1, 1] == 529.5
 
 
 def test_a_map_without_a_measurement_is_an_image_without_depth(pair):

@@ -1,6 +1,6 @@
 # Frozen Omnivore Swin3D-B with depth as disparity (A.8), images of 512 px (A.6). Disparity needs the camera: intrinsics
-# of the samples, or 0.9 of the shorter side as focal length; the baseline of a RealSense D435 for all.
-encoding = dict(type='mmvd.DisparityEncoding', mean=0.0418, std=0.0295, max_disparity_px=75.0)
+# and sensor of the sample (SUN RGB-D has them), or 0.9 of the shorter side as focal length and a D435's baseline.
+encoding = dict(type='mmvd.DisparityEncoding', baseline_m='sensor', mean=0.0418, std=0.0295, max_disparity_px=75.0)
 preprocessor = dict(depth_encoding=encoding)
 encoder = dict(
     _delete_=True,

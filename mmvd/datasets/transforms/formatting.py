@@ -28,9 +28,9 @@ class PackRGBDInputs(BaseTransform):
         (optional)
 
     Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask
-        (1, H, W) where they exist. The meta information gets ``missing_depth``, ``intrinsics``, ``range_factor`` of
-        depth that was encoded in the pipeline, and the random ``sample_key`` of the sample if it has one, or else its
-        ``sample_idx``.
+        (1, H, W) where they exist. The meta information gets ``missing_depth``, ``intrinsics``, ``depth_sensor``,
+        ``range_factor`` of depth that was encoded in the pipeline, and the random ``sample_key`` of the sample if it
+        has one, or else its ``sample_idx``.
 
     Args:
         packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and
@@ -78,6 +78,7 @@ class PackRGBDInputs(BaseTransform):
             sample_idx=None if key is not None or number is None else int(number),
             range_factor=results.get('range_factor'),
             intrinsics=results.get('intrinsics'),
+            depth_sensor=results.get('depth_sensor'),
         )
         known = {name: value for name, value in about.items() if value is not None}
         packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))

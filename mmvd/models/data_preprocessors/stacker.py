@@ -83,7 +83,11 @@ class RGBDStacker(BaseDataPreprocessor):
         if self.encoding is None or depth.shape[1] != 1:
             return depth
         camera = None if self.encoding.reads == 'metres' else ops.to_device(self._cameras(data), depth.device)
-        return self.encoding.channels(depth, camera, keys)
+        if not self.encoding.reads_sensor:
+            return self.encoding.channels(depth, camera, keys)
+        samples = data.get('data_samples') or [None] * len(depth)
+        sensors = [None if sample is None else sample.metainfo.get('depth_sensor') for sample in samples]
+        return self.encoding.channels(depth, camera, keys, sensors)
 
     def _cameras(self, data: dict) -> Tensor:
         """(B, 3, 3) intrinsics, guessed where a sample has none, which is told once."""

@@ -21,6 +21,7 @@ class DepthEncoding(nn.Module, ABC):
         max_depth: Range in metres.
         num_axes: Axes that a decoder predicts, the last one depth.
         writes_key: Whether :meth:`key` tells the class token something.
+        reads_sensor: Whether :meth:`channels` takes ``sensors``, names of the depth sensors of the samples.
         bounds_depth: Whether depth is brought within ``max_depth``, which the decoder then reaches, too.
         reads: What the channels are: ``'metres'``, ``'points'`` or ``'disparity'``; all but the first need a camera.
     """
@@ -28,6 +29,7 @@ class DepthEncoding(nn.Module, ABC):
     in_channels: int = 1
     num_axes: int = 1
     writes_key: bool = False
+    reads_sensor: bool = False
     bounds_depth: bool = True
     reads: str = 'metres'
     out_channels: int

@@ -1,5 +1,7 @@
 """The encodings that positional ones are compared with: one channel of normalised depth or disparity (facts 4)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,8 @@ from mmvd.arguments import check_choice, check_number, check_positive
 from mmvd.registry import MODELS
 
 from .base import DepthEncoding
+
+_DEFAULT_SENSOR = 'd435'  # authors' code
 
 
 @MODELS.register_module()
@@ -50,8 +54,8 @@ class DisparityEncoding(DepthEncoding):
     Args:
         focal_px: Focal length in pixels; None takes the camera of the sample, or 0.9 of the shorter side where it is
             not known (authors' code).
-        baseline_m: Distance of the two cameras in metres (authors' code: 0.05, a RealSense D435), or a sensor's name,
-            see ``BASELINES_M``.
+        baseline_m: Distance of the two cameras in metres (authors' code: 0.05, a RealSense D435), a sensor's name, see
+            ``BASELINES_M``, or ``'sensor'``: that of the sensor that each sample names, a D435's where it names none.
         mean: Of disparity / 75. The default is 4.5533163 pixels, which the authors' code subtracts from disparity / 75:
             such an input would hardly vary.
         std: Of disparity / 75; 1.6035318 pixels.
@@ -77,8 +81,11 @@ class DisparityEncoding(DepthEncoding):
     ):
         super().__init__()
         owner = 'DisparityEncoding'
-        if isinstance(baseline_m, str):
-            baseline_m = self.BASELINES_M[check_choice(owner, 'baseline_m', baseline_m, tuple(self.BASELINES_M))]
+        self.reads_sensor = baseline_m == 'sensor'
+        if self.reads_sensor:
+            baseline_m = self.BASELINES_M[_DEFAULT_SENSOR]
+        elif isinstance(baseline_m, str):
+            baseline_m = self.BASELINES_M[check_choice(owner, 'baseline_m', baseline_m, ('sensor', *self.BASELINES_M))]
         self.focal_px = focal_px if focal_px is None else check_positive(owner, 'focal_px', focal_px)
         self.baseline_m = check_positive(owner, 'baseline_m', baseline_m)
         self.mean, self.std = check_number(owner, 'mean', mean), check_positive(owner, 'std', std)
@@ -93,19 +100,39 @@ class DisparityEncoding(DepthEncoding):
         """See :meth:`DepthEncoding.constants`."""
         names = ('focal_px', 'baseline_m', 'mean', 'std', 'max_depth')
         names += ('max_disparity_px',) if self.max_disparity_px else ()  # older checkpoints do not name it
-        return dict(type=type(self).__name__, **{name: getattr(self, name) for name in names})
+        values = {name: getattr(self, name) for name in names}
+        values['baseline_m'] = 'sensor' if self.reads_sensor else self.baseline_m
+        return dict(type=type(self).__name__, **values)
 
     def guess_camera(self, height: int, width: int) -> Tensor:
         """A focal length of 0.9 of the shorter side (authors' code)."""
         focal = 0.9 * min(height, width)
         return torch.tensor([[focal, 0, 0.5 * width], [0, focal, 0.5 * height], [0, 0, 1.0]])
 
-    def channels(self, depth: Tensor, camera: Tensor | None = None, keys: Tensor | None = None) -> Tensor:
-        """(B, 1, H, W) metres to (B, 1, H, W) pixels of disparity, 0 = missing."""
+    def channels(
+        self,
+        depth: Tensor,
+        camera: Tensor | None = None,
+        keys: Tensor | None = None,
+        sensors: Sequence[str | None] | None = None,
+    ) -> Tensor:
+        """(B, 1, H, W) metres to (B, 1, H, W) pixels of disparity, 0 = missing.
+
+        Raises:
+            ConfigError: If a sample names a sensor whose baseline is not known.
+        """
         if camera is None:
             camera = self.guess_camera(*depth.shape[-2:]).to(depth.device).expand(len(depth), -1, -1)
         focal = camera[:, 0, 0] if self.focal_px is None else self.focal_px
-        return ops.depth_to_disparity(depth, focal, self.baseline_m, self.max_depth)
+        if not self.reads_sensor or sensors is None:
+            return ops.depth_to_disparity(depth, focal, self.baseline_m, self.max_depth)
+        baselines = [self._baseline_of(sensor) for sensor in sensors]
+        stereo = focal * ops.to_device(torch.tensor(baselines), depth.device)  # one product serves both
+        return ops.depth_to_disparity(depth, stereo, 1.0, self.max_depth)
+
+    def _baseline_of(self, sensor: str | None) -> float:
+        name = check_choice('DisparityEncoding', 'depth_sensor', sensor or _DEFAULT_SENSOR, tuple(self.BASELINES_M))
+        return self.BASELINES_M[name]
 
     def forward(self, channels: Tensor) -> Tensor:
         """(B, 1, H, W) pixels to (B, 1, H, W)."""
