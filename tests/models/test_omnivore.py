@@ -13,7 +13,7 @@ from mmvd.datasets.sunrgbd_camera import sunrgbd_camera
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models import DepthCompleter, OmnivoreSwin3D
 from mmvd.models.backbones.omnivore import omnivore_disparity
-from mmvd.registry import MODELS
+from mmvd.registry import MODELS, TRANSFORMS
 from tests.models.test_vd_vit import randomise
 
 SMALL = dict(embed_dims=16, depths=(2, 2, 2, 2), num_heads=(1, 2, 4, 8))
@@ -103,6 +103,9 @@ def test_each_sample_has_the_baseline_of_its_sensor():
     data['data_samples'][0].set_metainfo(dict(depth_sensor='webcam'))
     with pytest.raises(ConfigError, match="depth_sensor must be one of .*got 'webcam'"):
         preprocessor.inputs(preprocessor.to_device(data), (8, 8))
+    sample = dict(depth=np.full((8, 8), 2.0, np.float32), intrinsics=camera, depth_sensor='kv2')
+    encoded = TRANSFORMS.build(encoding)(sample)['depth'][0, 0, 0]
+    assert encoded == pytest.approx((0.075 * 250 / 75 - 0.0418) / 0.0295)
     assert MODELS.build(encoding).constants()['baseline_m'] == 'sensor'
     with pytest.raises(ConfigError, match='baseline_m must be one of'):
         MODELS.build(dict(encoding, baseline_m='kinect'))

@@ -18,7 +18,9 @@ class _EncodingTransform(BaseTransform):
         depth = torch.from_numpy(np.ascontiguousarray(results['depth']))[None, None]
         camera = results.get('intrinsics')
         camera = None if camera is None else torch.as_tensor(camera)[None]
-        channels, factor = self.encoding.into_range(self.encoding.channels(depth, camera), 'rescale')
+        sensors = dict(sensors=[results.get('depth_sensor')]) if self.encoding.reads_sensor else {}
+        channels = self.encoding.channels(depth, camera, **sensors)
+        channels, factor = self.encoding.into_range(channels, 'rescale')
         results['depth'] = self.encoding(channels)[0].permute(1, 2, 0).contiguous().numpy()
         results['range_factor'] = float(factor)
         return results
@@ -75,7 +77,7 @@ class DisparityEncoding(_EncodingTransform):
 
     Goes with ``VDViT(depth_encoding=None, depth_channels=C)``. Arguments and errors are those of the module.
 
-    Required Keys: depth, (H, W) metres; intrinsics (3, 3) pixels (optional, guessed)
+    Required Keys: depth, (H, W) metres; intrinsics (3, 3) pixels (optional, guessed); depth_sensor (optional)
 
     Modified Keys: depth, (H, W, C) float32
 
