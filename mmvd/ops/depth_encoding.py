@@ -8,7 +8,7 @@ from torch import Tensor
 from .depth_range import clean_depth
 from .transfer import to_device
 
-_WAVES_AT_ONCE = 4
+_WAVES_AT_ONCE = 8
 _DECIMALS, _MOST_DIGITS = 6, 12  # of micrometres, as many as 64 bits hold
 
 

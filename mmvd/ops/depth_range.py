@@ -17,9 +17,7 @@ def clean_depth(depth: Tensor) -> Tensor:
         = 0.
     """
     depth = depth if depth.dtype == torch.float64 else depth.float()
-    return torch.where(
-        torch.isfinite(depth) & (depth > 0), depth, torch.zeros((), dtype=depth.dtype, device=depth.device)
-    )
+    return depth.nan_to_num(0.0, 0.0, 0.0).clamp(min=0)
 
 
 def range_factor(depth: Tensor, max_depth: float, headroom: float = HEADROOM) -> Tensor:
