@@ -4,6 +4,7 @@ model = dict(
     type='mmvd.DepthCompleter',
     data_preprocessor=dict(
         type='mmvd.RGBDDataPreprocessor',
+        non_blocking=True,  # from the loader's pinned memory a batch comes without a wait
         random_depth=dict(max_depth=max_depth),
         random_density=dict(patterns=('perlin', 'coarse', 'pixel')),
     ),
