@@ -59,6 +59,19 @@ def test_the_truth_is_no_input(completer, loader):
     assert row['method'] == 'nearest' and row['removed_rmse_mm'] == pytest.approx(np.mean(errors), rel=1e-5)
 
 
+def test_a_broken_prediction_is_not_averaged_away(completer, loader, monkeypatch):
+    whole = completer.complete
+
+    def broken(inputs, rgb=None):
+        preds = whole(inputs, rgb)
+        preds[-1][0, :, 3, 3] = torch.nan
+        return preds
+
+    monkeypatch.setattr(completer, 'complete', broken)
+    (row,) = completion_curves(completer, loader, [DepthChange('scale')])
+    assert row['all_rmse_mm'] == np.inf
+
+
 def test_nearest_fill_minds_neither_scale_nor_offset(completer, loader):
     rows = completion_curves(completer, loader, changes(('scale', 'offset')), ('nearest',))
     own = [row for row in rows if row['method'] == 'nearest' and row['value'] >= 0]

@@ -65,9 +65,8 @@ def format_rows(name: str, results: dict[str, dict], paper: dict) -> str:
     for method, result in results.items():
         holes = ', '.join(f'{count} x {what}' for what, count in result['holes'].items() if count)
         lines += [f'  HOLES      {method}: {holes}'] if holes else []
-    for key, unit in (('rmse_mm', ''), ('auc_rmse_mm', '')):
-        if key in paper:
-            lines.append('  the paper  ' + '  '.join(f'{row}: {value}{unit}' for row, value in paper[key].items()))
+    if 'rmse_mm' in paper:
+        lines.append('  the paper  ' + '  '.join(f'{row}: {value}' for row, value in paper['rmse_mm'].items()))
     if 'norm_m' in paper:
         lines.append(f'  the paper  VD(Norm): {paper["norm_m"]} (metres, by its size)')
     return '\n'.join(lines)
@@ -113,7 +112,7 @@ def report(args: argparse.Namespace) -> None:
             texts.append(f'{name}: data not here ({str(error).splitlines()[1].strip()})')
             continue
         for method, folder in args.stored:
-            stored = Config(dict(model=dict(type='mmvd.StoredPredictions', folder=folder, method=method))).model
+            stored = Config(dict(model=dict(type='mmvd.StoredPredictions', folder=folder))).model
             results[method] = evaluate(under(protocol, stored, str(out / name / method)), None)
         check_comparable({method: result['protocol'] for method, result in results.items()})
         save_json(dict(results=results, **provenance(protocol, 0)), out / f'{name}.json')

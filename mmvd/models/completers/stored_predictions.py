@@ -32,7 +32,6 @@ class StoredPredictions(BaseModel):
         decoder: Format of the files, see :data:`mmvd.datasets.decoders.DECODERS`; by default by the ending: PNG
             millimetres, NPY, PFM and EXR metres.
         data_preprocessor: Config, ``mmvd.RGBDDataPreprocessor``.
-        method: Name of the method, for tables.
 
     Raises:
         ConfigError: If there is no such folder, or an argument is outside its domain.
@@ -44,7 +43,6 @@ class StoredPredictions(BaseModel):
         name_from: Sequence[str] | None = None,
         decoder: str | None = None,
         data_preprocessor: dict | None = None,
-        method: str = 'stored predictions',
     ):
         super().__init__(data_preprocessor or dict(type='mmvd.RGBDDataPreprocessor'))
         if not Path(folder).is_dir():
@@ -53,7 +51,7 @@ class StoredPredictions(BaseModel):
             check_substitution('StoredPredictions', 'name_from', name_from)
         if decoder is not None:
             get_decoder(decoder)
-        self.folder, self.name_from, self.decoder, self.method = Path(folder), name_from, decoder, method
+        self.folder, self.name_from, self.decoder = Path(folder), name_from, decoder
 
     def forward(
         self,
