@@ -1,9 +1,11 @@
-"""What costs nothing: completions of a depth map without a network."""
+"""Completions of a depth map without a network."""
 
 from collections.abc import Callable
 
 import cv2
 import numpy as np
+
+from .guided_fills import guided_fill, joint_bilateral_fill
 
 
 def nearest_fill(depth: np.ndarray) -> np.ndarray:
@@ -44,6 +46,32 @@ def mean_fill(depth: np.ndarray) -> np.ndarray:
     return np.where(depth > 0, depth, depth[depth > 0].mean())
 
 
-BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = dict(
-    nearest=nearest_fill, inpaint=inpaint, linear=linear_fill, mean=mean_fill
+BASELINES: dict[str, Callable[..., np.ndarray]] = dict(
+    nearest=nearest_fill,
+    inpaint=inpaint,
+    linear=linear_fill,
+    bilateral=joint_bilateral_fill,
+    guided=guided_fill,
+    mean=mean_fill,
 )
+_READ_THE_IMAGE = (joint_bilateral_fill, guided_fill)
+
+
+def complete_with(name: str, depth: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Complete without a network.
+
+    Args:
+        name: One of :data:`BASELINES`.
+        depth: (H, W) metres, 0 = missing; an empty map stays empty, there is nothing to fill it with.
+        image: (h, w, 3) uint8, not larger than the map, whose corner is its own.
+
+    Returns:
+        (H, W) metres.
+    """
+    method = BASELINES[name]
+    if not (depth > 0).any():
+        return depth
+    if method not in _READ_THE_IMAGE:
+        return method(depth)
+    below = [(0, full - given) for full, given in zip(depth.shape, image.shape[:2], strict=True)]
+    return method(depth, np.pad(image, (*below, (0, 0)), mode='edge'))

@@ -12,6 +12,7 @@ from .density import (
     remove_lowest,
 )
 from .depth_encoding import depth_key, depth_wavelengths, positional_depth_encoding
+from .depth_fill import measured_in_cells, nearest_cells, pyramid_fill
 from .depth_range import HEADROOM, clean_depth, range_factor
 from .depth_resize import keep_measured, resize_depth
 from .losses import balanced_si_loss, multi_scale_balanced_si_loss, si_loss
@@ -39,11 +40,14 @@ __all__ = [
     'fold',
     'guess_camera',
     'keep_measured',
+    'measured_in_cells',
     'multi_scale_balanced_si_loss',
+    'nearest_cells',
     'normal',
     'perlin_noise',
     'pixel_noise',
     'positional_depth_encoding',
+    'pyramid_fill',
     'random_density_mask',
     'random_depth',
     'range_factor',

@@ -93,8 +93,7 @@ class DepthCompleter(BaseModel):
         features, factor = self.backbone.extract(inputs, rgb)
         if data_samples and 'range_factor' in data_samples[0]:
             factor = factor * torch.tensor([sample.range_factor for sample in data_samples], device=factor.device)
-        preds = self.head(features, inputs.shape[-2:])
-        return [pred / factor.view(-1, 1, 1, 1) for pred in preds]
+        return self.head(features, inputs, factor)
 
     def _check_encoding(self) -> None:
         encoding = getattr(self.backbone, 'depth_encoding', None)
@@ -107,7 +106,12 @@ class DepthCompleter(BaseModel):
                 f'DepthCompleter: the backbone encodes {encoding.reads} ({encoding.constants()}), the data '
                 f'preprocessor gives {reads}: set model.data_preprocessor.depth_encoding to that of the backbone'
             )
-        if encoding.bounds_depth and self.head.max_depth != encoding.max_depth:
+        if getattr(self.head, 'reads_metres', False) and encoding.reads != 'metres':
+            raise ConfigError(
+                f'DepthCompleter: {type(self.head).__name__} reads metres, {type(encoding).__name__} gets '
+                f'{encoding.reads}: take mmvd.DepthCompletionHead'
+            )
+        if encoding.bounds_depth and self.head.max_depth not in (None, encoding.max_depth):
             raise ConfigError(
                 f'DepthCompleter: the head decodes up to {self.head.max_depth} m, the encoding reaches '
                 f'{encoding.max_depth} m: set model.head.max_depth to it'
