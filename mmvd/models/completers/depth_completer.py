@@ -93,7 +93,7 @@ class DepthCompleter(BaseModel):
         features, factor = self.backbone.extract(inputs, rgb)
         if data_samples and 'range_factor' in data_samples[0]:
             factor = factor * torch.tensor([sample.range_factor for sample in data_samples], device=factor.device)
-        return self.head(features, inputs, factor)
+        return self.head.complete(features, inputs, factor)
 
     def _check_encoding(self) -> None:
         encoding = getattr(self.backbone, 'depth_encoding', None)

@@ -119,13 +119,12 @@ class DepthCompletionHead(BaseModule):
         active = F.leaky_relu(vector.float(), self.negative_slope)
         return (active.unflatten(1, (self.num_axes, -1)) * self.weights.view(-1, 1, 1)).sum(2)
 
-    def forward(self, features: Sequence[Tensor], inputs: Tensor, factor: Tensor) -> list[Tensor]:
+    def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
         """Decode.
 
         Args:
             features: Four maps (B, C, h, w), finest first, strides 2, 4, 8, 16.
-            inputs: (B, 3 + k, H, W), what was encoded; its size is that of the last prediction.
-            factor: (B,), by which depth was multiplied to bring it into the encoding's range.
+            size: (H, W) of the input, which is the size of the last prediction.
 
         Returns:
             Four predictions (B, A, h, w) in metres, coarse to fine: at the sizes of the three finer maps, then at
@@ -134,12 +133,22 @@ class DepthCompletionHead(BaseModule):
         x, preds = features[3], []
         skips = [conv(skip) for conv, skip in zip(self.skips, features[2::-1], strict=True)]
         for block, vector, skip in zip(self.blocks, self.vectors, (*skips, None), strict=True):
-            x = block(x, skip, inputs.shape[-2:] if skip is None else skip.shape[-2:])
+            x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
             with torch.autocast(
                 x.device.type, enabled=False
             ):  # an entry counts for up to max_depth: half precision would cost millimetres
-                preds.append(self.decode(vector(x.to(vector.weight.dtype))) / factor.view(-1, 1, 1, 1))
+                preds.append(self.decode(vector(x.to(vector.weight.dtype))))
         return preds
+
+    def complete(self, features: Sequence[Tensor], inputs: Tensor, range_factor: Tensor) -> list[Tensor]:
+        """Predictions in metres of the input, see :meth:`forward`.
+
+        Args:
+            features: As in :meth:`forward`.
+            inputs: (B, 3 + k, H, W), what was encoded.
+            range_factor: (B,), by which depth was multiplied to bring it into the encoding's range.
+        """
+        return [pred / range_factor.view(-1, 1, 1, 1) for pred in self(features, inputs.shape[-2:])]
 
     def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:
         """Loss of the predictions in metres against (B, A, H, W) truth and (B, 1, H, W) removed pixels.

@@ -104,13 +104,12 @@ class JointBilateralHead(BaseModule):
         self.loss_module = MODELS.build(loss)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, features: Sequence[Tensor], inputs: Tensor, factor: Tensor) -> list[Tensor]:
+    def forward(self, features: Sequence[Tensor], inputs: Tensor) -> list[Tensor]:
         """Complete.
 
         Args:
             features: Four maps (B, C, h, w).
             inputs: (B, 4, H, W): normalised RGB, and metres, 0 = missing.
-            factor: (B,), by which the encoder scaled depth; not needed here.
 
         Returns:
             Predictions in metres: (B, 1, H / 8, W / 8) of the decoder alone, then (B, 1, H, W).
@@ -154,6 +153,10 @@ class JointBilateralHead(BaseModule):
                 values.append(near[:, :1])
         weight = torch.cat(scores, 1).softmax(1)
         return (weight * torch.cat(values, 1)).sum(1, keepdim=True) * _bounded_exp(factor)
+
+    def complete(self, features: Sequence[Tensor], inputs: Tensor, range_factor: Tensor) -> list[Tensor]:
+        """See :meth:`forward`; in metres of the input, whatever range the encoder brought them into."""
+        return self(features, inputs)
 
     def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:
         """Loss of the predictions in metres against (B, 1, H, W) truth and removed pixels."""
