@@ -9,14 +9,14 @@ train_pipeline = [
     dict(type='mmvd.ThreeAugment', prob=0.3),
     dict(type='Compose', transforms={{_base_.augment}}),
 ]
-rooms = dict(type='mmvd.SyntheticRooms', length=300, size=(240, 320), cache=True)
+rooms = dict(type='mmvd.SyntheticRooms', length=300, size=(240, 320), exact_target=True, cache=True)
 train_dataloader = dict(
     dataset=dict(
         datasets=dict(
             _delete_=True,
             exact=dict(rooms, seed=1),
             colours=dict(rooms, seed=2, shuffle_textures=True),
-            sensor=dict(rooms, seed=3, sensor=True, exact_target=True),
+            sensor=dict(rooms, seed=3, sensor=True),
         ),
         pipeline=train_pipeline,
     )
