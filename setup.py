@@ -73,6 +73,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmvd', 'mmvd.*']),
+    package_data={'mmvd': ['shipped/*']},  # the model of mmvd.load_model()
     python_requires='>=3.10,<3.13',
     install_requires=CORE,
     cmdclass={'build_py': BuildWithConfigs},

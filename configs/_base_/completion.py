@@ -10,5 +10,7 @@ dense_pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict
 test_dataloader = dict(
     _delete_=True, batch_size=1, num_workers=4, sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0)
 )
-test_evaluator = dict(type='mmvd.DepthCompletionMetric', baselines=('nearest', 'inpaint', 'linear'))
+test_evaluator = dict(
+    type='mmvd.DepthCompletionMetric', baselines=('nearest', 'inpaint', 'linear', 'bilateral', 'guided')
+)
 model = dict(test_cfg=None)  # each map is completed as it comes

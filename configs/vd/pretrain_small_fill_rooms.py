@@ -1,7 +1,7 @@
 # The model inside the package (`make model`): more rooms at camera size, with and without the sensor model and with
-# colours that say nothing, in crops from wide to narrow; about an hour on two CPU cores.
+# colours that say nothing, in crops from wide to narrow; about an hour on one CPU core, another one renders.
 _base_ = './pretrain_tiny_fill_rooms.py'
-size, epochs = 128, 32
+size, epochs = 128, 26
 model = dict(backbone=dict(patch_size=16, img_size=size))
 train_pipeline = [
     dict(type='Compose', transforms={{_base_.load}}),
@@ -23,7 +23,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(batch_size=4, dataset=dict(dataset=dict(length=16, size=(240, 320))))
 test_dataloader = val_dataloader
-train_cfg = dict(max_epochs=epochs, val_interval=16)
+train_cfg = dict(max_epochs=epochs, val_interval=13)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
     dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=1, end=epochs, convert_to_iter_based=True),

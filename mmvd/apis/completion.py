@@ -42,7 +42,7 @@ class DepthCompletionInferencer(VDModelInferencer):
 
     def __init__(
         self,
-        model: VDModel | str | Path | Config,
+        model: VDModel | str | Path | Config | None = None,
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,

@@ -16,7 +16,7 @@ from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config, shipped_configs
 from .devices import find_device
 from .model import VDModel
-from .packing import is_pack, open_pack
+from .packing import SHIPPED, is_pack, open_pack
 
 
 def list_models(pattern: str = '*') -> list[str]:
@@ -55,14 +55,18 @@ def find_config(config_or_name: str | Path | Config) -> Config:
 
 
 def open_model(
-    config_or_name: str | Path | Config, checkpoint: str | Path | None = None
+    config_or_name: str | Path | Config | None = None, checkpoint: str | Path | None = None
 ) -> tuple[Config, str | Path | None]:
-    """Config and checkpoint of a model; a packed folder holds both.
+    """Config and checkpoint of a model; a packed folder holds both, and None means the one inside the package.
 
     Raises:
         ConfigError: If there is no such config, or a checkpoint is given beside a packed folder.
         WeightsError: If the packed folder is damaged.
     """
+    if config_or_name is None:
+        if checkpoint is not None:
+            raise ConfigError(f'{checkpoint}: a checkpoint needs its config: name it, too')
+        config_or_name = SHIPPED
     if not isinstance(config_or_name, Config) and is_pack(config_or_name):
         if checkpoint is not None:
             raise ConfigError(f'{config_or_name}: a packed model brings its weights, leave {checkpoint} out')
@@ -72,12 +76,15 @@ def open_model(
 
 
 def load_model(
-    config_or_name: str | Path | Config, checkpoint: str | Path | None = None, device: str | torch.device | None = None
+    config_or_name: str | Path | Config | None = None,
+    checkpoint: str | Path | None = None,
+    device: str | torch.device | None = None,
 ) -> VDModel:
     """Build a depth completer and fill it.
 
     Args:
-        config_or_name: Config file, its name, a config, or a folder that ``tools/model_converters/pack.py`` made.
+        config_or_name: Config file, its name, a config, or a folder that ``tools/model_converters/pack.py`` made. None:
+            the small model that comes with the package, see docs/guides/model.md.
         checkpoint: Checkpoint of the whole model. None: that of the folder, the checkpoint (``load_from``) or the RGB
             weights that the config names; a config that names neither asks for a random model.
         device: Where the model runs; an accelerator if there is one, by default.

@@ -34,7 +34,7 @@ class VDModelInferencer(RGBDInferencer):
 
     def __init__(
         self,
-        model: VDModel | str | Path | Config,
+        model: VDModel | str | Path | Config | None = None,
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,

@@ -16,6 +16,7 @@ from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import ENCODING
 from mmvd.version import __version__
 
+SHIPPED = Path(__file__).parents[1] / 'shipped'  # the model that comes with the package
 CARD, CONFIG, WEIGHTS = 'mmvd_model.json', 'config.json', 'model.safetensors'
 _NOT_PACKED = (  # what only training needs
     'load_from', 'resume', 'work_dir', 'launcher', 'train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg',

@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-_TINY = 'pretrain_tiny_pde_rooms'
+_SHIPPED = 'the small model that comes with the package'
 
 
 def add_commands(commands) -> None:
     """Add the commands that predict."""
-    complete = _add(commands, 'complete', _complete, 'complete the depth of images', _TINY)
+    complete = _add(commands, 'complete', _complete, 'complete the depth of images', _SHIPPED)
     complete.add_argument('--size', type=int, help='shorter side in pixels at which the network works')
     complete.add_argument('--keep-input', action='store_true', help='measured pixels pass through')
     complete.add_argument(
@@ -17,11 +17,13 @@ def add_commands(commands) -> None:
     complete.add_argument('--ply', action='store_true', help='write point clouds, coloured by the image')
     _add(commands, 'segment', _segment, 'name the class of every pixel')
     _add(commands, 'classify', _classify, 'name the class of images')
-    features = _add(commands, 'features', _features, 'draw the features of both streams (paper Figs. 3, 9, 10)', _TINY)
+    features = _add(
+        commands, 'features', _features, 'draw the features of both streams (paper Figs. 3, 9, 10)', _SHIPPED
+    )
     features.add_argument('--size', type=int, help='shorter side in pixels at which the encoder works')
 
 
-def _add(commands, name: str, run, text: str, model: str | None = None) -> argparse.ArgumentParser:
+def _add(commands, name: str, run, text: str, default: str | None = None) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text)
     parser.set_defaults(run=run)
     parser.add_argument('image', help='image file, or a folder of images')
@@ -30,9 +32,8 @@ def _add(commands, name: str, run, text: str, model: str | None = None) -> argpa
     parser.add_argument(
         '--model',
         '--config',
-        default=model,
-        required=model is None,
-        help='packed folder, config file or name of a config' + (f'; {model} by default' if model else ''),
+        required=default is None,
+        help='packed folder, config file or name of a config' + (f'; {default} by default' if default else ''),
     )
     parser.add_argument('--checkpoint', help='weights of the whole model, e.g. of make pretrain; a folder brings them')
     parser.add_argument(

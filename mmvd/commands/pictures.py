@@ -9,8 +9,10 @@ def add_commands(commands) -> None:
     """Add ``demo`` and ``data``."""
     demo = commands.add_parser('demo', help='complete the depth of a built-in room at several densities')
     demo.add_argument('--index', type=int, default=0, help='number of the room')
-    demo.add_argument('--model', '--config', default='pretrain_tiny_pde_rooms', help='packed folder or config')
-    demo.add_argument('--checkpoint', help='checkpoint, e.g. of make pretrain')
+    demo.add_argument(
+        '--model', '--config', help='packed folder or config; the small model that comes with the package by default'
+    )
+    demo.add_argument('--checkpoint', help='weights of a config')
     demo.add_argument('--out', default='work_dirs/demo.png', help='where the picture goes')
     demo.add_argument('--serve', action='store_true', help='open a page in the browser instead (extra [demo])')
     demo.add_argument('--port', type=int, default=7860, help='port of the page')

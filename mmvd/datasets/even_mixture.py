@@ -107,17 +107,18 @@ class KeyedConcat(Dataset):
 
 @DATASETS.register_module()
 class WithPartnerImage(Dataset):
-    """Gives each sample the image of the next one as well, for the probe with swapped RGB.
+    """Gives each sample the image of another one as well, for the probe with swapped RGB.
 
     The partner comes from the dataset and not from the batch, so that results depend on neither batch size nor number
     of processes.
 
     Args:
         dataset: Config of the dataset.
+        offset: How many samples further on the other image is; more than 1 where neighbours show one scene.
     """
 
-    def __init__(self, dataset: dict):
-        self.dataset = DATASETS.build(dataset)
+    def __init__(self, dataset: dict, offset: int = 1):
+        self.dataset, self.offset = DATASETS.build(dataset), check_int('WithPartnerImage', 'offset', offset)
         self.metainfo = dict(self.dataset.metainfo)
 
     def __len__(self) -> int:
@@ -127,7 +128,7 @@ class WithPartnerImage(Dataset):
         """The dataset is read when it is built; OpenMMLab's wrappers call it."""
 
     def __getitem__(self, index: int) -> dict:
-        sample, partner = self.dataset[index], (int(index) + 1) % len(self)
+        sample, partner = self.dataset[index], (int(index) + self.offset) % len(self)
         if isinstance(index, KeyedIndex):
             partner = KeyedIndex(partner, index.seed, index.epoch)
         return dict(sample, partner_inputs=self.dataset[partner]['inputs'])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from .guided_fills import guided_fill, joint_bilateral_fill
 
@@ -54,24 +55,24 @@ BASELINES: dict[str, Callable[..., np.ndarray]] = dict(
     guided=guided_fill,
     mean=mean_fill,
 )
-_READ_THE_IMAGE = (joint_bilateral_fill, guided_fill)
+READ_THE_IMAGE = ('bilateral', 'guided')
 
 
-def complete_with(name: str, depth: np.ndarray, image: np.ndarray) -> np.ndarray:
+def complete_with(name: str, depth: np.ndarray, image: Tensor | None) -> np.ndarray:
     """Complete without a network.
 
     Args:
         name: One of :data:`BASELINES`.
         depth: (H, W) metres, 0 = missing; an empty map stays empty, there is nothing to fill it with.
-        image: (h, w, 3) uint8, not larger than the map, whose corner is its own.
+        image: (3, h, w) uint8, not larger than the map, whose corner is its own; only for those that read it.
 
     Returns:
         (H, W) metres.
     """
-    method = BASELINES[name]
     if not (depth > 0).any():
         return depth
-    if method not in _READ_THE_IMAGE:
-        return method(depth)
-    below = [(0, full - given) for full, given in zip(depth.shape, image.shape[:2], strict=True)]
-    return method(depth, np.pad(image, (*below, (0, 0)), mode='edge'))
+    if name not in READ_THE_IMAGE:
+        return BASELINES[name](depth)
+    pixels = image.permute(1, 2, 0).cpu().numpy()
+    below = [(0, full - own) for full, own in zip(depth.shape, pixels.shape[:2], strict=True)]
+    return BASELINES[name](depth, np.pad(pixels, (*below, (0, 0)), mode='edge'))

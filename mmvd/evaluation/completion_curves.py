@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from mmvd import ops
 from mmvd.models.completers import DepthCompleter
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 
-from .baselines import BASELINES
+from .baselines import complete_with
 from .errors import depth_errors
 from .input_patterns import removed_pixels
 
@@ -97,45 +98,58 @@ def completion_curves(
     points: Sequence[DepthChange],
     floors: Sequence[str] = (),
     progress: Callable[[int], None] = lambda done: None,
+    variants: Sequence[str] = (),
 ) -> list[dict]:
     """Errors of a model, and of methods without a network on the same input, under every change.
 
     Args:
         completer: In eval mode, on its device.
-        dataloader: Test data.
+        dataloader: Test data; with partner images for ``'swapped_rgb'``.
         points: What to do to the depth, see :func:`changes`.
         floors: Names out of :data:`mmvd.evaluation.baselines.BASELINES`.
         progress: Called with the number of batches that are done.
+        variants: Further rows of the network: ``'keep_input'``, whose measured pixels pass through, and
+            ``'swapped_rgb'``, which sees another image.
 
     Returns:
         One dict per method and point: ``method``, ``axis``, ``pattern``, ``value``, ``removed_rmse_mm`` and
-        ``all_rmse_mm`` (per image, then mean over images), and both divided by the scale: ``unscaled_…``, errors of the
-        scene at its own size.
+        ``all_rmse_mm`` (per image, then mean over images), both divided by the scale: ``unscaled_…``, errors of the
+        scene at its own size, and ``median_removed_rmse_mm``, over images.
     """
-    errors = {(method, point): [] for method in ('network', *floors) for point in points}
+    errors = {(method, point): [] for method in ('network', *variants, *floors) for point in points}
     for number, data in enumerate(dataloader, 1):
         batch = completer.data_preprocessor(data, False)
-        image, truth = batch['inputs'][:, :3], batch['gt_depth']
-        measured = batch.get('depth_m', batch['inputs'][:, -1:])
-        rgb = completer.backbone.encode_rgb(image)
-        seeds = ops.fold(evaluation_keys(data['data_samples'], image.device), 0)  # masks of DensitySweep(seed=0)
+        truth, measured = batch['gt_depth'], batch.get('depth_m', batch['inputs'][:, -1:])
+        views = _views(completer, batch, 'swapped_rgb' in variants)
+        seeds = ops.fold(evaluation_keys(data['data_samples'], truth.device), 0)  # masks of DensitySweep(seed=0)
         for point in points:
             target, given = point.apply(truth), point.apply(measured)
             removed = removed_pixels(point.pattern, point.kept, given, data['inputs'], seeds)
             given = point.disturb(given, seeds).masked_fill(removed, 0)
             channels = completer.data_preprocessor.channels(given, data)
-            preds = dict(network=completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1:])
-            preds.update({name: _filled(name, given) for name in floors})
+            preds = {
+                name: completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1:]
+                for name, (image, rgb) in views.items()
+            }
+            if 'keep_input' in variants:
+                preds['keep_input'] = ops.keep_measured(preds['network'], given)
+            preds.update({name: _filled(name, given, data['inputs']) for name in floors})
             for name, pred in preds.items():
                 errors[name, point].append(_rmse_mm(pred[:, 0], target[:, 0], given[:, 0] <= 0))
         progress(number)
-    return [_row(method, point, torch.cat(found).nanmean(0)) for (method, point), found in errors.items()]
+    return [_row(method, point, torch.cat(found)) for (method, point), found in errors.items()]
 
 
-def _filled(name: str, depth: Tensor) -> Tensor:
+def _views(completer: DepthCompleter, batch: dict, swapped: bool) -> dict[str, tuple[Tensor, object]]:
+    """Images with their RGB features, each computed once."""
+    images = dict(network=batch['inputs'][:, :3], **({'swapped_rgb': batch['partner_rgb']} if swapped else {}))
+    return {name: (image, completer.backbone.encode_rgb(image)) for name, image in images.items()}
+
+
+def _filled(name: str, depth: Tensor, images: Sequence[Tensor]) -> Tensor:
     """(B, 1, H, W) metres, completed without a network."""
-    maps = [one[0].cpu().numpy() for one in depth]  # an empty one gives nothing to fill with
-    return torch.stack([torch.from_numpy(BASELINES[name](x) if x.any() else x)[None] for x in maps]).to(depth)
+    maps = [complete_with(name, one[0].cpu().numpy(), image) for one, image in zip(depth, images, strict=True)]
+    return torch.stack([torch.from_numpy(filled)[None] for filled in maps]).to(depth)
 
 
 def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:
@@ -146,9 +160,49 @@ def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:
 
 
 def _row(method: str, point: DepthChange, rmse_mm: Tensor) -> dict:
-    values = dict(zip(('removed_rmse_mm', 'all_rmse_mm'), rmse_mm.tolist(), strict=True))
+    values = dict(zip(('removed_rmse_mm', 'all_rmse_mm'), rmse_mm.nanmean(0).tolist(), strict=True))
     unscaled = {f'unscaled_{name}': value / point.scale for name, value in values.items()}
-    return dict(method=method, axis=point.axis, pattern=point.pattern, value=point.value, **values, **unscaled)
+    median = dict(median_removed_rmse_mm=_median(rmse_mm[:, 0]))
+    return dict(
+        method=method, axis=point.axis, pattern=point.pattern, value=point.value, **values, **unscaled, **median
+    )
+
+
+def _median(values: Tensor) -> float:
+    """Median of the images that have pixels; of two in the middle the mean, as statistics has it."""
+    return float(torch.nanquantile(values, 0.5))
+
+
+@torch.no_grad()
+def scale_ratios(
+    completer: DepthCompleter, dataloader: Iterable[dict], scales: Sequence[float], kept: float = KEPT
+) -> np.ndarray:
+    """What becomes of a prediction when the input is scaled: 1 where it is scaled as well.
+
+    Args:
+        completer: In eval mode, on its device.
+        dataloader: Test data.
+        scales: Factors on depth.
+        kept: Share of the depth that stays, pixels drawn independently.
+
+    Returns:
+        (images, scales) medians over the pixels of prediction / (scale * prediction at scale 1).
+    """
+    rows = []
+    for data in dataloader:
+        batch = completer.data_preprocessor(data, False)
+        image, measured = batch['inputs'][:, :3], batch.get('depth_m', batch['inputs'][:, -1:])
+        seeds = ops.fold(evaluation_keys(data['data_samples'], image.device), 0)
+        removed = removed_pixels('pixel', kept, measured, data['inputs'], seeds)
+        rgb = completer.backbone.encode_rgb(image)
+
+        def complete(scale: float, given=measured.masked_fill(removed, 0), image=image, rgb=rgb, data=data) -> Tensor:
+            channels = completer.data_preprocessor.channels(given * scale, data)
+            return completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1:].flatten(1) / scale
+
+        plain = complete(1.0)
+        rows.append(torch.stack([(complete(scale) / plain).quantile(0.5, dim=1) for scale in scales], 1).cpu().numpy())
+    return np.concatenate(rows)
 
 
 def area_per_width(rows: Sequence[dict], axis: str, method: str = 'network', pattern: str = 'pixel') -> float:

@@ -10,10 +10,10 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from mmvd.arguments import check_choice, check_depth_range
-from mmvd.ops import auc
+from mmvd.ops import auc, keep_measured
 from mmvd.registry import METRICS
 
-from .baselines import BASELINES
+from .baselines import BASELINES, READ_THE_IMAGE, complete_with
 from .errors import KEYS, depth_errors
 
 SUBSETS = ('removed', 'kept', 'all')
@@ -35,7 +35,7 @@ class DepthCompletionMetric(BaseMetric):
     Args:
         min_depth_m: Targets nearer than it do not count, predictions are clipped to it (authors' code: 0.01).
         cap_m: Targets beyond it do not count, predictions are clipped to it (authors' code: 150).
-        baselines: Names out of ``nearest``, ``inpaint`` and ``mean``, computed on the same input.
+        baselines: Names out of :data:`mmvd.evaluation.baselines.BASELINES`, computed on the same input.
         reduction: ``'image'`` (KITTI's and KBNet's rule, authors' code) or ``'pixel'``.
         test_set: Name of data and split, for the protocol.
         **kwargs: As in mmengine: prefix, collect_device.
@@ -65,8 +65,10 @@ class DepthCompletionMetric(BaseMetric):
 
     def process(self, data_batch: dict, data_samples: Sequence) -> None:
         """Reduce each sample to a few numbers."""
-        for sample in data_samples:
+        reads_images = any(name in READ_THE_IMAGE for name in self.baselines)
+        for number, sample in enumerate(data_samples):
             sample = sample if isinstance(sample, dict) else sample.to_dict()
+            image = data_batch['inputs'][number] if reads_images else None
             target, given = sample['gt_depth'], sample['input_depth']
             valid = (target >= self.min_depth_m) & (target <= self.cap_m)
             masks = [valid & (given <= 0), valid & (given > 0), valid.expand_as(given)]
@@ -76,10 +78,11 @@ class DepthCompletionMetric(BaseMetric):
                 protocol=sample.get('protocol', {}),
                 method=sample.get('method', {}),
                 model=self._errors(sample['pred_depth'], target, masks),
+                model_keep_input=self._errors(_kept(sample['pred_depth'], given), target, masks),
                 size=tuple(target.shape[-2:]),
                 holes=self._holes(sample, valid),
             )
-            numbers.update(self._baselines_of(sample, given, target, masks))
+            numbers.update(self._baselines_of(sample, image, target, masks))
             numbers.update(self._probes(sample, target))
             self.results.append(numbers)
 
@@ -99,15 +102,15 @@ class DepthCompletionMetric(BaseMetric):
         return torch.stack([depth_errors(pred, target, mask) for mask in masks]).cpu().numpy()
 
     def _baselines_of(
-        self, sample: dict, given: Tensor, target: Tensor, masks: Sequence[Tensor]
+        self, sample: dict, image: Tensor | None, target: Tensor, masks: Sequence[Tensor]
     ) -> dict[str, np.ndarray]:
         key = sample.get('sample_key')
         if key is None or key not in self._baseline_errors:
-            maps = given.float().cpu().numpy()
+            maps = sample['input_depth'].float().cpu().numpy()
             errors = {}
             for name in self.baselines:
-                # An empty input has nothing to fill with; the clip makes it min_depth_m.
-                filled = np.stack([BASELINES[name](x) if (x > 0).any() else x for x in maps])
+                # An empty input stays empty; the clip makes it min_depth_m.
+                filled = np.stack([complete_with(name, x, image) for x in maps])
                 errors[name] = self._errors(torch.from_numpy(filled).to(target), target, masks)
             if key is None:
                 return errors
@@ -147,7 +150,7 @@ class DepthCompletionMetric(BaseMetric):
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Average over images and fill ``result``."""
-        methods = ['model', *self.baselines]
+        methods = ['model', 'model_keep_input', *self.baselines]
         counts = np.stack([numbers['counts'] for numbers in results])
         mean = _mean_over_images if self.reduction == 'image' else _mean_over_pixels
         means = {name: mean(np.stack([numbers[name] for numbers in results]), counts) for name in methods}
@@ -178,6 +181,11 @@ class DepthCompletionMetric(BaseMetric):
             for key, value in self.result['auc']['model']['removed'].items():
                 flat[f'auc_removed_rmse_mm{key.removeprefix("area")}'] = float('nan') if value is None else value
         return flat
+
+
+def _kept(pred: Tensor, given: Tensor) -> Tensor:
+    """The predictions (D, H, W) with the measured pixels put back, as ``VDModel.complete(keep_input=True)`` does."""
+    return keep_measured(pred[:, None].float(), given[:, None].float())[:, 0]
 
 
 def _rmse_mm(pred: Tensor, target: Tensor, mask: Tensor) -> float | None:

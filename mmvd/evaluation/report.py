@@ -12,10 +12,13 @@ from mmvd.version import __version__
 
 _COLUMNS = dict(
     model='network',
+    model_keep_input='input kept',
     untrained='untrained',
     nearest='nearest fill',
     inpaint='inpainting',
     linear='linear interp.',
+    bilateral='bilateral',
+    guided='guided',
     mean='mean of kept',
 )
 

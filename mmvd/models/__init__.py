@@ -14,7 +14,7 @@ from .depth_encodings import (
     PositionalDepthEncoding,
     PositionalPointEncoding,
 )
-from .heads import DepthCompletionHead, LinearProbeHead
+from .heads import DepthCompletionHead, JointBilateralHead, LinearProbeHead
 from .losses import BalancedSILoss
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     'DepthCompleter',
     'DepthCompletionHead',
     'DisparityEncoding',
+    'JointBilateralHead',
     'LinearProbeHead',
     'NormalizeDepth',
     'OmnivoreSwin3D',

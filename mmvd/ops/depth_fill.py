@@ -74,8 +74,9 @@ def nearest_cells(cells: Tensor, size: int) -> Iterator[Tensor]:
     Yields:
         (B, C, h * size, w * size), four times.
     """
-    height, width = (side * size for side in cells.shape[-2:])
-    wide = F.interpolate(F.pad(cells, (1, 1, 1, 1)), scale_factor=size, mode='nearest')
-    for top in (size // 2, size + size // 2):
-        for left in (size // 2, size + size // 2):
-            yield wide[:, :, top : top + height, left : left + width]
+    height, width = (2 * side for side in cells.shape[-2:])
+    halves = F.interpolate(F.pad(cells, (1, 1, 1, 1)), scale_factor=2, mode='nearest')  # they change at half cells
+    for top in (1, 3):
+        for left in (1, 3):
+            near = halves[:, :, top : top + height, left : left + width]
+            yield F.interpolate(near, scale_factor=size // 2, mode='nearest') if size > 2 else near

@@ -9,16 +9,21 @@ _MOST_COLUMNS = 4
 
 
 def curves_picture(
-    rows: Sequence[dict], fields: Mapping[tuple[str, str], str], path: str | Path, dashed: Collection[str] = ()
+    rows: Sequence[dict],
+    fields: Mapping[tuple[str, str], str],
+    path: str | Path,
+    dashed: Collection[str] = (),
+    quantity: str = 'unscaled_removed_rmse_mm',
 ) -> None:
     """Draw error curves, a field per axis and pattern and a line per method, and save them as PNG.
 
     Args:
-        rows: Dicts with ``method``, ``axis``, ``pattern``, ``value`` and ``unscaled_removed_rmse_mm``, as
+        rows: Dicts with ``method``, ``axis``, ``pattern``, ``value`` and ``quantity``, as
             :func:`mmvd.evaluation.completion_curves.completion_curves` gives them.
         fields: Labels of what is drawn, by axis and pattern.
         path: PNG.
         dashed: Methods whose lines are dashed.
+        quantity: What is drawn, in mm.
     """
     columns = min(len(fields), _MOST_COLUMNS)
     rows_of_fields = -(-len(fields) // columns)
@@ -29,7 +34,7 @@ def curves_picture(
     for plot, ((axis, pattern), label) in zip(plots.flat, fields.items(), strict=False):
         for method in dict.fromkeys(row['method'] for row in rows):
             own = [row for row in rows if (row['method'], row['axis'], row['pattern']) == (method, axis, pattern)]
-            values = [[row[key] for row in own] for key in ('value', 'unscaled_removed_rmse_mm')]
+            values = [[row[key] for row in own] for key in ('value', quantity)]
             plot.plot(*values, marker='o', markersize=3, linestyle='--' if method in dashed else '-', label=method)
         plot.set(xlabel=label, yscale='log', xscale='log' if axis == 'scale' else 'linear')
         plot.grid(alpha=0.3, which='both')

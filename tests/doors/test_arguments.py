@@ -87,6 +87,7 @@ TRANSFORM_ROWS = [
 
 VIT = dict(type='mmvd.VDViT', arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56)
 HEAD = dict(type='mmvd.DepthCompletionHead', in_channels=32)
+BILATERAL = dict(type='mmvd.JointBilateralHead', in_channels=32)
 OMNIVORE = dict(type='mmvd.OmnivoreSwin3D', embed_dims=16, depths=(1, 1, 1, 1), num_heads=(1, 2, 4, 8))
 STORED = dict(type='mmvd.StoredPredictions', folder='.')
 MODEL_ROWS = [
@@ -151,6 +152,9 @@ MODEL_ROWS = [
     (dict(HEAD, max_depth=INF), 'max_depth'),
     (dict(HEAD, negative_slope=-1), 'negative_slope'),
     (dict(HEAD, norm_eval='no'), 'norm_eval'),
+    (dict(BILATERAL, in_channels=(32, 32)), 'in_channels'),
+    (dict(BILATERAL, channels=(1, 2, 3)), 'channels'),
+    (dict(BILATERAL, embed_channels=0), 'embed_channels'),
     (dict(type='mmvd.BalancedSILoss', lam=2), 'lam'),
     (dict(type='mmvd.BalancedSILoss', alpha=-1), 'alpha'),
     (dict(type='mmvd.RGBDDataPreprocessor', mean=(1, 2)), 'mean'),

@@ -7,10 +7,18 @@ import torch
 from mmengine.runner import Runner
 from torch import nn
 
+from mmvd import ops
 from mmvd.datasets import SyntheticRooms
 from mmvd.evaluation import DepthCompletionMetric
 from mmvd.evaluation.baselines import nearest_fill
-from mmvd.evaluation.completion_curves import DepthChange, area_per_width, changes, completion_curves, rgb_shares
+from mmvd.evaluation.completion_curves import (
+    DepthChange,
+    area_per_width,
+    changes,
+    completion_curves,
+    rgb_shares,
+    scale_ratios,
+)
 from mmvd.evaluation.input_patterns import PATTERNS, removed_pixels
 from tests.conftest import tiny_completer
 
@@ -168,3 +176,37 @@ def test_rgb_share_is_what_the_gates_let_through(completer, loader, monkeypatch)
     expected = [100 * 3 / (3 + level + 1) for level in range(4)]
     assert rgb_shares(completer, loader) == pytest.approx(expected, abs=1e-3)
     assert not any(fusion._forward_hooks for fusion in completer.backbone.fusions)
+
+
+def test_variants_of_the_network(completer, loader):
+    point = DepthChange('density', kept=0.3)
+    data = next(iter(loader))
+    data['partner_inputs'] = [image.flip(2) for image in data['inputs']]
+    rows = completion_curves(completer, [data], [point], ('bilateral',), variants=('keep_input', 'swapped_rgb'))
+    found = {row['method']: row for row in rows}
+    assert list(found) == ['network', 'keep_input', 'swapped_rgb', 'bilateral']
+    batch = completer.data_preprocessor(data, False)
+    truth = batch['gt_depth']
+    seeds = torch.stack([ops.fold(torch.tensor([sample.sample_key]), 0)[0] for sample in data['data_samples']])
+    removed = removed_pixels('pixel', 0.3, truth, data['inputs'], seeds)
+    given = truth.masked_fill(removed, 0)
+    with torch.no_grad():
+        pred = completer(torch.cat((batch['inputs'][:, :3], given), 1))
+        swapped = completer(torch.cat((batch['partner_rgb'], given), 1))
+    kept = ops.keep_measured(pred, given)
+    for name, one in (('network', pred), ('keep_input', kept), ('swapped_rgb', swapped)):
+        error = (one - truth).masked_fill(~removed, 0).double().square().flatten(1).sum(1)
+        each = 1000 * (error / removed.flatten(1).sum(1)).sqrt()
+        assert found[name]['removed_rmse_mm'] == pytest.approx(each.mean().item(), rel=1e-4)
+        assert found[name]['median_removed_rmse_mm'] == pytest.approx(each.quantile(0.5).item(), rel=1e-4)
+    assert found['keep_input']['all_rmse_mm'] < found['network']['all_rmse_mm']
+
+
+def test_ratio_of_a_model_that_follows_the_scale(completer, loader, monkeypatch):
+    monkeypatch.setattr(completer, 'complete', lambda inputs, rgb=None: [inputs[:, -1:] + 1])
+    ratios = scale_ratios(completer, loader, (0.5, 2.0), kept=1.0)
+    assert ratios.shape == (3, 2)
+    for number, room in enumerate(torch.cat([torch.cat(list(data['depth'])) for data in loader])):
+        for scale, found in zip((0.5, 2.0), ratios[number], strict=True):
+            expected = ((scale * room + 1) / scale / (room + 1)).flatten().quantile(0.5).item()
+            assert found == pytest.approx(expected, rel=1e-5)

@@ -57,7 +57,8 @@ def format_rows(name: str, results: dict[str, dict], paper: dict) -> str:
     """One protocol: what was measured here, then the paper's figures."""
     first = next(iter(results.values()))
     cells = numbers(first)
-    cells = {next(iter(results)): cells.pop('model'), **cells}
+    own = next(iter(results))
+    cells = {own: cells.pop('model'), f'{own}, input kept': cells.pop('model_keep_input'), **cells}
     cells.update({other: numbers(result)['model'] for other, result in list(results.items())[1:]})
     quantity = 'mean RMSE over densities, removed pixels' if 'auc' in first else 'RMSE, all truth'
     lines = [f'{name}: {quantity} [mm]; {", ".join(f"{k} {v}" for k, v in first["protocol"].items() if k in SHOWN)}']
@@ -65,6 +66,9 @@ def format_rows(name: str, results: dict[str, dict], paper: dict) -> str:
     for method, result in results.items():
         holes = ', '.join(f'{count} x {what}' for what, count in result['holes'].items() if count)
         lines += [f'  HOLES      {method}: {holes}'] if holes else []
+    if 'auc_rmse_mm' in paper:
+        rows = '  '.join(f'{row}: {value}' for row, value in paper['auc_rmse_mm'].items())
+        lines.append(f'  the paper  AUC RMSE: {rows}')
     if 'rmse_mm' in paper:
         lines.append('  the paper  ' + '  '.join(f'{row}: {value}' for row, value in paper['rmse_mm'].items()))
     if 'norm_m' in paper:
@@ -72,6 +76,19 @@ def format_rows(name: str, results: dict[str, dict], paper: dict) -> str:
     return '\n'.join(lines)
 
 
+def paper_figures(name: str, protocol: Config) -> dict:
+    """What the paper has for a protocol: Table 2 stands in its config, Table 1 in those of its rows."""
+    rows = {
+        path.stem: read_config(path).get('paper', {}) for path in sorted((shipped_configs() / ABLATION).glob('*.py'))
+    }
+    test_set = name.removesuffix('_auc')
+    areas = {
+        row: found['auc_rmse_mm'][test_set] for row, found in rows.items() if test_set in found.get('auc_rmse_mm', {})
+    }
+    return dict(protocol.get('paper', {}), **(dict(auc_rmse_mm=areas) if areas else {}))
+
+
+ABLATION = 'vd/ablation'
 SHOWN = ('test_set', 'images', 'resolution', 'min_depth_m', 'cap_m', 'reduction')
 
 
@@ -116,7 +133,7 @@ def report(args: argparse.Namespace) -> None:
             results[method] = evaluate(under(protocol, stored, str(out / name / method)), None)
         check_comparable({method: result['protocol'] for method, result in results.items()})
         save_json(dict(results=results, **provenance(protocol, 0)), out / f'{name}.json')
-        texts.append(format_rows(name, results, protocol.get('paper', {})))
+        texts.append(format_rows(name, results, paper_figures(name, protocol)))
     (out / 'tables.txt').write_text('\n'.join(texts) + '\n')
     print('\n'.join(texts))
 

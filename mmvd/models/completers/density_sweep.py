@@ -55,17 +55,17 @@ class DensitySweep:
         encoding: DepthEncoding,
         channels: Tensor,
         depth: Tensor,
-        rgb: tuple[object, object | None],
+        views: Sequence[object | None],
         keys: Tensor,
     ) -> dict[str, Tensor]:
         """Complete every thinned map.
 
         Args:
-            complete: From (B, k, H, W) depth channels and RGB features to (B, 1, H, W) metres.
+            complete: From (B, k, H, W) depth channels and a view to (B, 1, H, W) metres.
             encoding: What knows how the channels of a scene at half the depth look.
             channels: (B, k, H, W) depth channels, complete.
             depth: (B, 1, H, W) metres that they were made of.
-            rgb: RGB features of the images, and those of other images or None.
+            views: The images with their RGB features, and other images with theirs or None.
             keys: (B,) int64 sample keys.
 
         Returns:
@@ -73,7 +73,7 @@ class DensitySweep:
             ``pred_swapped_rgb`` (B, 1, H, W), with ``pred_probe`` and ``input_probe`` (B, 1, H, W), the undisturbed
             ones.
         """
-        own, swapped = rgb
+        own, swapped = views
         removed = [self._removed(depth, kept, keys) for kept in self.kept_densities]
         results = dict(
             input_depth=torch.cat([depth.masked_fill(mask, 0) for mask in removed], 1),

@@ -145,15 +145,15 @@ class DepthCompleter(BaseModel):
         if self.sweep is None:
             results = dict(input_depth=depth_m, pred_depth=self.complete(inputs)[-1][:, -1:])
         else:
-            image = inputs[:, :3]
-            rgb = self.backbone.encode_rgb(image)
-            swapped = None if partner_rgb is None else self.backbone.encode_rgb(partner_rgb)
             results = self.sweep.run(
-                lambda channels, features: self.complete(torch.cat((image, channels), 1), features)[-1][:, -1:],
+                lambda channels, view: self.complete(torch.cat((view[0], channels), 1), view[1])[-1][:, -1:],
                 self.backbone.depth_encoding,
                 inputs[:, 3:],
                 depth_m,
-                (rgb, swapped),
+                [
+                    None if image is None else (image, self.backbone.encode_rgb(image))
+                    for image in (inputs[:, :3], partner_rgb)
+                ],
                 evaluation_keys(data_samples, inputs.device),
             )
         results['gt_depth'] = depth_m if gt_depth is None else gt_depth

@@ -139,17 +139,17 @@ class JointBilateralHead(BaseModule):
         reach, own, factor, learned = kernel.split((1, 1, 1, kernel.shape[1] - 3), 1)
         place = torch.cat((rows, columns), 1)
         embedding = torch.cat((image * self.colour_scale.exp(), learned), 1)
-        per_px = (-levels - reach.clamp(-4, 4)).exp2()
-        source = torch.cat((depth, place, embedding), 1)
+        per_px = (-2 * (levels + reach.clamp(-4, 4))).exp2()  # 1 / squared reach
+        measured = torch.cat((depth, place), 1)
         scores, values = [own + _RARE], [F.interpolate(coarse, (height, width), mode='bilinear')]
         for level, index in enumerate(ops.measured_in_cells(depth, _LEVELS), 1):
-            picked = source.flatten(2).gather(2, index.clamp(min=0).flatten(2).expand(-1, source.shape[1], -1))
-            cells = torch.cat((picked.unflatten(2, index.shape[-2:]), (index >= 0).to(depth.dtype)), 1)
-            for near in ops.nearest_cells(cells, 2**level):
-                away = ((near[:, 1:3] - place) * per_px).square().sum(1, keepdim=True)
-                unlike = (near[:, 3:-1] - embedding).square().sum(1, keepdim=True)
+            there = torch.cat((_pick(measured, index), (index >= 0).to(depth.dtype)), 1)
+            looks = ops.nearest_cells(_pick(embedding, index), 2**level)
+            for near, look in zip(ops.nearest_cells(there, 2**level), looks, strict=True):
+                away = (near[:, 1:3] - place).square().sum(1, keepdim=True) * per_px
+                unlike = (look - embedding).square().sum(1, keepdim=True)
                 score = self.level_bias[level - 1] - 0.5 * (away + unlike)
-                scores.append(score.masked_fill(near[:, -1:] == 0, _EMPTY))
+                scores.append(score.masked_fill(near[:, 3:] == 0, _EMPTY))
                 values.append(near[:, :1])
         weight = torch.cat(scores, 1).softmax(1)
         return (weight * torch.cat(values, 1)).sum(1, keepdim=True) * _bounded_exp(factor)
@@ -161,6 +161,12 @@ class JointBilateralHead(BaseModule):
     def loss(self, preds: Sequence[Tensor], gt_depth: Tensor, removed_mask: Tensor) -> dict[str, Tensor]:
         """Loss of the predictions in metres against (B, 1, H, W) truth and removed pixels."""
         return dict(loss_depth=self.loss_module(preds, gt_depth, removed_mask))
+
+
+def _pick(maps: Tensor, index: Tensor) -> Tensor:
+    """(B, C, H, W) at flat pixels (B, 1, h, w) -> (B, C, h, w); the first pixel for -1."""
+    where = index.clamp(min=0).flatten(2).expand(-1, maps.shape[1], -1)
+    return maps.flatten(2).gather(2, where).unflatten(2, index.shape[-2:])
 
 
 def _bounded_exp(x: Tensor) -> Tensor:

@@ -1,0 +1,107 @@
+"""The decoder that chooses among measured pixels."""
+
+import pytest
+import torch
+
+from mmvd.errors import ConfigError
+from mmvd.models import JointBilateralHead
+from mmvd.registry import MODELS
+from tests.conftest import TINY
+
+
+def features(batch: int, height: int, width: int) -> list[torch.Tensor]:
+    return [torch.randn(batch, 4, -(-height // 8), -(-width // 8)) for _ in range(4)]
+
+
+@pytest.fixture
+def head():
+    torch.manual_seed(0)
+    return JointBilateralHead(4, channels=(8, 8, 8, 8), embed_channels=2).eval()
+
+
+@pytest.fixture
+def scene():
+    """A red box at 1 m before a blue wall at 3 m, a tenth of it measured."""
+    image, depth = torch.zeros(1, 3, 64, 96), torch.full((1, 1, 64, 96), 3.0)
+    image[:, 2] = 2
+    image[:, :, 20:50, 30:70] = torch.tensor([2.0, 0, 0]).view(3, 1, 1)
+    depth[:, :, 20:50, 30:70] = 1
+    return image, depth, torch.rand(depth.shape, generator=torch.Generator().manual_seed(1)) < 0.1
+
+
+def test_without_training_it_is_a_joint_bilateral_filter(head, scene):
+    """Each side of an edge takes depth of its own side alone, up to the edge."""
+    image, depth, known = scene
+    head.kernel.weight.data.zero_()
+    with torch.no_grad():
+        pred = head(features(1, 64, 96), torch.cat((image, depth * known), 1))[-1]
+    assert (pred - depth).abs().max() < 0.01
+    smooth = torch.nn.functional.interpolate(torch.zeros(1, 1, 1, 1), depth.shape[-2:])
+    with torch.no_grad():  # colours that say nothing: the edge is lost
+        blind = head(features(1, 64, 96), torch.cat((smooth.expand_as(image), depth * known), 1))[-1]
+    assert (blind - depth).abs().max() > 0.5
+
+
+def test_measured_pixels_pass_and_scale_follows(head, scene):
+    image, depth, known = scene
+    maps, given = features(1, 64, 96), depth * known
+    with torch.no_grad():
+        pred = head(maps, torch.cat((image, given), 1))[-1]
+        double = head(maps, torch.cat((image, 2 * given), 1))[-1]
+    assert torch.equal(pred[known], depth[known])
+    torch.testing.assert_close(double, 2 * pred, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize('size', [(32, 32), (33, 47), (56, 70), (8, 100)])
+def test_any_size_any_batch(head, size):
+    torch.manual_seed(1)
+    inputs = torch.rand(2, 4, *size) + 0.5
+    inputs[:, 3][torch.rand(2, *size) > 0.3] = 0
+    maps = features(2, *size)
+    with torch.no_grad():
+        coarse, pred = head(maps, inputs)
+        alone = head([each[1:] for each in maps], inputs[1:])
+    assert pred.shape == (2, 1, *size) and coarse.shape[-2:] == (-(-size[0] // 8), -(-size[1] // 8))
+    for together, one in zip((coarse, pred), alone, strict=True):
+        torch.testing.assert_close(together[1:], one, rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_measured_and_half_precision(head):
+    torch.manual_seed(2)
+    inputs, maps = torch.randn(2, 4, 64, 64), features(2, 64, 64)
+    inputs[:, 3] = 0
+    inputs[1, 3, ::5, ::5] = 2.0
+    with torch.no_grad():
+        plain = head(maps, inputs)[-1]
+        with torch.autocast('cpu', torch.bfloat16):
+            half = head(maps, inputs)[-1]
+    assert plain.isfinite().all() and (plain > 0).all()
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, plain, rtol=0.05, atol=0)
+
+
+def test_everything_learns(head):
+    torch.manual_seed(3)
+    head.train()
+    torch.nn.init.normal_(head.kernel.weight, std=0.1)
+    torch.nn.init.normal_(head.coarse.weight, std=0.1)
+    inputs, maps = torch.rand(2, 4, 64, 64) + 1, [each.requires_grad_() for each in features(2, 64, 64)]
+    removed = torch.rand(2, 1, 64, 64) < 0.8
+    target = inputs[:, 3:].clone()
+    inputs[:, 3:][removed] = 0
+    head.loss(head(maps, inputs), target, removed)['loss_depth'].backward()
+    still = [name for name, weight in head.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert not still and all(each.grad.any() for each in maps)
+
+
+def test_encodings_that_do_not_read_metres_are_refused():
+    head = dict(type='mmvd.JointBilateralHead', in_channels=32, channels=(8, 8, 8, 8))
+    disparity = dict(type='mmvd.DisparityEncoding')
+    model = dict(
+        type='mmvd.DepthCompleter',
+        data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', depth_encoding=disparity),
+        backbone=dict(TINY, type='mmvd.VDViT', depth_encoding=disparity),
+        head=head,
+    )
+    with pytest.raises(ConfigError, match='JointBilateralHead reads metres, DisparityEncoding gets disparity'):
+        MODELS.build(model)
