@@ -12,6 +12,7 @@ from sklearn.metrics import auc, root_mean_squared_error
 from mmvd.errors import ConfigError
 from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
 from mmvd.evaluation.errors import KEYS
+from mmvd.evaluation.guided_fills import guided_fill, joint_bilateral_fill
 from mmvd.registry import METRICS
 
 GRID = [0.2, 0.5, 0.9]
@@ -166,3 +167,23 @@ def test_probes():
     assert flat['completion/halving_ratio'] == pytest.approx(0.52, rel=1e-4)
     assert flat['completion/probe_rmse_mm'] == pytest.approx(100, rel=1e-3)
     assert flat['completion/swapped_rgb_rmse_mm'] == pytest.approx(300, rel=1e-3)
+
+
+def test_measured_pixels_that_pass_are_a_row_of_their_own():
+    metric, _ = run([make_sample(0)], baselines=())
+    own, kept = (metric.result['errors'][name] for name in ('model', 'model_keep_input'))
+    assert all(value > 100 for value in own['kept']['rmse_mm']) and kept['kept']['rmse_mm'] == [0.0] * 3
+    assert kept['removed']['rmse_mm'] != own['removed']['rmse_mm']  # the seams are blended
+
+
+def test_baselines_that_read_the_image():
+    sample, image = make_sample(0), torch.randint(0, 256, (3, 20, 24), dtype=torch.uint8)
+    metric = METRICS.build(dict(type='mmvd.DepthCompletionMetric', baselines=('guided', 'bilateral')))
+    metric.process(dict(inputs=[image]), [sample])
+    metric.evaluate(1)
+    given, target = sample.input_depth.numpy(), sample.gt_depth[0].numpy()
+    for name, fill in (('guided', guided_fill), ('bilateral', joint_bilateral_fill)):
+        for d, depth in enumerate(given):
+            lacks = (depth <= 0) & (target > 0)
+            expected = reference(fill(depth, image.permute(1, 2, 0).numpy())[lacks], target[lacks])['rmse_mm']
+            assert metric.result['errors'][name]['removed']['rmse_mm'][d] == pytest.approx(expected, rel=1e-4)

@@ -17,6 +17,7 @@ from mmvd.evaluation.protocols import check_comparable
 from mmvd.models import StoredPredictions
 from tests.conftest import ROOT
 from tests.fabricate import completion_scene, fabricate_void
+from tools.analysis.completion_tables import paper_figures
 
 
 def samples(count: int = 3, sizes=((20, 30), (40, 30), (20, 30))) -> list[dict]:
@@ -147,6 +148,20 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     text = (tmp_path / 'out/tables.txt').read_text()
-    assert 'exact: 0.0' in text and 'nearest:' in text and 'VOID test, 500 points' in text
+    assert (
+        'exact: 0.0' in text
+        and 'this checkpoint, input kept:' in text
+        and 'guided:' in text
+        and 'nearest:' in text
+        and 'VOID test, 500 points' in text
+    )
     assert 'the paper  omnivore: 835.1  scratch: 244.2  eva02: 160.2  dinov2: 111.8' in text
     assert 'VD(Norm): 1.1656 (metres, by its size)' in text
+
+
+def test_figures_of_the_paper_stand_beside_their_protocol():
+    """Table 1 is in the configs of its rows, Table 2 in those of its protocols."""
+    found = paper_figures('void_auc', Config())['auc_rmse_mm']
+    assert len(found) == 14 and found['dinov2_norm_2p4_15m'] == 63.2
+    assert paper_figures('rooms_auc', Config()) == {}
+    assert paper_figures('void_150', Config(dict(paper=dict(norm_m=1)))) == dict(norm_m=1)

@@ -105,3 +105,22 @@ def test_encodings_that_do_not_read_metres_are_refused():
     )
     with pytest.raises(ConfigError, match='JointBilateralHead reads metres, DisparityEncoding gets disparity'):
         MODELS.build(model)
+
+
+def test_swapped_rgb_reaches_the_decoder():
+    """The decoder reads the image itself, not the encoder's features alone."""
+    model = MODELS.build(
+        dict(
+            type='mmvd.DepthCompleter',
+            backbone=dict(TINY, type='mmvd.VDViT'),
+            head=dict(type='mmvd.JointBilateralHead', in_channels=32, channels=(8, 8, 8, 8)),
+            test_cfg=dict(kept_densities=[0.5], probe_density=0.3),
+        )
+    ).eval()
+    image, other = torch.randn(2, 1, 3, 56, 56)
+    depth = torch.rand(1, 1, 56, 56) + 1
+    with torch.no_grad():
+        (found,) = model.predict(torch.cat((image, depth), 1), None, partner_rgb=other)
+        expected = model(torch.cat((other, found.input_probe[None]), 1))
+    torch.testing.assert_close(found.pred_swapped_rgb[None], expected)
+    assert (found.pred_swapped_rgb - found.pred_probe).abs().max() > 0.1
