@@ -95,6 +95,7 @@ setup(
             'h5py>=3.10',
             'scipy>=1.11',
             'tqdm>=4.60',
+            'pyarrow>=16',  # the index of a dataset's samples: columns mapped into memory
         ],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment

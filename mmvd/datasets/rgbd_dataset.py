@@ -21,6 +21,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .decoders import get_decoder
+from .index import open_index
 from .listing import read_list
 from .rasters import look_at_image
 
@@ -52,6 +53,18 @@ class RGBDDataset(BaseDataset):
         ConfigError: If the arguments contradict each other or the decoder is unknown.
         MissingInputsError: If there is no such data.
     """
+
+    settings: dict = {}  # class and arguments, by which an index of this listing is known
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> 'RGBDDataset':
+        """Note the arguments, whatever a subclass makes of them."""
+        dataset = super().__new__(cls)
+        if args or kwargs:  # none where a copy is made
+            given = inspect.signature(cls).bind(*args, **kwargs)
+            given.apply_defaults()
+            further = given.arguments.pop('kwargs', {})
+            dataset.settings = dict(given.arguments, **further, type=cls.__name__)
+        return dataset
 
     DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
     PREPARED_BY: str | None = None  # what makes the layout in the folder {root}
@@ -141,6 +154,17 @@ class RGBDDataset(BaseDataset):
             name = path.relative_to(root)
             if not any(part.startswith('.') for part in name.parts) and not (exclude and re.search(exclude, str(name))):
                 yield name.as_posix()
+
+    def full_init(self) -> None:
+        """Open the index of the samples if tools/dataset_converters/prepare.py made one, else list them."""
+        entries = None if self._fully_initialized else open_index(Path(self.data_root), self.settings)
+        if entries is None:
+            super().full_init()
+            return
+        self.data_list, self.serialize_data = entries, False
+        if self._indices is not None:
+            self.data_list = self._get_unserialized_subset(self._indices)
+        self._fully_initialized = True
 
     def load_data_list(self) -> list[dict]:
         """List the pairs; a depth file that is missing is named when its sample is read."""

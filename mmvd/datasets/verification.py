@@ -1,5 +1,6 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ PAPER_TABLE_6 = {  # mean and standard deviation of depth in metres, share of pi
     'CityscapesRGBDDataset': (27.7, 26.0, 0.78),
 }
 _SHOWN_FAILURES, _AT_ONCE = 5, 4096
+_SCALE_TOLERANCE = 2.0  # beyond this factor the unit is suspected
+_MEAN_TOLERANCE, _STD_TOLERANCE, _DENSITY_TOLERANCE = 0.3, 0.6, 0.15
 
 
 @dataclass
@@ -36,6 +39,7 @@ class DatasetFacts:
     histogram: np.ndarray | None = None
     classes: np.ndarray | None = None
     failures: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
 
 
 def check_files(dataset) -> None:
@@ -114,12 +118,16 @@ def examine(
     chosen = np.unique(np.linspace(0, total - 1, min(limit or total, total)).round().astype(int))
     facts, depth, histogram = DatasetFacts(images=total), [], np.zeros(IGNORE + 1, np.int64)
     labels = [dataset.get_data_info(i).get('gt_label') for i in range(total)]
+    seen: dict[bytes, str] = {}
     if total and labels[0] is not None:
         facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
     for number, index in enumerate(chosen, 1):
         results = dataset.get_data_info(int(index))
         try:
             results = LoadDepth()(LoadImage()(results))
+            digest = hashlib.blake2b(results['img'].tobytes(), digest_size=16).digest()
+            if seen.setdefault(digest, results['img_path']) != results['img_path']:
+                facts.duplicates.append(f'{results["img_path"]} is {seen[digest]}')
             if 'seg_map_path' in results:
                 histogram += np.bincount(LoadLabels()(results)['gt_seg_map'].ravel(), minlength=IGNORE + 1)
             valid = results['depth'][results['depth'] > 0]
@@ -138,6 +146,46 @@ def examine(
         facts.mean_m, facts.std_m, facts.density = map(float, np.mean(depth, axis=0))
     facts.histogram = histogram if histogram.any() else None
     return facts
+
+
+def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
+    """Whether what was read is the dataset that the paper describes, rule by rule.
+
+    Args:
+        facts: What was read.
+        expected: ``mean_m``, ``std_m``, ``density`` and ``thousands`` of images, as Table 6 has them.
+
+    Returns:
+        For each rule whether it holds, and a line for people. Tolerances are choices of this implementation, wide,
+        because the paper does not say which split and which pixels it measured; they catch a wrong unit.
+    """
+    mean, std, density = (expected[key] for key in ('mean_m', 'std_m', 'density'))
+    ratio = facts.mean_m / mean
+    right = 1 / _SCALE_TOLERANCE <= ratio <= _SCALE_TOLERANCE
+    hint = '' if right else f': {ratio:.3g} times that of the table, a wrong unit or depth scale?'
+    rules = [
+        (not facts.failures, f'readable: {len(facts.failures)} samples are not{_first(facts.failures)}'),
+        (not facts.duplicates, f'distinct: {len(facts.duplicates)} images are there twice{_first(facts.duplicates)}'),
+        (facts.images > 0, f'images: {facts.images} (Table 6: {expected["thousands"]} thousand, of all its parts)'),
+        (right, f'depth scale: mean {facts.mean_m:.3g} m{hint}'),
+        (
+            abs(ratio - 1) <= _MEAN_TOLERANCE,
+            f'mean: {facts.mean_m:.2f} m (Table 6: {mean} m, within {_MEAN_TOLERANCE:.0%})',
+        ),
+        (
+            abs(facts.std_m / std - 1) <= _STD_TOLERANCE,
+            f'deviation: {facts.std_m:.2f} m (Table 6: {std} m, within {_STD_TOLERANCE:.0%})',
+        ),
+        (
+            abs(facts.density - density) <= _DENSITY_TOLERANCE,
+            f'density: {facts.density:.0%} (Table 6: {density:.0%}, within {100 * _DENSITY_TOLERANCE:.0f} points)',
+        ),
+    ]
+    return rules
+
+
+def _first(texts: Sequence[str]) -> str:
+    return f', first {texts[0]}' if texts else ''
 
 
 def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = ()) -> str:

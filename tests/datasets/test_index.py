@@ -1,0 +1,163 @@
+"""The index of a dataset's samples: the same samples as the listing, without the listing."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.logging import MMLogger
+
+from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import DATASETS
+from tests.conftest import ROOT
+from tests.fabricate import fabricate_nine
+
+
+def pairs(root, count: int = 3):
+    for scene in ('a b', 'ü'):  # spaces and Unicode
+        for kind in ('rgb', 'depth'):
+            (root / scene / kind).mkdir(parents=True)
+        for index in range(count):
+            cv2.imwrite(str(root / scene / f'rgb/{index}.png'), np.full((8, 10, 3), 9 * index, np.uint8))
+            cv2.imwrite(str(root / scene / f'depth/{index}.png'), np.full((8, 10), 1000 + index, np.uint16))
+    return dict(
+        type='mmvd.RGBDDataset',
+        data_root=str(root),
+        decoder='mm16',
+        images='*/rgb/*.png',
+        depth_from=('/rgb/', '/depth/'),
+    )
+
+
+def build(settings, **changes):
+    return DATASETS.build(dict(settings, pipeline=[], **changes))
+
+
+def prepared(settings):
+    """The dataset, read through an index that is written here."""
+    listed = build(settings)
+    path = index_path(root_of(listed), listed.settings)
+    write_index([listed.get_data_info(i) for i in range(len(listed))], root_of(listed), path)
+    return listed, build(settings), path
+
+
+def root_of(dataset) -> Path:
+    return Path(dataset.data_root)
+
+
+def same(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize('kind', ['pairs', 'bop'])
+def test_entries_are_those_of_the_listing(tmp_path, kind):
+    if kind == 'bop':
+        fabricate_nine(tmp_path)
+        (tmp_path / 'lm').rename(tmp_path / 'set')
+        settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'set'), split='test')
+    else:
+        settings = pairs(tmp_path / 'set')
+    listed, found, path = prepared(settings)
+    assert isinstance(found.data_list, IndexedEntries) and len(found) == len(listed) > 0
+    for index in range(len(listed)):
+        assert same(found.get_data_info(index), listed.get_data_info(index))
+    half = build(settings, indices=1)
+    assert len(half) == 1 and same(half.get_data_info(0), listed.get_data_info(0))
+    moved = tmp_path / 'moved'
+    shutil.copytree(tmp_path / 'set', moved)  # folder and index move together
+    os.utime(moved / '.mmvd' / path.name)
+    again = build(dict(settings, data_root=str(moved)))
+    assert isinstance(again.data_list, IndexedEntries)
+    assert again.get_data_info(0)['depth_path'].startswith(str(moved))
+
+
+def test_another_listing_has_another_index(tmp_path):
+    settings = pairs(tmp_path)
+    prepared(settings)
+    assert not isinstance(build(settings, exclude='0.png').data_list, IndexedEntries)
+    assert isinstance(build(settings, test_mode=True).data_list, IndexedEntries)  # the same samples
+
+
+def test_an_index_older_than_its_files_is_told_and_left(tmp_path, monkeypatch):
+    settings = pairs(tmp_path)
+    prepared(settings)
+    time.sleep(0.02)
+    for kind in ('rgb', 'depth'):
+        shutil.copy(tmp_path / 'ü' / kind / '0.png', tmp_path / 'ü' / kind / '9.png')
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    dataset = build(settings)
+    assert len(dataset) == 7 and any('older than' in text and 'prepare.py' in text for text in told)
+    shutil.rmtree(tmp_path / 'ü')
+    assert len(build(settings)) == 3 and len(told) == 2
+
+
+def test_a_damaged_index_is_named(tmp_path):
+    _, _, path = prepared(pairs(tmp_path))
+    for content in (path.read_bytes()[:100], b'', b'ARROW1' + bytes(64)):
+        path.write_bytes(content)
+        with pytest.raises(SampleError, match='no readable index'):
+            open_index(tmp_path, build_settings(tmp_path))
+    assert path.name.startswith('RGBDDataset_')
+
+
+def build_settings(root):
+    settings = dict(data_root=str(root), decoder='mm16', images='*/rgb/*.png', depth_from=('/rgb/', '/depth/'))
+    return DATASETS.build(dict(settings, type='mmvd.RGBDDataset', lazy_init=True, pipeline=[])).settings
+
+
+def test_read_only_data_have_their_index_elsewhere(tmp_path, monkeypatch):
+    settings = pairs(tmp_path / 'set')
+    monkeypatch.setenv('MMVD_INDEX', str(tmp_path / 'indices'))
+    _, found, path = prepared(settings)
+    assert path.parent == tmp_path / 'indices' and isinstance(found.data_list, IndexedEntries)
+    assert not (tmp_path / 'set/.mmvd').exists()
+
+
+def test_a_worker_maps_the_file_and_gets_no_copy(tmp_path):
+    _, found, _ = prepared(pairs(tmp_path))
+    sent = pickle.dumps(found.data_list)
+    assert len(sent) < 1000 and same(pickle.loads(sent)[4], found.data_list[4])
+    assert [same(a, b) for a, b in zip(found.data_list[-2:], list(found.data_list)[-2:], strict=True)] == [True, True]
+    with pytest.raises(IndexError):
+        found.data_list[6]
+
+
+def test_values_without_a_column_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match='boxes of the samples, a list'):
+        write_index([dict(boxes=[1]), dict(boxes=[2])], tmp_path, tmp_path / 'a.arrow')
+
+
+def prepare(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, 'tools/dataset_converters/prepare.py', *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, **environment),
+    )
+
+
+def test_prepare_and_verify(tmp_path):
+    root = tmp_path / 'lm'
+    done = prepare('lm', '--root', root)
+    assert done.returncode == 2 and f'{root} (no such folder)' in done.stderr
+    fabricate_nine(tmp_path)
+    done = prepare('lm', '--root', root)
+    assert done.returncode == 0 and 'samples' in done.stdout and 'up to date' not in done.stdout, done.stderr
+    done = prepare('lm', MMVD_DATA=str(tmp_path))
+    assert done.returncode == 0 and 'up to date' in done.stdout
+    done = prepare('lm', '--root', root, '--verify')
+    lines = [line for line in done.stdout.splitlines() if line.startswith(('PASS', 'FAIL'))]
+    assert done.returncode == 1 and len(lines) == 7 and any('FAIL' in line for line in lines)
+    (image,) = list(root.glob('test/*/rgb/*'))[:1]
+    image.write_bytes(b'')
+    done = prepare('lm', '--root', root, '--verify')
+    assert 'FAIL readable: 1 samples are not' in done.stdout and str(image) in done.stdout
