@@ -18,6 +18,20 @@ from .configs import building, shipped_configs
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
 
+def missing_inputs(config: Config, training: bool) -> list[str]:
+    """What of datasets and weights a config names and is not in place, one text for each.
+
+    Args:
+        config: The config.
+        training: Whether it is about to train (else to test).
+    """
+    missing = [f'weights {text}' for text in _missing_weights(config, training)]
+    for loader in ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',):
+        if config.get(loader):
+            missing += [f'dataset {name}: {text}' for name, text in _missing_data(config[loader]['dataset'])]
+    return list(dict.fromkeys(missing))
+
+
 def check_inputs(config: Config, training: bool) -> None:
     """Look for every dataset and every weights file that a config names.
 
@@ -35,17 +49,14 @@ def check_inputs(config: Config, training: bool) -> None:
     _check_classes(config, loaders)
     _check_frozen(config, training)
     _check_windows(config)
-    missing = [f'  weights {text}' for text in _missing_weights(config, training)]
-    for loader in loaders:
-        if config.get(loader):
-            missing += [f'  dataset {name}: {text}' for name, text in _missing_data(config[loader]['dataset'])]
+    missing = missing_inputs(config, training)
     if not missing:
         return
     raise MissingInputsError(
         '\n'.join(
             [
                 f'{Path(config.filename).name} needs what is not in place:',
-                *dict.fromkeys(missing),
+                *(f'  {each}' for each in missing),
                 'What to do:',
                 '  put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides,',
                 '  and weights below the folder MMVD_WEIGHTS (default: weights);',

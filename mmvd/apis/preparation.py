@@ -1,12 +1,19 @@
-"""The paper's fifteen datasets: their configs, and what Table 6 says of them."""
+"""The paper's fifteen datasets: their configs, what Table 6 says of them, and what of them is here."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 from mmengine.config import Config
 
-from mmvd.errors import ConfigError
+from mmvd.datasets.index import index_path, open_index
+from mmvd.errors import ConfigError, MMVDError
+from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
+from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six')
+_PROMISED = ('vd/pretrain_*', 'seg/m2f_vd_*', 'cls/linear84_vd_*', 'completion/*')
 
 
 def paper_datasets() -> dict[str, dict]:
@@ -25,8 +32,37 @@ def expectations() -> dict[str, dict]:
     """
     path = shipped_configs() / 'datasets.yml'
     table = Config.fromfile(path).to_dict()
-    if set(table) != set(paper_datasets()):
-        raise ConfigError(
-            f'{path}: names other datasets than the configs: {sorted(set(table) ^ set(paper_datasets()))}'
-        )
+    differ = set(table) ^ set(paper_datasets())
+    if differ:
+        raise ConfigError(f'{path}: names other datasets than the configs: {", ".join(sorted(differ))}')
     return table
+
+
+def status() -> Iterator[str]:
+    """Lines for people: which datasets are here and prepared, and what each shipped recipe still needs."""
+    yield 'Datasets of the paper:'
+    for name, settings in paper_datasets().items():
+        yield f'  {name:<14}{_state(name, settings)}'
+    yield 'Recipes (training for vd, seg and cls; test for completion):'
+    for pattern in _PROMISED:
+        for path in sorted(shipped_configs().glob(f'{pattern}.py')):
+            config = read_config(path)
+            missing = missing_inputs(config, training=not pattern.startswith('completion'))
+            more = f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''
+            needs = f'needs {missing[0]}{more}' if missing else 'ready'
+            yield f'  {path.relative_to(shipped_configs()).with_suffix("").as_posix():<40}{needs}'
+
+
+def _state(name: str, settings: dict) -> str:
+    missing = DATASETS.get(settings['type']).missing(settings)
+    if missing:
+        return f'not here: {missing}'
+    dataset = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
+    root = Path(dataset.data_root)
+    try:
+        entries = open_index(root, dataset.settings)
+    except MMVDError as error:
+        return str(error)
+    if entries is None:
+        return f'here, not prepared: python tools/dataset_converters/prepare.py {name} --root {root}'
+    return f'{len(entries)} samples, {index_path(root, dataset.settings)}'

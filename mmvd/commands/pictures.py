@@ -1,4 +1,4 @@
-"""``demo`` and ``data``: pictures of the built-in rooms, and the demo in a browser."""
+"""``demo``: a built-in room completed, as a picture or in a browser."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from .inference import require_weights
 
 
 def add_commands(commands) -> None:
-    """Add ``demo`` and ``data``."""
+    """Add ``demo``."""
     demo = commands.add_parser('demo', help='complete the depth of a built-in room at several densities')
     demo.add_argument('--index', type=int, default=0, help='number of the room')
     demo.add_argument(
@@ -17,13 +17,6 @@ def add_commands(commands) -> None:
     demo.add_argument('--serve', action='store_true', help='open a page in the browser instead (extra [demo])')
     demo.add_argument('--port', type=int, default=7860, help='port of the page')
     demo.set_defaults(run=_demo)
-    data = commands.add_parser('data', help='draw a contact sheet of the built-in rooms')
-    data.add_argument('--rooms', type=int, default=12)
-    data.add_argument('--seed', type=int, default=0)
-    data.add_argument('--sensor', action='store_true', help='depth as the sensor model sees it')
-    data.add_argument('--shuffle-textures', action='store_true', help='colours that say nothing of the class')
-    data.add_argument('--out', default='work_dirs/rooms.png', help='where the picture goes')
-    data.set_defaults(run=_data)
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -41,17 +34,5 @@ def _demo(args: argparse.Namespace) -> int:
         serve(model, args.port)
         return 0
     save_png_atomically(demo_panel(model, args.index), args.out)
-    print(args.out)
-    return 0
-
-
-def _data(args: argparse.Namespace) -> int:
-    from mmvd.apis.demo import rooms_sheet
-    from mmvd.arguments import check_int
-    from mmvd.engine.atomic_backend import save_png_atomically
-
-    check_int('data', '--rooms', args.rooms)
-    check_int('data', '--seed', args.seed, 0)
-    save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures), args.out)
     print(args.out)
     return 0

@@ -19,7 +19,7 @@ class EvenMixture(Dataset):
 
     Which dataset and which of its samples depends on (seed, epoch, position) alone with ``mmvd.EpochSampler``, and on
     the host's seeding with another sampler. A sample with too little depth, as told by ``mmvd.RequireDepth``, is
-    redrawn, and the number of redraws travels with the sample as ``num_redraws``.
+    redrawn, and number and reasons of the redraws travel with the sample as ``num_redraws`` and ``redraw_reasons``.
 
     Args:
         datasets: Named dataset configs.
@@ -67,7 +67,8 @@ class EvenMixture(Dataset):
             except TooLittleDepthError as error:
                 tried.append(f'{self.names[number]}: {error}')
                 continue
-            sample['data_samples'].set_metainfo(dict(num_redraws=attempt, dataset=self.names[number]))
+            about = dict(num_redraws=attempt, redraw_reasons=tried, dataset=self.names[number])
+            sample['data_samples'].set_metainfo(about)
             return sample
         raise SampleError(
             f'sample {int(index)} of epoch {index.epoch} was redrawn {self.max_redraws} times without enough depth, '

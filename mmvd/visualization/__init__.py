@@ -5,18 +5,21 @@ from .curves import curves_picture
 from .feature_pictures import feature_colours, features_panel
 from .panels import completion_panel, rgbd_panel
 from .point_cloud import guess_intrinsics, ply_bytes, to_points
+from .samples import depth_histograms, samples_picture
 from .segmentation import overlay, segmentation_panel
 
 __all__ = [
     'completion_panel',
     'contact_sheet',
     'curves_picture',
+    'depth_histograms',
     'feature_colours',
     'features_panel',
     'guess_intrinsics',
     'overlay',
     'ply_bytes',
     'rgbd_panel',
+    'samples_picture',
     'segmentation_panel',
     'to_points',
 ]

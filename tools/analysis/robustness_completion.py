@@ -49,8 +49,9 @@ def report(args: argparse.Namespace) -> None:
             print(f'\r{label}: {done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
-        found = completion_curves(model.completer, loader, changes(args.axes, args.patterns), floors, progress)
-        rows += [dict(row, method=label) if row['method'] == 'network' else row for row in found]
+        points, names = changes(args.axes, args.patterns), dict(network=label, keep_input=f'{label}, input kept')
+        found = completion_curves(model.completer, loader, points, floors, progress, ('keep_input',))
+        rows += [dict(row, method=names.get(row['method'], row['method'])) for row in found]
     write_rows(out, rows)
     picture = out.with_suffix('.png')
     fields = {(axis, 'pixel'): AXES[axis] for axis in args.axes if axis != 'density'}

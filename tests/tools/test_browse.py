@@ -1,0 +1,71 @@
+"""What the model sees, drawn; what is here of the datasets, told."""
+
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+
+from mmvd.apis import preparation
+from mmvd.registry import DATASETS
+from mmvd.visualization import depth_histograms, samples_picture
+from tests.conftest import ROOT
+from tests.fabricate import fabricate_kitti_completion, fabricate_nine, fabricate_void
+
+
+def browse(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, 'tools/analysis/browse_dataset.py', *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, **environment),
+    )
+
+
+def test_nine_datasets_in_pictures(tmp_path):
+    fabricate_nine(tmp_path / 'data')
+    for image in tmp_path.glob('data/*/*/000001/depth/*.png'):  # nothing to learn from: redrawn, and told
+        cv2.imwrite(str(image), np.zeros((48, 64), np.uint16))
+    config = 'configs/vd/pretrain_scratch_pde.py'
+    done = browse(config, '--samples', 12, '--out', tmp_path / 'out', MMVD_DATA=str(tmp_path / 'data'))
+    assert done.returncode == 0, done.stderr[-2000:]
+    redrawn = [line for line in done.stdout.splitlines() if line.startswith('redrawn: ')]
+    assert redrawn and all('has 0 pixels with depth' in line for line in redrawn)
+    for name in ('train_samples.png', 'train_depth.png'):
+        picture = cv2.imread(str(tmp_path / 'out' / name))
+        assert picture is not None and picture.shape[1] > 800 and picture.std() > 5
+
+
+def test_labels_of_a_host_are_drawn(tmp_path):
+    done = browse('configs/seg/m2f_vd_rooms_tiny.py', '--samples', 1, '--loader', 'val', '--out', tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / 'val_samples.png').is_file() and 'val_depth' not in done.stdout
+
+
+def test_pictures_of_what_is_odd(tmp_path):
+    empty = np.zeros((4, 6), np.float32)
+    samples = [{'RGB': np.zeros((4, 6, 3), np.uint8), 'depth given': empty}, {'labels': np.full((4, 6), 255)}]
+    samples_picture(samples, ['a', 'b'], tmp_path / 'a.png')
+    depth_histograms(dict(none=[empty], some=[empty + 2]), tmp_path / 'b.png')
+    assert all(cv2.imread(str(tmp_path / name)) is not None for name in ('a.png', 'b.png'))
+
+
+def test_status_of_what_is_here(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path)
+    fabricate_void(tmp_path / 'void_release')
+    fabricate_kitti_completion(tmp_path / 'kitti_depth')
+    lines = {line.split()[0]: line for line in preparation.status() if line.startswith('  ')}
+    assert 'here, not prepared: python tools/dataset_converters/prepare.py lm' in lines['lm']
+    assert 'not here' in lines['homebrewed'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
+    assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')
+    assert 'needs weights' in lines['vd/pretrain_dinov2_pde']
+    assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random
+
+
+def test_table_and_configs_name_the_same_fifteen():
+    assert len(preparation.expectations()) == 15
+    for name, settings in preparation.paper_datasets().items():
+        assert DATASETS.get(settings['type']).missing(dict(settings, data_root=f'/none/{name}'))

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""What the model of a config really sees, after pipeline and data preprocessor.
+
+Leaves a contact sheet: RGB, depth that is given and that is to be recovered, channels of the encoding, labels; beside
+it histograms of depth and density of the datasets as they are on disk. Redraws are told with their reasons.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import read_config
+from mmvd.arguments import check_int
+from mmvd.datasets.rgbd_dataset import RGBDDataset
+from mmvd.datasets.transforms.loading import LoadDepth, LoadImage
+from mmvd.engine.atomic_backend import check_writable
+from mmvd.errors import exit_code
+from mmvd.registry import MODELS
+from mmvd.visualization import depth_histograms, samples_picture
+
+_CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, the last
+
+
+def main() -> int:
+    """Parse the command line and draw; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file or name')
+    parser.add_argument('--loader', choices=('train', 'val', 'test'), default='train')
+    parser.add_argument('--samples', type=int, default=12)
+    parser.add_argument('--maps', type=int, default=40, help='depth maps of each dataset for the histograms')
+    parser.add_argument('--out', default='work_dirs/browse', help='folder of the pictures')
+    args = parser.parse_args()
+    return exit_code(lambda: report(args))
+
+
+def report(args: argparse.Namespace) -> None:
+    """Draw both pictures and tell of redraws."""
+    out, config = Path(args.out), read_config(Path(args.config))
+    check_int('browse_dataset', '--samples', args.samples)
+    check_int('browse_dataset', '--maps', args.maps)
+    check_writable(out)
+    loader = dict(config[f'{args.loader}_dataloader'], num_workers=0, persistent_workers=False, batch_size=1)
+    loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
+    samples, titles = [], []
+    for data, _ in zip(loader, range(args.samples), strict=False):
+        meta = data['data_samples'][0].metainfo
+        titles.append(f'{meta.get("dataset", "")} {Path(str(meta.get("img_path", ""))).name}')
+        for reason in meta.get('redraw_reasons', ()):
+            print(f'redrawn: {reason}')
+        samples.append(seen(data, config.model, args.loader == 'train'))
+    samples_picture(samples, titles, out / f'{args.loader}_samples.png')
+    print(out / f'{args.loader}_samples.png')
+    depths = {name: depth_maps(dataset, args.maps) for name, dataset in file_datasets(loader.dataset)}
+    if depths:
+        depth_histograms(depths, out / f'{args.loader}_depth.png')
+        print(out / f'{args.loader}_depth.png')
+
+
+@torch.no_grad()
+def seen(data: dict, model: Config, training: bool) -> dict[str, np.ndarray]:
+    """Pictures of one sample, by name, as :func:`samples_picture` takes them."""
+    preprocessor = MODELS.build(model.data_preprocessor)
+    batch = preprocessor(data, training)
+    inputs, encoding = batch['inputs'][0], model.backbone.get('depth_encoding')
+    rgb = inputs[:3] * preprocessor.std[0] + preprocessor.mean[0] if hasattr(preprocessor, 'std') else inputs[:3]
+    found = {'RGB': rgb.clamp(0, 255).byte().permute(1, 2, 0).numpy()}
+    if 'gt_depth' in batch:
+        found['depth to recover'] = batch['gt_depth'][0, 0].numpy()
+    if len(inputs) > 3:
+        given = batch['depth_m'][0, 0] if 'depth_m' in batch else inputs[-1]
+        found['depth given'] = given.numpy()
+    if 'removed_mask' in batch:
+        found['removed'] = batch['removed_mask'][0, 0].numpy()
+    if encoding is not None and len(inputs) > 3:
+        built = MODELS.build(encoding)
+        channels = built(built.into_range(inputs[None, 3:], 'rescale')[0])[0]
+        for number in np.unique(np.linspace(0, len(channels) - 1, _CHANNELS).astype(int)):
+            found[f'encoding {number}'] = channels[number].numpy()
+    labels = getattr(batch['data_samples'][0], 'gt_sem_seg', None)
+    if labels is not None:
+        found['labels'] = labels.data[0].numpy()
+    return found
+
+
+def file_datasets(dataset, name: str = '') -> Iterator[tuple[str, RGBDDataset]]:
+    """Datasets that read files, with names, also those inside others."""
+    inner = getattr(dataset, 'datasets', None) or [each for each in [getattr(dataset, 'dataset', None)] if each]
+    names = getattr(dataset, 'names', None) or [f'{name} {i}' if len(inner) > 1 else name for i in range(len(inner))]
+    if isinstance(dataset, RGBDDataset):
+        yield name.strip() or type(dataset).__name__, dataset
+    for each, label in zip(inner, names, strict=True):
+        yield from file_datasets(each, label)
+
+
+def depth_maps(dataset: RGBDDataset, count: int) -> list[np.ndarray]:
+    """Depth maps as they are on disk, of samples spread evenly."""
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int))
+    return [LoadDepth()(LoadImage()(dataset.get_data_info(int(index))))['depth'] for index in chosen]
+
+
+if __name__ == '__main__':
+    sys.exit(main())
