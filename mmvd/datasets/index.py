@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from mmengine.logging import MMLogger
 
-from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SampleError
 
 FOLDER, _VERSION = '.mmvd', 1
@@ -49,6 +48,8 @@ def write_index(entries: Sequence[dict], root: Path, path: Path) -> None:
         ConfigError: If a value cannot be stored.
         SavingError: If the file cannot be written.
     """
+    from mmvd.engine.atomic_backend import AtomicLocalBackend  # the engine imports models, which import datasets
+
     pa = _arrow()
     columns, constants, shapes = {}, {}, {}
     for key in entries[0]:

@@ -66,6 +66,19 @@ def test_any_size_any_batch(head, size):
         torch.testing.assert_close(together[1:], one, rtol=1e-4, atol=1e-5)
 
 
+def test_maps_of_the_encoder_lie_where_the_image_lies(head):
+    """Sides that are no multiples of 32 px are padded inside: what is padded outside gives the same."""
+    torch.manual_seed(4)
+    torch.nn.init.normal_(head.coarse.weight, std=0.2)
+    inputs, maps = torch.rand(1, 4, 40, 72) + 1, features(1, 40, 72)
+    inputs[:, 3, :, 20:60] = 0
+    padded = [torch.nn.functional.pad(each, (0, 3, 0, 3)) for each in maps]
+    with torch.no_grad():
+        pred = head(maps, inputs)[-1]
+        outside = head(padded, torch.nn.functional.pad(inputs, (0, 24, 0, 24)))[-1]
+    torch.testing.assert_close(pred, outside[..., :40, :72])
+
+
 def test_nothing_measured_and_half_precision(head):
     torch.manual_seed(2)
     inputs, maps = torch.randn(2, 4, 64, 64), features(2, 64, 64)

@@ -12,6 +12,7 @@ from mmvd import ops
 from mmvd.arguments import check_int, check_row
 from mmvd.registry import MODELS
 
+_STRIDE = 8  # of the coarsest maps
 _LEVELS = 5  # cells of 2 to 32 pixels: 20 measured pixels to choose from
 _START_M = 3.0  # where nothing is measured at all
 _LARGEST_LOG = 3.0  # a factor of 20 on what was filled in
@@ -44,15 +45,16 @@ class GuidanceNet(BaseModule):
             convs(below + own, own) for below, own in zip(channels[:0:-1], channels[-2::-1], strict=True)
         )
 
-    def forward(self, x: Tensor, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """(B, 6, H, W) input and the encoder's maps -> maps at stride 8 and 1."""
+    def forward(self, x: Tensor, features: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """(B, 6, H, W) input, padded, and the encoder's maps of its upper left ``size`` -> maps at stride 8 and 1."""
         maps = []
         for block in self.down:
             x = block(x)
             maps.append(x)
-        size = x.shape[-2:]
+        size = tuple(-(-side // _STRIDE) for side in size)
         tokens = [each if each.shape[-2:] == size else F.interpolate(each, size, mode='bilinear') for each in features]
-        coarse = x = self.merge(torch.cat((x, self.project(torch.cat(tokens, 1))), 1))
+        tokens = F.pad(torch.cat(tokens, 1), (0, x.shape[-1] - size[1], 0, x.shape[-2] - size[0]))
+        coarse = x = self.merge(torch.cat((x, self.project(tokens)), 1))
         for block, skip in zip(self.up, maps[-2::-1], strict=True):
             x = block(torch.cat((F.interpolate(x, skip.shape[-2:], mode='nearest'), skip), 1))
         return coarse, x
@@ -123,13 +125,13 @@ class JointBilateralHead(BaseModule):
             log_fill = fill.log()
             log_fill = log_fill - log_fill.mean((2, 3), keepdim=True)
             x = torch.cat((image, log_fill, (depth > 0).to(depth.dtype), levels / _LEVELS), 1)
-        coarse, fine = self.guide(x.to(memory_format=torch.channels_last), features)
+        coarse, fine = self.guide(x.to(memory_format=torch.channels_last), features, (height, width))
         coarse, kernel = self.coarse(coarse), self.kernel(fine)
         with torch.autocast(depth.device.type, enabled=False):
-            coarse = F.avg_pool2d(fill, 8) * _bounded_exp(coarse.to(fill.dtype))
+            coarse = F.avg_pool2d(fill, _STRIDE) * _bounded_exp(coarse.to(fill.dtype))
             value = self._choose(image, depth, levels, coarse, kernel.to(fill.dtype))
             pred = torch.where(depth > 0, depth, value)
-        return [coarse[..., : -(-height // 8), : -(-width // 8)], pred[..., :height, :width]]
+        return [coarse[..., : -(-height // _STRIDE), : -(-width // _STRIDE)], pred[..., :height, :width]]
 
     def _choose(self, image: Tensor, depth: Tensor, levels: Tensor, coarse: Tensor, kernel: Tensor) -> Tensor:
         """(B, 1, H, W) metres for every pixel as if it were missing."""
