@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.dataset import DefaultSampler, pseudo_collate, worker_init_fn
 from mmengine.logging import MMLogger
+from scipy.stats import chisquare
 from torch.utils.data import DataLoader
 
 from mmvd.datasets import sample_key
@@ -83,3 +84,29 @@ def test_it_is_told_once(monkeypatch, caplog):
     sample_key._TOLD.value = False
     epochs(rooms(), 2, False, 1)
     assert sample_key._TOLD.value  # said by a worker, known to all
+
+
+def test_the_mixture_draws_evenly():
+    """Nine datasets of very different sizes: chi squared of 3600 draws, and of a sample within its dataset."""
+    sizes = [1, 2, 5, 10, 30, 100, 300, 1000, 4000]
+    named = {f'set{k}': dict(type='mmvd.SyntheticRooms', length=n, size=(8, 8), seed=k) for k, n in enumerate(sizes)}
+    mixture = DATASETS.build(dict(type='mmvd.EvenMixture', datasets=named, samples_per_epoch=3600))
+    drawn = []
+    for dataset, name in zip(mixture.datasets, mixture.names, strict=True):
+        dataset.prepare_data = lambda index, name=name: dict(data_samples=Drawn(drawn, name, int(index)))
+    for index in range(3600):
+        mixture[sample_key.KeyedIndex(index, 0, 0)]
+    counts = np.bincount([int(name.removeprefix('set')) for name, _ in drawn], minlength=9)
+    assert chisquare(counts).pvalue > 0.01
+    inner = np.bincount([index for name, index in drawn if name == 'set3'], minlength=10)
+    assert chisquare(inner).pvalue > 0.01
+
+
+class Drawn:
+    """Notes which sample of which dataset was drawn."""
+
+    def __init__(self, drawn: list, name: str, index: int):
+        drawn.append((name, index))
+
+    def set_metainfo(self, about: dict) -> None:
+        pass
