@@ -3,6 +3,7 @@
 from .bop_dataset import BOPDataset
 from .completion_datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
+from .nyuv2_raw import NYUv2RawDataset
 from .rgbd_dataset import RGBDDataset
 from .scene_datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
 from .seg_datasets import (
@@ -25,6 +26,7 @@ __all__ = [
     'KITTICompletionDataset',
     'KeyedConcat',
     'MVIPDataset',
+    'NYUv2RawDataset',
     'NYUv2SceneDataset',
     'NYUv2SegDataset',
     'RGBDClassDataset',

@@ -16,6 +16,7 @@ from .rasters import is_file, look_at_raster, read_raster, shown
 
 _FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
 _ODD_MINIMUM_M, _ODD_MEDIAN_M, _ODD_MAXIMUM_M = 1e-4, 200.0, 1000.0  # a unit or the order of bytes is suspected
+_KINECT_BITS, _KINECT_REACH_M = 2047, 15.0  # farther out one step is metres
 _CLIPPED, _SCALES = np.iinfo(np.uint16).max, (1e-4, 1e3)
 
 
@@ -124,6 +125,17 @@ def _disparity_to_metres(raw: np.ndarray) -> np.ndarray:
     return np.where(depth > 150, 0, depth)  # one step of disparity is kilometres out there
 
 
+def _kinect_to_metres(raw: np.ndarray) -> np.ndarray:
+    """Disparity of the first Kinect.
+
+    Its recorder wrote 16-bit PGM in the wrong order of bytes: 11 bits tell.
+    """
+    if raw.max(initial=0) > _KINECT_BITS and raw.byteswap().max() <= _KINECT_BITS:
+        raw = raw.byteswap()
+    depth = 0.1236 * np.tan(raw / np.float32(2842.5) + np.float32(1.1863))
+    return np.where((raw <= _KINECT_BITS) & (depth < _KINECT_REACH_M), depth, 0)
+
+
 @dataclass(frozen=True)
 class Decoder:
     """How one depth format is read.
@@ -173,6 +185,12 @@ DECODERS: dict[str, Decoder] = {
         'uint16 disparity: d = 0.209313 * 2262.52 / ((raw - 1) / 256), missing beyond 150 m',
         _read_uint16,
         lambda raw, scale: _disparity_to_metres(raw),
+    ),
+    'nyu_raw': Decoder(
+        "uint16 disparity of the first Kinect (NYUv2's raw sequences): d = 0.1236 tan(raw / 2842.5 + 1.1863), missing "
+        'beyond 15 m',
+        _read_uint16,
+        lambda raw, scale: _kinect_to_metres(raw),
     ),
     'exr': Decoder('OpenEXR, float metres, one channel or three alike: d = raw', _read_float, lambda raw, scale: raw),
     'pfm': Decoder('portable float map, metres: d = raw', _read_float, lambda raw, scale: raw),

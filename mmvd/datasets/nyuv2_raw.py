@@ -1,0 +1,72 @@
+"""NYUv2's raw sequences: images and depth maps that were taken at different times."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmvd.arguments import check_positive
+from mmvd.errors import MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+
+from .rgbd_dataset import RGBDDataset
+
+_TIME = re.compile(r'^[dr]-(\d+\.\d+)-')
+
+
+@DATASETS.register_module()
+class NYUv2RawDataset(RGBDDataset):
+    """Pairs of the nearest times: ``SCENE/d-TIME-N.pgm`` with ``SCENE/r-TIME-N.ppm``.
+
+    Depth is that of the sensor, which sees the scene from a few centimetres beside the camera: not registered, as the
+    authors' code takes it.
+
+    Args:
+        data_root: Folder of the scenes.
+        max_gap_s: Largest gap between depth and image in seconds; a depth map without an image so near is left out (30
+            images a second: choice of this implementation).
+        **kwargs: As in :class:`RGBDDataset`.
+
+    Raises:
+        SampleError: If a file has no time in its name.
+        MissingInputsError: If no depth map has an image near it in time.
+    """
+
+    DEFAULTS = dict(decoder='nyu_raw', images='*/r-*.ppm', depth_from=('/r-', '/d-'))
+
+    def __init__(self, data_root: str, max_gap_s: float = 0.02, **kwargs: Any):
+        self.max_gap_s = check_positive('NYUv2RawDataset', 'max_gap_s', max_gap_s)
+        super().__init__(data_root, **{**self.DEFAULTS, **kwargs})
+
+    @classmethod
+    def _missing(cls, config: dict) -> str | None:
+        """Look for the folder and an image; which depth map belongs to it, the times say."""
+        return super()._missing({key: value for key, value in config.items() if key != 'depth_from'})
+
+    def _pairs_of_folder(self) -> list[tuple[str, str]]:
+        root, pairs = Path(self.data_root), []
+        scenes: dict[str, list[str]] = {}
+        for name in sorted(self._names(root, self.images, self.exclude)):
+            scenes.setdefault(str(Path(name).parent), []).append(name)
+        for scene, images in scenes.items():
+            depths = sorted(path.relative_to(root).as_posix() for path in (root / scene).glob('d-*.pgm'))
+            if not depths:
+                continue
+            times = np.array([_time(root, image) for image in images])
+            for depth in depths:
+                gaps = np.abs(times - _time(root, depth))
+                nearest = int(gaps.argmin())
+                if gaps[nearest] <= self.max_gap_s:
+                    pairs.append((images[nearest], depth))
+        if not pairs:
+            raise MissingInputsError(f'{root}: no depth map d-*.pgm has an image r-*.ppm within {self.max_gap_s} s')
+        return pairs
+
+
+def _time(root: Path, name: str) -> float:
+    """Seconds at which a file was taken."""
+    found = _TIME.match(Path(name).name)
+    if not found:
+        raise SampleError(f'{root / name}: files of the raw sequences are named d-TIME-N.pgm and r-TIME-N.ppm')
+    return float(found[1])
