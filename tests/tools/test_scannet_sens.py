@@ -1,0 +1,67 @@
+"""ScanNet's streams: what was written into one comes out of the config's dataset in metres."""
+
+import struct
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+
+from mmvd.registry import DATASETS
+from tests.conftest import ROOT
+
+
+def stream(path, frames: int = 5, steps_per_m: float = 1000.0, version: int = 4) -> np.ndarray:
+    """Write a stream of a plane; returns its depth in metres."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metres = np.tile(np.linspace(1, 4, 32, dtype=np.float32), (24, 1))
+    raw = np.rint(metres * steps_per_m).astype('<u2')
+    jpeg = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    depth, camera = zlib.compress(raw.tobytes()), np.diag([30.0, 30, 1, 1]).astype('<f4')
+    head = struct.pack('<IQ', version, 6) + b'struct' + b''.join(camera.tobytes() for _ in range(4))
+    head += struct.pack('<ii4IfQ', 2, 1, 64, 48, 32, 24, steps_per_m, frames)
+    frame = np.eye(4, dtype='<f4').tobytes() + struct.pack('<4Q', 0, 0, len(jpeg), len(depth)) + jpeg + depth
+    path.write_bytes(head + frame * frames)
+    return metres
+
+
+def convert(*arguments):
+    command = [sys.executable, 'tools/dataset_converters/scannet_sens.py', *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
+    root = tmp_path / 'scannet'
+    assert 'no such files' in convert(root).stderr
+    metres = stream(root / 'scans/scene0000_00/scene0000_00.sens')
+    stream(root / 'scans/scene0000_01/scene0000_01.sens', steps_per_m=4000.0)
+    done = convert(root, '--every', 2)
+    assert done.returncode == 0 and '6 frames of 2 scans' in done.stdout, done.stderr
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    settings = Config.fromfile(ROOT / 'configs/_base_/datasets/vd_nine.py').nine.scannet
+    pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
+    dataset = DATASETS.build(dict(settings, pipeline=pipeline))
+    assert len(dataset) == 6
+    for sample in dataset:
+        np.testing.assert_allclose(sample['depth'], metres, atol=6e-4)
+        assert sample['img'].shape[:2] == metres.shape  # colour at the size of depth
+    first = root / 'scans/scene0000_00/depth/0.png'
+    before = first.stat().st_mtime_ns
+    (root / 'scans/scene0000_00/color/2.jpg').unlink()
+    assert convert(root, '--every', 2).returncode == 0
+    assert first.stat().st_mtime_ns == before and (root / 'scans/scene0000_00/color/2.jpg').is_file()
+    assert (root / 'scans/scene0000_00/intrinsic_depth.txt').read_text().startswith('30.000000')
+
+
+def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path):
+    for name in 'abcd':
+        stream(tmp_path / f'scans/{name}/{name}.sens', version=3 if name == 'c' else 4)
+    cut = tmp_path / 'scans/a/a.sens'
+    cut.write_bytes(cut.read_bytes()[:-10])
+    (tmp_path / 'scans/b/b.sens').write_bytes(b'')
+    done = convert(tmp_path)
+    assert done.returncode == 1 and '5 frames of 1 scans' in done.stdout
+    assert 'a.sens: ends 10 bytes too early' in done.stderr and 'c.sens: no .sens stream' in done.stderr
+    assert 'b.sens: ends 12 bytes' in done.stderr and (tmp_path / 'scans/d/depth/4.png').is_file()
