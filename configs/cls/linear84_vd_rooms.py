@@ -1,4 +1,5 @@
-# The whole path on the built-in rooms (five kinds), minutes on two CPU cores: the encoder of `make pretrain`, frozen.
+# The whole path on the built-in rooms (five kinds), minutes on two CPU cores: the frozen encoder of
+# vd/pretrain_tiny_pde_rooms.py.
 _base_ = ['../_base_/models/linear84_vd_dinov2_base.py', '../_base_/schedules/linear_1k.py', '../_base_/cls_runtime.py']
 model = dict(
     backbone=dict(

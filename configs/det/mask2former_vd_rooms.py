@@ -1,5 +1,5 @@
-# Instance segmentation with mmdet's Mask2Former on the frozen VD encoder of `make pretrain`: the same backbone in
-# another host.
+# Instance segmentation with mmdet's Mask2Former on the frozen VD encoder of vd/pretrain_tiny_pde_rooms.py: the same
+# backbone in another host.
 _base_ = [
     '../_base_/models/mask2former_vd_tiny.py',
     '../_base_/schedules/m2f_20k.py',

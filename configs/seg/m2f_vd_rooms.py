@@ -1,5 +1,5 @@
-# The whole path on the built-in rooms, minutes on two CPU cores: the encoder of `make pretrain`, frozen, under a small
-# Mask2Former.
+# The whole path on the built-in rooms, minutes on two CPU cores: the encoder of vd/pretrain_tiny_pde_rooms.py, frozen,
+# under a small Mask2Former.
 _base_ = [
     '../_base_/models/m2f_vd_dinov2_base.py',
     '../_base_/datasets/seg_rooms.py',

@@ -1,4 +1,4 @@
-# Half of `make pretrain`: the budget of the comparisons in docs/guides/comparisons.md.
+# Half of pretrain_tiny_pde_rooms.py: the budget of the comparisons in docs/guides/comparisons.md.
 _base_ = './pretrain_tiny_pde_rooms.py'
 train_cfg = dict(max_epochs=3)
 param_scheduler = [

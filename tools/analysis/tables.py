@@ -58,7 +58,7 @@ def _weights_hash(config: Config) -> str:
         return ''
     path = ROOT / start
     if not path.is_file():
-        raise ConfigError(f'{path}: no such checkpoint (make pretrain makes that of the rooms)')
+        raise ConfigError(f'{path}: no such checkpoint (that of the rooms: configs/vd/pretrain_tiny_pde_rooms.py)')
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

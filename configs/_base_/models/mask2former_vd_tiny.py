@@ -1,4 +1,4 @@
-# mmdet's Mask2Former, small, on the frozen VD encoder of `make pretrain`.
+# mmdet's Mask2Former, small, on the frozen VD encoder of vd/pretrain_tiny_pde_rooms.py.
 width, num_classes = 64, 17
 attention = dict(embed_dims=width, num_heads=4, batch_first=True)
 ffn = dict(embed_dims=width, feedforward_channels=4 * width, num_fcs=2, act_cfg=dict(type='ReLU', inplace=True))
