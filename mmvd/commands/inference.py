@@ -35,7 +35,7 @@ def _add(commands, name: str, run, text: str, default: str | None = None) -> arg
         required=default is None,
         help='packed folder, config file or name of a config' + (f'; {default} by default' if default else ''),
     )
-    parser.add_argument('--checkpoint', help='weights of the whole model, where --model is a config; a folder brings them')
+    parser.add_argument('--checkpoint', help='weights of the model where --model is a config; a folder brings them')
     parser.add_argument(
         '--decoder', help='format of the depth files, see mmvd/datasets/decoders.py; by default PNG is in millimetres'
     )
@@ -145,6 +145,6 @@ def require_weights(args: argparse.Namespace) -> None:
     if open_model(args.model, args.checkpoint)[1] is None:
         raise ConfigError(
             f'{args.model}: has no trained weights: give --checkpoint, e.g. '
-            'work_dirs/pretrain_tiny_fill_rooms/epoch_6.pth after make pretrain, or a packed folder as --model; without '
-            '--model the small one of the package is taken'
+            'work_dirs/pretrain_tiny_fill_rooms/epoch_6.pth after make pretrain, or a packed folder as --model, or neither: '
+            'the small model of the package'
         )
