@@ -63,5 +63,5 @@ def test_models_open_complete_and_demonstrate(python, tmp_path):
     assert shape == '(56, 72)' and float(total) == pytest.approx(float(expected.sum()), rel=1e-4)
     run(python, '-m', 'mmvd', 'complete', 'rgb.png', 'depth.png', '--model', 'model', '--out', 'out', cwd=tmp_path)
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {'rgb_depth.png', 'rgb_panel.png'}
-    run(python, '-m', 'mmvd', 'demo', '--model', 'model', '--out', 'demo.png', cwd=tmp_path)
+    run(python, '-m', 'mmvd', 'demo', '--out', 'demo.png', cwd=tmp_path)  # with the model that travels with the package
     assert cv2.imread(str(tmp_path / 'demo.png')).ndim == 3

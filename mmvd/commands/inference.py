@@ -144,7 +144,6 @@ def require_weights(args: argparse.Namespace) -> None:
 
     if open_model(args.model, args.checkpoint)[1] is None:
         raise ConfigError(
-            f'{args.model}: has no trained weights: give --checkpoint, e.g. '
-            'work_dirs/pretrain_tiny_fill_rooms/epoch_6.pth after make pretrain, or a packed folder as --model, or neither: '
-            'the small model of the package'
+            f'{args.model}: has no trained weights: give --checkpoint, e.g. that of make pretrain, or a packed folder '
+            'as --model, or neither for the small model of the package'
         )

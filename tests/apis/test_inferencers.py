@@ -299,5 +299,5 @@ def test_command_line_of_completion(frames, tmp_path):
     assert done.returncode == 2 and 'exists already' in done.stderr and len(done.stderr.splitlines()) == 1
     done = mmvd('features', frames / '0_rgb.png', '--model', tmp_path / 'm', '--out', tmp_path / 'f')
     assert done.returncode == 0 and 'colour alone' in done.stdout, done.stderr
-    done = mmvd('complete', frames, '--out', tmp_path / 'x')
+    done = mmvd('complete', frames, '--out', tmp_path / 'x', '--model', 'pretrain_tiny_pde_rooms')
     assert done.returncode == 2 and 'has no trained weights' in done.stderr and len(done.stderr.splitlines()) == 1

@@ -201,12 +201,12 @@ COMMANDS = [
     ('demo --index -1', '--index must be a whole number'),
     ('data --rooms 0', '--rooms must be a whole number'),
     ('data --seed -1', '--seed must be a whole number'),
-    ('complete none.png', 'has no trained weights'),
-    ('complete none.png --checkpoint none.pth', 'none.pth: no such weights file'),
+    ('complete none.png --model pretrain_tiny_pde_rooms', 'has no trained weights'),
+    ('complete none.png --checkpoint none.pth', 'none.pth: a checkpoint needs its config'),
     ('complete none.png --model no_such_model', 'no such config file'),
     ('segment none.png --model m2f_vd_rooms_tiny', 'give the checkpoint'),
     ('classify x --config linear84_vd_rooms --checkpoint x', 'a whole grid of heads'),
-    ('features x.png --device gpu --checkpoint x', "device='gpu'"),
+    ('features x.png --device gpu', "device='gpu'"),
 ]
 
 

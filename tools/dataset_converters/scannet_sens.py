@@ -91,9 +91,7 @@ def read_frames(file: BinaryIO, header: Header) -> Iterator[tuple[bytes, bytes]]
         _unpack(file, '16f')  # pose of the camera
         *_, colour_bytes, depth_bytes = _unpack(file, '4Q')  # two times, two sizes
         if max(colour_bytes, depth_bytes) > _LARGEST_FRAME:
-            raise SampleError(
-                f'{file.name}: a frame of {max(colour_bytes, depth_bytes)} bytes, fetch it again'
-            )
+            raise SampleError(f'{file.name}: a frame of {max(colour_bytes, depth_bytes)} bytes, fetch it again')
         yield read_exactly(file, colour_bytes), read_exactly(file, depth_bytes)
 
 
@@ -135,9 +133,7 @@ def convert(root: Path, every: int) -> int:
     check_int('scannet_sens', '--every', every)
     scans = sorted(root.glob('scans/*/*.sens'))
     if not scans:
-        raise MissingInputsError(
-            f'{root}/scans/*/*.sens: no such files, the ScanNet team hands them out'
-        )
+        raise MissingInputsError(f'{root}/scans/*/*.sens: no such files, the ScanNet team hands them out')
     frames, damaged = 0, []
     for path in tqdm(scans, 'ScanNet'):
         try:
