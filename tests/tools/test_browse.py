@@ -6,6 +6,7 @@ import sys
 
 import cv2
 import numpy as np
+import pytest
 
 from mmvd.apis import preparation
 from mmvd.registry import DATASETS
@@ -69,3 +70,16 @@ def test_table_and_configs_name_the_same_fifteen():
     assert len(preparation.expectations()) == 15
     for name, settings in preparation.paper_datasets().items():
         assert DATASETS.get(settings['type']).missing(dict(settings, data_root=f'/none/{name}'))
+
+
+@pytest.mark.parametrize(
+    ('tool', 'arguments', 'told'),
+    [
+        ('benchmark_index', ['--rows', '3000'], 'index  opens in'),
+        ('benchmark_mixture', ['configs/vd/pretrain_tiny_pde_rooms.py', '--samples', '2'], 'the mixture'),
+    ],
+)
+def test_benchmarks_of_data(tool, arguments, told):
+    command = [sys.executable, f'tools/analysis/{tool}.py', *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and told in done.stdout, done.stderr

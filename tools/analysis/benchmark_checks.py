@@ -13,6 +13,7 @@ import simplejpeg
 import torch
 
 from mmvd.apis.timing import compare, write_csv
+from mmvd.datasets.decoders import read_npy
 from mmvd.datasets.rasters import look_at_image, read_image, read_raster
 from mmvd.errors import exit_code
 from mmvd.models.weights import load_checkpoint, tensors_of
@@ -68,14 +69,18 @@ def image_rows(folder: Path, args: argparse.Namespace):
     for i in range(args.images):
         smooth = cv2.resize(generator.integers(0, 256, (60, 80, 3), dtype=np.uint8), (640, 480))
         cv2.imwrite(str(folder / f'{i}.jpg'), smooth)
-        cv2.imwrite(str(folder / f'{i}.png'), (smooth[..., 0].astype(np.uint16) << 4) + 500)
+        depth = (smooth[..., 0].astype(np.uint16) << 4) + 500
+        for ending in ('png', 'pgm'):
+            cv2.imwrite(str(folder / f'{i}.{ending}'), depth)
+        for ending in ('exr', 'pfm'):
+            cv2.imwrite(str(folder / f'{i}.{ending}'), (depth / 1000).astype(np.float32))
+        np.save(folder / f'{i}.npy', (depth / 1000).astype(np.float32))
     photos = [folder / f'{i}.jpg' for i in range(args.images)]
-    depths = [folder / f'{i}.png' for i in range(args.images)]
 
     def bare_jpeg(path):
         return simplejpeg.decode_jpeg(path.read_bytes(), 'BGR')
 
-    def bare_png(path):
+    def bare_opencv(path):
         return cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
 
     def over(read, paths):
@@ -84,12 +89,20 @@ def image_rows(folder: Path, args: argparse.Namespace):
     note, repeats = f'{args.images} files of 640x480', max(args.repeats // 3, 3)
     for name, checked, bare, paths in (
         ('JPEG', read_image, bare_jpeg, photos),
-        ('16-bit PNG', read_raster, bare_png, depths),
+        ('16-bit PNG', read_raster, bare_opencv, _of(photos, '.png')),
+        ('16-bit PGM', read_raster, bare_opencv, _of(photos, '.pgm')),
+        ('float EXR', read_raster, bare_opencv, _of(photos, '.exr')),
+        ('PFM', read_raster, bare_opencv, _of(photos, '.pfm')),
+        ('NPY', lambda path: np.array(read_npy(path)), np.load, _of(photos, '.npy')),  # read, not mapped
     ):
         yield compare(name, ('with checks', over(checked, paths)), ('bare', over(bare, paths)), _CPU, repeats, note)
     first_look = over(look_at_image, photos)
     decoding = over(bare_jpeg, photos)
     yield compare('first look', ('heads and ends', first_look), ('decoding', decoding), _CPU, repeats, note)
+
+
+def _of(photos: list[Path], ending: str) -> list[Path]:
+    return [path.with_suffix(ending) for path in photos]
 
 
 if __name__ == '__main__':
