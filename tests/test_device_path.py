@@ -106,6 +106,13 @@ def test_pretraining(name):
     step(completer(CONFIGS[name]))
 
 
+def test_completion_from_measured_pixels():
+    """The decoder that chooses among them asks the device for no number of theirs."""
+    config = completer(CONFIGS['pde16'])
+    config['head'] = dict(type='mmvd.JointBilateralHead', in_channels=32, channels=(8, 8, 8, 8))
+    step(config)
+
+
 @pytest.mark.parametrize('rgb', ['eva02_base_patch14_224', 'vit_small_patch16_dinov3'])
 def test_streams_of_timm(rgb):
     config = completer(CONFIGS['pde16'])

@@ -29,11 +29,13 @@ def test_every_pass_sees_every_sample_once(length, samples):
     assert len({index.key for index in indices}) == len(indices)  # a sample that comes again is augmented anew
 
 
-def test_ranks_share_an_epoch():
-    whole = epochs(7, 6, 3)
-    parts = [epochs(7, 6, 3, rank, 2) for rank in (0, 1)]
-    for epoch, first, second in zip(whole, *parts, strict=True):
-        assert epoch[::2] == first and epoch[1::2] == second
+@pytest.mark.parametrize('ranks', [2, 8])
+def test_ranks_share_an_epoch(ranks):
+    """The samples of an epoch are those of one process, each rank reads its own."""
+    whole = epochs(17, 16, 3)
+    parts = [epochs(17, 16, 3, rank, ranks) for rank in range(ranks)]
+    for epoch, *shares in zip(whole, *parts, strict=True):
+        assert all(epoch[rank::ranks] == share for rank, share in enumerate(shares))
 
 
 def test_skipping_after_an_interruption():
