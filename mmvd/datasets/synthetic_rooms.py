@@ -22,14 +22,14 @@ class SyntheticRooms(Dataset):
     A sample has ``img`` (H, W, 3) uint8 in OpenMMLab's BGR order, ``depth`` (H, W) float32 metres (0 = missing),
     ``gt_seg_map`` (H, W) uint8, ``gt_instance_map`` (H, W) int32 (0 = the room, 1 + o = object o), ``gt_label`` (scene
     class), ``intrinsics`` (3, 3), ``object_class`` (O,), ``object_pose`` (O, 4, 4) object -> camera and
-    ``visible_pixels`` (O,). With the sensor model ``gt_depth`` is the exact depth if ``exact_target`` is set.
+    ``visible_pixels`` (O,). ``gt_depth`` is the exact depth if ``exact_target`` is set.
 
     Args:
         length: Number of rooms.
         seed: Seed of the data; rooms of different seeds have nothing in common.
         size: (height, width) in pixels.
         sensor: Whether depth goes through the sensor model.
-        exact_target: Whether the exact depth is the target to complete; only with ``sensor``.
+        exact_target: Whether samples bring the exact depth as the target to complete, with or without ``sensor``.
         shuffle_textures: Whether materials are drawn regardless of the class, so that colour says nothing of it.
         cache: Whether rendered rooms are kept in memory (14 bytes per pixel), per worker process.
         split: What the rooms are for, as ``mmvd.LinearProbeMetric`` reads it.

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from mmvd import ops
+from mmvd.arguments import check_choice
+from mmvd.errors import ConfigError
 from mmvd.models.completers import DepthCompleter
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 
@@ -33,7 +35,7 @@ AXES = dict(  # what the curves run over, as labels of a picture
 )
 KEPT = 0.5  # share of the depth that stays where anything but density changes
 NEAREST_M, FARTHEST_M = 0.01, 150.0  # as in mmvd.DepthCompletionMetric
-_STREAM_NOISE = 81
+_STREAM_NOISE, _VARIANTS = 81, ('keep_input', 'swapped_rgb')
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,12 @@ def completion_curves(
         One dict per method and point: ``method``, ``axis``, ``pattern``, ``value``, ``removed_rmse_mm`` and
         ``all_rmse_mm`` (per image, then mean over images), both divided by the scale: ``unscaled_…``, errors of the
         scene at its own size, and ``median_removed_rmse_mm``, over images.
+
+    Raises:
+        ConfigError: If there is no such variant, or it needs partner images that the data do not bring.
     """
+    for variant in variants:
+        check_choice('completion_curves', 'variants', variant, _VARIANTS)
     errors = {(method, point): [] for method in ('network', *variants, *floors) for point in points}
     for number, data in enumerate(dataloader, 1):
         batch = completer.data_preprocessor(data, False)
@@ -142,6 +149,8 @@ def completion_curves(
 
 def _views(completer: DepthCompleter, batch: dict, swapped: bool) -> dict[str, tuple[Tensor, object]]:
     """Images with their RGB features, each computed once."""
+    if swapped and 'partner_rgb' not in batch:
+        raise ConfigError("'swapped_rgb' needs other images: wrap the dataset in mmvd.WithPartnerImage")
     images = dict(network=batch['inputs'][:, :3], **({'swapped_rgb': batch['partner_rgb']} if swapped else {}))
     return {name: (image, completer.backbone.encode_rgb(image)) for name, image in images.items()}
 
@@ -169,8 +178,9 @@ def _row(method: str, point: DepthChange, rmse_mm: Tensor) -> dict:
 
 
 def _median(values: Tensor) -> float:
-    """Median of the images that have pixels; of two in the middle the mean, as statistics has it."""
-    return float(torch.nanquantile(values, 0.5))
+    """Median of the images that have pixels; of two in the middle the mean."""
+    known = values[~values.isnan()]
+    return float(np.median(known.numpy())) if len(known) else math.nan
 
 
 @torch.no_grad()
@@ -186,11 +196,11 @@ def scale_ratios(
         kept: Share of the depth that stays, pixels drawn independently.
 
     Returns:
-        (images, scales) medians over the pixels of prediction / (scale * prediction at scale 1).
+        (images, scales) medians over the removed pixels of prediction / (scale * prediction at scale 1).
     """
     rows = []
     for data in dataloader:
-        batch = completer.data_preprocessor(data, False)
+        batch, found = completer.data_preprocessor(data, False), []
         image, measured = batch['inputs'][:, :3], batch.get('depth_m', batch['inputs'][:, -1:])
         seeds = ops.fold(evaluation_keys(data['data_samples'], image.device), 0)
         removed = removed_pixels('pixel', kept, measured, data['inputs'], seeds)
@@ -200,8 +210,11 @@ def scale_ratios(
             channels = completer.data_preprocessor.channels(given * scale, data)
             return completer.complete(torch.cat((image, channels), 1), rgb)[-1][:, -1:].flatten(1) / scale
 
-        plain = complete(1.0)
-        rows.append(torch.stack([(complete(scale) / plain).quantile(0.5, dim=1) for scale in scales], 1).cpu().numpy())
+        plain, lacks = complete(1.0), removed.flatten(1)
+        for scale in scales:  # measured pixels may pass, and would say nothing
+            ratios = (complete(scale) / plain).masked_fill(~lacks, torch.nan)
+            found.append(ratios.nanquantile(0.5, dim=1))
+        rows.append(torch.stack(found, 1).cpu().numpy())
     return np.concatenate(rows)
 
 

@@ -125,7 +125,7 @@ class DepthCompletionMetric(BaseMetric):
         pred = sample['pred_probe'].clamp(self.min_depth_m, self.cap_m)
         half = sample['pred_half_depth'].clamp(self.min_depth_m, self.cap_m)
         values = dict(
-            halving_ratio=float((half / pred)[valid].double().median()) if valid.any() else None,
+            halving_ratio=float((half / pred)[removed].double().median()) if removed.any() else None,
             probe_rmse_mm=_rmse_mm(pred, target, removed),
         )
         if 'pred_swapped_rgb' in sample:
@@ -185,7 +185,9 @@ class DepthCompletionMetric(BaseMetric):
 
 def _kept(pred: Tensor, given: Tensor) -> Tensor:
     """The predictions (D, H, W) with the measured pixels put back, as ``VDModel.complete(keep_input=True)`` does."""
-    return keep_measured(pred[:, None].float(), given[:, None].float())[:, 0]
+    finite = torch.isfinite(pred)  # what is not stays so, and does not spread
+    kept = keep_measured(torch.where(finite, pred, given)[:, None].float(), given[:, None].float())[:, 0]
+    return torch.where(finite | (given > 0), kept, torch.nan)
 
 
 def _rmse_mm(pred: Tensor, target: Tensor, mask: Tensor) -> float | None:

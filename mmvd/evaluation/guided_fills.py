@@ -5,6 +5,8 @@ import math
 import cv2
 import numpy as np
 
+from mmvd.errors import ConfigError
+
 _SIGMA_COLOUR, _NEIGHBOURS = 12.0, 16  # of 255; measured pixels that have a say
 _FLATNESS = (0.02 * 255) ** 2  # variance of grey below which a window counts as flat
 
@@ -21,8 +23,14 @@ def joint_bilateral_fill(depth: np.ndarray, image: np.ndarray) -> np.ndarray:
 
     Returns:
         (H, W) metres.
+
+    Raises:
+        ConfigError: If SciPy is not installed.
     """
-    from scipy.spatial import cKDTree  # an optional dependency, and slow to import
+    try:
+        from scipy.spatial import cKDTree  # an optional dependency, and slow to import
+    except ImportError as error:
+        raise ConfigError("the joint bilateral fill needs SciPy: pip install 'mmvd[data]'") from error
 
     measured, missing = np.argwhere(depth > 0), np.argwhere(depth <= 0)
     filled = depth.copy()
@@ -41,8 +49,8 @@ def joint_bilateral_fill(depth: np.ndarray, image: np.ndarray) -> np.ndarray:
 def guided_fill(depth: np.ndarray, image: np.ndarray) -> np.ndarray:
     """In each window depth is a linear function of grey, fitted to its measured pixels (He et al. 2010).
 
-    Windows reach as far as the measured pixels lie apart; a pixel without any in reach takes the mean of all. Measured
-    pixels stay (choice of this implementation).
+    Windows reach twice as far as the measured pixels lie apart, and each pixel takes the mean of those around it; where
+    nothing is in reach, the mean of all. Measured pixels stay (choice of this implementation).
 
     Args:
         depth: (H, W) metres, 0 = missing, not all of it.

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .depth_range import clean_depth
+
 _TINY = 1e-12
 
 
@@ -21,12 +23,14 @@ def pyramid_fill(depth: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         (B, 1, H, W) metres, 0 for a map without any measured pixel; and (B, 1, H, W), how many levels above the pixel
-        its value comes from: 0 where it is measured, elsewhere about the log2 of the distance in pixels.
+        its value comes from: 0 where it is measured, and the more the farther away that is (2 at one pixel, 5 at
+        twenty, about).
 
     Example:
         >>> pyramid_fill(torch.tensor([[[[2.0, 0.0, 0.0, 2.0]]]]))[0]
         tensor([[[[2., 2., 2., 2.]]]])
     """
+    depth = clean_depth(depth)
     known = (depth > 0).to(depth.dtype)
     pyramid = [(depth, known)]
     while max(depth.shape[-2:]) > 1:
@@ -52,6 +56,7 @@ def measured_in_cells(depth: Tensor, levels: int) -> Iterator[Tensor]:
         (B, 1, H / 2**level, W / 2**level) int64 for level 1, 2 ...: flat index of the pixel, -1 for an empty cell.
     """
     height, width = depth.shape[-2:]
+    depth = clean_depth(depth)
     index = torch.arange(height * width, device=depth.device).view(1, 1, height, width)
     index = torch.where(depth > 0, index, -1)
     for level in range(1, levels + 1):

@@ -25,7 +25,7 @@ from mmvd.visualization import curves_picture
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_rows  # noqa: E402
 
-SETS = dict(rooms='64 unseen rooms', frames='22 real frames')
+SETS = dict(rooms='64 unseen rooms', frames='23 real frames')
 DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
 HOLES = ('one_block', 'perlin', 'sensor_holes')
 POINTS = [DepthChange('density', kept=kept) for kept in DENSITIES]

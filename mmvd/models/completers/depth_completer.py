@@ -21,7 +21,7 @@ class DepthCompleter(BaseModel):
 
     Args:
         backbone: Config of the encoder, ``mmvd.VDViT``.
-        head: Config of the decoder, ``mmvd.DepthCompletionHead``.
+        head: Config of the decoder, ``mmvd.DepthCompletionHead`` or ``mmvd.JointBilateralHead``.
         data_preprocessor: Config, ``mmvd.RGBDDataPreprocessor``.
         test_cfg: Arguments of :class:`DensitySweep`; without it each input is completed as it comes.
         init_cfg: As in mmengine.
@@ -98,6 +98,12 @@ class DepthCompleter(BaseModel):
     def _check_encoding(self) -> None:
         encoding = getattr(self.backbone, 'depth_encoding', None)
         given = getattr(self.data_preprocessor, 'encoding', None)
+        if getattr(self.head, 'reads_metres', False) and (encoding is None or encoding.reads != 'metres'):
+            what = 'encoded channels' if encoding is None else encoding.reads
+            raise ConfigError(
+                f'DepthCompleter: {type(self.head).__name__} reads metres, the inputs bring {what}: take '
+                'mmvd.DepthCompletionHead, or set model.backbone.depth_encoding to one of metres'
+            )
         if encoding is None:
             return
         reads = 'metres' if given is None else given.reads
@@ -105,11 +111,6 @@ class DepthCompleter(BaseModel):
             raise ConfigError(
                 f'DepthCompleter: the backbone encodes {encoding.reads} ({encoding.constants()}), the data '
                 f'preprocessor gives {reads}: set model.data_preprocessor.depth_encoding to that of the backbone'
-            )
-        if getattr(self.head, 'reads_metres', False) and encoding.reads != 'metres':
-            raise ConfigError(
-                f'DepthCompleter: {type(self.head).__name__} reads metres, {type(encoding).__name__} gets '
-                f'{encoding.reads}: take mmvd.DepthCompletionHead'
             )
         if encoding.bounds_depth and self.head.max_depth not in (None, encoding.max_depth):
             raise ConfigError(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mmvd import ops
 from mmvd.arguments import check_int, check_row
+from mmvd.errors import ConfigError
 from mmvd.registry import MODELS
 
 _STRIDE = 8  # of the coarsest maps
@@ -18,7 +19,6 @@ _START_M = 3.0  # where nothing is measured at all
 _LARGEST_LOG = 3.0  # a factor of 20 on what was filled in
 _RARE = -8.0  # at the start the decoder's own estimate counts only where no measured pixel is alike
 _COLOUR = 1.2  # log: colours are alike within 17 of 255 at the start
-_EMPTY = -1e4
 
 
 class GuidanceNet(BaseModule):
@@ -52,8 +52,12 @@ class GuidanceNet(BaseModule):
             x = block(x)
             maps.append(x)
         size = tuple(-(-side // _STRIDE) for side in size)
-        tokens = [each if each.shape[-2:] == size else F.interpolate(each, size, mode='bilinear') for each in features]
-        tokens = F.pad(torch.cat(tokens, 1), (0, x.shape[-1] - size[1], 0, x.shape[-2] - size[0]))
+        if any(each.shape[-2:] != size for each in features):
+            raise ConfigError(
+                f'JointBilateralHead: the encoder gives maps of {[tuple(each.shape[-2:]) for each in features]} where '
+                f'{size} is expected: set model.backbone.strides=({", ".join([str(_STRIDE)] * 4)})'
+            )
+        tokens = F.pad(torch.cat(list(features), 1), (0, x.shape[-1] - size[1], 0, x.shape[-2] - size[0]))
         coarse = x = self.merge(torch.cat((x, self.project(tokens)), 1))
         for block, skip in zip(self.up, maps[-2::-1], strict=True):
             x = block(torch.cat((F.interpolate(x, skip.shape[-2:], mode='nearest'), skip), 1))
@@ -72,7 +76,7 @@ class JointBilateralHead(BaseModule):
     makes of the scene. Depth that is scaled gives predictions that are scaled, but for what the encoder sees in it.
 
     Args:
-        in_channels: Channels of each of the encoder's four maps, of any strides; 8 costs least.
+        in_channels: Channels of each of the encoder's four maps, all of stride 8.
         channels: Widths at strides 1, 2, 4 and 8.
         embed_channels: Learned dimensions of e beside the three of colour.
         norm_cfg: Normalisation of the convolutions.
@@ -110,16 +114,20 @@ class JointBilateralHead(BaseModule):
         """Complete.
 
         Args:
-            features: Four maps (B, C, h, w).
-            inputs: (B, 4, H, W): normalised RGB, and metres, 0 = missing.
+            features: Four maps (B, C, H / 8, W / 8), rounded up.
+            inputs: (B, 4, H, W): normalised RGB, and metres, 0 = missing; or (B, 3, H, W), nothing measured.
 
         Returns:
             Predictions in metres: (B, 1, H / 8, W / 8) of the decoder alone, then (B, 1, H, W).
+
+        Raises:
+            ConfigError: If the maps have another stride.
         """
         height, width = inputs.shape[-2:]
         inputs = F.pad(inputs, (0, -width % 2**_LEVELS, 0, -height % 2**_LEVELS))
-        image, depth = inputs[:, :3], inputs[:, 3:]
-        with torch.autocast(depth.device.type, enabled=False):
+        with torch.autocast(inputs.device.type, enabled=False):
+            image, depth = inputs[:, :3].to(self.kernel.weight.dtype), inputs[:, 3:]
+            depth = ops.clean_depth(depth).to(image.dtype) if depth.shape[1] else torch.zeros_like(image[:, :1])
             fill, levels = ops.pyramid_fill(depth)
             fill = torch.where(fill > 0, fill, _START_M)
             log_fill = fill.log()
@@ -151,7 +159,7 @@ class JointBilateralHead(BaseModule):
                 away = (near[:, 1:3] - place).square().sum(1, keepdim=True) * per_px
                 unlike = (look - embedding).square().sum(1, keepdim=True)
                 score = self.level_bias[level - 1] - 0.5 * (away + unlike)
-                scores.append(score.masked_fill(near[:, 3:] == 0, _EMPTY))
+                scores.append(score.masked_fill(near[:, 3:] == 0, -torch.inf))
                 values.append(near[:, :1])
         weight = torch.cat(scores, 1).softmax(1)
         return (weight * torch.cat(values, 1)).sum(1, keepdim=True) * _bounded_exp(factor)
