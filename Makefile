@@ -19,13 +19,16 @@ $(STAMP): setup.py constraints.txt
 	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,data,bench,real,export,demo,docs,lint]'
 	touch $@
 
+# One thread: sums have one order, and the table its digits.
+pretrain: export OMP_NUM_THREADS = 1
 pretrain: $(STAMP)
 	$(PY) tools/train.py configs/vd/pretrain_tiny_fill_rooms.py $(ARGS)
 
-# The model inside the package, trained anew (an hour), packed and judged; one thread: the sums have one order.
+# The model inside the package, trained anew (an hour), packed and judged.
 SMALL := pretrain_small_fill_rooms
+model: export OMP_NUM_THREADS = 1
 model: $(STAMP)
-	OMP_NUM_THREADS=1 $(PY) tools/train.py configs/vd/$(SMALL).py $(ARGS)
+	$(PY) tools/train.py configs/vd/$(SMALL).py $(ARGS)
 	$(PY) tools/model_converters/pack.py $(SMALL) work_dirs/$(SMALL)/epoch_26.pth mmvd/shipped --overwrite
 	$(PY) tools/analysis/model_card.py
 

@@ -110,6 +110,7 @@ def test_completion_from_measured_pixels():
     """The decoder that chooses among them asks the device for no number of theirs."""
     config = completer(CONFIGS['pde16'])
     config['head'] = dict(type='mmvd.JointBilateralHead', in_channels=32, channels=(8, 8, 8, 8))
+    config['backbone']['strides'] = (8, 8, 8, 8)
     step(config)
 
 

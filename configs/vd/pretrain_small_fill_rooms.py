@@ -21,7 +21,7 @@ train_dataloader = dict(
         pipeline=train_pipeline,
     )
 )
-val_dataloader = dict(batch_size=4, dataset=dict(dataset=dict(length=16, size=(240, 320))))
+val_dataloader = dict(batch_size=4, dataset=dict(dataset=dict(length=16, seed=900, size=(240, 320))))
 test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=epochs, val_interval=13)
 param_scheduler = [

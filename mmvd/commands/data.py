@@ -16,7 +16,7 @@ def add_commands(commands) -> None:
 
 
 def _data(args: argparse.Namespace) -> int:
-    if args.what == 'status':
+    if args.what == 'status':  # whatever is said of rooms
         from mmvd.apis.preparation import status
 
         print('\n'.join(status()))

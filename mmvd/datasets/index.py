@@ -34,7 +34,7 @@ def index_path(root: Path, settings: dict) -> Path:
     return (Path(elsewhere) if elsewhere else root / FOLDER) / f'{settings["type"]}_{digest[:16]}.arrow'
 
 
-def write_index(entries: Sequence[dict], root: Path, path: Path) -> None:
+def write_index(entries: Sequence[dict], root: Path, path: Path, lists: Sequence[str | Path] = ()) -> None:
     """Write the entries of a data list, whole or not at all.
 
     Paths below ``root`` are stored relative to it, so that folder and index move together.
@@ -43,6 +43,7 @@ def write_index(entries: Sequence[dict], root: Path, path: Path) -> None:
         entries: Dicts with the same keys; values are paths and other texts, numbers, and arrays of one shape.
         root: The dataset's folder.
         path: Where the index goes.
+        lists: Files below ``root`` that name the samples.
 
     Raises:
         ConfigError: If a value cannot be stored.
@@ -69,9 +70,11 @@ def write_index(entries: Sequence[dict], root: Path, path: Path) -> None:
         else:
             raise ConfigError(f'{root}: {key} of the samples, a {type(values[0]).__name__}, has no place in an index')
     listed = (column.dictionary.to_pylist() for name, column in columns.items() if name.endswith('/folder'))
-    folders = sorted({folder for each in listed for folder in each})
-    times = {folder: (root / folder).stat().st_mtime_ns for folder in folders}
-    about = dict(version=_VERSION, constants=constants, shapes=shapes, folders=times)
+    watched = {Path(folder) for each in listed for folder in each}
+    watched |= {above for folder in watched for above in folder.parents}  # a new scene is a change of theirs
+    watched |= {Path(os.path.relpath(each, root)) for each in lists}
+    times = {str(each): (root / each).stat().st_mtime_ns for each in sorted(watched)}
+    about = dict(version=_VERSION, constants=constants, shapes=shapes, watched=times)
     table = pa.table(columns or {'row': pa.nulls(len(entries))}).replace_schema_metadata({'mmvd': json.dumps(about)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
@@ -89,7 +92,7 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
     if not path.is_file():
         return None
     entries = IndexedEntries(path, root)
-    changed = entries.changed_folder()
+    changed = entries.changed()
     if changed is not None:
         MMLogger.get_current_instance().warning(
             f'{path}: older than {root / changed}: its samples are listed anew, which takes long: prepare it again '
@@ -116,7 +119,7 @@ class IndexedEntries(Sequence):
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
             about = json.loads(table.schema.metadata[b'mmvd'])
-            self.constants, self.shapes, self.folders = (about[key] for key in ('constants', 'shapes', 'folders'))
+            self.constants, self.shapes, self.watched = (about[key] for key in ('constants', 'shapes', 'watched'))
         except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's own errors are ValueErrors and OSErrors
             raise SampleError(
                 f'{path}: no readable index ({type(error).__name__}): delete it and prepare again'
@@ -124,16 +127,16 @@ class IndexedEntries(Sequence):
         self.columns = {name: table.column(name).chunk(0) for name in table.column_names if len(table)}
         self.length = len(table)
 
-    def changed_folder(self) -> str | None:
-        """A folder in which files came or went after the index was written, or that is gone."""
+    def changed(self) -> str | None:
+        """A folder in which files came or went after the index was written, or a list that was; or what is gone."""
         written = self.path.stat().st_mtime_ns
-        for folder, then in self.folders.items():
+        for name, then in self.watched.items():
             try:
-                now = os.stat(self.root / folder).st_mtime_ns
+                now = os.stat(self.root / name).st_mtime_ns
             except OSError:
-                return folder
+                return name
             if now != then and now > written:
-                return folder
+                return name
         return None
 
     def __len__(self) -> int:

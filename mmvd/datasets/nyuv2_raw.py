@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from mmvd.arguments import check_positive
-from mmvd.errors import MissingInputsError, SampleError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .rgbd_dataset import RGBDDataset
 
+_DEPTHS = 'd-*.pgm'
 _TIME = re.compile(r'^[dr]-(\d+\.\d+)-')
 
 
@@ -37,6 +38,8 @@ class NYUv2RawDataset(RGBDDataset):
 
     def __init__(self, data_root: str, max_gap_s: float = 0.02, **kwargs: Any):
         self.max_gap_s = check_positive('NYUv2RawDataset', 'max_gap_s', max_gap_s)
+        if 'depth_from' in kwargs:
+            raise ConfigError('NYUv2RawDataset: the times say which depth belongs to an image, leave depth_from out')
         super().__init__(data_root, **{**self.DEFAULTS, **kwargs})
 
     @classmethod
@@ -50,7 +53,7 @@ class NYUv2RawDataset(RGBDDataset):
         for name in sorted(self._names(root, self.images, self.exclude)):
             scenes.setdefault(str(Path(name).parent), []).append(name)
         for scene, images in scenes.items():
-            depths = sorted(path.relative_to(root).as_posix() for path in (root / scene).glob('d-*.pgm'))
+            depths = sorted(path.relative_to(root).as_posix() for path in (root / scene).glob(_DEPTHS))
             if not depths:
                 continue
             times = np.array([_time(root, image) for image in images])

@@ -99,6 +99,22 @@ def test_an_index_older_than_its_files_is_told_and_left(tmp_path, monkeypatch):
     assert len(build(settings)) == 3 and len(told) == 2
 
 
+def test_a_new_scene_and_another_list_are_changes(tmp_path):
+    settings = pairs(tmp_path)
+    prepared(settings)
+    time.sleep(0.02)
+    shutil.copytree(tmp_path / 'ü', tmp_path / 'new')
+    assert len(build(settings)) == 9
+    (tmp_path / 'list.txt').write_text('new/rgb/0.png new/depth/0.png\n')
+    listed = dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='list.txt')
+    dataset = build(listed, lazy_init=True)
+    write_index(dataset.load_data_list(), tmp_path, index_path(tmp_path, dataset.settings), [tmp_path / 'list.txt'])
+    assert isinstance(build(listed).data_list, IndexedEntries)
+    time.sleep(0.02)
+    (tmp_path / 'list.txt').write_text('new/rgb/0.png new/depth/0.png\nnew/rgb/1.png new/depth/1.png\n')
+    assert len(build(listed)) == 2
+
+
 def test_a_damaged_index_is_named(tmp_path):
     _, _, path = prepared(pairs(tmp_path))
     for content in (path.read_bytes()[:100], b'', b'ARROW1' + bytes(64)):

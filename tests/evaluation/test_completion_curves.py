@@ -9,6 +9,7 @@ from torch import nn
 
 from mmvd import ops
 from mmvd.datasets import SyntheticRooms
+from mmvd.errors import ConfigError
 from mmvd.evaluation import DepthCompletionMetric
 from mmvd.evaluation.baselines import nearest_fill
 from mmvd.evaluation.completion_curves import (
@@ -202,11 +203,19 @@ def test_variants_of_the_network(completer, loader):
     assert found['keep_input']['all_rmse_mm'] < found['network']['all_rmse_mm']
 
 
-def test_ratio_of_a_model_that_follows_the_scale(completer, loader, monkeypatch):
-    monkeypatch.setattr(completer, 'complete', lambda inputs, rgb=None: [inputs[:, -1:] + 1])
-    ratios = scale_ratios(completer, loader, (0.5, 2.0), kept=1.0)
-    assert ratios.shape == (3, 2)
-    for number, room in enumerate(torch.cat([torch.cat(list(data['depth'])) for data in loader])):
-        for scale, found in zip((0.5, 2.0), ratios[number], strict=True):
-            expected = ((scale * room + 1) / scale / (room + 1)).flatten().quantile(0.5).item()
-            assert found == pytest.approx(expected, rel=1e-5)
+def test_ratio_is_judged_where_depth_is_missing(completer, loader, monkeypatch):
+    """Measured pixels that pass would hide any error."""
+
+    def passing(inputs, rgb=None):
+        depth = inputs[:, -1:]
+        return [torch.where(depth > 0, depth, 2.0)]  # whatever the scale
+
+    monkeypatch.setattr(completer, 'complete', passing)
+    np.testing.assert_allclose(scale_ratios(completer, loader, (0.5, 4.0), kept=0.8), [[2, 0.25]] * 3)
+
+
+def test_variants_need_what_they_read(completer, loader):
+    with pytest.raises(ConfigError, match='variants'):
+        completion_curves(completer, loader, [DepthChange('scale')], variants=('swapped',))
+    with pytest.raises(ConfigError, match='mmvd.WithPartnerImage'):
+        completion_curves(completer, loader, [DepthChange('scale')], variants=('swapped_rgb',))

@@ -17,7 +17,7 @@ from mmvd.evaluation.protocols import check_comparable
 from mmvd.models import StoredPredictions
 from tests.conftest import ROOT
 from tests.fabricate import completion_scene, fabricate_void
-from tools.analysis.completion_tables import paper_figures
+from tools.analysis.completion_tables import paper_table_1
 
 
 def samples(count: int = 3, sizes=((20, 30), (40, 30), (20, 30))) -> list[dict]:
@@ -161,7 +161,7 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
 
 def test_figures_of_the_paper_stand_beside_their_protocol():
     """Table 1 is in the configs of its rows, Table 2 in those of its protocols."""
-    found = paper_figures('void_auc', Config())['auc_rmse_mm']
+    table = paper_table_1()
+    found = table['void_auc']['auc_rmse_mm']
     assert len(found) == 14 and found['dinov2_norm_2p4_15m'] == 63.2
-    assert paper_figures('rooms_auc', Config()) == {}
-    assert paper_figures('void_150', Config(dict(paper=dict(norm_m=1)))) == dict(norm_m=1)
+    assert set(table) == {'cityscapes_auc', 'nyuv2_auc', 'void_auc', 'lm_auc'}

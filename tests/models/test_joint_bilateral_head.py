@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmvd import ops
 from mmvd.errors import ConfigError
 from mmvd.models import JointBilateralHead
 from mmvd.registry import MODELS
@@ -116,8 +117,32 @@ def test_encodings_that_do_not_read_metres_are_refused():
         backbone=dict(TINY, type='mmvd.VDViT', depth_encoding=disparity),
         head=head,
     )
-    with pytest.raises(ConfigError, match='JointBilateralHead reads metres, DisparityEncoding gets disparity'):
+    with pytest.raises(ConfigError, match='JointBilateralHead reads metres, the inputs bring disparity'):
         MODELS.build(model)
+    model['data_preprocessor'] = dict(type='mmvd.RGBDDataPreprocessor')
+    model['backbone'].update(depth_encoding=None, depth_channels=32)
+    with pytest.raises(ConfigError, match='the inputs bring encoded channels'):
+        MODELS.build(model)
+
+
+def test_maps_of_another_stride_are_refused(head):
+    with pytest.raises(ConfigError, match=r'strides=\(8, 8, 8, 8\)'):
+        head([torch.randn(1, 4, 4, 4)] * 4, torch.rand(1, 4, 64, 64))
+
+
+def test_what_is_no_measurement_is_none(head):
+    """NaN, infinite and negative depth count as missing; an image without depth as one with nothing measured."""
+    torch.manual_seed(5)
+    maps, clean = features(1, 32, 32), torch.rand(1, 4, 32, 32) + 1
+    clean[:, 3, ::3] = 0
+    odd = clean.clone()
+    for row, value in ((0, torch.nan), (3, torch.inf), (6, -2.0)):
+        odd[:, 3, row] = value
+    with torch.no_grad():
+        torch.testing.assert_close(head(maps, odd)[-1], head(maps, clean)[-1])
+        nothing = torch.cat((clean[:, :3], torch.zeros(1, 1, 32, 32)), 1)
+        torch.testing.assert_close(head(maps, clean[:, :3])[-1], head(maps, nothing)[-1])
+        torch.testing.assert_close(ops.pyramid_fill(odd[:, 3:])[0], ops.pyramid_fill(clean[:, 3:])[0])
 
 
 def test_swapped_rgb_reaches_the_decoder():
@@ -125,7 +150,7 @@ def test_swapped_rgb_reaches_the_decoder():
     model = MODELS.build(
         dict(
             type='mmvd.DepthCompleter',
-            backbone=dict(TINY, type='mmvd.VDViT'),
+            backbone=dict(TINY, type='mmvd.VDViT', strides=(8, 8, 8, 8)),
             head=dict(type='mmvd.JointBilateralHead', in_channels=32, channels=(8, 8, 8, 8)),
             test_cfg=dict(kept_densities=[0.5], probe_density=0.3),
         )

@@ -1,4 +1,4 @@
-"""The card of the model inside the package: table, verdicts, and the committed numbers."""
+"""The card of the model inside the package: table and verdicts."""
 
 import numpy as np
 import pytest

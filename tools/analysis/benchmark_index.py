@@ -60,7 +60,7 @@ def measure(kind: str, rows: int, root: Path) -> None:
     before, start = private_mib(), time.perf_counter()
     if kind == 'index':
         found = IndexedEntries(root / 'rows.arrow', root)
-        found.changed_folder()
+        found.changed()
         read = found.__getitem__
     else:
         found = Listed(rows, root)

@@ -15,12 +15,25 @@ from mmengine.config import Config
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config, shipped_configs
 from mmvd.apis.launch import build_runner
-from mmvd.apis.loading import find_config
+from mmvd.apis.loading import open_model
+from mmvd.apis.packing import is_pack
 from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import MissingInputsError, exit_code
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
 from mmvd.models.weights import load_checkpoint
+
+ABLATION = 'vd/ablation'
+LONG = ('frames_auc', 'rooms_auc')
+
+
+def paper_table_1() -> dict[str, dict]:
+    """The paper's Table 1 by protocol, out of the configs of its rows; Table 2 stands in those of the protocols."""
+    found: dict[str, dict] = {}
+    for path in sorted((shipped_configs() / ABLATION).glob('*.py')):
+        for test_set, area in read_config(path).get('paper', {}).get('auc_rmse_mm', {}).items():
+            found.setdefault(f'{test_set}_auc', dict(auc_rmse_mm={}))['auc_rmse_mm'][path.stem] = area
+    return found
 
 
 def protocols() -> dict[str, Path]:
@@ -76,19 +89,6 @@ def format_rows(name: str, results: dict[str, dict], paper: dict) -> str:
     return '\n'.join(lines)
 
 
-def paper_figures(name: str, protocol: Config) -> dict:
-    """What the paper has for a protocol: Table 2 stands in its config, Table 1 in those of its rows."""
-    rows = {
-        path.stem: read_config(path).get('paper', {}) for path in sorted((shipped_configs() / ABLATION).glob('*.py'))
-    }
-    test_set = name.removesuffix('_auc')
-    areas = {
-        row: found['auc_rmse_mm'][test_set] for row, found in rows.items() if test_set in found.get('auc_rmse_mm', {})
-    }
-    return dict(protocol.get('paper', {}), **(dict(auc_rmse_mm=areas) if areas else {}))
-
-
-ABLATION = 'vd/ablation'
 SHOWN = ('test_set', 'images', 'resolution', 'min_depth_m', 'cap_m', 'reduction')
 
 
@@ -99,9 +99,18 @@ def _text(value: float | None) -> str:
 def main() -> int:
     """Parse the command line, evaluate, print and write; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('checkpoint', help='checkpoint of a depth completer')
-    parser.add_argument('--config', default='pretrain_dinov2_pde', help='its config, file or name')
-    parser.add_argument('--tests', nargs='+', choices=sorted(protocols()), help='all whose data are there by default')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='checkpoint of a depth completer, or packed folder; the model of the package by default',
+    )
+    parser.add_argument('--config', default='pretrain_dinov2_pde', help='config of a checkpoint, file or name')
+    parser.add_argument(
+        '--tests',
+        nargs='+',
+        choices=sorted(protocols()),
+        help=f'all whose data are there by default, but {" and ".join(LONG)}, which model_card.py shows',
+    )
     parser.add_argument(
         '--stored', nargs=2, action='append', default=[], metavar=('METHOD', 'FOLDER'), help='predictions on disk'
     )
@@ -114,15 +123,17 @@ def report(args: argparse.Namespace) -> None:
     """Evaluate under each protocol, write JSON and text."""
     out = Path(args.work_dir)
     check_writable(out)
-    load_checkpoint(args.checkpoint)  # what is wrong with it is told before anything is evaluated
-    model, texts = find_config(args.config).model, []
+    packed = args.checkpoint is None or is_pack(args.checkpoint)
+    config, checkpoint = open_model(args.checkpoint) if packed else open_model(args.config, args.checkpoint)
+    load_checkpoint(checkpoint)  # what is wrong with it is told before anything is evaluated
+    model, texts, table_1 = config.model, [], paper_table_1()
     model.backbone.init_cfg = None
     for name, path in protocols().items():
-        if args.tests and name not in args.tests:
+        if name not in args.tests if args.tests else name in LONG:
             continue
         protocol = read_config(path)
         try:
-            results = {'this checkpoint': evaluate(under(protocol, model, str(out / name)), args.checkpoint)}
+            results = {'this checkpoint': evaluate(under(protocol, model, str(out / name)), str(checkpoint))}
         except MissingInputsError as error:
             if args.tests:
                 raise
@@ -133,7 +144,7 @@ def report(args: argparse.Namespace) -> None:
             results[method] = evaluate(under(protocol, stored, str(out / name / method)), None)
         check_comparable({method: result['protocol'] for method, result in results.items()})
         save_json(dict(results=results, **provenance(protocol, 0)), out / f'{name}.json')
-        texts.append(format_rows(name, results, paper_figures(name, protocol)))
+        texts.append(format_rows(name, results, dict(protocol.get('paper', {}), **table_1.get(name, {}))))
     (out / 'tables.txt').write_text('\n'.join(texts) + '\n')
     print('\n'.join(texts))
 

@@ -17,6 +17,7 @@ from mmvd.errors import exit_code
 from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.completion_curves import AXES, changes, completion_curves
 from mmvd.evaluation.input_patterns import PATTERNS
+from mmvd.evaluation.protocols import check_comparable
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -41,6 +42,7 @@ def report(args: argparse.Namespace) -> None:
     """Evaluate one model after the other on the test data of its config, write and draw."""
     out, rows = Path(args.out), []
     check_writable(out.parent)
+    check_comparable({label: open_model(name)[0].test_dataloader.dataset.to_dict() for label, name, _ in args.model})
     for number, (label, name, checkpoint) in enumerate(args.model):
         config = open_model(name)[0]
         model, loader = load_model(config, checkpoint), Runner.build_dataloader(config.test_dataloader, seed=0)

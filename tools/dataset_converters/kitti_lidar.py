@@ -37,7 +37,11 @@ def read_calibration(path: Path) -> np.ndarray:
         try:
             matrix = np.array(lines[name].split(), float).reshape(shape)
         except (KeyError, ValueError) as error:
-            raise SampleError(f'{path}: {name} must hold {np.prod(shape)} numbers ({error})') from error
+            raise SampleError(
+                f'{path}: {name} must hold {np.prod(shape)} numbers ({error}), unpack data_object_calib.zip again'
+            ) from error
+        if not np.isfinite(matrix).all():
+            raise SampleError(f'{path}: {name} is not finite, unpack data_object_calib.zip again')
         found[name] = np.eye(4)
         found[name][: shape[0], : shape[1]] = matrix
     return (found['P2'] @ found['R0_rect'] @ found['Tr_velo_to_cam'])[:3]
@@ -70,7 +74,8 @@ def project(points: np.ndarray, matrix: np.ndarray, shape: tuple[int, int]) -> n
         shape: (height, width) of the image.
 
     Returns:
-        (H, W) float32 metres, 0 = no point.
+        (H, W) float32 metres, 0 = no point. Pixel centres are at whole numbers, as everywhere here; the development kit
+        counts from 1 (from memory).
     """
     columns, rows, depth_m = matrix @ np.column_stack((points, np.ones(len(points)))).T
     seen = (depth_m > 0) & (depth_m < FARTHEST_M)

@@ -65,7 +65,7 @@ def prepare(settings: dict | Config) -> RGBDDataset:
     path, entries = index_path(root, dataset.settings), open_index(root, dataset.settings)
     if entries is None:
         print(f'listing {root} ...', file=sys.stderr, flush=True)
-        write_index(dataset.load_data_list(), root, path)
+        write_index(dataset.load_data_list(), root, path, [dataset.ann_file] if dataset.ann_file else [])
     dataset.full_init()
     print(
         f'{path}: {len(dataset)} samples, {path.stat().st_size / 2**20:.1f} MiB' + (', up to date' if entries else '')

@@ -21,8 +21,8 @@ class DensitySweep:
         pattern: How the others vanish, see :func:`mmvd.ops.density_mask`.
         seed: Seed of the masks; they depend on it and on the sample's key, and masks of lower density lie within those
             of higher.
-        probe_density: Density at which the input depth is halved (the prediction should halve) and the RGB features are
-            swapped, image and all, for those of partner images (the prediction should suffer); None switches the probes off.
+        probe_density: Density at which the input depth is halved (the prediction should halve) and images and their RGB
+            features are swapped for those of partners (the prediction should suffer); None switches the probes off.
     """
 
     kept_densities: Sequence[float]
