@@ -19,8 +19,8 @@ $(STAMP): setup.py constraints.txt
 	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,data,bench,real,export,demo,docs,lint]'
 	touch $@
 
-# One thread: sums have one order, and the table its digits.
-pretrain: export OMP_NUM_THREADS = 1
+# Two threads: sums have one order, and the table its digits.
+pretrain: export OMP_NUM_THREADS = 2
 pretrain: $(STAMP)
 	$(PY) tools/train.py configs/vd/pretrain_tiny_fill_rooms.py $(ARGS)
 

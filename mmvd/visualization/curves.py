@@ -6,6 +6,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 _MOST_COLUMNS = 4
+_BY_FACTORS = ('scale', 'density')  # drawn by their logarithm, where nothing is 0
+_LABELS = dict(
+    unscaled_removed_rmse_mm='RMSE of removed pixels / scale [mm]',
+    median_removed_rmse_mm='median RMSE of removed pixels [mm]',
+)
 
 
 def curves_picture(
@@ -23,7 +28,7 @@ def curves_picture(
         fields: Labels of what is drawn, by axis and pattern.
         path: PNG.
         dashed: Methods whose lines are dashed.
-        quantity: What is drawn, in mm.
+        quantity: What is drawn: ``'unscaled_removed_rmse_mm'`` or ``'median_removed_rmse_mm'``.
     """
     columns = min(len(fields), _MOST_COLUMNS)
     rows_of_fields = -(-len(fields) // columns)
@@ -36,9 +41,12 @@ def curves_picture(
             own = [row for row in rows if (row['method'], row['axis'], row['pattern']) == (method, axis, pattern)]
             values = [[row[key] for row in own] for key in ('value', quantity)]
             plot.plot(*values, marker='o', markersize=3, linestyle='--' if method in dashed else '-', label=method)
-        plot.set(xlabel=label, yscale='log', xscale='log' if axis == 'scale' else 'linear')
+        positive = all(row['value'] > 0 for row in rows if row['axis'] == axis)
+        plot.set(xlabel=label, yscale='log', xscale='log' if axis in _BY_FACTORS and positive else 'linear')
+        plot.yaxis.set_major_formatter('{x:g}')
+        plot.yaxis.set_minor_formatter('{x:g}')
         plot.grid(alpha=0.3, which='both')
     for plot in plots[:, 0]:
-        plot.set_ylabel('RMSE of removed pixels / scale [mm]')
-    plots[0, 0].legend()
+        plot.set_ylabel(_LABELS[quantity])
+    figure.legend(*plots[0, 0].get_legend_handles_labels(), loc='outside right upper')
     figure.savefig(path, dpi=110)

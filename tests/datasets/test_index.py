@@ -3,7 +3,6 @@
 import os
 import pickle
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,10 +13,11 @@ import pytest
 from mmengine.logging import MMLogger
 
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
+from mmvd.datasets.verification import DatasetFacts, judge
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import DATASETS
-from tests.conftest import ROOT
 from tests.fabricate import fabricate_nine
+from tools.dataset_converters.prepare import main as prepare_main
 
 
 def pairs(root, count: int = 3):
@@ -151,29 +151,44 @@ def test_values_without_a_column_are_refused(tmp_path):
         write_index([dict(boxes=[1]), dict(boxes=[2])], tmp_path, tmp_path / 'a.arrow')
 
 
-def prepare(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, 'tools/dataset_converters/prepare.py', *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ, **environment),
-    )
-
-
-def test_prepare_and_verify(tmp_path):
+def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
     root = tmp_path / 'lm'
-    done = prepare('lm', '--root', root)
-    assert done.returncode == 2 and f'{root} (no such folder)' in done.stderr
+
+    def prepare(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', *map(str, arguments)])
+        code = prepare_main()
+        return code, capsys.readouterr()
+
+    code, told = prepare('--root', root)
+    assert code == 2 and f'{root} (no such folder)' in told.err
     fabricate_nine(tmp_path)
-    done = prepare('lm', '--root', root)
-    assert done.returncode == 0 and 'samples' in done.stdout and 'up to date' not in done.stdout, done.stderr
-    done = prepare('lm', MMVD_DATA=str(tmp_path))
-    assert done.returncode == 0 and 'up to date' in done.stdout
-    done = prepare('lm', '--root', root, '--verify')
-    lines = [line for line in done.stdout.splitlines() if line.startswith(('PASS', 'FAIL'))]
-    assert done.returncode == 1 and len(lines) == 7 and any('FAIL' in line for line in lines)
+    code, told = prepare('--root', root)
+    assert code == 0 and 'samples' in told.out and 'up to date' not in told.out
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    code, told = prepare()
+    assert code == 0 and 'up to date' in told.out
+    code, told = prepare('--verify')
+    lines = [line for line in told.out.splitlines() if line.startswith(('PASS', 'FAIL'))]
+    assert code == 1 and len(lines) == 7 and any('FAIL' in line for line in lines)
     (image,) = list(root.glob('test/*/rgb/*'))[:1]
     image.write_bytes(b'')
-    done = prepare('lm', '--root', root, '--verify')
-    assert 'FAIL readable: 1 samples are not' in done.stdout and str(image) in done.stdout
+    assert f'FAIL readable: 1 samples are not, first {image}' in prepare('--verify')[1].out
+
+
+@pytest.mark.parametrize(
+    ('change', 'failing'),
+    [
+        ({}, []),
+        (dict(mean_m=23.0), ['depth scale', 'mean']),
+        (dict(mean_m=3.2), ['mean']),
+        (dict(std_m=0.1), ['deviation']),
+        (dict(density=0.5), ['density']),
+        (dict(failures=['a.png: cut off']), ['readable']),
+        (dict(duplicates=['a.png is b.png']), ['distinct']),
+        (dict(images=0), ['images']),
+    ],
+)
+def test_rules_of_table_6(change, failing):
+    facts = DatasetFacts(**dict(dict(images=9, mean_m=2.4, std_m=0.6, density=0.85), **change))
+    rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5))
+    assert [text.split(':')[0] for holds, text in rules if not holds] == failing

@@ -11,8 +11,10 @@ import pytest
 from mmengine.config import Config
 
 from mmvd.datasets.decoders import read_depth
+from mmvd.errors import MMVDError
 from mmvd.registry import DATASETS
 from tests.conftest import ROOT
+from tools.dataset_converters.kitti_lidar import convert
 
 SIZE = (60, 80)
 CAMERA = np.array([[50.0, 0, 39.5, 5], [0, 50, 29.5, 0], [0, 0, 1, 0]])  # the left colour camera lies beside the first
@@ -28,11 +30,6 @@ def lay_out(root, points, size=SIZE, camera=CAMERA, turn=TURN):
     rows = dict(P0=camera, P2=camera, R0_rect=np.eye(3), Tr_velo_to_cam=turn)
     text = '\n'.join(f'{name}: {" ".join(map(str, np.ravel(matrix)))}' for name, matrix in rows.items())
     (root / 'training/calib/000008.txt').write_text(text + '\n\n')
-
-
-def convert(root):
-    command = [sys.executable, 'tools/dataset_converters/kitti_lidar.py', str(root)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 def scan_of(depth_m: np.ndarray) -> np.ndarray:
@@ -52,7 +49,8 @@ def test_points_come_out_where_they_were_put(tmp_path, monkeypatch):
     behind, hidden = -points[:5] - [5, 0, 0], scan_of(depth_m * 2)
     root = tmp_path / 'kitti_object'
     lay_out(root, np.concatenate((hidden, points, behind)))  # what stands in front hides what is behind it
-    done = convert(root)
+    command = [sys.executable, 'tools/dataset_converters/kitti_lidar.py', str(root)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and '1 depth maps' in done.stdout, done.stderr
     found = read_depth(str(root / 'training/velodyne_depth/000008.png'), 'div256')
     np.testing.assert_allclose(found, depth_m, atol=1 / 512 + 1e-5)
@@ -81,8 +79,9 @@ def test_what_is_broken_is_named(tmp_path, file, content, message):
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    done = convert(tmp_path)
-    assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()[-1]) > 20
+    with pytest.raises(MMVDError, match=message) as error:
+        convert(tmp_path)
+    assert '\n' not in str(error.value)
     assert not (tmp_path / 'training/velodyne_depth/000008.png').exists()
 
 
@@ -93,7 +92,7 @@ def test_a_real_scan(tmp_path, test_data):
     matrices = dict(camera=np.array(camera['cam2img'])[:3], turn=np.array(camera['lidar2cam'])[:3])
     lay_out(tmp_path, np.zeros((0, 3)), (camera['height'], camera['width']), **matrices)
     shutil.copyfile(source / 'velodyne.bin', tmp_path / 'training/velodyne/000008.bin')
-    assert convert(tmp_path).returncode == 0
+    assert convert(tmp_path) == 1
     depth_m = read_depth(str(tmp_path / 'training/velodyne_depth/000008.png'), 'div256')
     known = depth_m > 0
     assert known.mean() == pytest.approx(0.037, abs=0.002)

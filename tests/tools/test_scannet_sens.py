@@ -7,10 +7,13 @@ import zlib
 
 import cv2
 import numpy as np
+import pytest
 from mmengine.config import Config
 
+from mmvd.errors import MissingInputsError
 from mmvd.registry import DATASETS
 from tests.conftest import ROOT
+from tools.dataset_converters.scannet_sens import convert
 
 
 def stream(path, frames: int = 5, steps_per_m: float = 1000.0, version: int = 4) -> np.ndarray:
@@ -27,17 +30,14 @@ def stream(path, frames: int = 5, steps_per_m: float = 1000.0, version: int = 4)
     return metres
 
 
-def convert(*arguments):
-    command = [sys.executable, 'tools/dataset_converters/scannet_sens.py', *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-
-
 def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
     root = tmp_path / 'scannet'
-    assert 'no such files' in convert(root).stderr
+    with pytest.raises(MissingInputsError, match='no such files'):
+        convert(root, 1)
     metres = stream(root / 'scans/scene0000_00/scene0000_00.sens')
     stream(root / 'scans/scene0000_01/scene0000_01.sens', steps_per_m=4000.0)
-    done = convert(root, '--every', 2)
+    command = [sys.executable, 'tools/dataset_converters/scannet_sens.py', str(root), '--every', '2']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and '6 frames of 2 scans' in done.stdout, done.stderr
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     settings = Config.fromfile(ROOT / 'configs/_base_/datasets/vd_nine.py').nine.scannet
@@ -50,18 +50,19 @@ def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
     first = root / 'scans/scene0000_00/depth/0.png'
     before = first.stat().st_mtime_ns
     (root / 'scans/scene0000_00/color/2.jpg').unlink()
-    assert convert(root, '--every', 2).returncode == 0
+    assert convert(root, 2) == 0
     assert first.stat().st_mtime_ns == before and (root / 'scans/scene0000_00/color/2.jpg').is_file()
     assert (root / 'scans/scene0000_00/intrinsic_depth.txt').read_text().startswith('30.000000')
 
 
-def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path):
+def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path, capsys):
     for name in 'abcd':
         stream(tmp_path / f'scans/{name}/{name}.sens', version=3 if name == 'c' else 4)
     cut = tmp_path / 'scans/a/a.sens'
     cut.write_bytes(cut.read_bytes()[:-10])
     (tmp_path / 'scans/b/b.sens').write_bytes(b'')
-    done = convert(tmp_path)
-    assert done.returncode == 1 and '5 frames of 1 scans' in done.stdout
-    assert 'a.sens: ends 10 bytes too early' in done.stderr and 'c.sens: no .sens stream' in done.stderr
-    assert 'b.sens: ends 12 bytes' in done.stderr and (tmp_path / 'scans/d/depth/4.png').is_file()
+    assert convert(tmp_path, 1) == 1
+    told = capsys.readouterr()
+    assert '5 frames of 1 scans' in told.out
+    assert 'a.sens: ends 10 bytes too early' in told.err and 'c.sens: no .sens stream' in told.err
+    assert 'b.sens: ends 12 bytes' in told.err and (tmp_path / 'scans/d/depth/4.png').is_file()
