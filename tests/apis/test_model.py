@@ -93,7 +93,16 @@ def test_command_line(tmp_path):
     )
     assert done.returncode == 0 and cv2.imread(str(tmp_path / 's.png')).shape == (540, 960, 3), done.stderr
     done = subprocess.run(
-        [sys.executable, '-m', 'mmvd', 'demo', '--checkpoint', str(tmp_path / 'none.pth')],
+        [
+            sys.executable,
+            '-m',
+            'mmvd',
+            'demo',
+            '--model',
+            'pretrain_tiny_pde_rooms',
+            '--checkpoint',
+            str(tmp_path / 'none.pth'),
+        ],
         capture_output=True,
         text=True,
     )
