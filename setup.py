@@ -43,6 +43,7 @@ UPSTREAM = [
     'setuptools<81',  # mmengine 0.10.7 imports pkg_resources
     'numpy<2',  # mmpretrain 1.2.0 calls np.in1d
     'opencv-python<4.12',  # the last that runs on numpy 1
+    'pyarrow<21',  # later ones may ask for numpy 2
 ]
 
 
