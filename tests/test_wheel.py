@@ -15,6 +15,8 @@ import mmvd
 from mmvd.apis.packing import pack
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group('wheel')  # both build in the checkout, and twice at once they meet there
+
 
 def run(*command, cwd, **env):
     done = subprocess.run(
