@@ -1,6 +1,7 @@
 """The wheel, installed into an environment outside the checkout: configs travel, models open, the demo runs."""
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,7 +16,8 @@ import mmvd
 from mmvd.apis.packing import pack
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group('wheel')  # both build in the checkout, and twice at once they meet there
+# At the root of the checkout: what is no source.
+_not_copied = shutil.ignore_patterns('.*', 'build', 'work_dirs', 'weights', 'data', '__pycache__', '*.egg-info')
 
 
 def run(*command, cwd, **env):
@@ -30,7 +32,21 @@ def run(*command, cwd, **env):
 def python(tmp_path_factory):
     """Interpreter of an environment that has the wheel, and borrows everything else from this one."""
     folder = tmp_path_factory.mktemp('outside')
-    run(sys.executable, '-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', folder, ROOT, cwd=folder)
+    source = folder / 'source'  # two processes that build at once would meet in the checkout
+    shutil.copytree(ROOT, source, ignore=lambda at, names: _not_copied(at, names) if Path(at) == ROOT else set())
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        'wheel',
+        '-q',
+        '--no-deps',
+        '--no-build-isolation',
+        '-w',
+        folder,
+        source,
+        cwd=folder,
+    )
     run(sys.executable, '-m', 'venv', folder / 'env', cwd=folder)
     inside = folder / 'env/bin/python'
     (wheel,) = folder.glob('mmvd-*.whl')
