@@ -97,6 +97,7 @@ setup(
             'scipy>=1.11',
             'tqdm>=4.60',
             'pyarrow>=16',  # the index of a dataset's samples: columns mapped into memory
+            'webdataset>=1.0',  # writes tar shards in its layout
         ],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment

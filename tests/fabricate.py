@@ -1,4 +1,4 @@
-"""Small files in the layouts of the nine datasets and of DINOv2's weights."""
+"""Small files in the layouts of the paper's datasets, all of which show tests.planes, and of DINOv2's weights."""
 
 import json
 from pathlib import Path
@@ -8,49 +8,90 @@ import numpy as np
 import timm
 import torch
 
-SIZE = (48, 64)
+from tests.planes import SIZE, camera, drawing, mark_m, mark_px, plane_m
+
+def _text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _rows(matrix: np.ndarray) -> str:
+    return '\n'.join(' '.join(f'{value:.6f}' for value in row) for row in matrix) + '\n'
 
 
 def _image(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8))
+    cv2.imwrite(str(path), drawing(seed, size), [cv2.IMWRITE_JPEG_QUALITY, 100])
 
 
-def _depth(path: Path, steps_per_metre: float) -> None:
+def _depth(path: Path, steps_per_metre: float, seed: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    metres = np.tile(np.linspace(1, 4, SIZE[1], dtype=np.float32), (SIZE[0], 1))
+    metres = plane_m(seed).astype(np.float32)
     if path.suffix == '.pfm':
         path.write_bytes(f'Pf\n{SIZE[1]} {SIZE[0]}\n-1.0\n'.encode() + metres[::-1].tobytes())
     else:
-        cv2.imwrite(str(path), (metres * steps_per_metre).astype(np.uint16))
+        cv2.imwrite(str(path), np.rint(metres * steps_per_metre).astype(np.uint16))
+
+
+def fabricate_bop(scene: Path, frames: int = 2, depth_scale: float = 0.1) -> None:
+    """Frames and cameras of a scene of a BOP dataset, and one object, a cube of 100 mm, at the mark of each frame."""
+    known = [each.flatten().tolist() for each in (camera(), np.eye(3))]
+    cameras, poses, infos = {}, {}, {}
+    for i in range(frames):
+        _image(scene / 'rgb' / f'{i:06d}.png', i)
+        _depth(scene / 'depth' / f'{i:06d}.png', 1000 / depth_scale, i)
+        for kind in ('mask', 'mask_visib'):
+            _labels(scene / kind / f'{i:06d}_000000.png', 255 * (drawing(i).min(-1) > 180))
+        x, y = mark_px(drawing(i)) - 2
+        box = dict(bbox_obj=[x, y, 5, 5], bbox_visib=[x, y, 5, 5], visib_fract=1.0)
+        cameras[i], infos[i] = dict(cam_K=known[0], depth_scale=depth_scale), [box]
+        poses[i] = [dict(obj_id=1, cam_R_m2c=known[1], cam_t_m2c=(1000 * mark_m(i)).tolist())]
+    for name, content in dict(camera=cameras, gt=poses, gt_info=infos).items():
+        _text(scene / f'scene_{name}.json', json.dumps(content))
+    _text(scene.parents[1] / 'models/models_info.json', json.dumps({'1': dict(diameter=173.2)}))
 
 
 def fabricate_nine(root: Path, frames: int = 2) -> None:
-    """Two frames of each dataset, 1 to 4 m deep."""
+    """Two frames of each dataset, 1 to 5 m deep."""
     for name, split in (('lm', 'test'), ('tless', 'train_primesense'), ('ycbv', 'train_real')):
-        scene = root / name / split / '000001'
-        for i in range(frames):
-            _image(scene / 'rgb' / f'{i:06d}.png', i)
-            _depth(scene / 'depth' / f'{i:06d}.png', 10000)
-        camera = dict(cam_K=[60, 0, 32, 0, 60, 24, 0, 0, 1], depth_scale=0.1)
-        (scene / 'scene_camera.json').write_text(json.dumps({str(i): camera for i in range(frames)}))
+        fabricate_bop(root / name / split / '000001', frames)
+    np.save(_folder(root / 'graspnet/scenes/scene_0000/realsense') / 'camK.npy', camera())
+    _text(root / 'scannet/scans/scene0000_00/intrinsic/intrinsic_color.txt', _rows(_four_by_four(camera((97, 130)))))
+    conf = ['dataset matterport', 'intrinsics_matrix 9 0 9  0 9 9 0 0 1', 'scan a.png a.jpg' + ' 0' * 16]
+    turned = camera()
+    turned[1, 2] = 1023 - turned[1, 2]  # its y counts from the bottom
+    conf.append('intrinsics_matrix ' + _rows(turned).replace('\n', ' '))
     for i in range(frames):
         _image(root / f'graspnet/scenes/scene_0000/realsense/rgb/{i:04d}.png', i)
-        _depth(root / f'graspnet/scenes/scene_0000/realsense/depth/{i:04d}.png', 1000)
+        _depth(root / f'graspnet/scenes/scene_0000/realsense/depth/{i:04d}.png', 1000, i)
         _image(root / f'nyuv2/train/images/{i}_rgb.png', i)
-        _depth(root / f'nyuv2/train/depth/{i}_depth.png', 1000)
+        _depth(root / f'nyuv2/train/depth/{i}_depth.png', 1000, i)
         _image(root / f'matterport3d/scan/undistorted_color_images/view_i0_{i}.jpg', i)
-        _depth(root / f'matterport3d/scan/undistorted_depth_images/view_d0_{i}.png', 4000)
+        _depth(root / f'matterport3d/scan/undistorted_depth_images/view_d0_{i}.png', 4000, i)
+        conf.append(f'scan view_d0_{i}.png view_i0_{i}.jpg' + ' 0' * 16)
         _image(root / f'scannet/scans/scene0000_00/color/{i}.jpg', i, (97, 130))  # larger than its depth, as in ScanNet
-        _depth(root / f'scannet/scans/scene0000_00/depth/{i}.png', 1000)
+        _depth(root / f'scannet/scans/scene0000_00/depth/{i}.png', 1000, i)
         for masked in ('', '_masked'):
             _image(root / f'blendedmvs/scene/blended_images/{i:08d}{masked}.jpg', i)
-        _depth(root / f'blendedmvs/scene/rendered_depth_maps/{i:08d}.pfm', 1)
+        _depth(root / f'blendedmvs/scene/rendered_depth_maps/{i:08d}.pfm', 1, i)
+        text = f'extrinsic\n{_rows(np.eye(4))}\nintrinsic\n{_rows(camera())}\n425.0 2.5\n'
+        _text(root / f'blendedmvs/scene/cams/{i:08d}_cam.txt', text)
         _image(root / f'cityscapes/leftImg8bit/train/city/city_{i}_leftImg8bit.png', i)
-        folder = root / 'cityscapes/disparity/train/city'
-        folder.mkdir(parents=True, exist_ok=True)
-        disparity = 0.209313 * 2262.52 / np.tile(np.linspace(5, 40, SIZE[1]), (SIZE[0], 1))
-        cv2.imwrite(str(folder / f'city_{i}_disparity.png'), (disparity * 256 + 1).astype(np.uint16))
+        _disparity(root / f'cityscapes/disparity/train/city/city_{i}_disparity.png', 10 * plane_m(i))
+    _text(root / 'matterport3d/scan/undistorted_camera_parameters/scan.conf', '\n'.join(conf))
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _four_by_four(matrix: np.ndarray) -> np.ndarray:
+    return np.pad(matrix, (0, 1)) + np.diag([0, 0, 0, 1])
+
+
+def _disparity(path: Path, metres: np.ndarray) -> None:
+    cv2.imwrite(str(_folder(path.parent) / path.name), np.rint(0.209313 * 2262.52 / metres * 256 + 1).astype(np.uint16))
 
 
 def fabricate_dinov2(path: Path, size: str = 'small') -> None:
@@ -80,7 +121,8 @@ def fabricate_sunrgbd(root: Path, train: int = 2, test: int = 1) -> None:
         folder = f'kv{1 + i % 2}/NYUdata/NYU{i:04d}'
         folders.append(f'{prefix}{folder}')
         _image(root / 'SUNRGBD' / folder / f'image/{i}.jpg', i)
-        raw = (np.tile(np.linspace(1, 4, SIZE[1]), (SIZE[0], 1)) * 1000).astype(np.uint16)
+        raw = np.rint(plane_m(i) * 1000).astype(np.uint16)
+        _text(root / 'SUNRGBD' / folder / 'intrinsics.txt', _rows(camera()))
         for kind in ('depth', 'depth_bfx'):
             path = root / 'SUNRGBD' / folder / kind / f'{i}.png'
             path.parent.mkdir(parents=True)
@@ -138,12 +180,7 @@ def fabricate_cityscapes(root: Path) -> None:
     for split in ('train', 'val'):
         _image(root / f'leftImg8bit/{split}/city/city_0_leftImg8bit.png', 0)
         _labels(root / f'gtFine/{split}/city/city_0_gtFine_labelIds.png', stripes([0, 7, 33]))
-        folder = root / f'disparity/{split}/city'
-        folder.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(
-            str(folder / 'city_0_disparity.png'),
-            (0.209313 * 2262.52 / stripes([5, 10, 40]).astype(float) * 256 + 1).astype(np.uint16),
-        )
+        _disparity(root / f'disparity/{split}/city/city_0_disparity.png', stripes([5, 10, 40]).astype(float))
 
 
 def fabricate_ade20k(root: Path) -> None:
@@ -171,13 +208,13 @@ def fabricate_classes(root: Path, name: str, frames: int = 2) -> None:
                     else f'{kind}/{split}_data/{i}/' + ('0/' if split == 'train' else '') + 'cam_01'
                 )
                 _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
-                _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000)
+                _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000, i)
 
 
 def completion_scene(seed: int, size: tuple[int, int] = SIZE, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Truth and sparse input in metres, in steps of 1/256 m; a corner has no truth."""
     generator = np.random.default_rng(seed)
-    truth = np.rint((1 + 3 * generator.random(size)) * 256) / 256
+    truth = np.rint(plane_m(seed, size) * 256) / 256
     truth[: size[0] // 4, : size[1] // 4] = 0
     return truth, np.where(generator.random(size) < share, truth, 0)
 
@@ -187,17 +224,12 @@ def _div256(path: Path, metres: np.ndarray) -> None:
     cv2.imwrite(str(path), np.rint(metres * 256).astype(np.uint16))
 
 
-def _camera(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text('60 0 32\n0 60 24\n0 0 1\n')
-
-
 def fabricate_void(root: Path, frames: int = 2, points: int = 1500, above: str = '') -> None:
     """VOID's release: two sequences, and lists whose lines begin with ``above``."""
     names = []
     for sequence in ('corner0', 'stairs1'):
         folder = root / f'void_{points}/data/{sequence}'
-        _camera(folder / 'K.txt')
+        _text(folder / 'K.txt', _rows(camera()))
         for i in range(frames):
             truth, sparse = completion_scene(i)
             _image(folder / f'image/{i}.png', i)
@@ -214,10 +246,25 @@ def fabricate_kitti_completion(root: Path, frames: int = 2) -> None:
         folder, drive = root / 'depth_selection/val_selection_cropped', '2011_09_26_drive_0002_sync'
         number = f'{i:010d}_image_02'
         _image(folder / f'image/{drive}_image_{number}.png', i)
-        _camera(folder / f'intrinsics/{drive}_image_{number}.txt')
+        _text(folder / f'intrinsics/{drive}_image_{number}.txt', _rows(camera()))
         _div256(folder / f'velodyne_raw/{drive}_velodyne_raw_{number}.png', sparse)
         _div256(folder / f'groundtruth_depth/{drive}_groundtruth_depth_{number}.png', truth)
         folder = root / 'depth_selection/test_depth_completion_anonymous'
         _image(folder / f'image/{i:010d}.png', i)
-        _camera(folder / f'intrinsics/{i:010d}.txt')
+        _text(folder / f'intrinsics/{i:010d}.txt', _rows(camera()))
         _div256(folder / f'velodyne_raw/{i:010d}.png', sparse)
+
+
+def fabricate_kitti_raw(root: Path, frames: int = 2, split: str = 'val') -> None:
+    """A drive of both colour cameras; its first image has no depth."""
+    date, drive = '2011_09_26', '2011_09_26_drive_0002_sync'
+    row = ' '.join(f'{value:.6e}' for value in np.pad(camera(), ((0, 0), (0, 1))).flatten())
+    other = row.replace(row.split()[0], '9.000000e+00', 1)
+    _text(root / f'{date}/calib_cam_to_cam.txt', f'calib_time: 09-Jan-2012\nP_rect_02: {row}\nP_rect_03: {other}\n')
+    for camera_name, last in (('image_02', frames), ('image_03', 1)):
+        for i in range(last + 1):
+            _image(root / f'{date}/{drive}/{camera_name}/data/{i:010d}.png', i)
+            if i:
+                truth, sparse = completion_scene(i)
+                _div256(root / f'{split}/{drive}/proj_depth/groundtruth/{camera_name}/{i:010d}.png', truth)
+                _div256(root / f'{split}/{drive}/proj_depth/velodyne_raw/{camera_name}/{i:010d}.png', sparse)

@@ -7,7 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd
-from mmvd.datasets.rasters import is_file, shown
+from mmvd.datasets.archives import is_file
+from mmvd.datasets.rasters import shown
 from mmvd.errors import ConfigError, MMVDError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmvd.datasets.rasters import is_file
+from mmvd.datasets.archives import is_file
 from mmvd.errors import ConfigError
 from mmvd.models.completers import DepthCompleter
 from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint, tensors_of

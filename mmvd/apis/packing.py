@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import nn
 
 from mmvd.compat import inspect_versions
-from mmvd.datasets.rasters import is_file
+from mmvd.datasets.archives import is_file
 from mmvd.engine.atomic_backend import AtomicLocalBackend, save_json
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import ENCODING

@@ -1,8 +1,10 @@
 """RGB-D datasets."""
 
 from .bop_dataset import BOPDataset
+from .bop_pose_dataset import BOPPoseDataset
 from .completion_datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
+from .kitti_raw import KITTIRawDataset
 from .nyuv2_raw import NYUv2RawDataset
 from .rgbd_dataset import RGBDDataset
 from .scene_datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
@@ -14,16 +16,19 @@ from .seg_datasets import (
     RGBDSegDataset,
     SUNRGBDSegDataset,
 )
+from .shard_dataset import ShardDataset
 from .synthetic_rooms import SyntheticRooms
 
 __all__ = [
     'ADE20KRGBDDataset',
     'BOPDataset',
+    'BOPPoseDataset',
     'COCOStuffRGBDDataset',
     'CityscapesRGBDDataset',
     'EvenMixture',
     'ImageNetRGBDDataset',
     'KITTICompletionDataset',
+    'KITTIRawDataset',
     'KeyedConcat',
     'MVIPDataset',
     'NYUv2RawDataset',
@@ -35,6 +40,7 @@ __all__ = [
     'RGBDSegDataset',
     'SUNRGBDSceneDataset',
     'SUNRGBDSegDataset',
+    'ShardDataset',
     'SyntheticRooms',
     'VOIDDataset',
     'WithPartnerImage',

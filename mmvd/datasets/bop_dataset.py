@@ -1,24 +1,22 @@
 """Datasets in the layout of the BOP challenge."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mmvd.arguments import check_number, check_positive, check_row
-from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.errors import SampleError
 from mmvd.registry import DATASETS
 
+from .bop_files import camera_of, read_frames
 from .rgbd_dataset import RGBDDataset
 
 
 @DATASETS.register_module()
 class BOPDataset(RGBDDataset):
-    """A dataset in the layout of the BOP challenge (LineMod, T-LESS, YCB-V, ...).
+    """A dataset in the layout of the BOP challenge (LineMod, T-LESS, YCB-V, HomebrewedDB, ...).
 
     ``<data_root>/<split>/<scene>/{rgb,depth}/*.png`` with ``scene_camera.json``, which gives each frame its intrinsics
-    and the millimetres per file step.
+    and the millimetres per file step; or the official ``.zip`` archives in ``data_root``, which are read in place.
 
     Args:
         data_root: Folder of the dataset.
@@ -38,46 +36,36 @@ class BOPDataset(RGBDDataset):
     @classmethod
     def missing(cls, config: dict) -> str | None:
         """See :meth:`RGBDDataset.missing`."""
-        return super().missing(dict(data_root=config['data_root'], images=cls._images_of(config['split'])))
+        return super().missing(dict(config, images=cls._images_of(config['split'])))
+
+    def _pairs_of_folder(self) -> list[tuple[str, str]]:
+        """Depth of every set is PNG, also where colour is JPEG."""
+        return [(image, str(Path(depth).with_suffix('.png'))) for image, depth in super()._pairs_of_folder()]
 
     def load_data_list(self) -> list[dict]:
         """List the frames with their cameras."""
         entries, cameras = super().load_data_list(), {}
         for entry in entries:
-            scene, stem = Path(entry['img_path']).parents[1], Path(entry['img_path']).stem
-            if not stem.isdecimal():
-                raise SampleError(f'{entry["img_path"]}: images of the BOP layout are named by their frame number')
-            frame = str(int(stem))
+            scene, frame = frame_of(entry['img_path'])
             if scene not in cameras:
-                cameras[scene] = _read_cameras(scene / 'scene_camera.json')
+                cameras[scene] = read_frames(scene / 'scene_camera.json')
             source = f'{scene / "scene_camera.json"}, frame {frame}'
-            entry['depth_scale'], entry['intrinsics'] = _camera(cameras[scene].get(frame), source)
-            entry['depth_path'] = str(Path(entry['depth_path']).with_suffix('.png'))
+            entry['depth_scale'], entry['intrinsics'] = camera_of(cameras[scene].get(str(frame)), source)
         return entries
 
-
-def _read_cameras(path: Path) -> dict[str, dict]:
-    """Cameras by frame of a scene in the BOP layout."""
-    if not path.is_file():
-        raise MissingInputsError(f'{path}: no such file, the depth scale of the scene is unknown')
-    try:
-        cameras = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise SampleError(f'{path}: no readable JSON ({error}), copy or unpack the file again') from error
-    if not isinstance(cameras, dict):
-        raise SampleError(f'{path}: a {type(cameras).__name__} where an entry for each frame is expected')
-    return cameras
+    def sources(self, entries: Sequence[dict]) -> list[Path]:
+        """See :meth:`RGBDDataset.sources`."""
+        scenes = {frame_of(entry['img_path'])[0] for entry in entries}
+        return [scene / 'scene_camera.json' for scene in sorted(scenes)]
 
 
-def _camera(camera: object, source: str) -> tuple[float, np.ndarray]:
-    """Depth scale and (3, 3) intrinsics of one frame."""
-    if not isinstance(camera, dict) or not {'depth_scale', 'cam_K'} <= camera.keys():
-        raise MissingInputsError(f'{source}: no entry with depth_scale and cam_K')
-    matrix = check_row(source, 'cam_K', camera['cam_K'], 9, check_number)
-    check_positive(source, 'focal length fx', matrix[0])
-    check_positive(source, 'focal length fy', matrix[4])
-    if tuple(matrix[6:]) != (0, 0, 1):
-        raise ConfigError(f'{source}: the last row of cam_K must be 0, 0, 1, got {tuple(matrix[6:])}')
-    return float(check_positive(source, 'depth_scale', camera['depth_scale'])), np.array(matrix, np.float32).reshape(
-        3, 3
-    )
+def frame_of(image: str) -> tuple[Path, int]:
+    """Folder of the scene and number of the frame of an image.
+
+    Raises:
+        SampleError: If the image has no number.
+    """
+    path = Path(image)
+    if not path.stem.isdecimal():
+        raise SampleError(f'{image}: images of the BOP layout are named by their frame number')
+    return path.parents[1], int(path.stem)

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmvd.arguments import check_choice, check_substitution
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS
 
+from .archives import located
 from .listing import read_list
 from .rgbd_dataset import RGBDDataset
 
@@ -47,37 +45,11 @@ class RGBDCompletionDataset(RGBDDataset):
         if truth in (image, depth):
             raise ConfigError(f'{root / image}: truth_from={self.truth_from} makes image or input its own truth')
         if truth is not None:
-            entry['gt_depth_path'] = str(root / truth)
-        camera = self._camera_file(root, image)
-        if camera is not None:
-            entry['intrinsics'] = read_camera(camera)
+            entry['gt_depth_path'] = str(located(root, truth))
         return entry
-
-    def _camera_file(self, root: Path, image: str) -> Path | None:
-        """File of nine numbers with the intrinsics of an image, where the layout has one."""
-        return None
 
     def _columns(self) -> Sequence[str]:
         return ('image', 'depth', 'truth')
-
-
-@cache
-def read_camera(path: Path) -> np.ndarray:
-    """(3, 3) float32 intrinsics out of a text file of nine numbers.
-
-    Raises:
-        MissingInputsError: If there is no such file.
-        ConfigError: If it holds something else.
-    """
-    if not path.is_file():
-        raise MissingInputsError(f'{path}: no such file of intrinsics')
-    try:
-        matrix = np.array(path.read_text().split(), np.float32).reshape(3, 3)
-    except ValueError as error:
-        raise ConfigError(f'{path}: nine numbers expected, the rows of a camera matrix ({error})') from error
-    if not np.isfinite(matrix).all() or (matrix[[0, 1], [0, 1]] <= 0).any():
-        raise ConfigError(f'{path}: focal lengths must be positive, got {matrix.tolist()}')
-    return matrix
 
 
 @DATASETS.register_module()
@@ -95,7 +67,7 @@ class VOIDDataset(RGBDCompletionDataset):
         **kwargs: As in :class:`RGBDCompletionDataset`.
     """
 
-    DEFAULTS = dict(decoder='div256')
+    DEFAULTS = dict(decoder='div256', camera_from=(r'/image/[^/]*$', '/K.txt'))
     _ABOVE = r'^.*?(?=void_\d+/)'
 
     def __init__(self, data_root: str, points: int = 1500, split: str = 'test', dense: bool = False, **kwargs: Any):
@@ -127,9 +99,6 @@ class VOIDDataset(RGBDCompletionDataset):
             truth = None
         return super()._entry(root, image, depth, truth)
 
-    def _camera_file(self, root: Path, image: str) -> Path:
-        return root / image.split('/image/')[0] / 'K.txt'
-
 
 @DATASETS.register_module()
 class KITTICompletionDataset(RGBDCompletionDataset):
@@ -150,7 +119,11 @@ class KITTICompletionDataset(RGBDCompletionDataset):
     @classmethod
     def layout(cls, split: str) -> dict:
         """Arguments of :class:`RGBDCompletionDataset` for a split."""
-        settings = dict(decoder='div256', images=f'depth_selection/{cls._FOLDERS[split]}/image/*.png')
+        settings = dict(
+            decoder='div256',
+            images=f'depth_selection/{cls._FOLDERS[split]}/image/*.png',
+            camera_from=(r'/image/(.*)\.png', r'/intrinsics/\1.txt'),
+        )
         if split == 'test':
             return dict(settings, depth_from=('/image/', '/velodyne_raw/'))
         name = r'/image/(.*)_image_(\d+)_image_(\d+)'
@@ -161,6 +134,3 @@ class KITTICompletionDataset(RGBDCompletionDataset):
     def missing(cls, config: dict) -> str | None:
         """See :meth:`RGBDDataset.missing`."""
         return super().missing({**cls.layout(config.get('split', 'selection')), **config})
-
-    def _camera_file(self, root: Path, image: str) -> Path:
-        return root / image.replace('/image/', '/intrinsics/').replace('.png', '.txt')

@@ -12,7 +12,8 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, DepthFileError
 
-from .rasters import is_file, look_at_raster, read_raster, shown
+from .archives import is_file
+from .rasters import look_at_raster, read_raster, shown
 
 _FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
 _ODD_MINIMUM_M, _ODD_MEDIAN_M, _ODD_MAXIMUM_M = 1e-4, 200.0, 1000.0  # a unit or the order of bytes is suspected

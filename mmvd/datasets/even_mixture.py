@@ -13,8 +13,32 @@ from .sample_key import KeyedIndex, keyed, sample_key
 from .transforms.validity import TooLittleDepthError
 
 
+class _Joined(Dataset):
+    """Samples of several datasets, which a batch can hold together."""
+
+    first: tuple[str, set] | None = None  # of this process
+
+    def agreeing(self, name: str, sample: dict) -> dict:
+        """The sample, if it has the same parts as those of the other datasets.
+
+        Raises:
+            ConfigError: If it has not, e.g. a ``gt_depth`` that others lack.
+        """
+        self.first = self.first or (name, set(sample))
+        differ = self.first[1] ^ set(sample)
+        if differ:
+            raise ConfigError(
+                f'{type(self).__name__}: {self.first[0]} and {name} differ in {", ".join(sorted(differ))}, which one of '
+                'them lacks: a batch needs the same of all, give both the same pipeline or mix others'
+            )
+        return sample
+
+    def full_init(self) -> None:
+        """The datasets are read when they are built; OpenMMLab's wrappers call it."""
+
+
 @DATASETS.register_module()
-class EvenMixture(Dataset):
+class EvenMixture(_Joined):
     """Draws each sample from one of its datasets with equal probability (paper section 4: nine datasets drawn evenly).
 
     Which dataset and which of its samples depends on (seed, epoch, position) alone with ``mmvd.EpochSampler``, and on
@@ -52,9 +76,6 @@ class EvenMixture(Dataset):
     def __len__(self) -> int:
         return self.samples_per_epoch
 
-    def full_init(self) -> None:
-        """The datasets are read when they are built; OpenMMLab's wrappers call it."""
-
     def __getitem__(self, index: int) -> dict:
         tried, index = [], keyed(index)
         for attempt in range(self.max_redraws + 1):
@@ -69,7 +90,7 @@ class EvenMixture(Dataset):
                 continue
             about = dict(num_redraws=attempt, redraw_reasons=tried, dataset=self.names[number])
             sample['data_samples'].set_metainfo(about)
-            return sample
+            return self.agreeing(self.names[number], sample)
         raise SampleError(
             f'sample {int(index)} of epoch {index.epoch} was redrawn {self.max_redraws} times without enough depth, '
             'last '
@@ -78,7 +99,7 @@ class EvenMixture(Dataset):
 
 
 @DATASETS.register_module()
-class KeyedConcat(Dataset):
+class KeyedConcat(_Joined):
     """Several datasets one after the other, for evaluation.
 
     Args:
@@ -94,16 +115,12 @@ class KeyedConcat(Dataset):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def full_init(self) -> None:
-        """The datasets are read when they are built; OpenMMLab's wrappers call it."""
-
     def __getitem__(self, index: int) -> dict:
         number = int(np.searchsorted(self._ends, index, side='right'))
         inner = int(index) - (int(self._ends[number - 1]) if number else 0)
-        is_ours = isinstance(index, KeyedIndex)
-        return self.datasets[number].prepare_data(
-            KeyedIndex(inner, index.seed, index.epoch, index.key) if is_ours else inner
-        )
+        if isinstance(index, KeyedIndex):
+            inner = KeyedIndex(inner, index.seed, index.epoch, index.key)
+        return self.agreeing(f'dataset {number}', self.datasets[number].prepare_data(inner))
 
 
 @DATASETS.register_module()

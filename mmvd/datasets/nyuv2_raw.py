@@ -11,6 +11,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .rgbd_dataset import RGBDDataset
+from .walk import walk
 
 _DEPTHS = 'd-*.pgm'
 _TIME = re.compile(r'^[dr]-(\d+\.\d+)-')
@@ -50,10 +51,10 @@ class NYUv2RawDataset(RGBDDataset):
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         root, pairs = Path(self.data_root), []
         scenes: dict[str, list[str]] = {}
-        for name in sorted(self._names(root, self.images, self.exclude)):
+        for name in sorted(walk(root, self.images, self.exclude, self.done)):
             scenes.setdefault(str(Path(name).parent), []).append(name)
         for scene, images in scenes.items():
-            depths = sorted(path.relative_to(root).as_posix() for path in (root / scene).glob(_DEPTHS))
+            depths = sorted(walk(root, f'{scene}/{_DEPTHS}', None, self.done))
             if not depths:
                 continue
             times = np.array([_time(root, image) for image in images])

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
+from .archives import is_file, read_bytes, split
 from .headers import Header, parse_header, pfm_layout
 
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
@@ -117,9 +118,9 @@ def look_at_raster(path: str | Path, what: str = 'depth') -> Header:
     """
     _check_is_file(path, what)
     try:
-        with open(path, 'rb') as file:
+        with open(path, 'rb') if split(path) is None else io.BytesIO(read_bytes(path)) as file:
             header = parse_header(file)
-            file.seek(max(os.path.getsize(path) - _TAIL_BYTES, 0))
+            file.seek(max(file.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
             ends = {'PNG': _PNG_END, 'JPEG': _JPEG_END}.get(header.kind)
             is_whole = ends is not None and ends in file.read()
     except (OSError, ValueError) as problem:
@@ -133,7 +134,7 @@ def _decode(path: str | Path, what: str, decode: Callable | None = None) -> tupl
     """Pixels and header of a file; ``decode`` is another way from (bytes, header) to pixels."""
     _check_is_file(path, what)
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path)
         header = parse_header(io.BytesIO(data))
         if header.kind == 'PNG':
             _check_png(data)
@@ -151,14 +152,6 @@ def _decode(path: str | Path, what: str, decode: Callable | None = None) -> tupl
     if image.shape[:2] != header.shape:
         raise _unreadable(path, f'{image.shape[:2]} pixels where its header says {header.shape}', what)
     return image, header
-
-
-def is_file(path: str | Path) -> bool:
-    """Whether there is such a file; names that no file can have are none."""
-    try:
-        return os.path.isfile(path)
-    except (ValueError, OSError):  # a NUL in the name, or too many letters
-        return False
 
 
 def _check_is_file(path: str | Path, what: str) -> None:

@@ -3,7 +3,7 @@
 import inspect
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from mmvd.arguments import (
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
+from .archives import is_file, located
+from .cameras import read_camera
 from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
 from .rasters import look_at_image
+from .walk import walk
 
 
 @DATASETS.register_module()
@@ -47,6 +50,8 @@ class RGBDDataset(BaseDataset):
             an error.
         exclude: Regular expression of relative image paths to leave out.
         ann_file: List file below ``data_root``.
+        camera_from: ``(pattern, replacement)`` that turn a relative image path into the path of the file with its
+            intrinsics, see :func:`mmvd.datasets.cameras.read_camera`.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: pipeline, indices, test_mode, ...
 
     Raises:
@@ -55,6 +60,7 @@ class RGBDDataset(BaseDataset):
     """
 
     settings: dict = {}  # class and arguments, by which an index of this listing is known
+    done: MutableMapping | None = None  # folders that an interrupted listing has seen, see walk
 
     def __new__(cls, *args: Any, **kwargs: Any) -> 'RGBDDataset':
         """Note the arguments, whatever a subclass makes of them."""
@@ -81,6 +87,7 @@ class RGBDDataset(BaseDataset):
         resize_image: bool = False,
         exclude: str | None = None,
         ann_file: str = '',
+        camera_from: Sequence[str] | None = None,
         **kwargs: Any,
     ):
         if not isinstance(data_root, (str, Path)) or not isinstance(images, str | None):
@@ -92,6 +99,8 @@ class RGBDDataset(BaseDataset):
         check_flag(owner, 'resize_image', resize_image)
         if depth_from is not None:
             check_substitution(owner, 'depth_from', depth_from)
+        if camera_from is not None:
+            check_substitution(owner, 'camera_from', camera_from)
         if exclude is not None:
             check_pattern(owner, 'exclude', exclude)
         if intrinsics is not None:
@@ -100,10 +109,12 @@ class RGBDDataset(BaseDataset):
             raise ConfigError(f'{owner}: images={images!r} must be a glob below data_root')
         if bool(ann_file) == bool(images):
             raise ConfigError(f'{owner}: give either ann_file or images with depth_from')
+        if intrinsics and camera_from:
+            raise ConfigError(f'{owner}: give either intrinsics or camera_from')
         if images and depth_from is None:
             raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
-        self.intrinsics, self.resize_image = intrinsics, resize_image
+        self.intrinsics, self.camera_from, self.resize_image = intrinsics, camera_from, resize_image
         for name in ('test_mode', 'lazy_init', 'serialize_data'):
             check_flag(owner, name, kwargs.get(name, False))
         unknown = set(kwargs) - set(inspect.signature(BaseDataset).parameters)
@@ -131,29 +142,18 @@ class RGBDDataset(BaseDataset):
         if config.get('ann_file'):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
-        names = (path.relative_to(root).as_posix() for path in root.glob(config['images']))
-        name = next(
-            (name for name in names if not (config.get('exclude') and re.search(config['exclude'], name))), None
-        )
+        name = next(walk(root, config['images'], config.get('exclude')), None)
         if name is None:
             return f'{root / config["images"]} (no such files)'
         needs = (
             ['labels_from']
             if any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
             else ['depth_from', 'labels_from']
-        )
+        ) + ['camera_from']
         beside = [re.sub(*config[key], name) for key in needs if config.get(key)]
         return next(
-            (f'{root / path} (no such file, for {name})' for path in beside if not (root / path).is_file()), None
+            (f'{root / path} (no such file, for {name})' for path in beside if not is_file(located(root, path))), None
         )
-
-    @staticmethod
-    def _names(root: Path, images: str, exclude: str | None) -> Iterator[str]:
-        """Relative paths of the images; hidden files (``._a.jpg`` of macOS) are none."""
-        for path in root.glob(images):
-            name = path.relative_to(root)
-            if not any(part.startswith('.') for part in name.parts) and not (exclude and re.search(exclude, str(name))):
-                yield name.as_posix()
 
     def full_init(self) -> None:
         """Open the index of the samples if tools/dataset_converters/prepare.py made one, else list them."""
@@ -174,6 +174,10 @@ class RGBDDataset(BaseDataset):
             raise MissingInputsError(f'{root}: no image matches {self.images or self.ann_file}')
         return [self._entry(root, *paths) for paths in pairs]
 
+    def sources(self, entries: Sequence[dict]) -> list[Path]:
+        """Files, beside the folders, out of which the data list was made."""
+        return [Path(self.ann_file)] if self.ann_file else []
+
     def _columns(self) -> Sequence[str]:
         """What a row of ``ann_file`` holds."""
         return ('image', 'depth')
@@ -186,7 +190,7 @@ class RGBDDataset(BaseDataset):
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         root = Path(self.data_root)
-        names = sorted(self._names(root, self.images, self.exclude))
+        names = sorted(walk(root, self.images, self.exclude, self.done))
         pairs = [(name, re.sub(*self.depth_from, name)) for name in names]
         self._check_pairs(pairs, f'depth_from={tuple(self.depth_from)}')
         return pairs
@@ -233,8 +237,8 @@ class RGBDDataset(BaseDataset):
 
     def _entry(self, root: Path, image: str, depth: str) -> dict:
         entry = dict(
-            img_path=str(root / image),
-            depth_path=str(root / depth),
+            img_path=str(located(root, image)),
+            depth_path=str(located(root, depth)),
             decoder=self.decoder,
             depth_scale=1.0,
             resize_image=self.resize_image,
@@ -245,6 +249,8 @@ class RGBDDataset(BaseDataset):
             entry['may_be_cmyk'] = True
         if self.intrinsics is not None:
             entry['intrinsics'] = intrinsics_matrix(*self.intrinsics)
+        if self.camera_from is not None:
+            entry['intrinsics'] = read_camera(located(root, re.sub(*self.camera_from, image)), image)
         return entry
 
     def _join_prefix(self):

@@ -9,6 +9,7 @@ from mmvd.arguments import check_flag, check_substitution
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS
 
+from .archives import located
 from .label_sets import label_metainfo
 from .rgbd_dataset import RGBDDataset
 from .sunrgbd_camera import sunrgbd_camera
@@ -71,7 +72,7 @@ class RGBDSegDataset(RGBDDataset):
             raise ConfigError(f'{root / image}: labels_from={self.labels_from} makes the image its own label')
         return dict(
             super()._entry(root, image, depth),
-            seg_map_path=str(root / label),
+            seg_map_path=str(located(root, label)),
             num_classes=self.num_classes,
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[],

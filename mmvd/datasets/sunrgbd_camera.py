@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from .completion_datasets import read_camera
+from .archives import is_file, located
+from .cameras import read_camera
 
 SENSORS = ('kv1', 'kv2', 'realsense', 'xtion')  # the folders of the release
 
@@ -22,6 +23,6 @@ def sunrgbd_camera(root: Path, image: str) -> dict:
         ConfigError: If that file holds something else.
     """
     sensor = next((part for part in Path(image).parts if part in SENSORS), None)
-    path = root / Path(image).parent.parent / 'intrinsics.txt'
+    path = located(root, f'{Path(image).parent.parent.as_posix()}/intrinsics.txt')
     found = {} if sensor is None else dict(depth_sensor=sensor)
-    return dict(found, intrinsics=read_camera(path)) if path.is_file() else found
+    return dict(found, intrinsics=read_camera(path, image)) if is_file(path) else found

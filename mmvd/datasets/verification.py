@@ -1,8 +1,7 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
 
 import hashlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
+from .archives import is_file
 from .decoders import depth_shape
 from .rasters import look_at_image
 from .transforms.labels import IGNORE, LoadLabels
@@ -68,7 +68,7 @@ def check_files(dataset) -> None:
     MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(own)} samples')
     for key, error in kinds.items():
         paths = (dataset.get_data_info(index).get(key) for index in own)
-        missing = [path for path in paths if path and not os.path.isfile(path)]
+        missing = [path for path in paths if path and not is_file(path)]
         if missing:
             what = 'depth' if key == 'depth_path' else 'label'
             share = ' that this process looks at' if len(own) < len(dataset) else ''
@@ -91,7 +91,7 @@ def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]
             f'{entry["img_path"]}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save '
             'it upright'
         )
-    if depth and os.path.isfile(depth):  # what is said in the pipeline counts more than what the dataset says
+    if depth and is_file(depth):  # what is said in the pipeline counts more than what the dataset says
         decoder = next(
             (loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder')
         )
@@ -105,7 +105,10 @@ def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]
 
 
 def examine(
-    dataset: BaseDataset, limit: int | None = None, progress: Callable[[int, int], None] | None = None
+    dataset: BaseDataset,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    done: MutableMapping[str, dict] | None = None,
 ) -> DatasetFacts:
     """Read every sample of a dataset, or ``limit`` of them spread evenly; what cannot be read is noted, not raised.
 
@@ -113,39 +116,49 @@ def examine(
         dataset: A :class:`mmvd.datasets.RGBDDataset`, with or without labels.
         limit: Most samples to read.
         progress: Called with (done, total).
+        done: Samples that were read before; gets each new one.
     """
-    total = len(dataset)
+    total, done = len(dataset), {} if done is None else done
     chosen = np.unique(np.linspace(0, total - 1, min(limit or total, total)).round().astype(int))
     facts, depth, histogram = DatasetFacts(images=total), [], np.zeros(IGNORE + 1, np.int64)
-    labels = [dataset.get_data_info(i).get('gt_label') for i in range(total)]
-    seen: dict[bytes, str] = {}
-    if total and labels[0] is not None:
+    if total and 'gt_label' in dataset.get_data_info(0):
+        labels = [dataset.get_data_info(i)['gt_label'] for i in range(total)]
         facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
+    seen: dict[str, str] = {}
     for number, index in enumerate(chosen, 1):
-        results = dataset.get_data_info(int(index))
-        try:
-            results = LoadDepth()(LoadImage()(results))
-            digest = hashlib.blake2b(results['img'].tobytes(), digest_size=16).digest()
-            if seen.setdefault(digest, results['img_path']) != results['img_path']:
-                facts.duplicates.append(f'{results["img_path"]} is {seen[digest]}')
-            if 'seg_map_path' in results:
-                histogram += np.bincount(LoadLabels()(results)['gt_seg_map'].ravel(), minlength=IGNORE + 1)
-            valid = results['depth'][results['depth'] > 0]
-            depth.append(
-                (
-                    valid.mean() if valid.size else 0,
-                    valid.std() if valid.size else 0,
-                    valid.size / results['depth'].size,
-                )
-            )
-        except MMVDError as error:
-            facts.failures.append(str(error))
+        key, path = str(index), dataset.get_data_info(int(index))['img_path']
+        if key not in done:
+            done[key] = _look_into(dataset, int(index))
+        found = done[key]
+        if 'failure' in found:
+            facts.failures.append(found['failure'])
+        else:
+            if seen.setdefault(found['digest'], path) != path:
+                facts.duplicates.append(f'{path} is {seen[found["digest"]]}')
+            for label, count in found['labels']:
+                histogram[label] += count
+            depth.append(found['depth'])
         if progress:
             progress(number, len(chosen))
     if depth:
         facts.mean_m, facts.std_m, facts.density = map(float, np.mean(depth, axis=0))
     facts.histogram = histogram if histogram.any() else None
     return facts
+
+
+def _look_into(dataset: BaseDataset, index: int) -> dict:
+    """What JSON can hold of one sample: digest of the image, label counts, mean, deviation and density of depth."""
+    results = dataset.get_data_info(index)
+    try:
+        results = LoadDepth()(LoadImage()(results))
+        labels = LoadLabels()(results)['gt_seg_map'] if 'seg_map_path' in results else np.zeros(0, np.int64)
+    except MMVDError as error:
+        return dict(failure=str(error))
+    valid = results['depth'][results['depth'] > 0]
+    mean, std = (float(valid.mean()), float(valid.std())) if valid.size else (0.0, 0.0)
+    counts = np.stack(np.unique(labels, return_counts=True), 1).tolist()
+    digest = hashlib.blake2b(results['img'].tobytes(), digest_size=16).hexdigest()
+    return dict(digest=digest, labels=counts, depth=(mean, std, valid.size / results['depth'].size))
 
 
 def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
+from mmvd.datasets import walk
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
-from mmvd.datasets.verification import DatasetFacts, judge
-from mmvd.errors import ConfigError, SampleError
+from mmvd.datasets.journal import Journal
+from mmvd.datasets.verification import DatasetFacts, examine, judge
+from mmvd.errors import ConfigError, SampleError, SavingError
 from mmvd.registry import DATASETS
 from tests.fabricate import fabricate_nine
 from tools.dataset_converters.prepare import main as prepare_main
+from tools.dataset_converters.prepare import prepare
 
 
 def pairs(root, count: int = 3):
@@ -147,8 +150,67 @@ def test_a_worker_maps_the_file_and_gets_no_copy(tmp_path):
 
 
 def test_values_without_a_column_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match='boxes of the samples, a list'):
-        write_index([dict(boxes=[1]), dict(boxes=[2])], tmp_path, tmp_path / 'a.arrow')
+    with pytest.raises(ConfigError, match='boxes of the samples, a set'):
+        write_index([dict(boxes={1}), dict(boxes={2})], tmp_path, tmp_path / 'a.arrow')
+
+
+def test_lists_of_any_length(tmp_path):
+    entries = [dict(instances=[dict(obj_id=1, box=[0.5, 2]), dict(obj_id=2, box=None)]), dict(instances=[])]
+    write_index(entries, tmp_path, tmp_path / 'a.arrow')
+    assert list(IndexedEntries(tmp_path / 'a.arrow', tmp_path)) == entries
+
+
+def test_an_interrupted_listing_goes_on(tmp_path, monkeypatch):
+    settings, seen = pairs(tmp_path / 'set'), []
+
+    def listed(folder):
+        seen.append(folder.parts[-2])
+        if len(seen) == 3:  # the first look is whether there is anything at all
+            raise KeyboardInterrupt
+        return sorted(os.listdir(folder))
+
+    monkeypatch.setattr(walk, '_listed', listed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(settings)
+    (journal,) = (tmp_path / 'set/.mmvd').glob('*.listing')
+    assert len(prepare(settings)) == 6 and not journal.exists()
+    first, _, second, *_ = seen
+    assert seen == [first, first, second, first, second]  # the first folder is not listed again
+
+
+def test_an_interrupted_verification_goes_on(tmp_path):
+    dataset, told = build(pairs(tmp_path)), []
+
+    def stop(done, total):
+        told.append(done)
+        if len(told) == 4:
+            raise KeyboardInterrupt
+
+    whole = examine(dataset)
+    with pytest.raises(KeyboardInterrupt), Journal(tmp_path / 'a.verify', 'x') as done:
+        examine(dataset, progress=stop, done=done)
+    image = Path(dataset.get_data_info(0)['img_path'])
+    image.write_bytes(b'')  # not read again
+    with Journal(tmp_path / 'a.verify', 'x') as done:
+        assert len(done) == 5  # what it is about, and four samples
+        again = examine(dataset, done=done)
+    assert vars(again) == vars(whole) and not (tmp_path / 'a.verify').exists()
+    with Journal(tmp_path / 'a.verify', 'x') as done:
+        assert examine(dataset, done=done).failures
+
+
+def test_a_journal_that_was_cut_off(tmp_path):
+    path = tmp_path / 'a'
+    with pytest.raises(ZeroDivisionError), Journal(path, 'x') as done:
+        done['1'], done['2'] = [1], dict(a=2)
+        raise ZeroDivisionError
+    path.write_bytes(path.read_bytes()[:-3])
+    assert Journal(path, 'x') == {'about': 'x', '1': [1]} and path.read_bytes().count(b'\n') == 2
+    assert Journal(path, 'y') == {'about': 'y'}
+    path.write_bytes(b'\0\0\nxx\n')
+    assert Journal(path, 'y') == {'about': 'y'}
+    with pytest.raises(SavingError, match='set MMVD_INDEX'):
+        Journal(path / 'below')
 
 
 def test_prepare_and_verify(tmp_path, capsys, monkeypatch):

@@ -52,7 +52,7 @@ def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
     (root / 'scans/scene0000_00/color/2.jpg').unlink()
     assert convert(root, 2) == 0
     assert first.stat().st_mtime_ns == before and (root / 'scans/scene0000_00/color/2.jpg').is_file()
-    assert (root / 'scans/scene0000_00/intrinsic_depth.txt').read_text().startswith('30.000000')
+    assert (root / 'scans/scene0000_00/intrinsic/intrinsic_depth.txt').read_text().startswith('30.000000')
 
 
 def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path, capsys):

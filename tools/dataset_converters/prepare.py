@@ -2,7 +2,8 @@
 """Prepare one of the paper's fifteen datasets: list its samples once, and verify them beside the paper's Table 6.
 
 The list becomes an index below the dataset's folder (or in MMVD_INDEX, where that is read-only), which every later
-start maps into memory instead of walking through the folders. What is prepared and up to date is left alone.
+start maps into memory instead of walking through the folders. What is prepared and up to date is left alone; what was
+interrupted goes on where it stopped.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from tqdm import tqdm
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.preparation import expectations, paper_datasets
 from mmvd.datasets.index import index_path, open_index, write_index
+from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.verification import examine, judge
 from mmvd.errors import MissingInputsError, exit_code
@@ -39,13 +41,17 @@ def run(args: argparse.Namespace, settings: dict) -> int:
     dataset = prepare(settings)
     if not args.verify:
         return 0
-    with tqdm(desc=args.name, unit='samples') as bar:
+    path = index_path(Path(dataset.data_root), dataset.settings)
+    with (
+        Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done,
+        tqdm(desc=args.name, unit='samples') as bar,
+    ):
 
-        def progress(done: int, total: int) -> None:
+        def progress(count: int, total: int) -> None:
             bar.total = total
-            bar.update(done - bar.n)
+            bar.update(count - bar.n)
 
-        facts = examine(dataset, args.limit, progress)
+        facts = examine(dataset, args.limit, progress, done)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
     return 0 if all(holds for holds, _ in rules) else 1
@@ -64,8 +70,13 @@ def prepare(settings: dict | Config) -> RGBDDataset:
     root = Path(dataset.data_root)
     path, entries = index_path(root, dataset.settings), open_index(root, dataset.settings)
     if entries is None:
-        print(f'listing {root} ...', file=sys.stderr, flush=True)
-        write_index(dataset.load_data_list(), root, path, [dataset.ann_file] if dataset.ann_file else [])
+        with (
+            tqdm(desc=f'listing {root}', unit=' folders') as bar,
+            Journal(path.with_suffix('.listing'), progress=bar.update) as dataset.done,
+        ):
+            found = dataset.load_data_list()
+        write_index(found, root, path, dataset.sources(found))
+        dataset.done = None
     dataset.full_init()
     print(
         f'{path}: {len(dataset)} samples, {path.stat().st_size / 2**20:.1f} MiB' + (', up to date' if entries else '')

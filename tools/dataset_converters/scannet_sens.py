@@ -2,7 +2,7 @@
 """ScanNet: images and depth out of the .sens streams, into the layout that the configs read.
 
 Reads scans/SCENE/SCENE.sens and writes beside it color/N.jpg (bytes of the stream), depth/N.png (uint16 millimetres)
-and intrinsic_depth.txt. Frames that are there already are left alone, so that it can be interrupted and repeated.
+and intrinsic/intrinsic_{color,depth}.txt. Frames that are there already are left alone, so that it can be interrupted and repeated.
 """
 
 import argparse
@@ -32,13 +32,13 @@ class Header:
     """What stands before the frames.
 
     Attributes:
-        intrinsics: (4, 4) of the depth camera, in pixels.
+        intrinsics: (4, 4) by camera, color and depth, in pixels.
         depth_size: (height, width) in pixels.
         steps_per_m: File steps of depth in a metre.
         frames: Number of frames.
     """
 
-    intrinsics: np.ndarray
+    intrinsics: dict[str, np.ndarray]
     depth_size: tuple[int, int]
     steps_per_m: float
     frames: int
@@ -78,7 +78,7 @@ def read_header(file: BinaryIO) -> Header:
     steps_per_m, frames = _unpack(file, 'fQ')
     if not steps_per_m > 0 or not width or not height:
         raise SampleError(f'{file.name}: {width} x {height} px of depth at {steps_per_m} steps per metre')
-    return Header(matrices[2], (height, width), steps_per_m, frames)
+    return Header(dict(color=matrices[0], depth=matrices[2]), (height, width), steps_per_m, frames)
 
 
 def read_frames(file: BinaryIO, header: Header) -> Iterator[tuple[bytes, bytes]]:
@@ -114,8 +114,9 @@ def convert_scan(path: Path, every: int) -> int:
     """Write the frames of one stream; returns how many there are now."""
     with open(path, 'rb') as file:
         header = read_header(file)
-        matrix = '\n'.join(' '.join(f'{value:.6f}' for value in row) for row in header.intrinsics)
-        AtomicLocalBackend().put(matrix.encode(), path.parent / 'intrinsic_depth.txt')
+        for camera, matrix in header.intrinsics.items():
+            text = '\n'.join(' '.join(f'{value:.6f}' for value in row) for row in matrix)
+            AtomicLocalBackend().put(text.encode(), path.parent / f'intrinsic/intrinsic_{camera}.txt')
         for number, (colour, depth) in enumerate(read_frames(file, header)):
             image, out = path.parent / f'color/{number}.jpg', path.parent / f'depth/{number}.png'
             if number % every or (image.is_file() and out.is_file()):

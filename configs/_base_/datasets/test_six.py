@@ -1,10 +1,6 @@
 # The six datasets of the paper's Table 6 that pretraining does not see.
 six = dict(
-    kitti=dict(
-        type='mmvd.KITTICompletionDataset',
-        data_root='{{$MMVD_DATA:data}}/kitti_depth',
-        split='selection',
-    ),
+    kitti=dict(type='mmvd.KITTIRawDataset', data_root='{{$MMVD_DATA:data}}/kitti', split='val'),
     sunrgbd=dict(type='mmvd.SUNRGBDSegDataset', data_root='{{$MMVD_DATA:data}}/sunrgbd', ann_file='test.txt'),
     void=dict(type='mmvd.VOIDDataset', data_root='{{$MMVD_DATA:data}}/void_release', points=1500, dense=True),
     homebrewed=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/hb', split='test_primesense'),

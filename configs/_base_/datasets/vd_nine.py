@@ -12,6 +12,7 @@ nine = dict(
         decoder='mm16',
         images='scenes/*/*/rgb/*.png',
         depth_from=('/rgb/', '/depth/'),
+        camera_from=('/rgb/.*', '/camK.npy'),
     ),
     nyuv2=dict(
         type='mmvd.RGBDDataset',
@@ -19,6 +20,7 @@ nine = dict(
         decoder='mm16',
         images='train/images/*_rgb.png',
         depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png'),
+        intrinsics=(518.8579, 519.4696, 325.5824, 253.7362),  # of its one camera, out of the dataset's toolbox
     ),
     matterport3d=dict(
         type='mmvd.RGBDDataset',
@@ -26,6 +28,7 @@ nine = dict(
         decoder='div4000',
         images='*/undistorted_color_images/*.jpg',
         depth_from=(r'undistorted_color_images/(.*)_i(\d_\d)\.jpg', r'undistorted_depth_images/\1_d\2.png'),
+        camera_from=('^([^/]+)/.*', r'\1/undistorted_camera_parameters/\1.conf'),
     ),
     scannet=dict(
         type='mmvd.RGBDDataset',
@@ -33,6 +36,7 @@ nine = dict(
         decoder='mm16',
         images='scans/*/color/*.jpg',
         depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'),
+        camera_from=('color/.*', 'intrinsic/intrinsic_color.txt'),
         resize_image=True,
     ),  # its colour is larger than its depth
     blendedmvs=dict(
@@ -42,6 +46,7 @@ nine = dict(
         images='*/blended_images/*.jpg',
         exclude='_masked',
         depth_from=(r'blended_images/(.*)\.jpg', r'rendered_depth_maps/\1.pfm'),
+        camera_from=(r'blended_images/(.*)\.jpg', r'cams/\1_cam.txt'),
     ),
     cityscapes=dict(
         type='mmvd.RGBDDataset',
@@ -49,6 +54,7 @@ nine = dict(
         decoder='cityscapes',
         images='leftImg8bit/train/*/*_leftImg8bit.png',
         depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
+        intrinsics=(2262.52, 2265.3018, 1096.98, 513.137),  # to which its depth formula belongs
     ),
 )
 load = [

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_flag, check_substitution
+from mmvd.datasets.archives import is_file
 from mmvd.datasets.decoders import get_decoder, read_depth
 from mmvd.datasets.rasters import read_image, shown
 from mmvd.errors import ConfigError, SampleError
@@ -101,7 +101,7 @@ class LoadDepth(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the depth map."""
         path = self._path(results)
-        is_missing = self.allow_missing_depth and not Path(path).is_file()
+        is_missing = self.allow_missing_depth and not is_file(path)
         results['missing_depth'] = is_missing or results.get('missing_depth', False)
         if is_missing:
             depth = np.zeros(results['img'].shape[:2], np.float32)

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmvd.compat import load_checkpoint_file
-from mmvd.datasets.rasters import is_file, shown
+from mmvd.datasets.archives import is_file
+from mmvd.datasets.rasters import shown
 from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with

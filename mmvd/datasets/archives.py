@@ -1,0 +1,178 @@
+"""Archives that are read in place: in a path, a ``.zip`` or ``.tar`` file is a folder.
+
+``ycbv/ycbv_train_real.zip/train_real/000001/rgb/000000.png`` is read as if the archive were unpacked there. Python's
+own modules list an archive once; the list is kept beside it as a table that all processes map, so that a worker pays
+neither the seconds nor the memory of a million names.
+"""
+
+import os
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from mmvd.errors import SampleError
+
+from .tables import arrow, map_table, place, save_table
+
+_ENDINGS = ('.zip', '.tar')
+_LOCAL_HEADER, _ENCRYPTED = '<26xHH', 1
+_KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def split(path: str | Path) -> tuple[Path, str] | None:
+    """The archive of a path and the name in it; None for a path that leads into none."""
+    text = str(path)
+    if not any(f'{ending}{os.sep}' in text for ending in _ENDINGS):
+        return None
+    archive = next((above for above in Path(text).parents if above.suffix in _ENDINGS and above.is_file()), None)
+    return None if archive is None else (archive, Path(text).relative_to(archive).as_posix())
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Content of a file, on disk or in an archive.
+
+    Raises:
+        OSError: If it cannot be read.
+        SampleError: If the archive cannot be read in place.
+    """
+    found = split(path)
+    return Path(path).read_bytes() if found is None else open_archive(found[0]).read(found[1])
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file, on disk or in an archive; names that no file can have are none."""
+    try:
+        found = split(path)
+        return os.path.isfile(path) if found is None else open_archive(found[0]).find(found[1]) is not None
+    except (ValueError, OSError):  # a NUL in the name, or too many letters
+        return False
+
+
+def on_disk(path: Path) -> Path:
+    """The path itself, or the archive into which it leads."""
+    found = split(path / '_')  # an archive itself is no path into one
+    return path if found is None else found[0]
+
+
+def archives_in(root: Path) -> list[Path]:
+    """Archives directly below a folder."""
+    return sorted(path for path in root.glob('*') if path.suffix in _ENDINGS and path.is_file())
+
+
+def located(root: Path, name: str) -> Path:
+    """Where a file of a dataset lies: in the archive below the dataset's folder that has it, else on disk."""
+    archives = _archives_of(root, root.stat().st_mtime_ns)
+    for number, archive in enumerate(archives):
+        if open_archive(archive).find(name):
+            archives.insert(0, archives.pop(number))  # the next file is likely to lie beside it
+            return archive / name
+    return root / name
+
+
+@lru_cache
+def _archives_of(root: Path, changed_ns: int) -> list[Path]:
+    return archives_in(root)
+
+
+def open_archive(path: Path) -> 'Archive':
+    """An archive; each process opens it once, until it changes."""
+    about = path.stat()
+    return _open(path, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(256)
+def _open(path: Path, size: int, changed_ns: int) -> 'Archive':
+    return Archive(path, dict(name=path.name, size=size, changed_ns=changed_ns))
+
+
+class Archive:
+    """An archive and the table of what lies where in it.
+
+    Args:
+        path: The archive.
+        about: What tells that the file is still the one that was listed.
+
+    Raises:
+        SampleError: If it is damaged, in parts, or encrypted.
+    """
+
+    def __init__(self, path: Path, about: dict):
+        self.path, table = path, place(path.parent, f'{path.name}.contents', about)
+        if not table.is_file():
+            self._list(table)
+        columns, self.length, _ = map_table(table)
+        self._names, self._places = columns.get('name'), columns.get('place')
+
+    def _list(self, table: Path) -> None:
+        try:
+            rows = sorted(_zip_members(self.path) if zipfile.is_zipfile(self.path) else _tar_members(self.path))
+        except (OSError, ValueError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+            reason = ' '.join(str(error).split())
+            raise SampleError(
+                f'{self.path}: an archive that cannot be read in place ({reason}): unpack it, or copy it again'
+            ) from error
+        pa = arrow()
+        places = pa.FixedSizeListArray.from_arrays(pa.array([n for _, *where in rows for n in where], pa.int64()), 4)
+        save_table(dict(name=pa.array([name for name, *_ in rows], pa.string()), place=places), {}, table)
+
+    def names(self) -> Iterator[str]:
+        """Names of the files in it, in order."""
+        return (self._names[row].as_py() for row in range(self.length))
+
+    def find(self, name: str) -> tuple[int, int, int, int] | None:
+        """Place, stored size, kind and checksum of a file; None if it is not there."""
+        low, high = 0, self.length
+        while low < high:
+            middle = (low + high) // 2
+            if self._names[middle].as_py() < name:
+                low = middle + 1
+            else:
+                high = middle
+        is_there = low < self.length and self._names[low].as_py() == name
+        return tuple(self._places[low].as_py()) if is_there else None
+
+    def read(self, name: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            FileNotFoundError: If it is not there.
+            OSError: If it is cut off or damaged.
+        """
+        found = self.find(name)
+        if found is None:
+            raise FileNotFoundError(f'no {name} in {self.path}')
+        start, size, kind, checksum = found
+        with open(self.path, 'rb') as file:
+            if kind >= 0:  # in a .zip each file has a header of its own, of any length
+                file.seek(start)
+                header = file.read(struct.calcsize(_LOCAL_HEADER))
+                start += len(header) + (sum(struct.unpack(_LOCAL_HEADER, header)) if len(header) == 30 else 0)
+            file.seek(start)
+            data = file.read(size)
+        try:
+            content = zlib.decompress(data, -zlib.MAX_WBITS) if kind == zipfile.ZIP_DEFLATED else data
+        except zlib.error as error:
+            raise OSError(f'damaged in its archive, {error}') from error
+        if len(data) < size or (kind >= 0 and zlib.crc32(content) != checksum):
+            raise OSError('damaged in its archive')
+        return content
+
+
+def _zip_members(path: Path) -> Iterator[tuple]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.flag_bits & _ENCRYPTED or member.compress_type not in _KNOWN:
+                raise ValueError(f'{member.filename} is encrypted, or packed in another way than deflate')
+            if not member.is_dir():
+                yield member.filename, member.header_offset, member.compress_size, member.compress_type, member.CRC
+
+
+def _tar_members(path: Path) -> Iterator[tuple]:
+    with tarfile.open(path, 'r:') as archive:
+        for member in archive:
+            if member.isreg():
+                yield member.name.removeprefix('./'), member.offset_data, member.size, -1, 0

@@ -1,0 +1,165 @@
+"""Files of the BOP layout: cameras, poses, targets and object models, each judged as it is read."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mmvd.arguments import check_int, check_number, check_positive, check_row
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+
+from .archives import is_file, read_bytes
+
+_BOXES, _TARGET = ('bbox_obj', 'bbox_visib'), ('scene_id', 'im_id', 'obj_id', 'inst_count')
+_NOT_A_ROTATION = 1e-3  # the official files keep six digits
+
+
+def read_frames(path: Path) -> dict[str, object]:
+    """What a file of a scene says of each frame, e.g. ``scene_gt.json``.
+
+    Raises:
+        MissingInputsError: If there is no such file.
+        SampleError: If it is damaged.
+    """
+    if not is_file(path):
+        raise MissingInputsError(f'{path}: no such file, what it says of the scene is unknown')
+    try:
+        frames = json.loads(read_bytes(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SampleError(f'{path}: no readable JSON ({error}), copy or unpack the file again') from error
+    if not isinstance(frames, dict):
+        raise SampleError(f'{path}: a {type(frames).__name__} where an entry for each frame is expected')
+    return frames
+
+
+def camera_of(camera: object, source: str) -> tuple[float, np.ndarray]:
+    """Millimetres per file step and (3, 3) float32 intrinsics of a frame in ``scene_camera.json``.
+
+    Raises:
+        MissingInputsError: If the file does not know the frame.
+        ConfigError: If its values are no camera.
+    """
+    if not isinstance(camera, dict) or not {'depth_scale', 'cam_K'} <= camera.keys():
+        raise MissingInputsError(f'{source}: no entry with depth_scale and cam_K')
+    matrix = check_row(source, 'cam_K', camera['cam_K'], 9, check_number)
+    check_positive(source, 'focal length fx', matrix[0])
+    check_positive(source, 'focal length fy', matrix[4])
+    if tuple(matrix[6:]) != (0, 0, 1):
+        raise ConfigError(f'{source}: the last row of cam_K must be 0, 0, 1, got {tuple(matrix[6:])}')
+    scale = float(check_positive(source, 'depth_scale', camera['depth_scale']))
+    return scale, np.array(matrix, np.float32).reshape(3, 3)
+
+
+def poses_of(poses: object, infos: object, known: dict[int, dict], source: str) -> list[dict]:
+    """Objects of a frame in ``scene_gt.json`` and ``scene_gt_info.json``.
+
+    Args:
+        poses: Objects with ``obj_id``, ``cam_R_m2c`` and ``cam_t_m2c``.
+        infos: In the same order ``bbox_obj``, ``bbox_visib`` and ``visib_fract``.
+        known: Object models by id.
+        source: File and frame, for errors.
+
+    Returns:
+        For each object ``obj_id``, ``instance`` (its place in the frame), ``rotation`` (9 numbers, rows, from object to
+        camera), ``translation_mm`` (3), ``bbox_obj`` and ``bbox_visib`` (x1, y1, x2, y2 in pixels, whole and visible
+        outline; None where nothing is visible) and ``visib_fract``.
+
+    Raises:
+        SampleError: If both do not fit, a rotation is none, or an object has no model.
+    """
+    if not isinstance(poses, list) or not isinstance(infos, list) or len(poses) != len(infos):
+        raise SampleError(f'{source}: scene_gt.json and scene_gt_info.json do not list the same objects')
+    found = []
+    for number, (pose, info) in enumerate(zip(poses, infos, strict=True)):
+        where = f'{source}, object {number}'
+        try:
+            obj_id = check_int(where, 'obj_id', pose['obj_id'])
+            rotation = check_row(where, 'cam_R_m2c', pose['cam_R_m2c'], 9, check_number)
+            translation = check_row(where, 'cam_t_m2c', pose['cam_t_m2c'], 3, check_number)
+            boxes = {name: _corners(check_row(where, name, info[name], 4, check_number)) for name in _BOXES}
+            visible = check_number(where, 'visib_fract', info['visib_fract'])
+        except (KeyError, TypeError, ConfigError) as error:
+            reason = error if isinstance(error, ConfigError) else f'{where}: no entry {error}'
+            raise SampleError(str(reason)) from error
+        if obj_id not in known:
+            raise SampleError(f'{where}: obj_id {obj_id} is not in models_info.json ({", ".join(map(str, known))})')
+        check_rotation(np.array(rotation).reshape(3, 3), where)
+        if translation[2] <= 0:
+            raise SampleError(f'{where}: cam_t_m2c={list(translation)} lies behind the camera')
+        found.append(
+            dict(
+                obj_id=obj_id,
+                instance=number,
+                rotation=list(map(float, rotation)),
+                translation_mm=list(map(float, translation)),
+                visib_fract=float(visible),
+                **boxes,
+            )
+        )
+    return found
+
+
+def _corners(box: tuple) -> list[float] | None:
+    """(x, y, width, height) -> (x1, y1, x2, y2); the boxes of BOP count pixels from 0."""
+    x, y, width, height = map(float, box)
+    return None if width <= 0 or height <= 0 else [x, y, x + width, y + height]
+
+
+def check_rotation(matrix: np.ndarray, owner: str) -> None:
+    """See that a (3, 3) matrix is a rotation.
+
+    Raises:
+        SampleError: If it is none, or a reflection.
+    """
+    if not np.isfinite(matrix).all() or np.abs(matrix @ matrix.T - np.eye(3)).max() > _NOT_A_ROTATION:
+        raise SampleError(f'{owner}: {matrix.round(4).tolist()} is no rotation')
+    if np.linalg.det(matrix) < 0:
+        raise SampleError(f'{owner}: {matrix.round(4).tolist()} is a reflection (determinant -1)')
+
+
+def read_targets(path: Path) -> list[dict]:
+    """What is to be found, e.g. ``test_targets_bop19.json``: ``scene_id``, ``im_id``, ``obj_id``, ``inst_count``.
+
+    Raises:
+        MissingInputsError: If there is no such file.
+        SampleError: If it is damaged.
+    """
+    if not is_file(path):
+        raise MissingInputsError(f'{path}: no such list of targets')
+    try:
+        return [{key: int(target[key]) for key in _TARGET} for target in json.loads(read_bytes(path))]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise SampleError(f'{path}: no list of targets with {", ".join(_TARGET)} ({error!r})') from error
+
+
+@lru_cache
+def read_models_info(folder: Path) -> dict[int, dict]:
+    """Object models by id out of ``models_info.json``: ``diameter`` in mm, and symmetries where an object has some.
+
+    Raises:
+        MissingInputsError: If there is no such file.
+        SampleError: If a model has no diameter, or a symmetry that is none.
+    """
+    path = folder / 'models_info.json'
+    models = {}
+    for key, info in read_frames(path).items():
+        where = f'{path}, object {key}'
+        if not key.isdecimal() or not isinstance(info, dict) or 'diameter' not in info:
+            raise SampleError(f'{where}: an entry of an object id with a diameter in mm is expected')
+        try:
+            check_positive(where, 'diameter', info['diameter'])
+            for transform in info.get('symmetries_discrete', ()):
+                matrix = np.array(check_row(where, 'symmetries_discrete', transform, 16, check_number)).reshape(4, 4)
+                check_rotation(matrix[:3, :3], f'{where}, symmetries_discrete')
+            for symmetry in info.get('symmetries_continuous', ()):
+                axis = check_row(where, 'axis', symmetry['axis'], 3, check_number)
+                check_row(where, 'offset', symmetry['offset'], 3, check_number)
+                check_positive(where, 'length of the axis', float(np.linalg.norm(axis)))
+        except (ConfigError, KeyError, TypeError) as error:
+            reason = error if isinstance(error, ConfigError) else f'{where}: no readable symmetry ({error!r})'
+            raise SampleError(str(reason)) from error
+        models[int(key)] = info
+    if not models:
+        raise SampleError(f'{path}: no object at all')
+    return dict(sorted(models.items()))

@@ -1,0 +1,114 @@
+"""Frames of a BOP dataset with the poses of their objects."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmvd.arguments import check_int, check_number
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+
+from .archives import is_file, located
+from .bop_dataset import BOPDataset, frame_of
+from .bop_files import poses_of, read_frames, read_models_info, read_targets
+
+
+@DATASETS.register_module()
+class BOPPoseDataset(BOPDataset):
+    """A BOP dataset whose entries have poses, masks and models beside image, depth and camera.
+
+    Each entry of the data list has, beside those of :class:`BOPDataset`, ``scene_id``, ``image_id`` and ``instances``:
+    for each object what :func:`mmvd.datasets.bop_files.poses_of` says, its ``bbox_label`` (place of its id in
+    ``objects``) and the paths of its masks, ``mask_path`` (whole outline) and ``mask_visib_path``.
+
+    Args:
+        data_root: Folder of the dataset.
+        split: Folder of the split, e.g. ``train_real``; a glob is allowed.
+        objects: Ids that count, in the order of the classes; all of the models if None.
+        models: Folder of the object models below ``data_root``.
+        targets: File below ``data_root`` that names the frames to test on, e.g. ``test_targets_bop19.json``; all frames
+            if None.
+        min_visib_fract: Objects of which less is visible are left out (PoET: 0.05); 0 keeps even hidden ones.
+        **kwargs: As in :class:`RGBDDataset`.
+
+    Raises:
+        ConfigError: If an id has no model.
+        MissingInputsError: If there is no such data.
+        SampleError: If poses, models or targets are damaged.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        objects: Sequence[int] | None = None,
+        models: str = 'models',
+        targets: str | None = None,
+        min_visib_fract: float = 0.05,
+        **kwargs: Any,
+    ):
+        owner = f'BOPPoseDataset({data_root})'
+        self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract)
+        self.targets, self.models_folder = targets, located(Path(data_root), f'{models}/models_info.json').parent
+        known = read_models_info(self.models_folder)
+        self.objects = tuple(known) if objects is None else tuple(check_int(owner, 'objects', each) for each in objects)
+        unknown = [each for each in self.objects if each not in known]
+        if unknown or len(set(self.objects)) != len(self.objects):
+            raise ConfigError(f'{owner}: objects={objects} must be different ids of {", ".join(map(str, known))}')
+        meta = dict(classes=tuple(f'obj_{each:06d}' for each in self.objects), obj_ids=self.objects)
+        super().__init__(data_root, split, metainfo=dict(meta, **kwargs.pop('metainfo', {})), **kwargs)
+
+    @classmethod
+    def missing(cls, config: dict) -> str | None:
+        """See :meth:`RGBDDataset.missing`."""
+        root, models = Path(config['data_root']), config.get('models', 'models')
+        for name in (f'{models}/models_info.json', config.get('targets')):
+            if root.is_dir() and name and not is_file(located(root, name)):
+                return f'{root / name} (no such file)'
+        return super().missing(config)
+
+    def load_data_list(self) -> list[dict]:
+        """List the frames with cameras and poses."""
+        known, files = read_models_info(self.models_folder), {}
+        wanted = self._target_frames()
+        entries = []
+        for entry in super().load_data_list():
+            scene, frame = frame_of(entry['img_path'])
+            if not scene.name.isdecimal():
+                raise SampleError(f'{scene}: scenes of the BOP layout are named by their number')
+            if wanted is not None and (int(scene.name), frame) not in wanted:
+                continue
+            if scene not in files:
+                files[scene] = [read_frames(scene / name) for name in ('scene_gt.json', 'scene_gt_info.json')]
+            poses = poses_of(*(file.get(str(frame)) for file in files[scene]), known, f'{scene}, frame {frame}')
+            kept = [each for each in poses if self._counts(each)]
+            labelled = [dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in kept]
+            entries.append(dict(entry, scene_id=int(scene.name), image_id=frame, instances=labelled))
+        if not entries:
+            raise MissingInputsError(f'{self.data_root}/{self.targets}: names no frame of {self.images}')
+        return entries
+
+    def _counts(self, instance: dict) -> bool:
+        return instance['obj_id'] in self.objects and instance['visib_fract'] >= self.min_visib_fract
+
+    def _target_frames(self) -> set[tuple[int, int]] | None:
+        if self.targets is None:
+            return None
+        path = located(Path(self.data_root), self.targets)
+        return {(each['scene_id'], each['im_id']) for each in read_targets(path)}
+
+    def sources(self, entries: Sequence[dict]) -> list[Path]:
+        """See :meth:`RGBDDataset.sources`."""
+        cameras = super().sources(entries)
+        poses = [path.with_name(name) for path in cameras for name in ('scene_gt.json', 'scene_gt_info.json')]
+        further = [located(Path(self.data_root), self.targets)] if self.targets else []
+        return [*cameras, *poses, self.models_folder / 'models_info.json', *further]
+
+    def get_data_info(self, idx: int) -> dict:
+        """The entry, with the paths of the masks."""
+        entry = super().get_data_info(idx)
+        scene, frame = frame_of(entry['img_path'])
+        for each in entry['instances']:
+            name = f'{frame:06d}_{each["instance"]:06d}.png'
+            each.update(mask_path=str(scene / 'mask' / name), mask_visib_path=str(scene / 'mask_visib' / name))
+        return entry

@@ -1,0 +1,88 @@
+"""Intrinsics out of the files that datasets come with."""
+
+import io
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mmvd.errors import ConfigError, MissingInputsError
+
+from .archives import is_file, read_bytes
+
+_MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
+
+
+def read_camera(path: Path, image: str) -> np.ndarray:
+    """Intrinsics of an image.
+
+    Args:
+        path: ``*.npy`` (GraspNet), ``calib_cam_to_cam.txt`` (KITTI), ``*_cam.txt`` (BlendedMVS), ``*.conf``
+            (Matterport3D), or else text of nine or sixteen numbers, the rows of a matrix (VOID, ScanNet, SUN RGB-D).
+        image: Path of the image, which some of these files name.
+
+    Returns:
+        (3, 3) float32 pinhole matrix in pixels.
+
+    Raises:
+        MissingInputsError: If there is no such file.
+        ConfigError: If it holds something else.
+    """
+    if not is_file(path):
+        raise MissingInputsError(
+            f'{path}: no such file of intrinsics: fetch it, or set camera_from=None in the config of the dataset'
+        )
+    read = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), _numbers)
+    try:
+        matrix = np.array(read(_content(path), image), np.float32)
+        matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
+    except (OSError, ValueError, LookupError) as error:
+        raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
+    if not np.isfinite(matrix).all() or (matrix[[0, 1], [0, 1]] <= 0).any():
+        raise ConfigError(f'{path}: focal lengths must be positive, got {matrix.tolist()}')
+    return matrix.copy()
+
+
+@lru_cache(64)
+def _content(path: Path) -> bytes:
+    return read_bytes(path)
+
+
+def _numbers(content: bytes, image: str) -> list[bytes]:
+    return content.split()
+
+
+def _numpy(content: bytes, image: str) -> np.ndarray:
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def _kitti(content: bytes, image: str) -> np.ndarray:
+    key = f'P_rect_{re.findall(r"/image_(0[0-3])/", image)[-1]}:'
+    line = next((line for line in content.decode().splitlines() if line.startswith(key)), key)
+    return np.array(line.split()[1:], np.float32).reshape(3, 4)[:, :3]
+
+
+def _blended_mvs(content: bytes, image: str) -> list[bytes]:
+    return content.split(b'intrinsic')[1].split()[:9]
+
+
+def _matterport(content: bytes, image: str) -> list:
+    """A line ``intrinsics_matrix`` holds for the lines ``scan DEPTH COLOUR POSE`` below it; y counts from the bottom."""
+    matrix: list = []
+    for line in content.decode().splitlines():
+        words = line.split()
+        if words[:1] == ['intrinsics_matrix']:
+            matrix = [*words[1:6], _MATTERPORT_HEIGHT - 1 - float(words[6]), *words[7:]]
+        elif words[:1] == ['scan'] and words[2] == Path(image).name:
+            return matrix
+    raise LookupError('no line of it')
+
+
+_READERS: dict[str, Callable] = {
+    '.npy': _numpy,
+    'calib_cam_to_cam.txt': _kitti,
+    '_cam.txt': _blended_mvs,
+    '.conf': _matterport,
+}

@@ -1,0 +1,59 @@
+"""What a long run has done so far, so that the next one goes on from there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmvd.errors import SavingError
+
+
+class Journal(dict):
+    """Answers by key, of which each is on disk as soon as it is known.
+
+    As a context it deletes its file when the work is done, and leaves it when the work is interrupted.
+
+    Args:
+        path: File of one ``[key, answer]`` a line.
+        about: What the answers depend on; with something else the journal begins anew.
+        progress: Called after each new answer.
+
+    Raises:
+        SavingError: If the file cannot be written.
+    """
+
+    def __init__(self, path: Path, about: str = '', progress: Callable[[], object] = lambda: None):
+        super().__init__()
+        self.path, self._progress, whole = path, progress, 0
+        for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
+            try:
+                key, answer = json.loads(line) if line.endswith(b'\n') else None
+            except (TypeError, ValueError):
+                break  # cut off in the middle
+            if not whole and [key, answer] != ['about', about]:
+                break
+            super().__setitem__(key, answer)
+            whole += len(line)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open('ab', buffering=0)
+            self._file.truncate(whole)
+        except OSError as error:
+            raise SavingError(
+                f'{path}: could not be written ({error.strerror}): set MMVD_INDEX to a folder that can be'
+            ) from error
+        self['about'] = about
+
+    def __setitem__(self, key: str, answer: Any) -> None:
+        if key not in self:
+            super().__setitem__(key, answer)
+            self._file.write(f'{json.dumps([key, answer])}\n'.encode())
+            self._progress()
+
+    def __enter__(self) -> 'Journal':
+        return self
+
+    def __exit__(self, kind: type | None, *rest: Any) -> None:
+        self._file.close()
+        if kind is None:
+            self.path.unlink()

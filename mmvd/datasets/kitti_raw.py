@@ -1,0 +1,55 @@
+"""KITTI's raw drives with the depth maps of its completion benchmark."""
+
+from pathlib import Path
+from typing import Any
+
+from mmvd.arguments import check_choice
+from mmvd.registry import DATASETS
+
+from .completion_datasets import RGBDCompletionDataset
+from .walk import walk
+
+
+@DATASETS.register_module()
+class KITTIRawDataset(RGBDCompletionDataset):
+    """Images of the raw drives that have a depth map, in the official layouts, unpacked into one folder or as archives.
+
+    ``DATE/DRIVE/image_0{2,3}/data/*.png`` and ``DATE/calib_cam_to_cam.txt`` of the raw data, and
+    ``SPLIT/DRIVE/proj_depth/{groundtruth,velodyne_raw}/image_0{2,3}/*.png`` of the benchmark.
+
+    Args:
+        data_root: Folder with both.
+        split: ``'train'`` or ``'val'`` (6852 images, those of the paper's Table 6).
+        depth: ``'groundtruth'``, eleven laser scans accumulated, or ``'velodyne_raw'``, one scan, whose truth the
+            former is.
+        **kwargs: As in :class:`RGBDCompletionDataset`.
+    """
+
+    def __init__(self, data_root: str, split: str = 'val', depth: str = 'groundtruth', **kwargs: Any):
+        check_choice('KITTIRawDataset', 'split', split, ('train', 'val'))
+        check_choice('KITTIRawDataset', 'depth', depth, ('groundtruth', 'velodyne_raw'))
+        self.split, self.kind = split, depth
+        super().__init__(data_root, **{**self.layout(split, depth), **kwargs})
+
+    @staticmethod
+    def layout(split: str, depth: str) -> dict:
+        """Arguments of :class:`RGBDCompletionDataset`."""
+        of_image = r'^[^/]+/([^/]+)/(image_0\d)/data/'
+        return dict(
+            decoder='div256',
+            images='*/*_sync/image_0[23]/data/*.png',
+            depth_from=(of_image, rf'{split}/\1/proj_depth/{depth}/\2/'),
+            truth_from=(of_image, rf'{split}/\1/proj_depth/groundtruth/\2/') if depth == 'velodyne_raw' else None,
+            camera_from=('^([^/]+)/.*', r'\1/calib_cam_to_cam.txt'),
+        )
+
+    @classmethod
+    def missing(cls, config: dict) -> str | None:
+        """See :meth:`RGBDDataset.missing`; the first images of a drive have no depth."""
+        layout = cls.layout(config.get('split', 'val'), config.get('depth', 'groundtruth'))
+        return super().missing({key: value for key, value in {**layout, **config}.items() if key != 'depth_from'})
+
+    def _pairs_of_folder(self) -> list[tuple[str, str]]:
+        depths = f'{self.split}/*_sync/proj_depth/{self.kind}/image_0[23]/*.png'
+        there = set(walk(Path(self.data_root), depths, None, self.done))
+        return [(image, depth) for image, depth in super()._pairs_of_folder() if depth in there]

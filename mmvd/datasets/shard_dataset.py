@@ -1,0 +1,74 @@
+"""Samples in tar shards, for file systems on which a million small files are slow."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmvd.errors import MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+
+from .archives import archives_in, open_archive, read_bytes
+from .decoders import get_decoder
+from .rgbd_dataset import RGBDDataset
+
+ABOUT = 'shards.json'
+
+
+@DATASETS.register_module()
+class ShardDataset(RGBDDataset):
+    """Samples that ``tools/dataset_converters/shards.py`` packed in the layout of WebDataset.
+
+    Each is ``KEY.json``, the entry of the dataset that was packed, and the files that it names, ``KEY.img.jpg``,
+    ``KEY.depth.png``, ... They are read by their place in the shards, in any order: order, workers, ranks and resuming
+    are those of every other dataset.
+
+    Args:
+        data_root: Folder of the shards.
+        **kwargs: As in :class:`mmengine.dataset.BaseDataset`.
+
+    Raises:
+        MissingInputsError: If there are no shards.
+        SampleError: If one is damaged.
+    """
+
+    def __init__(self, data_root: str, **kwargs: Any):
+        path = Path(data_root) / ABOUT
+        if not path.is_file():
+            raise MissingInputsError(f'{path}: no such file: it is written when all shards are')
+        try:
+            about = json.loads(path.read_bytes())
+            metainfo, decoder = about['metainfo'], get_decoder(about['decoder']) and about['decoder']
+        except (ValueError, KeyError, TypeError) as error:
+            raise SampleError(f'{path}: not written by tools/dataset_converters/shards.py ({error!r})') from error
+        unused = dict(images='*.tar', depth_from=('tar$', 'none'))
+        super().__init__(data_root, decoder, **unused, metainfo={**metainfo, **kwargs.pop('metainfo', {})}, **kwargs)
+
+    @classmethod
+    def _missing(cls, config: dict) -> str | None:
+        path = Path(config['data_root']) / ABOUT
+        return None if path.is_file() else f'{path} (no such file)'
+
+    def load_data_list(self) -> list[dict]:
+        """List the samples of all shards."""
+        entries = []
+        for shard in archives_in(Path(self.data_root)):
+            names, files = list(open_archive(shard).names()), {}
+            for name in names:
+                key, part, *_ = name.split('.')
+                files.setdefault(key, {})[part] = name
+            entries += [self._packed(shard, parts) for _, parts in sorted(files.items())]
+        if not entries:
+            raise MissingInputsError(f'{self.data_root}: no shard holds a sample')
+        return entries
+
+    @staticmethod
+    def _packed(shard: Path, parts: dict[str, str]) -> dict:
+        try:
+            entry = json.loads(read_bytes(shard / parts.pop('json')))
+        except (OSError, ValueError, KeyError) as error:
+            raise SampleError(f'{shard}: a sample without a readable entry ({error!r}), pack it again') from error
+        if 'intrinsics' in entry:
+            entry['intrinsics'] = np.array(entry['intrinsics'], np.float32)
+        return entry | {f'{part}_path': str(shard / name) for part, name in parts.items()}

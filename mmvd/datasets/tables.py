@@ -1,0 +1,77 @@
+"""Arrow tables in one file, mapped into memory, which all processes of a machine share."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mmvd.errors import ConfigError, SampleError
+
+FOLDER = '.mmvd'
+
+
+def place(root: Path, kind: str, about: dict) -> Path:
+    """Where what is known of a folder is kept: in the folder itself, or in that of MMVD_INDEX, for read-only data.
+
+    Args:
+        root: The folder.
+        kind: Beginning of the file's name.
+        about: What the file's content depends on; another content has another name.
+    """
+    elsewhere = os.environ.get('MMVD_INDEX')
+    if elsewhere:
+        about = dict(about, root=str(root.resolve()))
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
+    return (Path(elsewhere) if elsewhere else root / FOLDER) / f'{kind}_{digest[:16]}.arrow'
+
+
+def save_table(columns: dict[str, Any], about: dict, path: Path) -> None:
+    """Write a table, whole or not at all.
+
+    Args:
+        columns: Arrow arrays, or what becomes one, of one length.
+        about: What JSON can hold.
+        path: Where it goes.
+
+    Raises:
+        SavingError: If the file cannot be written.
+    """
+    from mmvd.engine.atomic_backend import AtomicLocalBackend  # the engine imports models, which import datasets
+
+    pa = arrow()
+    table = pa.table(columns).replace_schema_metadata({'mmvd': json.dumps(about)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    AtomicLocalBackend().put(sink.getvalue().to_pybytes(), path)
+
+
+def map_table(path: Path) -> tuple[dict[str, Any], int, dict]:
+    """Columns by name, number of rows, and what :func:`save_table` was told about them.
+
+    Raises:
+        SampleError: If the file is damaged.
+    """
+    pa = arrow()
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        about = json.loads(table.schema.metadata[b'mmvd'])
+    except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's own errors are ValueErrors and OSErrors
+        raise SampleError(f'{path}: no readable index ({type(error).__name__}): delete it and prepare again') from error
+    columns = {name: table.column(name).chunk(0) for name in table.column_names if len(table)}
+    return columns, len(table), about
+
+
+def arrow():
+    """Arrow, which indices and archives alone need.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.ipc
+    except ImportError as error:
+        raise ConfigError("an index of samples needs pyarrow: pip install 'mmvd[data]'") from error
+    return pyarrow

@@ -1,0 +1,128 @@
+"""Archives read in place: the samples of an unpacked dataset, and damage that is named."""
+
+import os
+import pickle
+import shutil
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from mmvd.apis.preparation import paper_datasets
+from mmvd.datasets import archives
+from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+from tests.fabricate import fabricate_bop, fabricate_kitti_raw, fabricate_nine
+from tools.dataset_converters.prepare import prepare
+
+LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
+
+
+def pack(folder, archive, method=zipfile.ZIP_DEFLATED):
+    """Move a folder into an archive beside it, its name included."""
+    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    if archive.suffix == '.tar':
+        with tarfile.open(archive, 'w') as packed:
+            packed.add(folder, folder.name)
+    else:
+        with zipfile.ZipFile(archive, 'w', method) as packed:
+            for path in files:
+                packed.write(path, path.relative_to(folder.parent).as_posix())
+    shutil.rmtree(folder)
+
+
+def samples(settings) -> list[dict]:
+    return list(DATASETS.build(dict(settings, pipeline=LOAD)))
+
+
+def same(a: list[dict], b: list[dict]) -> bool:
+    keys = ('img', 'depth', 'intrinsics')
+    return len(a) == len(b) > 0 and all(np.array_equal(x[key], y[key]) for x, y in zip(a, b, strict=True) for key in keys)
+
+
+@pytest.mark.parametrize('kind', ['.zip', '.tar', 'stored'])
+def test_bop_in_place(tmp_path, kind):
+    fabricate_bop(tmp_path / 'ycbv/train_real/000001', 3)
+    settings = dict(type='mmvd.BOPPoseDataset', data_root=str(tmp_path / 'ycbv'), split='train_real')
+    unpacked = samples(settings)
+    ending = '.zip' if kind == 'stored' else kind
+    for part in ('train_real', 'models'):
+        method = zipfile.ZIP_STORED if kind == 'stored' else zipfile.ZIP_DEFLATED
+        pack(tmp_path / 'ycbv' / part, tmp_path / 'ycbv' / f'ycbv_{part}{ending}', method)
+    assert DATASETS.get('BOPPoseDataset').missing(settings) is None
+    packed = samples(settings)
+    assert same(packed, unpacked) and f'ycbv_train_real{ending}/train_real/000001' in packed[0]['img_path']
+    dataset = prepare(settings)
+    assert same([dataset.get_data_info(i) | s for i, s in enumerate(packed)], unpacked)
+    assert packed[0]['instances'][0]['mask_visib_path'].endswith('000001/mask_visib/000000_000000.png')
+
+
+def test_several_archives_of_one_dataset(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path)
+    fabricate_kitti_raw(tmp_path / 'kitti')
+    for name, parts in dict(cityscapes=('leftImg8bit', 'disparity'), kitti=('2011_09_26', 'val')).items():
+        settings = paper_datasets()[name]
+        before = samples(settings)
+        for part in parts:
+            pack(tmp_path / name / part, tmp_path / name / f'{part}_official.zip')
+        assert same(samples(settings), before)
+
+
+def test_a_worker_gets_no_list_and_a_new_archive_is_listed_anew(tmp_path):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    pack(tmp_path / 'lm/test', tmp_path / 'lm/lm_test.zip')
+    archive = archives.open_archive(tmp_path / 'lm/lm_test.zip')
+    assert archive is archives.open_archive(tmp_path / 'lm/lm_test.zip') and len(pickle.dumps(str(archive.path))) < 200
+    assert list(archive.names()) == sorted(archive.names()) and archive.find('nothing') is None
+    assert not archives.is_file(archive.path / 'test/nothing.png') and archives.is_file(archive.path)
+    fabricate_bop(tmp_path / 'lm/test/000001', 3)
+    pack(tmp_path / 'lm/test', tmp_path / 'lm/lm_test.zip')
+    assert len(samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))) == 3
+
+
+def test_damage_is_named(tmp_path):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    archive = tmp_path / 'lm/lm_test.zip'
+    pack(tmp_path / 'lm/test', archive, zipfile.ZIP_STORED)
+    settings, whole = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'), archive.read_bytes()
+    start, size, *_ = archives.open_archive(archive).find('test/000001/depth/000000.png')
+    changed = bytearray(whole)
+    changed[start + 100 : start + 104] = b'\0\1\2\3'
+    archive.write_bytes(changed)
+    with pytest.raises(DepthFileError, match=r'depth/000000.png: no readable depth file \(damaged in its archive'):
+        samples(settings)
+    for content, reason in ((whole[: len(whole) // 2], 'cannot be read in place'), (b'', 'cannot be read in place')):
+        archive.write_bytes(content)
+        with pytest.raises(SampleError, match=f'lm_test.zip: an archive that {reason}.*unpack it'):
+            samples(settings)
+    with zipfile.ZipFile(archive, 'w', zipfile.ZIP_LZMA) as packed:
+        packed.writestr('test/000001/rgb/000000.png', bytes(100))
+    with pytest.raises(SampleError, match='packed in another way than deflate'):
+        samples(settings)
+
+
+def test_listings_need_no_archive_where_there_is_none(tmp_path):
+    fabricate_bop(tmp_path / 'a.zip/test/000001', 2)  # a folder of that name
+    assert len(samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'a.zip'), split='test'))) == 2
+    settings = dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', depth_from=('rgb', 'depth'))
+    with zipfile.ZipFile(tmp_path / 'b.zip', 'w') as packed:
+        packed.writestr('.hidden/rgb/0.png', b'')
+    with pytest.raises(ConfigError, match=r'b.zip: in an archive images=.*cannot be looked for'):
+        samples(dict(settings, images='**/rgb/*.png'))
+    with pytest.raises(MissingInputsError):
+        samples(dict(settings, images='*/rgb/*.png'))
+
+
+def test_loops_and_folders_that_cannot_be_read(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'test/000001', 2)
+    (tmp_path / 'test/000001/rgb/again').symlink_to(tmp_path / 'test/000001')
+    (tmp_path / 'test/000002').symlink_to(tmp_path / 'test')
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test')
+    assert len(samples(settings)) == 2
+    found = dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', depth_from=('/rgb/', '/depth/'))
+    assert len(DATASETS.build(dict(found, images='**/rgb/*.png', pipeline=LOAD))) == 2
+    monkeypatch.setattr(os, 'listdir', lambda folder: (_ for _ in ()).throw(PermissionError(13, 'Permission denied')))
+    with pytest.raises(SampleError, match='rgb: this folder cannot be read .Permission denied'):
+        samples(settings)

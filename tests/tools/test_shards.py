@@ -1,0 +1,71 @@
+"""Tar shards in the layout of WebDataset: the samples of the dataset that was packed, read in any order."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mmvd.apis.preparation import paper_datasets
+from mmvd.datasets.index import IndexedEntries
+from mmvd.errors import MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+from tests.conftest import ROOT
+from tests.fabricate import fabricate_bop, fabricate_classes
+
+LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
+
+
+def shards(*arguments):
+    command = [sys.executable, 'tools/dataset_converters/shards.py', *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_same_samples(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_bop(tmp_path / 'lm/test/000001', 5)
+    done = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
+    assert done.returncode == 0 and '5 samples' in done.stdout, done.stderr
+    assert sorted(path.name for path in (tmp_path / 'out').glob('*.tar')) == [f'00000{i}.tar' for i in range(3)]
+    plain = DATASETS.build(dict(paper_datasets()['lm'], pipeline=LOAD))
+    packed = DATASETS.build(dict(type='mmvd.ShardDataset', data_root=str(tmp_path / 'out'), pipeline=LOAD))
+    assert isinstance(packed.data_list, IndexedEntries) and len(packed) == 5
+    for number in (4, 0, 2):
+        for key in ('img', 'depth', 'intrinsics', 'depth_scale'):
+            np.testing.assert_array_equal(packed[number][key], plain[number][key])
+    (tmp_path / 'out/000001.tar').unlink()  # as if it had been interrupted
+    before = (tmp_path / 'out/000000.tar').stat().st_mtime_ns
+    assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
+    assert (tmp_path / 'out/000001.tar').is_file() and (tmp_path / 'out/000000.tar').stat().st_mtime_ns == before
+    other = shards('lm', tmp_path / 'out', '--samples-per-shard', 3)
+    assert other.returncode == 2 and 'choose another folder' in other.stderr
+
+
+def test_the_library_reads_them(tmp_path, monkeypatch):
+    webdataset = pytest.importorskip('webdataset')
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_classes(tmp_path / 'mvip', 'mvip')
+    assert shards('mvip', tmp_path / 'out').returncode == 0
+    found = list(webdataset.WebDataset(str(tmp_path / 'out/000000.tar'), shardshuffle=False))
+    packed = DATASETS.build(dict(type='mmvd.ShardDataset', data_root=str(tmp_path / 'out'), pipeline=LOAD))
+    assert len(found) == len(packed) == 4 and packed.metainfo['classes'] == ['first', 'second']
+    for number, sample in enumerate(found):
+        assert json.loads(sample['json'])['gt_label'] == packed[number]['gt_label']
+        assert sample['depth.png'] and sample['img.png']
+
+
+def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
+    settings = dict(type='mmvd.ShardDataset', data_root=str(tmp_path), pipeline=[])
+    with pytest.raises(MissingInputsError, match='written when all shards are'):
+        DATASETS.build(settings)
+    assert 'shards.json (no such file)' in DATASETS.get('ShardDataset').missing(settings)
+    (tmp_path / 'shards.json').write_text('{"decoder": "mm16"}')
+    with pytest.raises(SampleError, match='not written by'):
+        DATASETS.build(settings)
+    (tmp_path / 'shards.json').write_text('{"decoder": "mm16", "metainfo": {}}')
+    with pytest.raises(MissingInputsError, match='no shard holds a sample'):
+        DATASETS.build(settings)
+    (tmp_path / '000000.tar').write_bytes(bytes(100) + b'x' * 1000)
+    with pytest.raises(SampleError, match='000000.tar: an archive that cannot be read in place'):
+        DATASETS.build(settings)

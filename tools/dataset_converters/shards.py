@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Pack a dataset into tar shards in the layout of WebDataset, for file systems on which many small files are slow.
+
+Files are copied byte by byte. Shards that are there already are left alone, so that it can be interrupted and repeated.
+Then: dict(type='mmvd.ShardDataset', data_root=OUT).
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from prepare import prepare
+from tqdm import tqdm
+
+import mmvd  # noqa: F401  first: it arms the operator stand-ins
+from mmvd.apis.preparation import paper_datasets
+from mmvd.arguments import check_int
+from mmvd.datasets.archives import read_bytes
+from mmvd.datasets.rgbd_dataset import RGBDDataset
+from mmvd.datasets.shard_dataset import ABOUT
+from mmvd.engine.atomic_backend import AtomicLocalBackend
+from mmvd.errors import ConfigError, SampleError, exit_code
+from mmvd.registry import DATASETS
+
+_SUFFIX = '_path'
+
+
+def main() -> int:
+    """Parse the command line and pack; returns the exit code."""
+    datasets = paper_datasets()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('name', choices=sorted(datasets))
+    parser.add_argument('out', type=Path)
+    parser.add_argument('--root', type=Path, help='its folder; below MMVD_DATA (default data/) by default')
+    parser.add_argument('--samples-per-shard', type=int, default=1000)
+    args = parser.parse_args()
+    settings = dict(datasets[args.name], **({'data_root': str(args.root)} if args.root else {}))
+    return exit_code(lambda: pack(settings, args.out, args.samples_per_shard))
+
+
+def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> None:
+    """Write the shards, and their index.
+
+    Raises:
+        ConfigError: If there are shards of another size or of another dataset.
+        SampleError: If a file of a sample is missing.
+    """
+    count = check_int('shards', '--samples-per-shard', samples_per_shard)
+    dataset = DATASETS.build(dict(settings, pipeline=[]))
+    about = dict(
+        decoder=dataset.decoder,
+        metainfo=dict(dataset.metainfo),
+        samples=len(dataset),
+        samples_per_shard=count,
+    )
+    plan, done = out / f'.{ABOUT}', out / ABOUT
+    before = next((json.loads(path.read_bytes()) for path in (done, plan) if path.is_file()), None)
+    about = json.loads(json.dumps(about))
+    if before is not None and before != about:
+        raise ConfigError(f'{out}: holds shards of {before}, not of {about}: choose another folder')
+    AtomicLocalBackend().put(json.dumps(about).encode(), plan)
+    for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
+        path = out / f'{number:06d}.tar'
+        if not path.is_file():
+            _write_shard(dataset, range(number * count, min((number + 1) * count, len(dataset))), path)
+    os.replace(plan, done)
+    prepare(dict(type='mmvd.ShardDataset', data_root=str(out)))
+
+
+def _write_shard(dataset: RGBDDataset, numbers: range, path: Path) -> None:
+    import webdataset
+
+    aside = path.with_suffix('.part')
+    with open(aside, 'wb') as file, webdataset.TarWriter(file, encoder=False, mtime=0) as writer:
+        for number in numbers:
+            writer.write(_sample(dataset, number))
+    os.replace(aside, path)
+
+
+def _sample(dataset: RGBDDataset, number: int) -> dict[str, object]:
+    """Names and bytes of the files of a sample, and its entry."""
+    entry = dataset.get_data_info(number)
+    paths = {key.removesuffix(_SUFFIX): Path(entry.pop(key)) for key in list(entry) if key.endswith(_SUFFIX)}
+    plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in entry.items()}
+    plain.pop('sample_idx', None)
+    try:
+        files = {f'{part}{path.suffix.lower()}': read_bytes(path) for part, path in paths.items()}
+    except OSError as error:
+        raise SampleError(f'{error.filename or entry}: cannot be packed ({error.strerror or error})') from error
+    return {'__key__': f'{number:09d}', 'json': json.dumps(plain).encode(), **files}
+
+
+if __name__ == '__main__':
+    sys.exit(main())
