@@ -10,6 +10,7 @@ import torch
 
 from tests.planes import SIZE, camera, drawing, mark_m, mark_px, plane_m
 
+
 def _text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

@@ -18,8 +18,9 @@ def pixels(size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def normal(seed: int) -> np.ndarray:
-    """(3,) of the plane n X = 1, X in metres: 1 to 4 m deep within the image, another one for each seed."""
-    return np.array([-0.55 + 0.02 * (seed % 5), 0.2 - 0.1 * (seed % 4), 0.55])
+    """(3,) of the plane n X = 1, X in metres: from 1 m in a corner of the image to 4 m, another one for each seed."""
+    tilt = 0.1 * (seed % 5)
+    return camera().T @ [-0.75 * (1 - tilt) / (SIZE[1] - 1), -0.75 * tilt / (SIZE[0] - 1), 1]
 
 
 def plane_m(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:

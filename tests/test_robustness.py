@@ -8,17 +8,17 @@ import torch
 from mmengine.runner import Runner
 
 from mmvd.evaluation.robustness import full_grid, predict_altered
+from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_segmentation import tiny
-from tests.test_training import run
 
 
 def test_robustness_tool(tmp_path):
     runner = Runner.from_cfg(tiny(tmp_path / 'run'))
     runner.train()
     checkpoint = str(tmp_path / 'run/epoch_1.pth')
-    done = run(
-        'tools/analysis/robustness.py',
+    done = script(
+        'analysis/robustness',
         'configs/seg/m2f_vd_rooms_tiny.py',
         checkpoint,
         '--work-dir',
@@ -66,8 +66,8 @@ def test_robustness_tool_says_what_is_wrong_before_the_sweep(tmp_path, arguments
         tmp_path / 'model.pth',
     )
     arguments = [str(tmp_path / 'model.pth') if argument == 'CHECKPOINT' else argument for argument in arguments]
-    done = run(
-        'tools/analysis/robustness.py',
+    done = script(
+        'analysis/robustness',
         'configs/seg/m2f_vd_rooms_tiny.py',
         *arguments,
         '--work-dir',

@@ -69,7 +69,7 @@ def _blended_mvs(content: bytes, image: str) -> list[bytes]:
 
 
 def _matterport(content: bytes, image: str) -> list:
-    """A line ``intrinsics_matrix`` holds for the lines ``scan DEPTH COLOUR POSE`` below it; y counts from the bottom."""
+    """A line ``intrinsics_matrix`` holds for the lines ``scan DEPTH COLOUR POSE`` below; y counts from the bottom."""
     matrix: list = []
     for line in content.decode().splitlines():
         words = line.split()

@@ -28,8 +28,8 @@ class _Joined(Dataset):
         differ = self.first[1] ^ set(sample)
         if differ:
             raise ConfigError(
-                f'{type(self).__name__}: {self.first[0]} and {name} differ in {", ".join(sorted(differ))}, which one of '
-                'them lacks: a batch needs the same of all, give both the same pipeline or mix others'
+                f'{type(self).__name__}: one of {self.first[0]} and {name} lacks {", ".join(sorted(differ))}: a batch '
+                'needs the same of all, give both the same pipeline or mix others'
             )
         return sample
 

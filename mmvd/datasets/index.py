@@ -160,4 +160,3 @@ class IndexedEntries(Sequence):
 
     def __reduce__(self):
         return type(self), (self.path, self.root)  # a new process maps the file, it does not get a copy
-

@@ -37,8 +37,8 @@ def samples(settings) -> list[dict]:
 
 
 def same(a: list[dict], b: list[dict]) -> bool:
-    keys = ('img', 'depth', 'intrinsics')
-    return len(a) == len(b) > 0 and all(np.array_equal(x[key], y[key]) for x, y in zip(a, b, strict=True) for key in keys)
+    pairs = zip(a, b, strict=True)
+    return len(a) > 0 and all(np.array_equal(x[k], y[k]) for x, y in pairs for k in ('img', 'depth', 'intrinsics'))
 
 
 @pytest.mark.parametrize('kind', ['.zip', '.tar', 'stored'])

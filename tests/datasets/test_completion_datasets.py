@@ -8,6 +8,7 @@ from mmvd.datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDat
 from mmvd.datasets.transforms import SparsePoints
 from mmvd.errors import ConfigError, MissingInputsError
 from tests.fabricate import completion_scene, fabricate_kitti_completion, fabricate_void
+from tests.planes import camera
 
 PIPELINE = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadDepth', key='gt_depth')]
 
@@ -21,7 +22,7 @@ def test_void(tmp_path, above):
         sample, (truth, sparse) = data[index], completion_scene(index % 2)
         np.testing.assert_array_equal(sample['gt_depth'], truth)
         np.testing.assert_array_equal(sample['depth'], sparse)
-        assert sample['intrinsics'].tolist() == [[60, 0, 32], [0, 60, 24], [0, 0, 1]]
+        np.testing.assert_allclose(sample['intrinsics'], camera(), atol=1e-6)
     dense = VOIDDataset(str(tmp_path), dense=True, pipeline=PIPELINE[:2], test_mode=True)[0]
     np.testing.assert_array_equal(dense['depth'], completion_scene(0)[0])
     assert 'gt_depth_path' not in dense
@@ -45,12 +46,12 @@ def test_kitti(tmp_path):
 
 def test_what_is_damaged_is_named(tmp_path):
     fabricate_kitti_completion(tmp_path)
-    camera = next((tmp_path / 'depth_selection/val_selection_cropped/intrinsics').iterdir())
-    camera.write_text('60 0 32')
-    with pytest.raises(ConfigError, match=f'{camera.name}: nine numbers expected'):
+    path = next((tmp_path / 'depth_selection/val_selection_cropped/intrinsics').iterdir())
+    path.write_text('60 0 32')
+    with pytest.raises(ConfigError, match=f'{path.name}: holds no camera matrix'):
         KITTICompletionDataset(str(tmp_path), pipeline=PIPELINE, test_mode=True)
-    camera.unlink()
-    with pytest.raises(MissingInputsError, match=f'{camera.name}: no such file of intrinsics'):
+    path.unlink()
+    with pytest.raises(MissingInputsError, match=f'{path.name}: no such file of intrinsics'):
         KITTICompletionDataset(str(tmp_path), pipeline=PIPELINE, test_mode=True)
     settings = dict(decoder='div256', images='**/velodyne_raw/*.png', depth_from=('velodyne_raw', 'image'))
     with pytest.raises(ConfigError, match='its own truth'):

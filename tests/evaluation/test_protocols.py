@@ -1,8 +1,5 @@
 """Results carry their protocol; holes are counted; other methods' files are scored; KITTI's files are as it wants."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +12,7 @@ from mmvd.evaluation import DepthCompletionMetric, KITTISubmissionWriter
 from mmvd.evaluation.baselines import linear_fill, nearest_fill
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.models import StoredPredictions
+from tests.commands import script
 from tests.conftest import ROOT
 from tests.fabricate import completion_scene, fabricate_void
 from tools.analysis.completion_tables import paper_table_1
@@ -136,15 +134,10 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
         predictions.mkdir(exist_ok=True)
         np.save(predictions / f'{i}.npy', np.where((t := completion_scene(i)[0]) > 0, t, 1).astype(np.float32))
     monkeypatch.setenv('MMVD_DATA', str(tmp_path / 'data'))
-    done = subprocess.run(
-        [
-            *(sys.executable, 'tools/analysis/completion_tables.py', str(tmp_path / 'tiny.pth')),
-            *('--config', str(tmp_path / 'tiny.py'), '--work-dir', str(tmp_path / 'out')),
-            *('--stored', 'exact', str(predictions), '--tests', 'void_500'),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    done = script(
+        'analysis/completion_tables',
+        *(tmp_path / 'tiny.pth', '--config', tmp_path / 'tiny.py', '--work-dir', tmp_path / 'out'),
+        *('--stored', 'exact', predictions, '--tests', 'void_500'),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     text = (tmp_path / 'out/tables.txt').read_text()

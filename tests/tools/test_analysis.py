@@ -2,16 +2,16 @@
 
 import csv
 import subprocess
-import sys
 
 import pytest
 import torch
 
+from tests.commands import script
 from tests.conftest import ROOT
 
 
-def run(*arguments) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+def run(path: str, *arguments) -> subprocess.CompletedProcess:
+    done = script(path.removeprefix('tools/').removesuffix('.py'), *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     return done
 

@@ -1,8 +1,5 @@
 """The authors' layout: names, swapped gates, there and back."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from mmengine.config import Config
@@ -11,7 +8,8 @@ from mmvd.errors import WeightsError
 from mmvd.models.weights import load_encoder_weights
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
 from mmvd.registry import MODELS
-from tests.conftest import ROOT, TINY, tiny_completer
+from tests.commands import script
+from tests.conftest import TINY, tiny_completer
 from tests.models.test_vd_vit import randomise
 
 
@@ -73,16 +71,9 @@ def test_command(model, tmp_path):
         head=dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8)),
     )))  # fmt: skip
     config.dump(tmp_path / 'c.py')
-    tool = [sys.executable, 'tools/model_converters/authors_layout.py']
-    done = subprocess.run(
-        [*tool, str(tmp_path / 'ours.pth'), str(tmp_path / 'theirs.pth'), '--verify', str(tmp_path / 'c.py')],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    tool = 'model_converters/authors_layout'
+    done = script(tool, tmp_path / 'ours.pth', tmp_path / 'theirs.pth', '--verify', tmp_path / 'c.py')
     assert done.returncode == 0 and 'largest distance 0' in done.stdout, done.stderr
-    done = subprocess.run(
-        [*tool, str(tmp_path / 'theirs.pth'), str(tmp_path / 'back.pth')], capture_output=True, text=True, cwd=ROOT
-    )
+    done = script(tool, tmp_path / 'theirs.pth', tmp_path / 'back.pth')
     back = torch.load(tmp_path / 'back.pth', weights_only=True)['state_dict']
     assert all(torch.equal(back[key], value) for key, value in model.state_dict().items()), done.stderr

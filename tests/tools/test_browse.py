@@ -1,9 +1,5 @@
 """What the model sees, drawn; what is here of the datasets, told."""
 
-import os
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -11,18 +7,12 @@ import pytest
 from mmvd.apis import preparation
 from mmvd.registry import DATASETS
 from mmvd.visualization import depth_histograms, samples_picture
-from tests.conftest import ROOT
+from tests.commands import script
 from tests.fabricate import fabricate_kitti_completion, fabricate_nine, fabricate_void
 
 
 def browse(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, 'tools/analysis/browse_dataset.py', *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ, **environment),
-    )
+    return script('analysis/browse_dataset', *arguments, **environment)
 
 
 def test_nine_datasets_in_pictures(tmp_path):
@@ -80,6 +70,5 @@ def test_table_and_configs_name_the_same_fifteen():
     ],
 )
 def test_benchmarks_of_data(tool, arguments, told):
-    command = [sys.executable, f'tools/analysis/{tool}.py', *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = script(f'analysis/{tool}', *arguments)
     assert done.returncode == 0 and told in done.stdout, done.stderr

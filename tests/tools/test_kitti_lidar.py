@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -13,6 +11,7 @@ from mmengine.config import Config
 from mmvd.datasets.decoders import read_depth
 from mmvd.errors import MMVDError
 from mmvd.registry import DATASETS
+from tests.commands import script
 from tests.conftest import ROOT
 from tools.dataset_converters.kitti_lidar import convert
 
@@ -49,8 +48,7 @@ def test_points_come_out_where_they_were_put(tmp_path, monkeypatch):
     behind, hidden = -points[:5] - [5, 0, 0], scan_of(depth_m * 2)
     root = tmp_path / 'kitti_object'
     lay_out(root, np.concatenate((hidden, points, behind)))  # what stands in front hides what is behind it
-    command = [sys.executable, 'tools/dataset_converters/kitti_lidar.py', str(root)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = script('dataset_converters/kitti_lidar', root)
     assert done.returncode == 0 and '1 depth maps' in done.stdout, done.stderr
     found = read_depth(str(root / 'training/velodyne_depth/000008.png'), 'div256')
     np.testing.assert_allclose(found, depth_m, atol=1 / 512 + 1e-5)

@@ -1,8 +1,6 @@
 """ScanNet's streams: what was written into one comes out of the config's dataset in metres."""
 
 import struct
-import subprocess
-import sys
 import zlib
 
 import cv2
@@ -12,6 +10,7 @@ from mmengine.config import Config
 
 from mmvd.errors import MissingInputsError
 from mmvd.registry import DATASETS
+from tests.commands import script
 from tests.conftest import ROOT
 from tools.dataset_converters.scannet_sens import convert
 
@@ -36,8 +35,7 @@ def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
         convert(root, 1)
     metres = stream(root / 'scans/scene0000_00/scene0000_00.sens')
     stream(root / 'scans/scene0000_01/scene0000_01.sens', steps_per_m=4000.0)
-    command = [sys.executable, 'tools/dataset_converters/scannet_sens.py', str(root), '--every', '2']
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = script('dataset_converters/scannet_sens', root, '--every', 2)
     assert done.returncode == 0 and '6 frames of 2 scans' in done.stdout, done.stderr
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     settings = Config.fromfile(ROOT / 'configs/_base_/datasets/vd_nine.py').nine.scannet

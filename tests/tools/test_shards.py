@@ -1,8 +1,6 @@
 """Tar shards in the layout of WebDataset: the samples of the dataset that was packed, read in any order."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,15 +9,14 @@ from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets.index import IndexedEntries
 from mmvd.errors import MissingInputsError, SampleError
 from mmvd.registry import DATASETS
-from tests.conftest import ROOT
+from tests.commands import script
 from tests.fabricate import fabricate_bop, fabricate_classes
 
 LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
 
 
 def shards(*arguments):
-    command = [sys.executable, 'tools/dataset_converters/shards.py', *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return script('dataset_converters/shards', *arguments)
 
 
 def test_the_same_samples(tmp_path, monkeypatch):

@@ -2,7 +2,8 @@
 """ScanNet: images and depth out of the .sens streams, into the layout that the configs read.
 
 Reads scans/SCENE/SCENE.sens and writes beside it color/N.jpg (bytes of the stream), depth/N.png (uint16 millimetres)
-and intrinsic/intrinsic_{color,depth}.txt. Frames that are there already are left alone, so that it can be interrupted and repeated.
+and intrinsic/intrinsic_{color,depth}.txt. Frames that are there already are left alone, so that it can be interrupted
+and repeated.
 """
 
 import argparse

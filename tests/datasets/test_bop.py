@@ -1,0 +1,127 @@
+"""BOP with poses: boxes, masks, models and targets are kept, and what is wrong in them is named."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmvd.datasets.bop_files import check_rotation, read_models_info
+from mmvd.datasets.rasters import read_labels
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+from tests.fabricate import fabricate_bop
+from tests.planes import drawing, mark_m, mark_px
+
+
+@pytest.fixture
+def root(tmp_path):
+    fabricate_bop(tmp_path / 'test/000002', 3)
+    return tmp_path
+
+
+def build(root, **changes):
+    return DATASETS.build(
+        dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', pipeline=[]) | changes
+    )
+
+
+def change(path, *keys, to=None, drop=False):
+    """Change one value of a JSON file."""
+    content = json.loads(path.read_text())
+    inner = content
+    for key in keys[:-1]:
+        inner = inner[key]
+    if drop:
+        del inner[keys[-1]]
+    else:
+        inner[keys[-1]] = to
+    path.write_text(json.dumps(content))
+    read_models_info.cache_clear()
+
+
+def test_poses_boxes_and_masks(root):
+    dataset = build(root)
+    assert len(dataset) == 3 and dataset.metainfo['classes'] == ('obj_000001',) and dataset.metainfo['obj_ids'] == (1,)
+    for number in range(3):
+        entry = dataset.get_data_info(number)
+        (found,) = entry['instances']
+        assert (entry['scene_id'], entry['image_id'], found['obj_id'], found['bbox_label']) == (2, number, 1, 0)
+        np.testing.assert_allclose(np.array(found['translation_mm']) / 1000, mark_m(number))
+        x1, y1, x2, y2 = found['bbox_visib']
+        np.testing.assert_allclose([(x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2], mark_px(drawing(number)))
+        for kind in ('mask_path', 'mask_visib_path'):
+            mask = read_labels(found[kind]) > 0
+            assert mask[int(y1) : int(y2), int(x1) : int(x2)].all() and mask.sum() == 25
+
+
+def test_targets_and_objects(root):
+    (root / 'targets.json').write_text(json.dumps([dict(scene_id=2, im_id=1, obj_id=1, inst_count=1)]))
+    dataset = build(root, targets='targets.json')
+    assert [dataset.get_data_info(i)['image_id'] for i in range(len(dataset))] == [1]
+    assert DATASETS.get('BOPPoseDataset').missing(dict(data_root=root, split='test', targets='none.json')) == (
+        f'{root}/none.json (no such file)'
+    )
+    with pytest.raises(ConfigError, match='objects=.3.* must be different ids of 1'):
+        build(root, objects=[3])
+    for content in ('[{"scene_id": 2}]', '{}'[:1], '[1]'):
+        (root / 'targets.json').write_text(content)
+        with pytest.raises(SampleError, match='no list of targets'):
+            build(root, targets='targets.json')
+    (root / 'targets.json').write_text('[]')
+    with pytest.raises(MissingInputsError, match='names no frame'):
+        build(root, targets='targets.json')
+
+
+def test_hidden_objects_have_no_visible_box(root):
+    info = root / 'test/000002/scene_gt_info.json'
+    change(info, '1', 0, to=dict(bbox_obj=[1, 1, 5, 5], bbox_visib=[-1, -1, -1, -1], visib_fract=0.0))
+    assert [len(build(root).get_data_info(i)['instances']) for i in range(3)] == [1, 0, 1]
+    (hidden,) = build(root, min_visib_fract=0).get_data_info(1)['instances']
+    assert hidden['bbox_visib'] is None and hidden['bbox_obj'] == [1, 1, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ('file', 'keys', 'to', 'told'),
+    [
+        ('gt', ('1', 0, 'cam_R_m2c'), [1, 0, 0, 0, 1, 0, 0, 0, -1], 'frame 1, object 0: .* is a reflection'),
+        ('gt', ('1', 0, 'cam_R_m2c'), [2, 0, 0, 0, 1, 0, 0, 0, 1], 'is no rotation'),
+        ('gt', ('1', 0, 'cam_R_m2c'), [1, 0, 0], 'cam_R_m2c'),
+        ('gt', ('1', 0, 'cam_t_m2c'), [0, 0, float('nan')], 'cam_t_m2c'),
+        ('gt', ('1', 0, 'cam_t_m2c'), [0, 0, -5], 'lies behind the camera'),
+        ('gt', ('1', 0, 'obj_id'), 7, 'obj_id 7 is not in models_info.json .1.'),
+        ('gt', ('1',), [], 'do not list the same objects'),
+        ('gt_info', ('1', 0, 'bbox_visib'), 'x', 'bbox_visib'),
+        ('camera', ('1', 'cam_K'), [0, 0, 1, 0, 9, 1, 0, 0, 1], 'focal length fx'),
+    ],
+)
+def test_what_is_wrong_is_named(root, file, keys, to, told):
+    change(root / f'test/000002/scene_{file}.json', *keys, to=to)
+    with pytest.raises((SampleError, ConfigError), match=told):
+        build(root)
+
+
+@pytest.mark.parametrize(
+    ('info', 'told'),
+    [
+        (dict(min_x=1), 'object 1: an entry of an object id with a diameter'),
+        (dict(diameter=-1), 'diameter'),
+        (dict(diameter=9, symmetries_discrete=[[2.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'is no rotation'),
+        (dict(diameter=9, symmetries_discrete=[[-1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'a reflection'),
+        (dict(diameter=9, symmetries_discrete=[[1, 0]]), 'symmetries_discrete'),
+        (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 0], offset=[0, 0, 0])]), 'length of the axis'),
+        (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 1])]), 'no readable symmetry'),
+    ],
+)
+def test_models_that_are_none(root, info, told):
+    change(root / 'models/models_info.json', '1', to=info)
+    with pytest.raises(SampleError, match=told):
+        build(root)
+    (root / 'models/models_info.json').write_text('{}')
+    read_models_info.cache_clear()
+    with pytest.raises(SampleError, match='no object at all'):
+        build(root)
+
+
+def test_rotations_of_six_digits_pass():
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    check_rotation((turned * np.sign(np.linalg.det(turned))).round(6), 'x')
