@@ -13,7 +13,7 @@ from PIL import Image
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .archives import is_file, read_bytes, split
-from .headers import Header, parse_header, pfm_layout
+from .headers import Header, parse_header, pfm_layout, pgm16_layout
 
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
 import cv2  # noqa: E402
@@ -170,6 +170,8 @@ def _pixels(data: bytes, header: Header) -> np.ndarray:
         return _jpeg(data, header)
     if header.kind == 'PFM':
         return _pfm(data)
+    if header.kind == 'PGM16':
+        return _pgm16(data)
     if header.kind not in _BY_OPENCV:
         with Image.open(io.BytesIO(data)) as image:
             return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
@@ -201,6 +203,11 @@ def _pfm(data: bytes) -> np.ndarray:
         raise ValueError(f'{len(data) - start} bytes of values where its header asks for {4 * count}')
     values = np.frombuffer(data, dtype, count, start).reshape((height, width, channels)[: 2 if channels == 1 else 3])
     return values[::-1].astype(np.float32)  # the bottom row comes first
+
+
+def _pgm16(data: bytes) -> np.ndarray:
+    (height, width), start = pgm16_layout(data[:4096])
+    return np.frombuffer(data, '>u2', height * width, start).reshape(height, width).astype(np.uint16)
 
 
 def _check_png(data: bytes) -> None:

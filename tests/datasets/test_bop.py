@@ -20,9 +20,7 @@ def root(tmp_path):
 
 
 def build(root, **changes):
-    return DATASETS.build(
-        dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', pipeline=[]) | changes
-    )
+    return DATASETS.build(dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', pipeline=[]) | changes)
 
 
 def change(path, *keys, to=None, drop=False):

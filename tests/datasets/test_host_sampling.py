@@ -11,6 +11,7 @@ from scipy.stats import chisquare
 from torch.utils.data import DataLoader
 
 from mmvd.datasets import sample_key
+from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS
 
 PIPELINE = [
@@ -51,6 +52,18 @@ def test_the_hosts_seed_decides():
         torch.manual_seed(seed)
         draws.append(epochs(rooms(), 2, False, 1))
     assert draws[0] == draws[1] != draws[2]
+
+
+def test_datasets_that_no_batch_can_hold_together_are_named():
+    inner = dict(type='mmvd.SyntheticRooms', length=3, size=(64, 64))
+    parts = [dict(inner, pipeline=PIPELINE), dict(inner, pipeline=[PIPELINE[0], PIPELINE[2]])]
+    for settings in (
+        dict(type='mmvd.EvenMixture', datasets=dict(zip('ab', parts, strict=True)), samples_per_epoch=20),
+        dict(type='mmvd.KeyedConcat', datasets=parts),
+    ):
+        data = DATASETS.build(settings)
+        with pytest.raises(ConfigError, match=r'one of .* lacks (gt_depth, )?removed_mask: a batch needs the same'):
+            [data[i] for i in range(len(data))]
 
 
 @pytest.mark.parametrize('kind', ['EvenMixture', 'KeyedConcat', 'WithPartnerImage'])

@@ -18,7 +18,7 @@ from mmvd.datasets.journal import Journal
 from mmvd.datasets.verification import DatasetFacts, examine, judge
 from mmvd.errors import ConfigError, SampleError, SavingError
 from mmvd.registry import DATASETS
-from tests.fabricate import fabricate_nine
+from tests.fabricate import fabricate_bop, fabricate_nine
 from tools.dataset_converters.prepare import main as prepare_main
 from tools.dataset_converters.prepare import prepare
 
@@ -254,3 +254,31 @@ def test_rules_of_table_6(change, failing):
     facts = DatasetFacts(**dict(dict(images=9, mean_m=2.4, std_m=0.6, density=0.85), **change))
     rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5))
     assert [text.split(':')[0] for holds, text in rules if not holds] == failing
+
+
+def test_half_extracted_and_renamed(tmp_path, capsys, monkeypatch):
+    fabricate_nine(tmp_path, 4)
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'scannet', '--verify'])
+    scan = tmp_path / 'scannet/scans/scene0000_00'
+    (scan / 'depth/3.png').unlink()  # the archive was not unpacked to its end
+    (scan / 'color/2.jpg').write_bytes((scan / 'color/2.jpg').read_bytes()[:200])
+    shutil.copy(scan / 'color/0.jpg', scan / 'color/1.jpg')
+    assert prepare_main() == 1
+    told = capsys.readouterr().out
+    assert 'FAIL readable: 2 samples are not, first ' in told and 'FAIL distinct: 1 images are there twice' in told
+    assert 'PASS images: 4' in told  # the rest was read
+    (scan / 'depth').rename(scan / 'depths')
+    assert prepare_main() == 2
+    assert f'{scan}/depth/' in capsys.readouterr().err
+
+
+def test_a_wrong_depth_scale_is_caught(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    for scale, told in ((0.1, 'PASS depth scale'), (1.0, 'times that of the table, a wrong unit or depth scale?')):
+        fabricate_bop(tmp_path / 'lm/test/000001', 3)
+        camera = tmp_path / 'lm/test/000001/scene_camera.json'
+        camera.write_text(camera.read_text().replace('"depth_scale": 0.1', f'"depth_scale": {scale}'))
+        monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
+        prepare_main()
+        assert told in capsys.readouterr().out

@@ -8,7 +8,7 @@ from mmvd.apis import preparation
 from mmvd.registry import DATASETS
 from mmvd.visualization import depth_histograms, samples_picture
 from tests.commands import script
-from tests.fabricate import fabricate_kitti_completion, fabricate_nine, fabricate_void
+from tests.fabricate import fabricate_kitti_raw, fabricate_nine, fabricate_void
 
 
 def browse(*arguments, **environment):
@@ -47,7 +47,7 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     fabricate_nine(tmp_path)
     fabricate_void(tmp_path / 'void_release')
-    fabricate_kitti_completion(tmp_path / 'kitti_depth')
+    fabricate_kitti_raw(tmp_path / 'kitti')
     lines = {line.split()[0]: line for line in preparation.status() if line.startswith('  ')}
     assert 'here, not prepared: python tools/dataset_converters/prepare.py lm' in lines['lm']
     assert 'not here' in lines['homebrewed'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
