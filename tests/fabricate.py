@@ -269,3 +269,12 @@ def fabricate_kitti_raw(root: Path, frames: int = 2, split: str = 'val') -> None
                 truth, sparse = completion_scene(i)
                 _div256(root / f'{split}/{drive}/proj_depth/groundtruth/{camera_name}/{i:010d}.png', truth)
                 _div256(root / f'{split}/{drive}/proj_depth/velodyne_raw/{camera_name}/{i:010d}.png', sparse)
+
+
+def fabricate_nyuv2_raw(root: Path, frames: int = 2) -> None:
+    """A raw sequence of the first Kinect: images and disparity a few milliseconds apart, of 30 a second."""
+    scene = _folder(root / 'kitchen_0001')
+    for i in range(frames):
+        _image(scene / f'r-{100 + i / 30:.6f}-{i}.ppm', i)
+        raw = 2842.5 * (np.arctan(plane_m(i) / 0.1236) - 1.1863)
+        cv2.imwrite(str(scene / f'd-{100.004 + i / 30:.6f}-{i}.pgm'), np.rint(raw).astype(np.uint16))

@@ -12,12 +12,12 @@ from mmvd.registry import DATASETS
 from .configs import read_config, shipped_configs
 from .preflight import missing_inputs
 
-_LISTS = dict(vd_nine='nine', test_six='six')
+_LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
 _PROMISED = ('vd/pretrain_*', 'seg/m2f_vd_*', 'cls/linear84_vd_*', 'completion/*')
 
 
 def paper_datasets() -> dict[str, dict]:
-    """Configs of the datasets by name: the nine of pretraining, then the six that only test."""
+    """Configs of the datasets by name: the nine of pretraining, the six that only test, and NYUv2's raw sequences."""
     folder, found = shipped_configs() / '_base_' / 'datasets', {}
     for file, name in _LISTS.items():
         found.update(read_config(folder / f'{file}.py')[name].to_dict())
@@ -47,19 +47,22 @@ def status() -> Iterator[str]:
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
             config = read_config(path)
-            missing = missing_inputs(config, training=not pattern.startswith('completion'))
+            try:
+                missing = missing_inputs(config, training=not pattern.startswith('completion'))
+            except MMVDError as error:
+                missing = [str(error)]
             more = f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''
             needs = f'needs {missing[0]}{more}' if missing else 'ready'
             yield f'  {path.relative_to(shipped_configs()).with_suffix("").as_posix():<40}{needs}'
 
 
 def _state(name: str, settings: dict) -> str:
-    missing = DATASETS.get(settings['type']).missing(settings)
-    if missing:
-        return f'not here: {missing}'
-    dataset = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
-    root = Path(dataset.data_root)
     try:
+        missing = DATASETS.get(settings['type']).missing(settings)
+        if missing:
+            return f'not here: {missing}'
+        dataset = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
+        root = Path(dataset.data_root)
         entries = open_index(root, dataset.settings)
     except MMVDError as error:
         return str(error)

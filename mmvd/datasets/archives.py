@@ -14,21 +14,25 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from mmvd.errors import SampleError
+from mmengine.logging import MMLogger
+
+from mmvd.errors import SampleError, SavingError
 
 from .tables import arrow, map_table, place, save_table
 
 _ENDINGS = ('.zip', '.tar')
-_LOCAL_HEADER, _ENCRYPTED = '<26xHH', 1
+_LOCAL_HEADER, _ENCRYPTED, _TAR_END = '<26xHH', 1, 1024
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def split(path: str | Path) -> tuple[Path, str] | None:
     """The archive of a path and the name in it; None for a path that leads into none."""
     text = str(path)
-    if not any(f'{ending}{os.sep}' in text for ending in _ENDINGS):
+    if not any(f'{ending}{os.sep}' in text.lower() for ending in _ENDINGS):
         return None
-    archive = next((above for above in Path(text).parents if above.suffix in _ENDINGS and above.is_file()), None)
+    archive = next(
+        (above for above in Path(text).parents if above.suffix.lower() in _ENDINGS and above.is_file()), None
+    )
     return None if archive is None else (archive, Path(text).relative_to(archive).as_posix())
 
 
@@ -60,12 +64,14 @@ def on_disk(path: Path) -> Path:
 
 def archives_in(root: Path) -> list[Path]:
     """Archives directly below a folder."""
-    return sorted(path for path in root.glob('*') if path.suffix in _ENDINGS and path.is_file())
+    return sorted(path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
 
 
 def located(root: Path, name: str) -> Path:
-    """Where a file of a dataset lies: in the archive below the dataset's folder that has it, else on disk."""
-    archives = _archives_of(root, root.stat().st_mtime_ns)
+    """Where a file of a dataset lies: on disk, or in the archive below the dataset's folder that has it."""
+    archives = _archives_of(root, root.stat().st_mtime_ns) if root.is_dir() else []
+    if not archives or os.path.isfile(root / name):
+        return root / name
     for number, archive in enumerate(archives):
         if open_archive(archive).find(name):
             archives.insert(0, archives.pop(number))  # the next file is likely to lie beside it
@@ -103,21 +109,32 @@ class Archive:
     def __init__(self, path: Path, about: dict):
         self.path, table = path, place(path.parent, f'{path.name}.contents', about)
         if not table.is_file():
-            self._list(table)
-        columns, self.length, _ = map_table(table)
-        self._names, self._places = columns.get('name'), columns.get('place')
+            columns, contents = self._list()
+            try:
+                save_table(columns, contents, table)
+            except SavingError as error:  # a read-only folder
+                MMLogger.get_current_instance().warning(
+                    f'{path}: listed at every start, because its list cannot be kept ({error}): set MMVD_INDEX to a '
+                    'folder that can be written'
+                )
+        if table.is_file():
+            columns, _, contents = map_table(table)
+        self._names, self._places = columns.get('name', ()), columns.get('place', ())
+        self.length, self._folders = len(self._names), frozenset(contents['folders'])
 
-    def _list(self, table: Path) -> None:
+    def _list(self) -> tuple[dict, dict]:
+        members = _zip_members if self.path.suffix.lower() == '.zip' else _tar_members
         try:
-            rows = sorted(_zip_members(self.path) if zipfile.is_zipfile(self.path) else _tar_members(self.path))
+            found = {name: where for name, *where in members(self.path)}  # of one name, the last one counts
         except (OSError, ValueError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
             reason = ' '.join(str(error).split())
             raise SampleError(
                 f'{self.path}: an archive that cannot be read in place ({reason}): unpack it, or copy it again'
             ) from error
-        pa = arrow()
-        places = pa.FixedSizeListArray.from_arrays(pa.array([n for _, *where in rows for n in where], pa.int64()), 4)
-        save_table(dict(name=pa.array([name for name, *_ in rows], pa.string()), place=places), {}, table)
+        pa, names = arrow(), sorted(found)
+        places = pa.array([number for name in names for number in found[name]], pa.int64())
+        columns = dict(name=pa.array(names, pa.string()), place=pa.FixedSizeListArray.from_arrays(places, 4))
+        return columns, dict(folders=sorted({name.split('/')[0] for name in names}))
 
     def names(self) -> Iterator[str]:
         """Names of the files in it, in order."""
@@ -125,7 +142,7 @@ class Archive:
 
     def find(self, name: str) -> tuple[int, int, int, int] | None:
         """Place, stored size, kind and checksum of a file; None if it is not there."""
-        low, high = 0, self.length
+        low, high = 0, self.length if name.split('/')[0] in self._folders else 0
         while low < high:
             middle = (low + high) // 2
             if self._names[middle].as_py() < name:
@@ -163,6 +180,8 @@ class Archive:
 
 
 def _zip_members(path: Path) -> Iterator[tuple]:
+    if path.with_suffix('.z01').is_file():
+        raise ValueError('it comes in parts')
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if member.flag_bits & _ENCRYPTED or member.compress_type not in _KNOWN:
@@ -172,7 +191,18 @@ def _zip_members(path: Path) -> Iterator[tuple]:
 
 
 def _tar_members(path: Path) -> Iterator[tuple]:
+    places: dict[str, tuple] = {}
     with tarfile.open(path, 'r:') as archive:
         for member in archive:
+            name = member.name.removeprefix('./')
             if member.isreg():
-                yield member.name.removeprefix('./'), member.offset_data, member.size, -1, 0
+                places[name] = (member.offset_data, member.size, -1, 0)
+            elif member.islnk():  # the same file under a second name
+                places[name] = places[member.linkname.removeprefix('./')]
+            else:
+                continue
+            yield name, *places[name]
+    with open(path, 'rb') as file:
+        file.seek(max(os.path.getsize(path) - _TAR_END, 0))
+        if file.read().strip(b'\0'):
+            raise ValueError('its end is missing')

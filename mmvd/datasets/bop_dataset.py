@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmvd.errors import SampleError
+from mmvd.errors import MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .bop_files import camera_of, read_frames
+from .pairing import IMAGE_ENDINGS
 from .rgbd_dataset import RGBDDataset
 
 
@@ -39,24 +40,34 @@ class BOPDataset(RGBDDataset):
         return super().missing(dict(config, images=cls._images_of(config['split'])))
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
-        """Depth of every set is PNG, also where colour is JPEG."""
-        return [(image, str(Path(depth).with_suffix('.png'))) for image, depth in super()._pairs_of_folder()]
+        """Depth of every set is PNG, also where colour is JPEG; what is no image is left alone."""
+        pairs = [pair for pair in super()._pairs_of_folder() if Path(pair[0]).suffix.lower() in IMAGE_ENDINGS]
+        return [(image, str(Path(depth).with_suffix('.png'))) for image, depth in pairs]
 
     def load_data_list(self) -> list[dict]:
         """List the frames with their cameras."""
-        entries, cameras = super().load_data_list(), {}
-        for entry in entries:
-            scene, frame = frame_of(entry['img_path'])
-            if scene not in cameras:
-                cameras[scene] = read_frames(scene / 'scene_camera.json')
-            source = f'{scene / "scene_camera.json"}, frame {frame}'
-            entry['depth_scale'], entry['intrinsics'] = camera_of(cameras[scene].get(str(frame)), source)
+        cameras, entries = {}, []
+        for entry in super().load_data_list():
+            try:
+                entries.append(self.with_camera(entry, cameras))
+            except MMVDError as error:
+                self.leave_out(entry, error)
         return entries
+
+    @staticmethod
+    def with_camera(entry: dict, cameras: dict[Path, dict]) -> dict:
+        """An entry with what its scene's file says of its camera; files are read once."""
+        scene, frame = frame_of(entry['img_path'])
+        if scene not in cameras:
+            cameras[scene] = read_frames(scene / 'scene_camera.json')
+        source = f'{scene / "scene_camera.json"}, frame {frame}'
+        scale, intrinsics = camera_of(cameras[scene].get(str(frame)), source)
+        return dict(entry, depth_scale=scale, intrinsics=intrinsics)
 
     def sources(self, entries: Sequence[dict]) -> list[Path]:
         """See :meth:`RGBDDataset.sources`."""
         scenes = {frame_of(entry['img_path'])[0] for entry in entries}
-        return [scene / 'scene_camera.json' for scene in sorted(scenes)]
+        return [*super().sources(entries), *(scene / 'scene_camera.json' for scene in sorted(scenes))]
 
 
 def frame_of(image: str) -> tuple[Path, int]:

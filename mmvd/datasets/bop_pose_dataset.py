@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvd.arguments import check_int, check_number
-from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import is_file, located
@@ -70,44 +70,50 @@ class BOPPoseDataset(BOPDataset):
     def load_data_list(self) -> list[dict]:
         """List the frames with cameras and poses."""
         known, files = read_models_info(self.models_folder), {}
-        wanted = self._target_frames()
-        entries = []
+        wanted, entries = self._target_frames(), []
         for entry in super().load_data_list():
             scene, frame = frame_of(entry['img_path'])
-            if not scene.name.isdecimal():
-                raise SampleError(f'{scene}: scenes of the BOP layout are named by their number')
-            if wanted is not None and (int(scene.name), frame) not in wanted:
+            if wanted is not None and (scene.name, frame) not in wanted:
                 continue
-            if scene not in files:
-                files[scene] = [read_frames(scene / name) for name in ('scene_gt.json', 'scene_gt_info.json')]
-            poses = poses_of(*(file.get(str(frame)) for file in files[scene]), known, f'{scene}, frame {frame}')
-            kept = [each for each in poses if self._counts(each)]
-            labelled = [dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in kept]
-            entries.append(dict(entry, scene_id=int(scene.name), image_id=frame, instances=labelled))
+            try:
+                entries.append(self._with_poses(entry, scene, frame, known, files))
+            except MMVDError as error:
+                self.leave_out(entry, error)
         if not entries:
             raise MissingInputsError(f'{self.data_root}/{self.targets}: names no frame of {self.images}')
         return entries
 
+    def _with_poses(self, entry: dict, scene: Path, frame: int, known: dict, files: dict) -> dict:
+        if not scene.name.isdecimal():
+            raise SampleError(f'{scene}: scenes of the BOP layout are named by their number')
+        if scene not in files:
+            files[scene] = [read_frames(scene / name) for name in ('scene_gt.json', 'scene_gt_info.json')]
+        poses = poses_of(*(file.get(str(frame)) for file in files[scene]), known, f'{scene}, frame {frame}')
+        kept = [dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses if self._counts(each)]
+        return dict(entry, scene_id=int(scene.name), image_id=frame, instances=kept)
+
     def _counts(self, instance: dict) -> bool:
         return instance['obj_id'] in self.objects and instance['visib_fract'] >= self.min_visib_fract
 
-    def _target_frames(self) -> set[tuple[int, int]] | None:
+    def _target_frames(self) -> set[tuple[str, int]] | None:
         if self.targets is None:
             return None
         path = located(Path(self.data_root), self.targets)
-        return {(each['scene_id'], each['im_id']) for each in read_targets(path)}
+        return {(f'{each["scene_id"]:06d}', each['im_id']) for each in read_targets(path)}
 
     def sources(self, entries: Sequence[dict]) -> list[Path]:
         """See :meth:`RGBDDataset.sources`."""
-        cameras = super().sources(entries)
+        files = super().sources(entries)
+        cameras = [path for path in files if path.name == 'scene_camera.json']
         poses = [path.with_name(name) for path in cameras for name in ('scene_gt.json', 'scene_gt_info.json')]
         further = [located(Path(self.data_root), self.targets)] if self.targets else []
-        return [*cameras, *poses, self.models_folder / 'models_info.json', *further]
+        return [*files, *poses, self.models_folder / 'models_info.json', *further]
 
     def get_data_info(self, idx: int) -> dict:
         """The entry, with the paths of the masks."""
         entry = super().get_data_info(idx)
         scene, frame = frame_of(entry['img_path'])
+        entry.update(obj_ids=self.objects, ori_intrinsics=entry['intrinsics'])
         for each in entry['instances']:
             name = f'{frame:06d}_{each["instance"]:06d}.png'
             each.update(mask_path=str(scene / 'mask' / name), mask_visib_path=str(scene / 'mask_visib' / name))

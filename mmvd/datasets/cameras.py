@@ -34,9 +34,8 @@ def read_camera(path: Path, image: str) -> np.ndarray:
         raise MissingInputsError(
             f'{path}: no such file of intrinsics: fetch it, or set camera_from=None in the config of the dataset'
         )
-    read = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), _numbers)
     try:
-        matrix = np.array(read(_content(path), image), np.float32)
+        matrix = np.array(_cameras_of(path)(image), np.float32)
         matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
     except (OSError, ValueError, LookupError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
@@ -46,38 +45,48 @@ def read_camera(path: Path, image: str) -> np.ndarray:
 
 
 @lru_cache(64)
-def _content(path: Path) -> bytes:
-    return read_bytes(path)
+def _cameras_of(path: Path) -> Callable:
+    """From the path of an image to the numbers of its camera; a file is read once for its many images."""
+    read = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), _numbers)
+    return read(read_bytes(path))
 
 
-def _numbers(content: bytes, image: str) -> list[bytes]:
-    return content.split()
+def _numbers(content: bytes) -> Callable:
+    matrix = np.array(content.split(), np.float32)
+    return lambda image: matrix
 
 
-def _numpy(content: bytes, image: str) -> np.ndarray:
-    return np.load(io.BytesIO(content), allow_pickle=False)
+def _numpy(content: bytes) -> Callable:
+    matrix = np.load(io.BytesIO(content), allow_pickle=False)
+    return lambda image: matrix
 
 
-def _kitti(content: bytes, image: str) -> np.ndarray:
-    key = f'P_rect_{re.findall(r"/image_(0[0-3])/", image)[-1]}:'
-    line = next((line for line in content.decode().splitlines() if line.startswith(key)), key)
-    return np.array(line.split()[1:], np.float32).reshape(3, 4)[:, :3]
+def _kitti(content: bytes) -> Callable:
+    lines = {line.split(':')[0]: line.split()[1:] for line in content.decode().splitlines()}
+    key = 'P_rect_{}'.format
+
+    def find(image: str) -> np.ndarray:
+        numbers = lines[key(re.findall(r'/image_(0[0-3])/', image)[-1])]
+        return np.array(numbers, np.float32).reshape(3, 4)[:, :3]
+
+    return find
 
 
-def _blended_mvs(content: bytes, image: str) -> list[bytes]:
-    return content.split(b'intrinsic')[1].split()[:9]
+def _blended_mvs(content: bytes) -> Callable:
+    matrix = np.array(content.split(b'intrinsic')[1].split()[:9], np.float32)
+    return lambda image: matrix
 
 
-def _matterport(content: bytes, image: str) -> list:
+def _matterport(content: bytes) -> Callable:
     """A line ``intrinsics_matrix`` holds for the lines ``scan DEPTH COLOUR POSE`` below; y counts from the bottom."""
-    matrix: list = []
+    matrix, cameras = [], {}
     for line in content.decode().splitlines():
         words = line.split()
         if words[:1] == ['intrinsics_matrix']:
             matrix = [*words[1:6], _MATTERPORT_HEIGHT - 1 - float(words[6]), *words[7:]]
-        elif words[:1] == ['scan'] and words[2] == Path(image).name:
-            return matrix
-    raise LookupError('no line of it')
+        elif words[:1] == ['scan']:
+            cameras[words[2]] = matrix
+    return lambda image: cameras[Path(image).name]
 
 
 _READERS: dict[str, Callable] = {

@@ -32,7 +32,9 @@ def index_path(root: Path, settings: dict) -> Path:
     return place(root, settings['type'], dict(listing, version=_VERSION))
 
 
-def write_index(entries: Sequence[dict], root: Path, path: Path, lists: Sequence[str | Path] = ()) -> None:
+def write_index(
+    entries: Sequence[dict], root: Path, path: Path, sources: Sequence[Path] = (), began_ns: int | None = None
+) -> None:
     """Write the entries of a data list, whole or not at all.
 
     Paths below ``root`` are stored relative to it, so that folder and index move together.
@@ -42,10 +44,12 @@ def write_index(entries: Sequence[dict], root: Path, path: Path, lists: Sequence
             what JSON can hold.
         root: The dataset's folder.
         path: Where the index goes.
-        lists: Further files out of which the entries were made.
+        sources: Further files and folders out of which the entries were made.
+        began_ns: When the listing began, in nanoseconds of the clock.
 
     Raises:
         ConfigError: If a value cannot be stored.
+        SampleError: If files came or went since the listing began.
         SavingError: If the file cannot be written.
     """
     columns, constants, shapes = {}, {}, {}
@@ -60,10 +64,21 @@ def write_index(entries: Sequence[dict], root: Path, path: Path, lists: Sequence
     listed = (column.dictionary.to_pylist() for name, column in columns.items() if name.endswith('/folder'))
     watched = {Path(os.path.relpath(on_disk(root / folder), root)) for each in listed for folder in each}
     watched |= {above for folder in watched for above in folder.parents}  # a new scene is a change of theirs
-    watched |= {Path(os.path.relpath(on_disk(Path(each)), root)) for each in lists}
-    times = {str(each): (root / each).stat().st_mtime_ns for each in sorted(watched)}
+    watched |= {Path(os.path.relpath(on_disk(each), root)) for each in sources}
+    times = {str(each): _changed_ns(root / each) for each in sorted(watched)}
+    late = next((each for each, then in times.items() if began_ns and (then or 0) > began_ns), None)
+    if late is not None:
+        raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
     about = dict(constants=constants, shapes=shapes, watched=times)
     save_table(columns or {'row': arrow().nulls(len(entries))}, about, path)
+
+
+def _changed_ns(path: Path) -> int | None:
+    """When a file or the names in a folder changed last; None if there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _columns_of(key: str, values: list, root: Path) -> dict[str, Any]:
@@ -125,11 +140,11 @@ class IndexedEntries(Sequence):
         """A folder in which files came or went after the index was written, or a list that was; or what is gone."""
         written = self.path.stat().st_mtime_ns
         for name, then in self.watched.items():
-            try:
-                now = os.stat(self.root / name).st_mtime_ns
-            except OSError:
-                return name
-            if now != then and now > written:
+            now = _changed_ns(self.root / name)
+            if now == then:
+                continue
+            # a folder that was copied together with its index is newer than it was, and no newer than the index
+            if now is None or then is None or now > written or not (self.root / name).is_dir():
                 return name
         return None
 

@@ -1,5 +1,6 @@
 """What a long run has done so far, so that the next one goes on from there."""
 
+import fcntl
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,10 @@ class Journal(dict):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open('ab', buffering=0)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._file.truncate(whole)
+        except BlockingIOError as error:
+            raise SavingError(f'{path}: another process is at the same work: wait until it is done') from error
         except OSError as error:
             raise SavingError(
                 f'{path}: could not be written ({error.strerror}): set MMVD_INDEX to a folder that can be'
@@ -56,4 +60,4 @@ class Journal(dict):
     def __exit__(self, kind: type | None, *rest: Any) -> None:
         self._file.close()
         if kind is None:
-            self.path.unlink()
+            self.path.unlink(missing_ok=True)

@@ -1,13 +1,16 @@
 """KITTI's raw drives with the depth maps of its completion benchmark."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from mmengine.logging import MMLogger
 
 from mmvd.arguments import check_choice
 from mmvd.registry import DATASETS
 
 from .completion_datasets import RGBDCompletionDataset
-from .walk import walk
+from .walk import visited, walk
 
 
 @DATASETS.register_module()
@@ -47,9 +50,28 @@ class KITTIRawDataset(RGBDCompletionDataset):
     def missing(cls, config: dict) -> str | None:
         """See :meth:`RGBDDataset.missing`; the first images of a drive have no depth."""
         layout = cls.layout(config.get('split', 'val'), config.get('depth', 'groundtruth'))
-        return super().missing({key: value for key, value in {**layout, **config}.items() if key != 'depth_from'})
+        found = super().missing({key: value for key, value in {**layout, **config}.items() if key != 'depth_from'})
+        depths, root = cls.depths(config.get('split', 'val'), config.get('depth', 'groundtruth')), config['data_root']
+        if found is None and next(walk(Path(root), depths, None), None) is None:
+            return f'{Path(root) / depths} (no such files)'
+        return found
+
+    @staticmethod
+    def depths(split: str, depth: str) -> str:
+        """Glob of the depth maps."""
+        return f'{split}/*_sync/proj_depth/{depth}/image_0[23]/*.png'
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
-        depths = f'{self.split}/*_sync/proj_depth/{self.kind}/image_0[23]/*.png'
-        there = set(walk(Path(self.data_root), depths, None, self.done))
-        return [(image, depth) for image, depth in super()._pairs_of_folder() if depth in there]
+        pairs = super()._pairs_of_folder()
+        there = set(walk(Path(self.data_root), self.depths(self.split, self.kind), None, self.done))
+        kept = [(image, depth) for image, depth in pairs if depth in there]
+        MMLogger.get_current_instance().info(
+            f'{self.data_root}: {len(pairs) - len(kept)} of {len(pairs)} images have no depth in {self.split}: so have '
+            'the first and last of each drive, and other splits'
+        )
+        return kept
+
+    def sources(self, entries: Sequence[dict]) -> list[Path]:
+        """See :meth:`RGBDDataset.sources`."""
+        root = Path(self.data_root)
+        return [*super().sources(entries), *visited(root, self.depths(self.split, self.kind))]

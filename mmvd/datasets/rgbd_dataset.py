@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+from collections import Counter
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mmvd.arguments import (
     check_pattern,
     check_substitution,
 )
-from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import is_file, located
@@ -26,7 +27,7 @@ from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
 from .rasters import look_at_image
-from .walk import walk
+from .walk import visited, walk
 
 
 @DATASETS.register_module()
@@ -61,6 +62,7 @@ class RGBDDataset(BaseDataset):
 
     settings: dict = {}  # class and arguments, by which an index of this listing is known
     done: MutableMapping | None = None  # folders that an interrupted listing has seen, see walk
+    problems: list[str] | None = None  # of samples that are left out; None: the first one is an error
 
     def __new__(cls, *args: Any, **kwargs: Any) -> 'RGBDDataset':
         """Note the arguments, whatever a subclass makes of them."""
@@ -95,6 +97,7 @@ class RGBDDataset(BaseDataset):
                 f'{type(self).__name__}: data_root and images must be texts, got {data_root!r}, {images!r}'
             )
         get_decoder(decoder)
+        self.cameras: Counter[Path] = Counter()
         owner = f'{type(self).__name__}({data_root})'
         check_flag(owner, 'resize_image', resize_image)
         if depth_from is not None:
@@ -174,9 +177,18 @@ class RGBDDataset(BaseDataset):
             raise MissingInputsError(f'{root}: no image matches {self.images or self.ann_file}')
         return [self._entry(root, *paths) for paths in pairs]
 
+    def leave_out(self, entry: dict, error: MMVDError) -> None:
+        """A sample that cannot be listed: an error, or, where ``problems`` are collected, one of them."""
+        if self.problems is None:
+            raise error
+        self.problems.append(f'{entry["img_path"]}: left out: {error}')
+
     def sources(self, entries: Sequence[dict]) -> list[Path]:
-        """Files, beside the folders, out of which the data list was made."""
-        return [Path(self.ann_file)] if self.ann_file else []
+        """Files and folders, beside those of the entries, out of which the data list was made."""
+        shared = [path for path, count in self.cameras.items() if count > 1]
+        alone = {path.parent for path, count in self.cameras.items() if count == 1}  # too many to look at each
+        lists = [Path(self.ann_file)] if self.ann_file else visited(Path(self.data_root), self.images)
+        return [*lists, *shared, *alone]
 
     def _columns(self) -> Sequence[str]:
         """What a row of ``ann_file`` holds."""
@@ -250,7 +262,9 @@ class RGBDDataset(BaseDataset):
         if self.intrinsics is not None:
             entry['intrinsics'] = intrinsics_matrix(*self.intrinsics)
         if self.camera_from is not None:
-            entry['intrinsics'] = read_camera(located(root, re.sub(*self.camera_from, image)), image)
+            camera = located(root, re.sub(*self.camera_from, image))
+            self.cameras[camera] += 1
+            entry['intrinsics'] = read_camera(camera, image)
         return entry
 
     def _join_prefix(self):

@@ -126,7 +126,7 @@ class RGBDClassDataset(RGBDDataset):
 
     @staticmethod
     def _names_of_folders(root: Path, folders: str) -> list[str]:
-        names = sorted({path.name for path in root.glob(folders) if path.is_dir()})
+        names = sorted({path.name for path in root.glob(folders) if path.is_dir() and not path.name.startswith('.')})
         if not names:
             raise MissingInputsError(f'{root}: no class folder matches {folders}')
         return names

@@ -39,7 +39,8 @@ class ShardDataset(RGBDDataset):
             raise MissingInputsError(f'{path}: no such file: it is written when all shards are')
         try:
             about = json.loads(path.read_bytes())
-            metainfo, decoder = about['metainfo'], get_decoder(about['decoder']) and about['decoder']
+            metainfo, decoder, self.samples = (about[key] for key in ('metainfo', 'decoder', 'samples'))
+            get_decoder(decoder)
         except (ValueError, KeyError, TypeError) as error:
             raise SampleError(f'{path}: not written by tools/dataset_converters/shards.py ({error!r})') from error
         unused = dict(images='*.tar', depth_from=('tar$', 'none'))
@@ -59,8 +60,11 @@ class ShardDataset(RGBDDataset):
                 key, part, *_ = name.split('.')
                 files.setdefault(key, {})[part] = name
             entries += [self._packed(shard, parts) for _, parts in sorted(files.items())]
-        if not entries:
-            raise MissingInputsError(f'{self.data_root}: no shard holds a sample')
+        if len(entries) != self.samples:
+            raise MissingInputsError(
+                f'{self.data_root}: {len(entries)} samples where {ABOUT} tells of {self.samples}: a shard is missing, '
+                'pack the dataset again'
+            )
         return entries
 
     @staticmethod

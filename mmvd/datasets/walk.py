@@ -6,6 +6,8 @@ from collections.abc import Iterator, MutableMapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from mmengine.logging import MMLogger
+
 from mmvd.errors import ConfigError, SampleError
 
 from .archives import archives_in, open_archive
@@ -21,9 +23,9 @@ def walk(root: Path, images: str, exclude: str | None, done: MutableMapping[str,
         done: Folders that were listed before, with the time of their last change and their files; gets each new one.
 
     Yields:
-        Paths with ``/``. Those in an archive are relative to the archive.
+        Paths with ``/``, each once. Those in an archive are relative to the archive.
     """
-    done = {} if done is None else done
+    done, seen = {} if done is None else done, set()
     above, _, names = images.rpartition('/')
     for folder in root.glob(above) if above else [root]:
         if not folder.is_dir():
@@ -32,13 +34,33 @@ def walk(root: Path, images: str, exclude: str | None, done: MutableMapping[str,
         key = f'{relative}/{names} {folder.stat().st_mtime_ns}'
         if key not in done:
             done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
-        yield from _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude)
+        for name in _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude):
+            seen.add(name)
+            yield name
     for archive in archives_in(root):
         if '**' in images:
             raise ConfigError(f'{archive}: in an archive images={images!r} cannot be looked for: unpack it')
         parts = images.split('/')
         members = (name for name in open_archive(archive).names() if _matches(name.split('/'), parts))
-        yield from _shown(members, exclude)
+        twice = 0
+        for name in _shown(members, exclude):
+            if name in seen:
+                twice += 1
+                continue
+            seen.add(name)
+            yield name
+        if twice:
+            MMLogger.get_current_instance().warning(
+                f'{archive}: {twice} of its images are unpacked beside it, or in another archive, and read from there'
+            )
+
+
+def visited(root: Path, images: str) -> list[Path]:
+    """Folders in which something new would be a new image, at every level of the glob."""
+    parts = images.split('/')[:-1]
+    globs = ('/'.join(parts[:depth]) for depth in range(1, len(parts) + 1))
+    found = (path for each in globs for path in root.glob(each) if path.is_dir())
+    return [root, *(path for path in found if not path.name.startswith('.'))]
 
 
 def _listed(folder: Path) -> list[str]:

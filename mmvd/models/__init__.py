@@ -16,6 +16,7 @@ from .depth_encodings import (
 )
 from .heads import DepthCompletionHead, JointBilateralHead, LinearProbeHead
 from .losses import BalancedSILoss
+from .pose import PoETHead, PoseEstimator, PoseLoss
 
 __all__ = [
     'BalancedSILoss',
@@ -26,6 +27,9 @@ __all__ = [
     'LinearProbeHead',
     'NormalizeDepth',
     'OmnivoreSwin3D',
+    'PoETHead',
+    'PoseEstimator',
+    'PoseLoss',
     'PositionalDepthEncoding',
     'PositionalPointEncoding',
     'RGBDClsDataPreprocessor',

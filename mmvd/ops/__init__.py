@@ -19,6 +19,7 @@ from .losses import balanced_si_loss, multi_scale_balanced_si_loss, si_loss
 from .noise import coarse_noise, perlin_noise, pixel_noise
 from .points import depth_to_disparity, depth_to_points, guess_camera
 from .random_depth import random_depth
+from .rotations import rotation_angle, rotation_from_6d, safe_norm
 from .transfer import to_device
 
 __all__ = [
@@ -50,6 +51,9 @@ __all__ = [
     'pyramid_fill',
     'random_density_mask',
     'random_depth',
+    'rotation_angle',
+    'rotation_from_6d',
+    'safe_norm',
     'range_factor',
     'remove_lowest',
     'resize_depth',

@@ -8,10 +8,11 @@ import zipfile
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets import archives
-from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, SampleError
+from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
 from tests.fabricate import fabricate_bop, fabricate_kitti_raw, fabricate_nine
 from tools.dataset_converters.prepare import prepare
@@ -74,7 +75,9 @@ def test_a_worker_gets_no_list_and_a_new_archive_is_listed_anew(tmp_path):
     fabricate_bop(tmp_path / 'lm/test/000001', 2)
     pack(tmp_path / 'lm/test', tmp_path / 'lm/lm_test.zip')
     archive = archives.open_archive(tmp_path / 'lm/lm_test.zip')
-    assert archive is archives.open_archive(tmp_path / 'lm/lm_test.zip') and len(pickle.dumps(str(archive.path))) < 200
+    assert archive is archives.open_archive(tmp_path / 'lm/lm_test.zip')
+    dataset = prepare(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))
+    assert len(pickle.dumps(dataset.data_list)) < 1000
     assert list(archive.names()) == sorted(archive.names()) and archive.find('nothing') is None
     assert not archives.is_file(archive.path / 'test/nothing.png') and archives.is_file(archive.path)
     fabricate_bop(tmp_path / 'lm/test/000001', 3)
@@ -126,3 +129,51 @@ def test_loops_and_folders_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'listdir', lambda folder: (_ for _ in ()).throw(PermissionError(13, 'Permission denied')))
     with pytest.raises(SampleError, match='rgb: this folder cannot be read .Permission denied'):
         samples(settings)
+
+
+def test_an_archive_beside_what_was_unpacked_from_it(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'lm/test/000001', 3)
+    shutil.copytree(tmp_path / 'lm/test', tmp_path / 'copy/test')
+    pack(tmp_path / 'copy/test', tmp_path / 'lm/lm_test.zip')
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    found = samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))
+    assert len(found) == 3 and all('.zip' not in sample['img_path'] for sample in found)
+    assert '3 of its images are unpacked beside it' in told[0]
+
+
+def test_tar_files_with_second_names_and_without_an_end(tmp_path):
+    (tmp_path / 'a').write_bytes(b'content')
+    os.link(tmp_path / 'a', tmp_path / 'b')
+    with tarfile.open(tmp_path / 'x.tar', 'w') as packed:
+        packed.add(tmp_path / 'a', 'a')
+        packed.add(tmp_path / 'b', 'b')
+    assert archives.read_bytes(tmp_path / 'x.tar/a') == archives.read_bytes(tmp_path / 'x.tar/b') == b'content'
+    (tmp_path / 'y.tar').write_bytes((tmp_path / 'x.tar').read_bytes()[:1536])  # at the border of a member
+    with pytest.raises(SampleError, match='cannot be read in place'):
+        archives.open_archive(tmp_path / 'y.tar')
+
+
+def test_archives_in_parts_and_of_one_name_twice(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as packed:
+        packed.writestr('x', b'old')
+        packed.writestr('x', b'new')
+    assert archives.read_bytes(tmp_path / 'a.zip/x') == b'new'
+    (tmp_path / 'b.z01').write_bytes(b'')
+    shutil.copy(tmp_path / 'a.zip', tmp_path / 'b.zip')
+    with pytest.raises(SampleError, match='it comes in parts'):
+        archives.open_archive(tmp_path / 'b.zip')
+
+
+def test_a_read_only_folder_is_told_of(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    pack(tmp_path / 'lm/test', tmp_path / 'lm/lm_test.zip')
+    told = []
+
+    def refuse(*arguments):
+        raise SavingError('read-only')
+
+    monkeypatch.setattr(archives, 'save_table', refuse)
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    assert len(samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))) == 2
+    assert 'set MMVD_INDEX to a folder that can be written' in told[0]

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from mmengine.logging import MMLogger
 
+from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets import walk
+from mmvd.datasets.cameras import _cameras_of
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.verification import DatasetFacts, examine, judge
-from mmvd.errors import ConfigError, SampleError, SavingError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
-from tests.fabricate import fabricate_bop, fabricate_nine
+from tests.fabricate import fabricate_bop, fabricate_classes, fabricate_kitti_raw, fabricate_nine
 from tools.dataset_converters.prepare import main as prepare_main
 from tools.dataset_converters.prepare import prepare
 
@@ -248,11 +250,12 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
         (dict(failures=['a.png: cut off']), ['readable']),
         (dict(duplicates=['a.png is b.png']), ['distinct']),
         (dict(images=0), ['images']),
+        (dict(images=7), ['images']),
     ],
 )
 def test_rules_of_table_6(change, failing):
-    facts = DatasetFacts(**dict(dict(images=9, mean_m=2.4, std_m=0.6, density=0.85), **change))
-    rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5))
+    facts = DatasetFacts(**dict(dict(images=99, mean_m=2.4, std_m=0.6, density=0.85), **change))
+    rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5, images=100))
     assert [text.split(':')[0] for holds, text in rules if not holds] == failing
 
 
@@ -282,3 +285,84 @@ def test_a_wrong_depth_scale_is_caught(tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
         prepare_main()
         assert told in capsys.readouterr().out
+
+
+def test_what_comes_later_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path)
+    scans = tmp_path / 'scannet/scans'
+    (scans / 'scene0001_00').mkdir()  # its stream is not unpacked yet
+    settings = paper_datasets()['scannet']
+    assert len(prepare(settings)) == 2
+    time.sleep(0.02)
+    for part in ('color', 'depth', 'intrinsic'):
+        shutil.copytree(scans / 'scene0000_00' / part, scans / 'scene0001_00' / part)
+    assert len(build(settings)) == len(prepare(settings)) == 4
+    camera = scans / 'scene0000_00/intrinsic/intrinsic_color.txt'
+    camera.write_text(camera.read_text().replace('121.', '131.'))
+    os.utime(camera, ns=(1, 1))  # an archive keeps the times of its files
+    _cameras_of.cache_clear()
+    assert build(settings).get_data_info(0)['intrinsics'][0, 0] > 130
+
+
+def test_files_that_come_while_listing_are_told(tmp_path):
+    settings = pairs(tmp_path)
+    dataset = build(settings, lazy_init=True)
+    found, path = dataset.load_data_list(), index_path(tmp_path, dataset.settings)
+    began_ns = (tmp_path / 'ü/rgb').stat().st_mtime_ns - 1
+    with pytest.raises(SampleError, match='changed while it was listed'):
+        write_index(found, tmp_path, path, dataset.sources(found), began_ns)
+
+
+def test_a_scene_that_cannot_be_read_is_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    for scene in ('000001', '000002'):
+        fabricate_bop(tmp_path / f'lm/test/{scene}', 2)
+    (tmp_path / 'lm/test/000002/scene_camera.json').unlink()
+    (tmp_path / 'lm/test/000001/rgb/Thumbs.db').write_bytes(b'')
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm'])
+    assert prepare_main() == 1
+    told = capsys.readouterr()
+    assert (
+        ': 2 samples' in told.out and '2 samples were left out' in told.err and '000002/scene_camera.json' in told.err
+    )
+    with pytest.raises(MissingInputsError, match='scene_camera.json'):
+        build(dict(paper_datasets()['lm'], exclude='none'))  # without an index nothing is left out
+
+
+def test_an_index_is_no_class(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_classes(tmp_path / 'mvip', 'mvip')
+    settings = paper_datasets()['mvip']
+    for _ in range(2):
+        assert prepare(settings).metainfo['classes'] == ('first', 'second')
+
+
+def test_a_relative_root(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'test/000001', 2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--root', '.'])
+    assert prepare_main() == 0
+    monkeypatch.chdir('/')
+    dataset = build(dict(paper_datasets()['lm'], data_root=str(tmp_path)))
+    assert isinstance(dataset.data_list, IndexedEntries)
+    assert dataset.get_data_info(0)['img_path'] == f'{tmp_path}/test/000001/rgb/000000.png'
+
+
+def test_two_at_the_same_work(tmp_path):
+    with Journal(tmp_path / 'a'), pytest.raises(SavingError, match='another process is at the same work'):
+        Journal(tmp_path / 'a')
+
+
+def test_kitti_without_depth(tmp_path):
+    fabricate_kitti_raw(tmp_path)
+    settings = dict(type='mmvd.KITTIRawDataset', data_root=str(tmp_path))
+    kind = DATASETS.get('KITTIRawDataset')
+    assert kind.missing(settings) is None and len(build(settings)) == 3
+    pair = build(settings, depth='velodyne_raw').get_data_info(0)
+    assert pair['gt_depth_path'].endswith(
+        'val/2011_09_26_drive_0002_sync/proj_depth/groundtruth/image_02/0000000001.png'
+    )
+    assert pair['intrinsics'][0, 0] == 60 and build(settings).get_data_info(2)['intrinsics'][0, 0] == 9
+    shutil.rmtree(tmp_path / 'val')
+    assert 'val/*_sync/proj_depth/groundtruth' in kind.missing(settings)

@@ -13,8 +13,10 @@ from tests.conftest import ROOT
 from tests.planes import camera, mark_m, mark_px, normal, pixels, plane_m
 
 LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
-FIXED_CAMERA = ('nyuv2', 'cityscapes')  # of the release, not of the files
-STEP_M = dict(cityscapes=1.2e-3, void=2e-3, kitti=2e-3, matterport3d=2e-4, blendedmvs=1e-6)  # of 1 mm: half a step
+FIXED_CAMERA = ('nyuv2', 'nyuv2_raw', 'cityscapes')  # of the release, not of the files
+STEP_M = dict(
+    cityscapes=1.2e-3, void=2e-3, kitti=2e-3, matterport3d=2e-4, blendedmvs=1e-6, nyuv2_raw=0.03
+)  # of 1 mm: half a step
 
 
 @pytest.fixture(scope='module')
@@ -26,6 +28,7 @@ def fifteen(tmp_path_factory):
     fabricate.fabricate_sunrgbd(root / 'sunrgbd', 0, 3)
     fabricate.fabricate_void(root / 'void_release', 3)
     fabricate.fabricate_classes(root / 'mvip', 'mvip', 3)
+    fabricate.fabricate_nyuv2_raw(root / 'nyuv2_raw', 3)
     for name, split in (('hb', 'test_primesense'), ('lmo', 'test')):
         fabricate.fabricate_bop(root / name / split / '000002', 3, 1.0)
     with pytest.MonkeyPatch.context() as patch:
@@ -39,6 +42,8 @@ def fifteen(tmp_path_factory):
 def seed_of(sample: dict) -> int:
     """Which drawing an image shows: the number in its name, or of MVIP's set."""
     path = sample['img_path'].replace('leftImg8bit', '')
+    if '/r-' in path:
+        return int(path[-5])
     return int(path.split('/')[-3]) if '_data/' in path else int(''.join(filter(str.isdigit, path.split('/')[-1]))[-4:])
 
 

@@ -48,7 +48,10 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     fabricate_nine(tmp_path)
     fabricate_void(tmp_path / 'void_release')
     fabricate_kitti_raw(tmp_path / 'kitti')
+    (tmp_path / 'mvip').mkdir()
+    (tmp_path / 'mvip/a.zip').write_bytes(b'no archive')
     lines = {line.split()[0]: line for line in preparation.status() if line.startswith('  ')}
+    assert 'cannot be read in place' in lines['mvip'] and 'not here' in lines['lmo']  # the others are told of
     assert 'here, not prepared: python tools/dataset_converters/prepare.py lm' in lines['lm']
     assert 'not here' in lines['homebrewed'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
     assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')
@@ -56,8 +59,8 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random
 
 
-def test_table_and_configs_name_the_same_fifteen():
-    assert len(preparation.expectations()) == 15
+def test_table_and_configs_name_the_same_datasets():
+    assert len(preparation.expectations()) == 15 + 1  # and NYUv2's raw sequences
     for name, settings in preparation.paper_datasets().items():
         assert DATASETS.get(settings['type']).missing(dict(settings, data_root=f'/none/{name}'))
 

@@ -35,8 +35,10 @@ def test_the_same_samples(tmp_path, monkeypatch):
     before = (tmp_path / 'out/000000.tar').stat().st_mtime_ns
     assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
     assert (tmp_path / 'out/000001.tar').is_file() and (tmp_path / 'out/000000.tar').stat().st_mtime_ns == before
-    other = shards('lm', tmp_path / 'out', '--samples-per-shard', 3)
-    assert other.returncode == 2 and 'choose another folder' in other.stderr
+    fabricate_bop(tmp_path / 'tless/train_primesense/000001', 5)
+    for name, count in (('lm', 3), ('tless', 2)):
+        other = shards(name, tmp_path / 'out', '--samples-per-shard', count)
+        assert other.returncode == 2 and 'choose another folder' in other.stderr
 
 
 def test_the_library_reads_them(tmp_path, monkeypatch):
@@ -60,8 +62,8 @@ def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
     (tmp_path / 'shards.json').write_text('{"decoder": "mm16"}')
     with pytest.raises(SampleError, match='not written by'):
         DATASETS.build(settings)
-    (tmp_path / 'shards.json').write_text('{"decoder": "mm16", "metainfo": {}}')
-    with pytest.raises(MissingInputsError, match='no shard holds a sample'):
+    (tmp_path / 'shards.json').write_text('{"decoder": "mm16", "metainfo": {}, "samples": 2}')
+    with pytest.raises(MissingInputsError, match='0 samples where shards.json tells of 2: a shard is missing'):
         DATASETS.build(settings)
     (tmp_path / '000000.tar').write_bytes(bytes(100) + b'x' * 1000)
     with pytest.raises(SampleError, match='000000.tar: an archive that cannot be read in place'):

@@ -8,6 +8,7 @@ interrupted goes on where it stopped.
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from mmengine.config import Config
@@ -22,6 +23,8 @@ from mmvd.datasets.verification import examine, judge
 from mmvd.errors import MissingInputsError, exit_code
 from mmvd.registry import DATASETS
 
+_SHOWN, _INTERRUPTED = 5, 130
+
 
 def main() -> int:
     """Parse the command line, prepare or verify; returns the exit code."""
@@ -32,15 +35,23 @@ def main() -> int:
     parser.add_argument('--verify', action='store_true', help='read the samples and judge them; exit code 1 for a FAIL')
     parser.add_argument('--limit', type=int, help='most samples to read with --verify, spread evenly')
     args = parser.parse_args()
-    settings = dict(datasets[args.name], **({'data_root': str(args.root)} if args.root else {}))
-    return exit_code(lambda: run(args, settings))
+    settings = dict(datasets[args.name], **({'data_root': str(args.root.absolute())} if args.root else {}))
+    try:
+        return exit_code(lambda: run(args, settings))
+    except KeyboardInterrupt:
+        print('interrupted: the same command goes on from here', file=sys.stderr)
+        return _INTERRUPTED
 
 
 def run(args: argparse.Namespace, settings: dict) -> int:
     """Returns the exit code."""
     dataset = prepare(settings)
+    for problem in (dataset.problems or [])[:_SHOWN]:
+        print(problem, file=sys.stderr)
+    if dataset.problems:
+        print(f'{len(dataset.problems)} samples were left out', file=sys.stderr)
     if not args.verify:
-        return 0
+        return 1 if dataset.problems else 0
     path = index_path(Path(dataset.data_root), dataset.settings)
     with (
         Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done,
@@ -54,7 +65,7 @@ def run(args: argparse.Namespace, settings: dict) -> int:
         facts = examine(dataset, args.limit, progress, done)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
-    return 0 if all(holds for holds, _ in rules) else 1
+    return 0 if all(holds for holds, _ in rules) and not dataset.problems else 1
 
 
 def prepare(settings: dict | Config) -> RGBDDataset:
@@ -70,12 +81,17 @@ def prepare(settings: dict | Config) -> RGBDDataset:
     root = Path(dataset.data_root)
     path, entries = index_path(root, dataset.settings), open_index(root, dataset.settings)
     if entries is None:
+        dataset.problems = []
+        path.parent.mkdir(parents=True, exist_ok=True)
+        began_ns = time.time_ns()
         with (
             tqdm(desc=f'listing {root}', unit=' folders') as bar,
             Journal(path.with_suffix('.listing'), progress=bar.update) as dataset.done,
         ):
             found = dataset.load_data_list()
-        write_index(found, root, path, dataset.sources(found))
+            if not found:
+                raise MissingInputsError(dataset.problems[0])
+            write_index(found, root, path, dataset.sources(found), began_ns)
         dataset.done = None
     dataset.full_init()
     print(

@@ -31,6 +31,7 @@ class Rooms:
         object_class: (B, O) int64.
         object_pose: (B, O, 4, 4) object -> camera, metres.
         visible_pixels: (B, O) int64.
+        camera: (B, 4, 4) camera -> world, metres, z up.
     """
 
     rgb: Tensor
@@ -43,10 +44,12 @@ class Rooms:
     object_class: Tensor
     object_pose: Tensor
     visible_pixels: Tensor
+    camera: Tensor
 
 
-def _intrinsics(keys: Tensor, height: int, width: int) -> Tensor:
-    field = torch.deg2rad(55 + 25 * uniform(keys, _STREAM_CAMERA))  # of view, along the longer side
+def _intrinsics(keys: Tensor, height: int, width: int, field_deg: tuple[float, float]) -> Tensor:
+    low, high = field_deg
+    field = torch.deg2rad(low + (high - low) * uniform(keys, _STREAM_CAMERA))
     focal = max(height, width) / 2 / (field / 2).tan()
     matrix = torch.zeros(len(keys), 3, 3, device=keys.device)
     matrix[:, 0, 0] = matrix[:, 1, 1] = focal
@@ -74,7 +77,14 @@ def _label(layout: Layout, what: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @torch.no_grad()
-def render_rooms(keys: Tensor, height: int, width: int, sensor: bool = False, shuffle_textures: bool = False) -> Rooms:
+def render_rooms(
+    keys: Tensor,
+    height: int,
+    width: int,
+    sensor: bool = False,
+    shuffle_textures: bool = False,
+    field_deg: tuple[float, float] = (55.0, 80.0),
+) -> Rooms:
     """Render one room per key.
 
     Args:
@@ -83,12 +93,13 @@ def render_rooms(keys: Tensor, height: int, width: int, sensor: bool = False, sh
         width: Image width in pixels.
         sensor: Whether ``depth`` goes through the sensor model.
         shuffle_textures: Whether materials are drawn regardless of the class.
+        field_deg: Least and largest field of view along the longer side in degrees; alike for one camera.
 
     Returns:
         The frames on the device of the keys.
     """
     layout = sample_layout(keys)
-    intrinsics = _intrinsics(keys, height, width)
+    intrinsics = _intrinsics(keys, height, width, field_deg)
     direction = _rays(intrinsics, layout.camera, height, width)
     eye = layout.camera[:, None, :3, 3]
     depth, what = cast_rays(layout, eye, direction)
@@ -122,4 +133,5 @@ def render_rooms(keys: Tensor, height: int, width: int, sensor: bool = False, sh
         layout.object_class,
         pose,
         visible[:, 1:],
+        layout.camera,
     )

@@ -10,6 +10,7 @@ from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_int, check_number, check_share, check_size
 from mmvd.datasets.sample_key import generator_of
+from mmvd.errors import ConfigError
 from mmvd.registry import TRANSFORMS
 
 from .loading import rescale_intrinsics
@@ -39,8 +40,21 @@ class JointTransform(BaseTransform):
                 )
         results['img_shape'] = results['img'].shape[:2]
 
+    def refuse_poses(self, results: dict) -> None:
+        """See that the sample has no poses: mirrored or turned, objects would be others.
+
+        Raises:
+            ConfigError: If it has.
+        """
+        if any('rotation' in instance for instance in results.get('instances', ())):
+            raise ConfigError(
+                f'{type(self).__name__}: a sample with 6D poses is not mirrored, turned or cut: leave the transform '
+                'out of its pipeline'
+            )
+
     def cut(self, results: dict, top: int, left: int, size: tuple[int, int]) -> dict:
         """Keep a window, and move the principal point along."""
+        self.refuse_poses(results)
         window = np.s_[top : top + size[0], left : left + size[1]]
         self.move(results, lambda img: img[window], lambda a, fill: a[window])
         if 'intrinsics' in results:
@@ -130,6 +144,7 @@ class RGBDRandomFlip(JointTransform):
 
     def transform(self, results: dict) -> dict:
         """Mirror everything; the principal point moves along."""
+        self.refuse_poses(results)
         u = generator_of(results, 'flip').random(2)
         axes = [axis for axis, flip in ((1, u[0] < self.horizontal), (0, u[1] < self.vertical)) if flip]
         results['flip'] = results['depth_flip'] = bool(axes)
@@ -171,6 +186,7 @@ class RGBDRandomRotate(JointTransform):
 
     def transform(self, results: dict) -> dict:
         """Rotate everything; what comes in from outside is black and missing."""
+        self.refuse_poses(results)
         u = generator_of(results, 'rotate').random(2)
         if u[0] >= self.prob:
             return results

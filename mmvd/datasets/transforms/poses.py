@@ -1,0 +1,210 @@
+"""6D poses: boxes of queries, and what the model reads."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+
+from mmvd.arguments import check_choice, check_int, check_number, check_share
+from mmvd.datasets.sample_key import generator_of
+from mmvd.errors import MissingInputsError, SampleError
+from mmvd.registry import TRANSFORMS
+
+_BOXES = dict(visible='bbox_visib', whole='bbox_obj')
+
+
+@TRANSFORMS.register_module()
+class BoxesOfPoses(BaseTransform):
+    """Take the annotated boxes of the objects as queries, on training data jittered.
+
+    Required Keys: instances (see :class:`mmvd.BOPPoseDataset`), ori_shape
+
+    Modified Keys: instances (objects without such a box in the image are left out, and counted)
+
+    Added Keys: queries, a dict of ``bboxes`` (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, ``labels``
+        and ``scores``, in the order of the instances; dropped_boxes
+
+    Args:
+        box: ``'visible'``, the outline of what is seen (VD's code), or ``'whole'``, that of the whole object, cut at
+            the image (PoET).
+        jitter: Probability that a box is disturbed (PoET: 0.5, in its mode of that name).
+        centre_std: Of the shift of the centre, as a share of the image; cut at half the box.
+        size_std: Of the factor of width and height; cut at 0.3.
+    """
+
+    def __init__(self, box: str = 'visible', jitter: float = 0.0, centre_std: float = 0.02, size_std: float = 0.02):
+        self.key = _BOXES[check_choice('BoxesOfPoses', 'box', box, tuple(_BOXES))]
+        self.jitter = check_share('BoxesOfPoses', 'jitter', jitter)
+        self.centre_std = check_number('BoxesOfPoses', 'centre_std', centre_std, 0)
+        self.size_std = check_number('BoxesOfPoses', 'size_std', size_std, 0)
+
+    def transform(self, results: dict) -> dict:
+        """Add the queries."""
+        kept, boxes = [], []
+        for instance in results['instances']:
+            box = _inside(instance[self.key], results['ori_shape'])
+            if box is not None:
+                kept.append(instance)
+                boxes.append(box)
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+        if self.jitter:
+            boxes = self._disturbed(boxes, results)
+        labels = np.array([instance['bbox_label'] for instance in kept], np.int64)
+        results['dropped_boxes'] = len(results['instances']) - len(kept)
+        results['instances'] = kept
+        results['queries'] = dict(bboxes=boxes, labels=labels, scores=np.ones(len(kept), np.float32))
+        return results
+
+    def _disturbed(self, boxes: np.ndarray, results: dict) -> np.ndarray:
+        random = generator_of(results, 'boxes')
+        height, width = results['ori_shape']
+        for box in boxes:
+            chance, shift, factor = random.random(), random.normal(size=2), random.normal(size=2)
+            if chance >= self.jitter:
+                continue
+            size = box[2:] - box[:2]
+            centre = (box[:2] + box[2:]) / 2 + np.clip(shift * self.centre_std * (width, height), -size / 2, size / 2)
+            size = size * (1 + np.clip(factor * self.size_std, -0.3, 0.3))
+            moved = _inside([*(centre - size / 2), *(centre + size / 2)], results['ori_shape'])
+            box[:] = box if moved is None else moved
+        return boxes
+
+
+@TRANSFORMS.register_module()
+class BoxesOfDetector(BaseTransform):
+    """Take the boxes of a detector as queries, out of a file in the format of COCO's results or BOP's.
+
+    Required Keys: image_id, scene_id (if the file has scenes), ori_shape, obj_ids
+
+    Added Keys: queries, as :class:`BoxesOfPoses` has them; dropped_boxes, the number of those that have no area in the
+        image or are of objects that do not count
+
+    Args:
+        file: JSON list of ``image_id``, ``category_id`` (the object's id), ``bbox`` (x, y, width, height), ``score``
+            and, in BOP's format, ``scene_id``.
+        min_score: Boxes below are left out.
+        max_queries: Boxes of an image, the best scored (paper: 30).
+
+    Raises:
+        MissingInputsError: If there is no such file.
+        SampleError: If it is damaged.
+    """
+
+    def __init__(self, file: str, min_score: float = 0.0, max_queries: int = 30):
+        self.file = file
+        self.min_score = check_number('BoxesOfDetector', 'min_score', min_score)
+        self.max_queries = check_int('BoxesOfDetector', 'max_queries', max_queries)
+
+    def transform(self, results: dict) -> dict:
+        """Add the queries."""
+        found = _read_detections(Path(self.file))
+        rows = found.get((results['scene_id'], results['image_id']), []) + found.get((None, results['image_id']), [])
+        obj_ids, kept = list(results['obj_ids']), []
+        for obj_id, box, score in sorted(rows, key=lambda row: -row[2]):
+            inside = _inside(box, results['ori_shape'])
+            if obj_id in obj_ids and score >= self.min_score and inside is not None:
+                kept.append((inside, obj_ids.index(obj_id), score))
+        results['dropped_boxes'] = len(rows) - len(kept[: self.max_queries])
+        kept = kept[: self.max_queries]
+        results['queries'] = dict(
+            bboxes=np.array([box for box, *_ in kept], np.float32).reshape(-1, 4),
+            labels=np.array([label for _, label, _ in kept], np.int64),
+            scores=np.array([score for *_, score in kept], np.float32),
+        )
+        return results
+
+
+@lru_cache(4)
+def _read_detections(path: Path) -> dict[tuple, list]:
+    """Boxes by (scene, image): object, corners, score."""
+    if not path.is_file():
+        raise MissingInputsError(f'{path}: no such file of detections')
+    found: dict[tuple, list] = {}
+    try:
+        for number, row in enumerate(json.loads(path.read_bytes())):
+            x, y, width, height = map(float, row['bbox'])
+            box, score = [x, y, x + width, y + height], float(row['score'])
+            if not np.isfinite([*box, score]).all():
+                raise ValueError(f'row {number} is not finite')
+            key = (row.get('scene_id'), int(row['image_id']))
+            found.setdefault(key, []).append((int(row['category_id']), box, score))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise SampleError(f'{path}: no list of detections in the format of COCO or BOP ({error!r})') from error
+    return found
+
+
+def _inside(box: list[float] | None, shape: tuple[int, int]) -> list[float] | None:
+    """Corners cut at the image; None if nothing is left."""
+    if box is None:
+        return None
+    x1, x2 = np.clip([box[0], box[2]], 0, shape[1])
+    y1, y2 = np.clip([box[1], box[3]], 0, shape[0])
+    return [x1, y1, x2, y2] if x2 > x1 and y2 > y1 else None
+
+
+@TRANSFORMS.register_module()
+class PackPoseInputs(BaseTransform):
+    """Pack image, boxes and poses into mmdet's ``DetDataSample``: the ``packer`` of :class:`mmvd.PackRGBDInputs`.
+
+    Required Keys: img, queries, instances (optional), intrinsics, scale_factor (optional)
+
+    Added Keys: inputs (3, H, W) uint8; data_samples with ``proposals`` (``bboxes`` in pixels of the resized image,
+        ``labels``, ``scores``) and, where poses are known, ``gt_instances``: ``bboxes``, ``labels``, ``obj_ids``,
+        ``rotations`` (N, 3, 3) float32, ``translations`` (N, 3) float32 metres, ``visib_fract``; and meta information
+
+    Args:
+        max_queries: Most objects of an image (paper: 30); more are an error, of a detector's see
+            :class:`BoxesOfDetector`.
+
+    Raises:
+        SampleError: If there are more, or the camera is that of an image of another size.
+    """
+
+    META = ('img_path', 'depth_path', 'depth_scale', 'decoder', 'ori_shape', 'img_shape', 'scale_factor')
+    POSE_META = ('scene_id', 'image_id', 'obj_ids', 'ori_intrinsics', 'dropped_boxes', 'hidden_instances')
+
+    def __init__(self, max_queries: int = 30):
+        self.max_queries = check_int('PackPoseInputs', 'max_queries', max_queries)
+
+    def transform(self, results: dict) -> dict:
+        """Pack one sample."""
+        from mmdet.structures import DetDataSample  # here, so that other tasks need no mmdet
+        from mmengine.structures import InstanceData
+
+        queries = results['queries']
+        if len(queries['labels']) > self.max_queries:
+            raise SampleError(
+                f'{results.get("img_path")}: {len(queries["labels"])} objects where max_queries={self.max_queries}'
+            )
+        _check_camera(results)
+        scale = np.tile(np.array(results.get('scale_factor', (1.0, 1.0)), np.float32), 2)
+        sample = DetDataSample(metainfo={key: results[key] for key in self.META + self.POSE_META if key in results})
+        boxes = torch.from_numpy(queries['bboxes'] * scale)
+        labels, scores = torch.from_numpy(queries['labels']), torch.from_numpy(queries['scores'])
+        sample.proposals = InstanceData(bboxes=boxes, labels=labels, scores=scores)
+        poses = [each for each in results.get('instances', ()) if 'rotation' in each]
+        numbers = np.array([[*each['rotation'], *each['translation_mm']] for each in poses], np.float32).reshape(-1, 12)
+        sample.gt_instances = InstanceData(
+            labels=torch.tensor([each['bbox_label'] for each in poses], dtype=torch.int64),
+            obj_ids=torch.tensor([each['obj_id'] for each in poses], dtype=torch.int64),
+            rotations=torch.from_numpy(numbers[:, :9].reshape(-1, 3, 3)),
+            translations=torch.from_numpy(numbers[:, 9:] / 1000),
+            visib_fract=torch.tensor([each['visib_fract'] for each in poses], dtype=torch.float32),
+        )
+        inputs = torch.from_numpy(np.ascontiguousarray(results['img'].transpose(2, 0, 1)))
+        return dict(inputs=inputs, data_samples=sample)
+
+
+def _check_camera(results: dict) -> None:
+    height, width = results['img'].shape[:2]
+    camera = results.get('intrinsics')
+    if camera is None:
+        raise SampleError(f'{results.get("img_path")}: 6D pose needs the intrinsics of the image')
+    if not (0 <= camera[0, 2] <= width and 0 <= camera[1, 2] <= height):
+        raise SampleError(
+            f'{results.get("img_path")}: its principal point {camera[0, 2]:.1f}, {camera[1, 2]:.1f} lies outside of '
+            f'{width}x{height}: the intrinsics of an image of another size?'
+        )
