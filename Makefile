@@ -16,7 +16,7 @@ setup: $(STAMP)
 $(STAMP): setup.py constraints.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --upgrade pip
-	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,data,bench,real,export,demo,docs,lint]'
+	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,data,pose,bench,real,export,demo,docs,lint]'
 	touch $@
 
 # Two threads: sums have one order, and the table its digits.
@@ -56,7 +56,7 @@ $(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
 	target="$$($(UPSTREAM)/bin/python $(SITE))" && target="$$(realpath "$$target")" && cd "$$($(PY) $(SITE))" && \
 		ln -sfn $$(for name in $(BORROWED); do ls -d "$$PWD"/$$name; done 2>/dev/null) "$$target/"
 	$(UPSTREAM)/bin/python -m pip install --quiet --upgrade pip
-	$(UPSTREAM)/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[upstream,test,data,export]'
+	$(UPSTREAM)/bin/python -m pip install --quiet --progress-bar off -c constraints.txt -e '.[upstream,test,data,pose,export]'
 	touch $@
 
 test-upstream: $(UPSTREAM)/.installed

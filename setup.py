@@ -99,6 +99,10 @@ setup(
             'pyarrow>=16',  # the index of a dataset's samples: columns mapped into memory
             'webdataset>=1.0',  # writes tar shards in its layout
         ],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
+        'pose': [
+            'trimesh>=4',  # meshes of objects
+            'embreex>=2.17',  # renders their depth on the CPU, without OpenGL
+        ],
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
         'export': [

@@ -37,6 +37,8 @@ class BOPPoseDataset(BOPDataset):
         SampleError: If poses, models or targets are damaged.
     """
 
+    PREPARED_BY = 'the official archives, in place or unpacked into {root}; rooms: python -m mmvd data bop {root}'
+
     def __init__(
         self,
         data_root: str,

@@ -7,6 +7,7 @@ from .density_schedule_hook import DensityScheduleHook
 from .depth_panel_hook import DepthPanelHook
 from .depth_report_hook import DepthReportHook
 from .interrupt_hook import InterruptHook
+from .pose_panel_hook import PosePanelHook
 from .probe_report_hook import ProbeReportHook
 from .seg_panel_hook import SegPanelHook
 from .sync_norm_hook import SyncNormStatsHook
@@ -19,6 +20,7 @@ __all__ = [
     'DepthReportHook',
     'FirstLookHook',
     'InterruptHook',
+    'PosePanelHook',
     'ProbeReportHook',
     'SampleCountHook',
     'SegPanelHook',

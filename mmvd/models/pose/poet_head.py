@@ -23,7 +23,7 @@ class PoETHead(BaseModule):
     """Estimates the pose of the object in each box (Jantos et al. 2022, on mmdet's deformable transformer).
 
     Args:
-        in_channels: Channels of the feature maps.
+        in_channels: Channels of the feature maps; of more maps the last ones are taken.
         num_classes: Classes of objects.
         embed_dims: Width of the transformer.
         num_heads: Attention heads (PoET's example: 16; its code and VD's: 8).
@@ -111,7 +111,7 @@ class PoETHead(BaseModule):
         """Poses of all decoder layers.
 
         Args:
-            features: Maps (B, C, h, w), one for each of ``in_channels``.
+            features: Maps (B, C, h, w), at least one for each of ``in_channels``.
             boxes: (B, Q, 4) float32 x1, y1, x2, y2 in pixels of the input.
             labels: (B, Q) int64 classes.
             valid: (B, Q) bool; other rows are padding, which no query attends to.
@@ -163,7 +163,7 @@ class PoETHead(BaseModule):
 
     def _encode(self, features: Sequence[Tensor], metas: Sequence[dict]) -> dict[str, Tensor]:
         """The image side, as mmdet's decoder takes it."""
-        maps, masks, positions = self.neck(tuple(features)), [], []
+        maps, masks, positions = self.neck(tuple(features[-len(self.level_embed) :])), [], []
         whole = _padding(metas, maps[0].device)
         for level, x in enumerate(maps):
             mask = F.interpolate(whole[:, None].float(), x.shape[-2:])[:, 0].bool()

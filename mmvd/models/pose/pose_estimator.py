@@ -28,7 +28,7 @@ class PoseEstimator(BaseModel):
         super().__init__(data_preprocessor or dict(type='mmvd.RGBDDetDataPreprocessor'), init_cfg)
         self.backbone, self.head = MODELS.build(backbone), MODELS.build(head)
 
-    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
+    def forward(self, inputs: Tensor, data_samples: list, mode: str = 'tensor') -> dict | list | tuple:
         """Run the model.
 
         Args:

@@ -1,0 +1,23 @@
+# YCB-Video (BOP): real training videos, BOP's test frames; train_synt and train_pbr are further splits.
+_base_ = './pose.py'
+root = '{{$MMVD_DATA:data}}/ycbv'
+poses = dict(type='mmvd.BOPPoseDataset', data_root=root, models='models_eval')
+train_dataloader = dict(dataset=dict(poses, split='train_real'))
+val_dataloader = dict(
+    dataset=dict(
+        poses,
+        split='test',
+        targets='test_targets_bop19.json',
+        min_visib_fract=0.0,
+        test_mode=True,
+    )
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    type='mmvd.BOPPoseMetric',
+    models=f'{root}/models_eval',
+    targets=f'{root}/test_targets_bop19.json',
+    boxes='annotated, visible outline',
+    reference=dict(poses, split='train_real'),  # PoseCNN's list: symmetric=[13, 16, 19, 20, 21]
+)
+test_evaluator = dict(val_evaluator, submission='work_dirs/poet-vd_ycbv-test.csv')

@@ -1,0 +1,189 @@
+"""Scores of estimates against the truth: BOP's average recall and PoseCNN's areas, for all objects and each."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import ConvexHull
+
+from mmvd.datasets.bop_files import read_models_info
+from mmvd.datasets.decoders import read_depth
+from mmvd.datasets.meshes import MeshRenderer, load_mesh
+from mmvd.errors import SampleError
+
+from .pose_errors import add, adds, mspd, mssd, rotation_error_deg
+from .recall import area_under_curve, average_recall, match
+from .submission import Estimate
+from .symmetries import symmetry_transforms
+from .vsd import TAUS, vsd
+
+THETAS = TAUS  # of VSD and MSSD, shares of the diameter or of the surface
+PIXELS = tuple(5.0 * step for step in range(1, 11))  # of MSPD, in an image 640 pixels wide
+_MOST_POINTS = 2000
+
+
+@dataclass(frozen=True)
+class Truth:
+    """An object that is to be found.
+
+    Attributes:
+        scene_id: Scene.
+        im_id: Frame of the scene.
+        obj_id: Object.
+        R: (3, 3) rotation, object to camera.
+        t: (3,) translation in mm.
+        visib_fract: Share of it that is visible.
+        K: (3, 3) intrinsics of the image.
+        shape: (height, width) of the image.
+        depth: Path, decoder and scale of its depth file.
+    """
+
+    scene_id: int
+    im_id: int
+    obj_id: int
+    R: np.ndarray
+    t: np.ndarray
+    visib_fract: float
+    K: np.ndarray
+    shape: tuple[int, int]
+    depth: tuple[str, str, float]
+
+
+class ObjectModel:
+    """What the errors need of an object: points, hull, symmetries, diameter, renderer.
+
+    Args:
+        folder: Folder of the models.
+        obj_id: Id of the object.
+
+    Raises:
+        SampleError: If its mesh is damaged, or in other units than ``models_info.json``.
+    """
+
+    def __init__(self, folder: Path, obj_id: int):
+        info = read_models_info(folder)[obj_id]
+        self.diameter, self.symmetries = info['diameter'], symmetry_transforms(info)
+        mesh = load_mesh(folder / f'obj_{obj_id:06d}.ply', self.diameter)
+        points = np.unique(np.asarray(mesh.vertices, np.float64), axis=0)
+        self.hull = points[ConvexHull(points).vertices]
+        step = max(len(points) // _MOST_POINTS, 1)
+        self.points, self.renderer = points[::step], MeshRenderer(mesh)
+
+
+class PoseScores:
+    """Judges estimates.
+
+    Args:
+        models: Folder of the object models (BOP: ``models_eval``).
+        symmetric: Ids of objects whose ADD(-S) is ADD-S; those with symmetries in ``models_info.json`` if None.
+        delta_mm: Tolerance of visibility of VSD (ITODD: 5).
+        with_vsd: Whether VSD is computed, which renders each estimate.
+
+    Raises:
+        MissingInputsError: If there are no models.
+    """
+
+    def __init__(
+        self,
+        models: str | Path,
+        symmetric: Sequence[int] | None = None,
+        delta_mm: float = 15.0,
+        with_vsd: bool = True,
+    ):
+        self.folder, self.delta_mm, self.with_vsd = Path(models), delta_mm, with_vsd
+        known = read_models_info(self.folder)
+        listed = [key for key, info in known.items() if any(name.startswith('symmetries') for name in info)]
+        self.symmetric = tuple(listed if symmetric is None else symmetric)
+        self.model = lru_cache(None)(lambda obj_id: ObjectModel(self.folder, obj_id))
+
+    def __call__(self, estimates: Sequence[Estimate], truths: Sequence[Truth]) -> dict[str, dict[str, float]]:
+        """Scores by object, and of all together under ``'all'``.
+
+        Args:
+            estimates: What was found; of an object in an image so many count as are to be found, the best scored.
+            truths: What is to be found; misses cost.
+
+        Returns:
+            For each of them ``AR``, ``AR_VSD``, ``AR_MSSD``, ``AR_MSPD`` (0 to 100), ``AUC_ADD``, ``AUC_ADD-S``,
+            ``AUC_ADD(-S)`` (exact area up to 100 mm), ``ADD(-S)<0.1d`` (share), ``median_rotation_deg`` (symmetries
+            forgiven), ``median_translation_mm``, ``targets`` and ``missed``.
+        """
+        groups = self._groups(estimates, truths)
+        by_object = defaultdict(list)
+        for (_, _, obj_id), group in groups.items():
+            by_object[obj_id].append(self._judge(obj_id, *group))
+        found = {str(obj_id): self._summary(rows) for obj_id, rows in sorted(by_object.items())}
+        found['all'] = self._summary([row for rows in by_object.values() for row in rows])
+        return found
+
+    @staticmethod
+    def _groups(estimates, truths) -> dict[tuple, tuple[list, list]]:
+        groups: dict[tuple, tuple[list, list]] = {}
+        for truth in sorted(truths, key=lambda each: -each.visib_fract):
+            groups.setdefault((truth.scene_id, truth.im_id, truth.obj_id), ([], []))[1].append(truth)
+        for each in sorted(estimates, key=lambda each: -each.score):
+            group = groups.get((each.scene_id, each.im_id, each.obj_id))
+            if group is not None and len(group[0]) < len(group[1]):
+                group[0].append(each)
+        return groups
+
+    def _judge(self, obj_id: int, estimates: list[Estimate], truths: list[Truth]) -> dict:
+        """Errors of one object in one image."""
+        model, shape = self.model(obj_id), (len(estimates), len(truths))
+        errors = {name: np.full(shape, np.inf) for name in ('MSSD', 'MSPD', 'ADD', 'ADD-S', 't')}
+        errors['R'], errors['VSD'] = np.full(shape, np.inf), np.ones((*shape, len(TAUS)))
+        for row, e in enumerate(estimates):
+            if np.isfinite(e.R).all() and np.linalg.det(e.R) < 0:  # a reflection is no pose: a miss
+                continue
+            for column, g in enumerate(truths):
+                pair = (e.R, e.t, g.R, g.t)
+                errors['MSSD'][row, column] = mssd(*pair, model.hull, model.symmetries) / model.diameter
+                errors['MSPD'][row, column] = mspd(*pair, model.points, model.symmetries, g.K) * 640 / g.shape[1]
+                errors['ADD'][row, column] = add(*pair, model.points)
+                errors['ADD-S'][row, column] = adds(*pair, model.points)
+                errors['R'][row, column] = rotation_error_deg(e.R, g.R, model.symmetries)
+                errors['t'][row, column] = np.linalg.norm(e.t - g.t) if np.isfinite(e.t).all() else np.inf
+                if self.with_vsd:
+                    errors['VSD'][row, column] = self._vsd(model, e, g)
+        symmetric = obj_id in self.symmetric
+        errors['ADD(-S)'] = errors['ADD-S'] if symmetric else errors['ADD']
+        pairs = match(errors['t'], np.inf)  # for errors without thresholds: the best scored takes the nearest
+        alone = {name: np.full(len(truths), np.inf) for name in ('ADD', 'ADD-S', 'ADD(-S)', 'R', 't')}
+        for row, column in pairs:
+            for name, values in alone.items():
+                values[column] = errors[name][row, column]
+        return dict(errors=errors, alone=alone, count=len(truths), diameter=model.diameter)
+
+    def _vsd(self, model: ObjectModel, e: Estimate, g: Truth) -> np.ndarray:
+        depth = _depth_mm(*g.depth)
+        if depth.shape != tuple(g.shape):
+            raise SampleError(f'{g.depth[0]}: depth is {depth.shape} where its image is {tuple(g.shape)}')
+        return vsd(e.R, e.t, g.R, g.t, model.renderer, depth, g.K, self.delta_mm, diameter=model.diameter)
+
+    def _summary(self, rows: list[dict]) -> dict[str, float]:
+        counts = [row['count'] for row in rows]
+
+        def recall(name: str, thresholds: Sequence[float]) -> float:
+            return 100 * average_recall([row['errors'][name] for row in rows], counts, thresholds)
+
+        def each(name: str) -> np.ndarray:
+            return np.concatenate([row['alone'][name] for row in rows]) if rows else np.zeros(0)
+
+        limits = np.concatenate([np.full(row['count'], 0.1 * row['diameter']) for row in rows]) if rows else np.zeros(0)
+        parts = dict(AR_MSSD=recall('MSSD', THETAS), AR_MSPD=recall('MSPD', PIXELS))
+        if self.with_vsd:
+            parts['AR_VSD'] = recall('VSD', THETAS)
+        found = dict(AR=float(np.mean(list(parts.values()))), **parts) if self.with_vsd else parts
+        found.update({f'AUC_{name}': area_under_curve(each(name)) for name in ('ADD', 'ADD-S', 'ADD(-S)')})
+        found['ADD(-S)<0.1d'] = float(100 * (each('ADD(-S)') < limits).mean()) if rows else float('nan')
+        found['median_rotation_deg'] = float(np.median(each('R'))) if rows else float('nan')
+        found['median_translation_mm'] = float(np.median(each('t'))) if rows else float('nan')
+        return dict(found, targets=sum(counts), missed=int(np.isinf(each('t')).sum()))
+
+
+@lru_cache(8)
+def _depth_mm(path: str, decoder: str, scale: float) -> np.ndarray:
+    return read_depth(path, decoder, scale).astype(np.float64) * 1000

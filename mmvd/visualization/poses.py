@@ -1,0 +1,55 @@
+"""Poses drawn over an image: the outlines of meshes."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mmvd.datasets.meshes import MeshRenderer
+
+TRUTH, ESTIMATE = (60, 220, 60), (230, 40, 200)
+_SMALLEST = 480  # pixels of the longer side of a picture
+
+
+def pose_picture(
+    rgb: np.ndarray, poses: Sequence[tuple[MeshRenderer, np.ndarray, np.ndarray, tuple]], K: np.ndarray, title: str = ''
+) -> np.ndarray:
+    """Draw the outlines of objects.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        poses: For each outline renderer of the mesh, (3, 3) rotation, (3,) translation in mm and colour; truths are
+            green by habit (``TRUTH``), estimates magenta (``ESTIMATE``).
+        K: (3, 3) intrinsics.
+        title: A line at the top.
+
+    Returns:
+        (H', W', 3) uint8 RGB, enlarged if it is small.
+    """
+    factor = max(round(_SMALLEST / max(rgb.shape[:2])), 1)
+    shape = (rgb.shape[0] * factor, rgb.shape[1] * factor)
+    picture = cv2.resize(rgb, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    large = K.copy()
+    large[:2] *= factor
+    large[:2, 2] += (factor - 1) / 2
+    for renderer, R, t, colour in poses:
+        if not (np.isfinite(R).all() and np.isfinite(t).all()):
+            continue
+        mask = (renderer(R, t, large, shape) > 0).astype(np.uint8)
+        outlines, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, outlines, -1, colour, 1, cv2.LINE_AA)
+    if title:
+        cv2.putText(picture, title, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(picture, title, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    return picture
+
+
+def sheet(pictures: Sequence[np.ndarray], columns: int = 4) -> np.ndarray:
+    """(H, W, 3) pictures of one size side by side in rows; what lacks in the last row is white."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    rows = -(-len(pictures) // columns)
+    whole = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * height, number % columns * width
+        whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return whole
