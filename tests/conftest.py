@@ -72,3 +72,15 @@ def tiny_model():
 
     torch.manual_seed(0)
     return VDModel(tiny_completer(test_cfg=None), torch.device('cpu'))
+
+
+@pytest.fixture(scope='session')
+def bop_rooms(tmp_path_factory):
+    """A few rooms with rigid objects, in the layout of BOP."""
+    pytest.importorskip('embreex')
+    from mmvd.datasets.bop_writer import write_rooms
+
+    root = tmp_path_factory.mktemp('bop') / 'bop_rooms'
+    for _ in write_rooms(root, dict(train=4, val=2, test=3), (112, 144)):
+        pass
+    return root

@@ -31,7 +31,7 @@ model = dict(
         loss=dict(models=f'{root}/models'),
     ),
 )
-load = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.BoxesOfPoses', box='visible')]
+load = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadAnnotatedBoxes', box='visible')]
 colour = dict(type='mmvd.RandomColorJitter', brightness=0.3, contrast=0.3, saturation=0.3, hue=0.0)
 poses = dict(type='mmvd.BOPPoseDataset', data_root=root)
 global_batch_size = 8

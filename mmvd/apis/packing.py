@@ -53,7 +53,7 @@ def pack(model: nn.Module, config: Config, folder: str | Path, source: str, over
         parameters=sum(value.numel() for value in model.parameters()),
         sha256={WEIGHTS: hashlib.sha256(weights).hexdigest()},
         source=source,
-        dataset_meta={name: meta[name] for name in ('classes', 'scenes', 'palette') if name in meta},
+        dataset_meta={name: meta[name] for name in ('classes', 'scenes', 'palette', 'obj_ids') if name in meta},
         mmvd=__version__,
         versions=inspect_versions(),
         packed=datetime.now(timezone.utc).isoformat(timespec='seconds'),

@@ -1,4 +1,4 @@
-"""``complete``, ``segment``, ``classify`` and ``features``: one file or a folder, one way for all."""
+"""``complete``, ``segment``, ``classify``, ``pose`` and ``features``: one file or a folder, one way for all."""
 
 import argparse
 import sys
@@ -17,6 +17,9 @@ def add_commands(commands) -> None:
     complete.add_argument('--ply', action='store_true', help='write point clouds, coloured by the image')
     _add(commands, 'segment', _segment, 'name the class of every pixel')
     _add(commands, 'classify', _classify, 'name the class of images')
+    pose = _add(commands, 'pose', _pose, 'estimate the 6D pose of the objects in boxes')
+    pose.add_argument('--boxes', required=True, help="JSON of a detector's boxes, in the format of COCO or BOP")
+    pose.add_argument('--models', help='folder of the object models, for outlines in the pictures')
     features = _add(
         commands, 'features', _features, 'draw the features of both streams (paper Figs. 3, 9, 10)', _SHIPPED
     )
@@ -89,6 +92,17 @@ def _classify(args: argparse.Namespace) -> int:
 
     inferencer = RGBDClassificationInferencer(*_common(args), intrinsics=args.intrinsics)
     return _run(inferencer, args, lambda found: f'{found["pred_class"]} ({found["pred_score"]:.1%})')
+
+
+def _pose(args: argparse.Namespace) -> int:
+    from mmvd.apis import RGBDPoseInferencer
+
+    def tell(found: dict) -> str:
+        pairs = zip(found['obj_ids'], found['translations_mm'], strict=True)
+        return ', '.join(f'object {obj_id} at {t[2] / 1000:.2f} m' for obj_id, t in pairs)
+
+    settings = dict(intrinsics=args.intrinsics, boxes=args.boxes, models=args.models)
+    return _run(RGBDPoseInferencer(*_common(args), **settings), args, tell)
 
 
 def _features(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ load = [
     dict(type='mmvd.LoadImage'),
     dict(type='mmvd.LoadDepth'),
     # the authors' code: visible boxes; PoET: box='whole', and jitter=0.5 in its mode of that name
-    dict(type='mmvd.BoxesOfPoses', box='visible'),
+    dict(type='mmvd.LoadAnnotatedBoxes', box='visible'),
     dict(type='mmvd.RGBDResize', size=size, interpolation='bicubic'),
 ]
 train_pipeline = [

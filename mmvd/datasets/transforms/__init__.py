@@ -15,14 +15,14 @@ from .intrinsics import GuessIntrinsics
 from .labels import LoadLabels, LoadRoomInstances
 from .loading import LoadDepth, LoadImage
 from .photometric import RandomColorJitter, RandomGrayscale, ThreeAugment
-from .poses import BoxesOfDetector, BoxesOfPoses, PackPoseInputs
+from .poses import LoadAnnotatedBoxes, LoadDetectedBoxes, PackPoseInputs
 from .random_depth import AlterDepth, RandomDensityMask, RandomDepth, SparsePoints
 from .validity import RequireDepth
 
 __all__ = [
     'AlterDepth',
-    'BoxesOfDetector',
-    'BoxesOfPoses',
+    'LoadDetectedBoxes',
+    'LoadAnnotatedBoxes',
     'DisparityEncoding',
     'GuessIntrinsics',
     'LoadDepth',

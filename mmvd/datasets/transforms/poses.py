@@ -17,7 +17,7 @@ _BOXES = dict(visible='bbox_visib', whole='bbox_obj')
 
 
 @TRANSFORMS.register_module()
-class BoxesOfPoses(BaseTransform):
+class LoadAnnotatedBoxes(BaseTransform):
     """Take the annotated boxes of the objects as queries, on training data jittered.
 
     Required Keys: instances (see :class:`mmvd.BOPPoseDataset`), ori_shape
@@ -36,10 +36,10 @@ class BoxesOfPoses(BaseTransform):
     """
 
     def __init__(self, box: str = 'visible', jitter: float = 0.0, centre_std: float = 0.02, size_std: float = 0.02):
-        self.key = _BOXES[check_choice('BoxesOfPoses', 'box', box, tuple(_BOXES))]
-        self.jitter = check_share('BoxesOfPoses', 'jitter', jitter)
-        self.centre_std = check_number('BoxesOfPoses', 'centre_std', centre_std, 0)
-        self.size_std = check_number('BoxesOfPoses', 'size_std', size_std, 0)
+        self.key = _BOXES[check_choice('LoadAnnotatedBoxes', 'box', box, tuple(_BOXES))]
+        self.jitter = check_share('LoadAnnotatedBoxes', 'jitter', jitter)
+        self.centre_std = check_number('LoadAnnotatedBoxes', 'centre_std', centre_std, 0)
+        self.size_std = check_number('LoadAnnotatedBoxes', 'size_std', size_std, 0)
 
     def transform(self, results: dict) -> dict:
         """Add the queries."""
@@ -74,13 +74,13 @@ class BoxesOfPoses(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class BoxesOfDetector(BaseTransform):
+class LoadDetectedBoxes(BaseTransform):
     """Take the boxes of a detector as queries, out of a file in the format of COCO's results or BOP's.
 
     Required Keys: image_id, scene_id (if the file has scenes), ori_shape, obj_ids
 
-    Added Keys: queries, as :class:`BoxesOfPoses` has them; dropped_boxes, the number of those that have no area in the
-        image or are of objects that do not count
+    Added Keys: queries, as :class:`LoadAnnotatedBoxes` has them; dropped_boxes, the number of those that have no area
+        in the image or are of objects that do not count
 
     Args:
         file: JSON list of ``image_id``, ``category_id`` (the object's id), ``bbox`` (x, y, width, height), ``score``
@@ -95,8 +95,8 @@ class BoxesOfDetector(BaseTransform):
 
     def __init__(self, file: str, min_score: float = 0.0, max_queries: int = 30):
         self.file = file
-        self.min_score = check_number('BoxesOfDetector', 'min_score', min_score)
-        self.max_queries = check_int('BoxesOfDetector', 'max_queries', max_queries)
+        self.min_score = check_number('LoadDetectedBoxes', 'min_score', min_score)
+        self.max_queries = check_int('LoadDetectedBoxes', 'max_queries', max_queries)
 
     def transform(self, results: dict) -> dict:
         """Add the queries."""
@@ -157,7 +157,7 @@ class PackPoseInputs(BaseTransform):
 
     Args:
         max_queries: Most objects of an image (paper: 30); more are an error, of a detector's see
-            :class:`BoxesOfDetector`.
+            :class:`LoadDetectedBoxes`.
 
     Raises:
         SampleError: If there are more, or the camera is that of an image of another size.

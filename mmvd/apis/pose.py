@@ -1,0 +1,178 @@
+"""6D poses of objects in RGB-D images."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmvd.datasets.meshes import MeshRenderer, load_mesh
+from mmvd.engine.atomic_backend import AtomicLocalBackend
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.visualization.poses import ESTIMATE, pose_picture
+
+from .inputs import Frame
+from .task_inferencer import TaskInferencer
+
+_AXES = ((230, 60, 60), (60, 200, 60), (70, 110, 240))  # x, y, z
+
+
+class RGBDPoseInferencer(TaskInferencer):
+    """Estimates the pose of the objects in given boxes, see :class:`TaskInferencer`.
+
+    Each prediction has ``obj_ids`` (N,), ``rotations`` (N, 3, 3) from object to camera, ``translations_mm`` (N, 3),
+    ``scores`` (N,) and ``bboxes`` (N, 4) x1, y1, x2, y2 in pixels of the image. In a folder it leaves
+    ``NAME_poses.json``, with the keys of BOP, and ``NAME_panel.png``.
+
+    Args:
+        config: As in :class:`TaskInferencer`.
+        checkpoint: As in :class:`TaskInferencer`.
+        device: As in :class:`TaskInferencer`.
+        dtype: As in :class:`TaskInferencer`.
+        intrinsics: ``(fx, fy, cx, cy)`` in pixels of the images as they are given; needed.
+        boxes: What a detector found: a JSON file in the format of COCO's or BOP's results, or a list of its rows with
+            ``category_id`` (the object's id), ``bbox`` (x, y, width, height), ``score`` and, for several images,
+            ``image`` (the name of the file without ending) or ``image_id`` (where that name is a number).
+        models: Folder of the object models, for outlines in the pictures; without it axes are drawn.
+
+    Raises:
+        ConfigError: If camera or boxes are missing, or the config is not one of the task.
+        MissingInputsError: If there is no such file of boxes.
+        SampleError: If it is damaged.
+    """
+
+    files = ('_poses.json',)
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        intrinsics: Sequence[float] | None = None,
+        boxes: str | Path | Sequence[dict] | None = None,
+        models: str | Path | None = None,
+    ):
+        if intrinsics is None or boxes is None:
+            raise ConfigError('RGBDPoseInferencer: 6D pose needs the intrinsics of the camera and boxes of the objects')
+        self.boxes = read_boxes(boxes)
+        super().__init__(config, checkpoint, device, dtype, intrinsics=intrinsics)
+        self.obj_ids = tuple(self.meta.get('obj_ids') or range(1, self.model.head.num_classes + 1))
+        self.models, self._renderers = None if models is None else Path(models), {}
+
+    def check(self, config: Config) -> None:
+        """Refuse what estimates no poses."""
+        if config.get('model', {}).get('type') not in ('PoseEstimator', 'mmvd.PoseEstimator'):
+            raise ConfigError(f'{config.filename or "the config"}: is none of mmvd.PoseEstimator')
+
+    def _results(self, frame: Frame) -> dict:
+        found = super()._results(frame)
+        height, width = frame.depth_m.shape
+        rows = [row for row in self.boxes if row['image'] in (None, frame.name)]
+        kept = []
+        for row in rows:
+            x1, x2 = np.clip(row['box'][::2], 0, width)
+            y1, y2 = np.clip(row['box'][1::2], 0, height)
+            if row['obj_id'] in self.obj_ids and x2 > x1 and y2 > y1:
+                kept.append(([x1, y1, x2, y2], self.obj_ids.index(row['obj_id']), row['score']))
+        if not kept:
+            known = ', '.join(map(str, self.obj_ids))
+            raise SampleError(f'{frame.path}: none of its {len(rows)} boxes is in the image and of the objects {known}')
+        queries = dict(
+            bboxes=np.array([box for box, *_ in kept], np.float32),
+            labels=np.array([label for _, label, _ in kept], np.int64),
+            scores=np.array([score for *_, score in kept], np.float32),
+        )
+        return dict(found, queries=queries, instances=[])
+
+    def predict(self, frames: list[Frame]) -> list[dict]:
+        """Estimate."""
+        batch = self.batch(frames)
+        with self.precision():
+            samples = self.model(batch['inputs'], batch['data_samples'], mode='predict')
+        return [self._prediction(sample) for sample in samples]
+
+    def _prediction(self, sample) -> dict:
+        found = {name: value.float().cpu().numpy() for name, value in sample.pred_instances.items()}
+        scale = np.tile(np.array(sample.get('scale_factor', (1.0, 1.0))), 2)
+        return dict(
+            obj_ids=np.array([self.obj_ids[int(label)] for label in found['labels']]),
+            rotations=found['rotations'],
+            translations_mm=1000 * found['translations'],
+            scores=found['scores'],
+            bboxes=found['bboxes'] / scale,
+        )
+
+    def picture(self, frame: Frame, prediction: dict) -> np.ndarray:
+        """The image with the outlines, or the axes, of the objects."""
+        K, outlines, rgb = self.camera.astype(np.float64), [], np.ascontiguousarray(frame.rgb)
+        for obj_id, R, t in zip(*(prediction[key] for key in ('obj_ids', 'rotations', 'translations_mm')), strict=True):
+            if self.models is not None:
+                outlines.append((self._renderer(int(obj_id)), R.astype(float), t.astype(float), ESTIMATE))
+            else:
+                rgb = _with_axes(rgb, R, t, K)
+        return pose_picture(rgb, outlines, K)
+
+    def _renderer(self, obj_id: int) -> MeshRenderer:
+        if obj_id not in self._renderers:
+            self._renderers[obj_id] = MeshRenderer(load_mesh(self.models / f'obj_{obj_id:06d}.ply'))
+        return self._renderers[obj_id]
+
+    def save(self, frame: Frame, prediction: dict, folder: Path) -> None:
+        """Write the poses."""
+        rows = [
+            dict(
+                obj_id=int(prediction['obj_ids'][n]),
+                cam_R_m2c=prediction['rotations'][n].astype(float).flatten().tolist(),
+                cam_t_m2c=prediction['translations_mm'][n].astype(float).tolist(),
+                score=float(prediction['scores'][n]),
+                bbox=prediction['bboxes'][n].astype(float).tolist(),
+            )
+            for n in range(len(prediction['obj_ids']))
+        ]
+        AtomicLocalBackend().put(json.dumps(rows, indent=1).encode(), folder / f'{frame.name}_poses.json')
+
+
+def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
+    """Rows of ``image`` (name or None), ``obj_id``, ``box`` (x1, y1, x2, y2) and ``score``; see the inferencer."""
+    source, rows = 'boxes', boxes
+    if isinstance(boxes, str | Path):
+        source = str(boxes)
+        if not Path(boxes).is_file():
+            raise MissingInputsError(f'{boxes}: no such file of boxes')
+        try:
+            rows = json.loads(Path(boxes).read_bytes())
+        except ValueError as error:
+            raise SampleError(f'{boxes}: no readable JSON ({error})') from error
+    try:
+        return [_row(row) for row in rows]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SampleError(f'{source}: no list of boxes with category_id, bbox and score ({error!r})') from error
+
+
+def _row(row: dict[str, Any]) -> dict:
+    x, y, width, height = map(float, row['bbox'])
+    score = float(row.get('score', 1.0))
+    if not np.isfinite([x, y, width, height, score]).all():
+        raise ValueError('a number is not finite')
+    image = row.get('image')
+    if image is None and row.get('image_id') is not None:
+        image = f'{int(row["image_id"]):06d}'
+    return dict(image=image, obj_id=int(row['category_id']), box=np.array([x, y, x + width, y + height]), score=score)
+
+
+def _with_axes(rgb: np.ndarray, R: np.ndarray, t: np.ndarray, K: np.ndarray, length_mm: float = 100.0) -> np.ndarray:
+    """The axes of an object, drawn over an image."""
+    points = np.concatenate((np.zeros((1, 3)), length_mm * np.eye(3))) @ R.T + t
+    if points[:, 2].min() <= 0:
+        return rgb
+    pixels = points @ K.T
+    pixels = np.rint(pixels[:, :2] / pixels[:, 2:]).clip(-1e6, 1e6).astype(int)
+    for end, colour in zip(pixels[1:], _AXES, strict=True):
+        rgb = cv2.line(rgb, tuple(map(int, pixels[0])), tuple(map(int, end)), colour, 2, cv2.LINE_AA)
+    return rgb
