@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""6D pose on the rooms, over several seeds: frozen VD, its variants and controls, beside trivial predictors.
+
+Every network is trained anew and judged at its last checkpoint on unseen rooms; of VD also with depth or class labels
+altered at test. Goes on where it was interrupted. Data: python -m mmvd data bop data/bop_rooms
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import read_config
+from mmvd.errors import exit_code
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
+
+SHOWN = ('AR', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d', 'median_rotation_deg', 'median_translation_mm')
+VARIANTS = ('VD', 'RGB alone', 'random depth stream', 'loss without symmetries', 'shuffled poses')
+ALTERATIONS = ('depth missing', 'depth of another image', 'depth x 1.1', 'shuffled labels')
+
+
+class Alter(Hook):
+    """Changes the test batches; ``kind`` is one of ``ALTERATIONS``."""
+
+    def __init__(self, kind: str):
+        self.kind, self.random = kind, np.random.default_rng(0)
+
+    def before_test_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Change one batch in place."""
+        depth = data_batch['depth']
+        if self.kind == 'depth missing':
+            data_batch['depth'] = [torch.zeros_like(each) for each in depth]
+        elif self.kind == 'depth of another image':
+            data_batch['depth'] = [*depth[1:], depth[0]]
+        elif self.kind == 'depth x 1.1':
+            data_batch['depth'] = [1.1 * each for each in depth]
+        else:
+            for sample in data_batch['data_samples']:
+                labels = self.random.integers(0, 8, len(sample.proposals))
+                sample.proposals.labels = torch.from_numpy(labels)
+
+
+def configured(name: str, seed: int, work_dir: Path) -> Config:
+    """The config of a variant."""
+    config = read_config(ROOT / 'configs/pose/poet_vd_rooms.py')
+    config.merge_from_dict({'randomness.seed': seed})
+    backbone, head = config.model.backbone, config.model.head
+    if name == 'RGB alone':
+        backbone.out, head.in_channels = 'rgb', [96] * 2
+    elif name == 'random depth stream':
+        backbone.init_cfg.checkpoint = str(random_depth(ROOT / backbone.init_cfg.checkpoint, work_dir))
+    elif name == 'loss without symmetries':
+        head.loss.models = None
+    elif name == 'shuffled poses':
+        config.train_dataloader.dataset.data_root = str(shuffled_poses(Path(config.root), work_dir))
+    return config
+
+
+def random_depth(checkpoint: Path, work_dir: Path) -> Path:
+    """The encoder with depth stream and fusions as they were before training."""
+    from mmvd.registry import MODELS
+
+    out = work_dir / 'random_depth.pth'
+    if not out.is_file():
+        content = torch.load(checkpoint, weights_only=True)
+        torch.manual_seed(0)
+        fresh = MODELS.build(read_config(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py').model).state_dict()
+        for key in content['state_dict']:
+            if key.startswith(('backbone.depth_stream', 'backbone.fusions')):
+                content['state_dict'][key] = fresh[key]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(dict(state_dict=content['state_dict'], meta={}), out)
+    return out
+
+
+def shuffled_poses(root: Path, work_dir: Path) -> Path:
+    """The training data with the rotations and translations of each object dealt out among its appearances."""
+    out = (work_dir / 'shuffled').absolute()
+    scene = next((root / 'train').iterdir())
+    if not out.is_dir():
+        folder = out / 'train' / scene.name
+        folder.mkdir(parents=True)
+        os.symlink((root / 'models').absolute(), out / 'models')
+        for part in ('rgb', 'depth', 'mask', 'mask_visib'):
+            os.symlink((scene / part).absolute(), folder / part)
+        for part in ('scene_camera.json', 'scene_gt_info.json'):
+            shutil.copy(scene / part, folder / part)
+        poses, random = json.loads((scene / 'scene_gt.json').read_bytes()), np.random.default_rng(0)
+        rows = [row for frame in poses.values() for row in frame]
+        for obj_id in {row['obj_id'] for row in rows}:
+            mine = [row for row in rows if row['obj_id'] == obj_id]
+            dealt = [(mine[k]['cam_R_m2c'], mine[k]['cam_t_m2c']) for k in random.permutation(len(mine))]
+            for row, (R, t) in zip(mine, dealt, strict=True):
+                row.update(cam_R_m2c=R, cam_t_m2c=t)
+        (folder / 'scene_gt.json').write_text(json.dumps(poses))
+    return out
+
+
+def judge(config: Config, checkpoint: Path, folder: Path, kind: str | None = None) -> dict[str, float]:
+    """Scores on the test rooms."""
+    config = config.copy()
+    config.update(load_from=str(checkpoint), work_dir=str(folder))
+    config.test_evaluator = dict(config.test_evaluator, submission=str(folder / 'poet-vd_rooms-test.csv'))
+    config.test_evaluator.pop('reference', None) if kind else None
+    runner = Runner.from_cfg(config)
+    if kind:
+        runner.register_hook(Alter(kind))
+    return {key.removeprefix('pose/'): value for key, value in runner.test().items()}
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, judge and write the table."""
+    found: dict[str, list[dict]] = {}
+    for seed in args.seeds:
+        for name in args.variants:
+            folder = Path(args.work_dir) / f'{name.replace(" ", "_")}_{seed}'
+            config = configured(name, seed, Path(args.work_dir))
+            checkpoint = train_once(config, folder)
+            for kind in (None, *(ALTERATIONS if name == 'VD' else ())):
+                title = f'{name}, {kind} at test' if kind else name
+                cached = folder / f'{(kind or "test").replace(" ", "_")}.json'
+                if not cached.is_file():
+                    cached.write_text(json.dumps(judge(config, checkpoint, folder / 'test', kind)))
+                found.setdefault(title, []).append(json.loads(cached.read_text()))
+    rows = []
+    for title, scores in found.items():
+        row = dict(network=title, seeds=len(scores))
+        for key in SHOWN:
+            mean, spread = with_spread([each[key] for each in scores])
+            row.update({key: f'{mean:.2f}', f'{key} std': f'{spread:.2f}'})
+        rows.append(row)
+        print(f'{title:<44}' + '  '.join(f'{key} {row[key]} +- {row[f"{key} std"]}' for key in SHOWN), flush=True)
+    write_rows(Path(args.out), rows)
+    print(args.out)
+
+
+def main() -> int:
+    """Parse the command line and measure; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--variants', nargs='+', choices=VARIANTS, default=VARIANTS)
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--work-dir', default='work_dirs/pose_table')
+    parser.add_argument('--out', default='docs/benchmarks/rooms_pose.csv')
+    args = parser.parse_args()
+    return exit_code(lambda: run(args))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
