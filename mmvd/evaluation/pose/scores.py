@@ -136,8 +136,8 @@ class PoseScores:
         errors = {name: np.full(shape, np.inf) for name in ('MSSD', 'MSPD', 'ADD', 'ADD-S', 't')}
         errors['R'], errors['VSD'] = np.full(shape, np.inf), np.ones((*shape, len(TAUS)))
         for row, e in enumerate(estimates):
-            if np.isfinite(e.R).all() and np.linalg.det(e.R) < 0:  # a reflection is no pose: a miss
-                continue
+            if not (np.isfinite(e.R).all() and np.isfinite(e.t).all() and np.linalg.det(e.R) > 0):
+                continue  # no pose, or a reflection: a miss
             for column, g in enumerate(truths):
                 pair = (e.R, e.t, g.R, g.t)
                 errors['MSSD'][row, column] = mssd(*pair, model.hull, model.symmetries) / model.diameter
@@ -145,7 +145,7 @@ class PoseScores:
                 errors['ADD'][row, column] = add(*pair, model.points)
                 errors['ADD-S'][row, column] = adds(*pair, model.points)
                 errors['R'][row, column] = rotation_error_deg(e.R, g.R, model.symmetries)
-                errors['t'][row, column] = np.linalg.norm(e.t - g.t) if np.isfinite(e.t).all() else np.inf
+                errors['t'][row, column] = np.linalg.norm(e.t - g.t)
                 if self.with_vsd:
                     errors['VSD'][row, column] = self._vsd(model, e, g)
         symmetric = obj_id in self.symmetric

@@ -1,0 +1,125 @@
+"""Boxes and poses on their way into the model."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.registry import TRANSFORMS
+
+SHAPE = (60, 80)
+K = np.array([[70.0, 0, 40], [0, 70, 30], [0, 0, 1]], np.float32)
+
+
+def sample(*boxes, **more):
+    instances = [
+        dict(
+            obj_id=3, bbox_label=1, rotation=np.eye(3).flatten().tolist(), translation_mm=[10.0 * n, -20.0, 800.0],
+            visib_fract=0.5, bbox_visib=box, bbox_obj=[0.0, 0, 200, 200],
+        )
+        for n, box in enumerate(boxes)
+    ]  # fmt: skip
+    found = dict(
+        img=np.zeros((*SHAPE, 3), np.uint8), depth=np.ones(SHAPE, np.float32), ori_shape=SHAPE, img_shape=SHAPE,
+        instances=instances, intrinsics=K.copy(), ori_intrinsics=K, sample_idx=KeyedIndex(0, 0, 0, 7), img_path='x.png',
+        scene_id=2, image_id=5, obj_ids=(1, 3),
+    )  # fmt: skip
+    return dict(found, **more)
+
+
+def apply(results, *steps):
+    for step in steps:
+        results = TRANSFORMS.build(step)(results)
+    return results
+
+
+BOXES = dict(type='mmvd.LoadAnnotatedBoxes')
+PACK = dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmvd.PackPoseInputs'))
+
+
+def test_boxes_outside_are_left_out_and_counted():
+    found = apply(sample([10.0, 5, 30, 25], [100.0, 5, 130, 25], None, [-5.0, 50, 20, 99]), BOXES)
+    np.testing.assert_allclose(found['queries']['bboxes'], [[10, 5, 30, 25], [0, 50, 20, 60]])
+    assert found['dropped_boxes'] == 2 and len(found['instances']) == 2
+    whole = apply(sample([10.0, 5, 30, 25]), dict(BOXES, box='whole'))
+    np.testing.assert_allclose(whole['queries']['bboxes'], [[0, 0, 80, 60]])
+
+
+def test_jitter_is_the_samples_own():
+    boxes = [[20.0, 15, 50, 45]] * 200
+    first, again = (apply(sample(*boxes), dict(BOXES, jitter=0.5))['queries']['bboxes'] for _ in range(2))
+    other = apply(sample(*boxes, sample_idx=KeyedIndex(0, 0, 1, 8)), dict(BOXES, jitter=0.5))['queries']['bboxes']
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    moved = (first != np.array(boxes)).any(1)
+    assert 70 < moved.sum() < 130
+    shift = ((first[:, :2] + first[:, 2:]) / 2 - (35, 30))[moved]
+    np.testing.assert_allclose(shift.std(0), (0.02 * 80, 0.02 * 60), rtol=0.3)
+
+
+def test_intrinsics_and_boxes_are_resized_with_the_image():
+    found = apply(sample([10.0, 5, 30, 25]), BOXES, dict(type='mmvd.RGBDResize', size=(98, 126)), PACK)
+    data = found['data_samples']
+    pose, camera = data.gt_instances, data.intrinsics
+    point = pose.translations[0].numpy()
+    before, after = K @ point, camera @ point
+    factor = np.array([126 / 80, 98 / 60])
+    np.testing.assert_allclose(after[:2] / after[2], (before[:2] / before[2] + 0.5) * factor - 0.5, atol=0.01)
+    np.testing.assert_allclose(
+        data.proposals.bboxes.numpy(), np.array([[10, 5, 30, 25]]) * np.tile(factor, 2), rtol=1e-6
+    )
+    assert found['inputs'].shape == (3, 98, 126) and data.ori_intrinsics is not camera
+    assert (data.gt_instances.obj_ids[0], data.gt_instances.labels[0]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        dict(type='mmvd.RGBDRandomFlip', horizontal=0.5),
+        dict(type='mmvd.RGBDRandomRotate'),
+        dict(type='mmvd.RGBDCenterCrop', size=40),
+    ],
+)
+def test_what_would_change_objects_is_refused(step):
+    with pytest.raises(ConfigError, match='a sample with 6D poses is not mirrored, turned or cut'):
+        apply(sample([10.0, 5, 30, 25]), step)
+
+
+def test_what_cannot_be_packed_is_named():
+    with pytest.raises(SampleError, match='3 objects where max_queries=2'):
+        apply(sample(*[[10.0, 5, 30, 25]] * 3), BOXES, dict(PACK, packer=dict(PACK['packer'], max_queries=2)))
+    large = K.copy()
+    large[0, 2] = 320
+    with pytest.raises(SampleError, match='principal point 320.0, 30.0 lies outside of 80x60'):
+        apply(sample([10.0, 5, 30, 25], intrinsics=large), BOXES, PACK)
+    with pytest.raises(SampleError, match='needs the intrinsics'):
+        apply(sample([10.0, 5, 30, 25], intrinsics=None), BOXES, PACK)
+
+
+def test_boxes_of_a_detector(tmp_path):
+    rows = [
+        dict(scene_id=2, image_id=5, category_id=3, bbox=[10, 5, 20, 20], score=0.5),
+        dict(scene_id=2, image_id=5, category_id=1, bbox=[0, 0, 9, 9], score=0.9),
+        dict(scene_id=2, image_id=5, category_id=7, bbox=[0, 0, 9, 9], score=0.9),
+        dict(scene_id=2, image_id=5, category_id=1, bbox=[90, 0, 9, 9], score=0.8),
+        dict(scene_id=1, image_id=5, category_id=1, bbox=[0, 0, 9, 9], score=0.8),
+    ]
+    path = tmp_path / 'boxes.json'
+    path.write_text(json.dumps(rows))
+    step = dict(type='mmvd.LoadDetectedBoxes', file=str(path))
+    found = apply(sample([10.0, 5, 30, 25]), step, PACK)['data_samples']
+    assert found.proposals.labels.tolist() == [0, 1] and found.proposals.scores.tolist() == pytest.approx([0.9, 0.5])
+    assert found.dropped_boxes == 2 and len(found.gt_instances) == 1
+    assert len(apply(sample(), dict(step, max_queries=1))['queries']['labels']) == 1
+    assert len(apply(sample(), dict(step, min_score=0.6))['queries']['labels']) == 1
+    path = tmp_path / 'coco.json'
+    path.write_text(json.dumps([{key: value for key, value in row.items() if key != 'scene_id'} for row in rows[:2]]))
+    assert len(apply(sample(), dict(step, file=str(path)))['queries']['labels']) == 2
+    for number, content in enumerate(('{}', '[1]', '[{"bbox": [1, 2, 3, NaN], "score": 1, "image_id": 1}]', 'x')):
+        path = tmp_path / f'{number}.json'
+        path.write_text(content if content != '{}' else '{"a": 1}')
+        with pytest.raises(SampleError, match='no list of detections'):
+            apply(sample(), dict(step, file=str(path)))
+    with pytest.raises(MissingInputsError):
+        apply(sample(), dict(step, file='/none.json'))

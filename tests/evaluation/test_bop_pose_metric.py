@@ -1,0 +1,113 @@
+"""The metric of 6D pose on rooms: the truth is perfect, equivalents are forgiven, misses cost, protocols are told."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from mmengine.structures import InstanceData
+
+pytest.importorskip('embreex')
+
+from mmvd.datasets.bop_files import read_models_info  # noqa: E402
+from mmvd.errors import ConfigError  # noqa: E402
+from mmvd.evaluation.pose import read_submission, symmetry_transforms, write_submission  # noqa: E402
+from mmvd.registry import DATASETS, METRICS  # noqa: E402
+
+PIPELINE = [
+    dict(type='mmvd.LoadImage'),
+    dict(type='mmvd.LoadDepth'),
+    dict(type='mmvd.LoadAnnotatedBoxes'),
+    dict(type='mmvd.RGBDResize', size=(98, 126)),  # scores are those of the original image
+    dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmvd.PackPoseInputs')),
+]
+
+
+def evaluate(root, change=None, keep=lambda number, count: range(count), **settings):
+    """Scores of the truth, changed: ``change(R, t, obj_ids, visible)`` gives other rotations and translations (m)."""
+    config = dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', pipeline=PIPELINE)
+    dataset = DATASETS.build(config)
+    reference = dict(config, split='train') if settings.pop('trivial', False) else None
+    targets = settings.pop('targets', str(root / 'test_targets_bop19.json'))
+    metric = METRICS.build(
+        dict(type='mmvd.BOPPoseMetric', models=str(root / 'models'), reference=reference, targets=targets, **settings)
+    )
+    for number in range(len(dataset)):
+        sample = dataset[number]['data_samples']
+        truth, queries = sample.gt_instances, sample.proposals
+        R, t = truth.rotations.double(), truth.translations.double()
+        if change:
+            R, t = change(R, t, truth.obj_ids, truth.visib_fract)
+        kept = list(keep(number, len(truth)))
+        sample.pred_instances = InstanceData(
+            bboxes=queries.bboxes, labels=queries.labels, scores=queries.scores, rotations=R, translations=t
+        )[kept]
+        metric.process({}, [sample.to_dict()])
+    return metric.evaluate(len(dataset))
+
+
+def test_the_truth_is_perfect(bop_rooms, tmp_path):
+    path = tmp_path / 'truth_rooms-test.csv'
+    found = evaluate(bop_rooms, submission=str(path))
+    for key in ('AR', 'AR_VSD', 'AR_MSSD', 'AR_MSPD', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d'):
+        assert found[f'pose/{key}'] == pytest.approx(100, abs=1e-4), key
+    assert found['pose/missed'] == 0 and found['pose/targets'] == found['pose/targets']
+    write_submission(read_submission(path), tmp_path / 'again.csv')
+    assert (tmp_path / 'again.csv').read_bytes() == path.read_bytes()
+
+
+def test_symmetric_equivalents(bop_rooms):
+    infos = read_models_info(bop_rooms / 'models')
+
+    def turned(R, t, obj_ids, visible):
+        motions = [torch.from_numpy(symmetry_transforms(infos[int(each)])[-1]) for each in obj_ids]
+        moved = torch.stack([r @ m[:3, 3] for r, m in zip(R, motions, strict=True)]) / 1000
+        return torch.stack([r @ m[:3, :3] for r, m in zip(R, motions, strict=True)]), t + moved
+
+    found = evaluate(bop_rooms, turned)
+    assert found['pose/AR_MSSD'] == found['pose/AR_MSPD'] == 100 and found['pose/AR_VSD'] >= 99
+    assert found['pose/AUC_ADD'] < 90 and found['pose/AUC_ADD(-S)'] > 97 and found['pose/median_rotation_deg'] < 0.1
+
+
+def test_misses_and_estimates_that_are_none_cost(bop_rooms):
+    whole = evaluate(bop_rooms, with_vsd=False)
+    part = evaluate(bop_rooms, keep=lambda number, count: range(1, count), with_vsd=False)
+    assert 'pose/AR' not in whole and 0 < part['pose/AR_MSSD'] < 100 and part['pose/missed'] > 0
+    share = 1 - part['pose/missed'] / part['pose/targets']
+    for key in ('AR_MSSD', 'AR_MSPD', 'AUC_ADD', 'ADD(-S)<0.1d'):
+        assert part[f'pose/{key}'] == pytest.approx(100 * share, abs=1e-3), key
+    nan = evaluate(bop_rooms, lambda R, t, *_: (R * np.nan, t), with_vsd=False)
+    mirrored = evaluate(bop_rooms, lambda R, t, *_: (R * torch.tensor([1.0, 1, -1]), t), with_vsd=False)
+    for found in (nan, mirrored):
+        assert found['pose/AR_MSSD'] == found['pose/AUC_ADD-S'] == 0 and found['pose/missed'] == found['pose/targets']
+
+
+def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkeypatch):
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', told.append)
+    found = evaluate(bop_rooms, lambda R, t, *_: (R, t + torch.tensor([0, 0, 0.05])), trivial=True, with_vsd=False)
+    assert found['pose/AUC_ADD'] == pytest.approx(50, abs=1e-3)
+    assert found['pose/true t, random R/AUC_ADD'] < 40 and 'pose/class mean/AUC_ADD' in found
+    report = told[-1]
+    for word in (
+        'boxes: annotated',
+        'test_targets_bop19.json',
+        'ADD-S for 6, 7, 8',
+        'exact area up to 100 mm',
+        'misses',
+    ):
+        assert word in report
+    for row in ('network, object', 'class mean, all', 'box, mean depth', 'box, sensor depth', 'true t, random R'):
+        assert row in report
+    evaluate(bop_rooms, symmetric=[8], with_vsd=False, boxes='of a detector', targets=None, min_visib_fract=0.5)
+    assert 'ADD-S for 8;' in told[-1] and 'at least 50% visible' in told[-1] and 'boxes: of a detector' in told[-1]
+
+
+def test_targets_that_are_not_there(bop_rooms, tmp_path):
+    rows = json.loads((bop_rooms / 'test_targets_bop19.json').read_bytes())
+    (tmp_path / 't.json').write_text(json.dumps([*rows, dict(scene_id=9, im_id=0, obj_id=1, inst_count=2)]))
+    with pytest.raises(ConfigError, match='2 of its targets are none of the objects that were evaluated'):
+        evaluate(bop_rooms, targets=str(tmp_path / 't.json'))
+    with pytest.raises(ConfigError, match='min_visib_fract'):
+        METRICS.build(dict(type='mmvd.BOPPoseMetric', models='x', min_visib_fract=2))
