@@ -53,6 +53,7 @@ def picture(tmp_path_factory) -> dict:
         seg_map_path=str(folder / 'labels.png'),
         num_classes=200,
         intrinsics=np.eye(3, dtype=np.float32),
+        instances=[],
     )
 
 

@@ -10,7 +10,7 @@ from mmvd.registry import MODELS
 from tests.configs.test_configs import CONFIGS, named
 from tests.conftest import ROOT, raw_batch
 
-KINDS = dict(vd='head', seg='decode_head', cls='head', det='panoptic_head')
+KINDS = dict(vd='head', seg='decode_head', cls='head', det='panoptic_head', pose='head')
 SIZE = 56
 WIDTH = 96  # a depth key needs so many slots
 
@@ -48,6 +48,10 @@ def shrink(config: Config, kind: str) -> dict:
         model.head.in_channels = channels
     elif kind == 'det':
         model.panoptic_head.in_channels = maps
+    elif kind == 'pose':
+        small = dict(embed_dims=80, num_heads=2, feedforward=16, encoder_layers=1, decoder_layers=2)
+        model.head.update(small, in_channels=maps[: len(model.head.in_channels)])
+        model.head.loss.models = None  # there are none here
     else:
         small, classes = (
             Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py').model.decode_head,
@@ -109,7 +113,24 @@ def batch(kind: str) -> dict:
             DetDataSample(gt_instances=found.clone(), metainfo=dict(img_shape=(SIZE, SIZE), sample_key=i))
             for i in range(2)
         ]
+    elif kind == 'pose':
+        data['data_samples'] = [pose_sample(i, boxes) for i, boxes in enumerate((1, 3))]
     return data
+
+
+def pose_sample(key: int, count: int):
+    from mmdet.structures import DetDataSample
+
+    boxes, labels = torch.tensor([[10.0, 10, 30, 30]]).repeat(count, 1), torch.arange(count)
+    meta = dict(
+        img_shape=(SIZE, SIZE), sample_key=key, intrinsics=torch.tensor([[60.0, 0, 28], [0, 60, 28], [0, 0, 1]])
+    )
+    truth = dict(labels=labels, obj_ids=labels + 1, rotations=torch.eye(3).repeat(count, 1, 1))
+    return DetDataSample(
+        proposals=InstanceData(bboxes=boxes, labels=labels, scores=torch.ones(count)),
+        gt_instances=InstanceData(**truth, translations=torch.ones(count, 3)),
+        metainfo=meta,
+    )
 
 
 @pytest.mark.parametrize('path', distinct(CONFIGS), ids=named)

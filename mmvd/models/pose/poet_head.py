@@ -1,5 +1,6 @@
 """PoET's head: a deformable transformer whose queries are boxes."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -74,12 +75,12 @@ class PoETHead(BaseModule):
         self.reference = check_choice(owner, 'reference', reference, ('centre', 'box'))
         self.translation = check_choice(owner, 'translation', translation, ('metres', 'projected'))
         levels = len(in_channels)
-        groups = min(32, embed_dims // 2)
+        groups = math.gcd(32, embed_dims)
         self.neck = ChannelMapper(
             list(in_channels), embed_dims, 1, norm_cfg=dict(type='GN', num_groups=groups), act_cfg=None, num_outs=levels
         )
         self.position = SinePositionalEncoding(num_feats=embed_dims // 2, normalize=True, offset=-0.5)
-        self.level_embed = nn.Parameter(torch.empty(levels, embed_dims))
+        self.level_embed = nn.Parameter(torch.randn(levels, embed_dims))
         self.box_code = BoxQueryEncoding(embed_dims, box_frequencies)
         attention = dict(embed_dims=embed_dims, num_heads=num_heads, dropout=dropout)
         deformable = dict(attention, num_levels=levels, num_points=num_points, batch_first=True)
@@ -99,7 +100,6 @@ class PoETHead(BaseModule):
         for module in (*self.encoder.modules(), *self.decoder.modules()):
             if hasattr(module, 'sampling_offsets'):
                 module.init_weights()
-        nn.init.normal_(self.level_embed)
         for head in self.place_heads:
             nn.init.zeros_(head.layers[-1].bias)
             with torch.no_grad():
