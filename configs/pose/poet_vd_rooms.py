@@ -18,13 +18,13 @@ model = dict(
         init_cfg=dict(checkpoint='work_dirs/pretrain_tiny_pde_rooms/epoch_6.pth'),
     ),
     head=dict(
-        in_channels=[2 * width] * 2,  # of the last two of four stages
+        in_channels=[2 * width] * 4,
         num_classes=8,
         embed_dims=128,
         num_heads=4,
         feedforward=256,
-        encoder_layers=1,
-        decoder_layers=2,
+        encoder_layers=0,
+        decoder_layers=3,
         dropout=0.0,
         reference='box',
         translation='projected',
@@ -63,10 +63,10 @@ test_evaluator = dict(
     reference=dict(poses, split='train'),
     submission='work_dirs/poet_vd_rooms/poet-vd_rooms-test.csv',
 )
-train_cfg = dict(max_epochs=10, val_interval=5)
+train_cfg = dict(max_epochs=16, val_interval=8)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=50),
-    dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=0, end=10, convert_to_iter_based=True),
+    dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=0, end=16, convert_to_iter_based=True),
 ]
 default_hooks = dict(logger=dict(interval=10))

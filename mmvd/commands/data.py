@@ -13,7 +13,7 @@ def add_commands(commands) -> None:
     data.add_argument('--sensor', action='store_true', help='depth as the sensor model sees it')
     data.add_argument('--shuffle-textures', action='store_true', help='colours that say nothing of the class')
     data.add_argument('--out', default='work_dirs/rooms.png', help='where the picture goes')
-    data.add_argument('--frames', type=int, nargs=3, default=(256, 32, 64), help='bop: of train, val and test')
+    data.add_argument('--frames', type=int, nargs=3, default=(1024, 32, 64), help='bop: of train, val and test')
     data.add_argument('--size', type=int, nargs=2, default=(168, 224), help='bop: height and width in pixels')
     data.add_argument('--field-deg', type=float, nargs=2, default=(55.0, 80.0), help='bop: least and largest view')
     data.set_defaults(run=_data)

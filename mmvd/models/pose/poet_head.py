@@ -30,7 +30,7 @@ class PoETHead(BaseModule):
         num_heads: Attention heads (PoET's example: 16; its code and VD's: 8).
         num_points: Points that a head looks at in each map.
         feedforward: Hidden width of the feed-forward networks.
-        encoder_layers: Layers of the encoder.
+        encoder_layers: Layers of the encoder; 0 leaves it out: tokens of a ViT have seen each other already.
         decoder_layers: Layers of the decoder; each has outputs of its own, all of which are trained.
         dropout: In the transformer.
         class_mode: ``'specific'``, one output for each class, or ``'agnostic'``, one for all.
@@ -71,6 +71,8 @@ class PoETHead(BaseModule):
 
         owner = 'PoETHead'
         self.num_classes = check_int(owner, 'num_classes', num_classes)
+        check_int(owner, 'encoder_layers', encoder_layers, 0)
+        check_int(owner, 'decoder_layers', decoder_layers)
         self.class_mode = check_choice(owner, 'class_mode', class_mode, ('specific', 'agnostic'))
         self.reference = check_choice(owner, 'reference', reference, ('centre', 'box'))
         self.translation = check_choice(owner, 'translation', translation, ('metres', 'projected'))
@@ -94,12 +96,13 @@ class PoETHead(BaseModule):
     def init_weights(self) -> None:
         """As Deformable DETR, and depth starts at one metre."""
         super().init_weights()
-        for parameter in (*self.encoder.parameters(), *self.decoder.parameters()):
-            if parameter.dim() > 1:
-                nn.init.xavier_uniform_(parameter)
-        for module in (*self.encoder.modules(), *self.decoder.modules()):
-            if hasattr(module, 'sampling_offsets'):
-                module.init_weights()
+        for part in filter(None, (self.encoder, self.decoder)):
+            for parameter in part.parameters():
+                if parameter.dim() > 1:
+                    nn.init.xavier_uniform_(parameter)
+            for module in part.modules():
+                if hasattr(module, 'sampling_offsets'):
+                    module.init_weights()
         for head in self.place_heads:
             nn.init.zeros_(head.layers[-1].bias)
             with torch.no_grad():
@@ -181,17 +184,20 @@ class PoETHead(BaseModule):
             valid_ratios=ratios,
         )
         tokens = torch.cat([x.flatten(2).transpose(1, 2) for x in maps], 1)
-        return dict(
-            shared, value=self.encoder(query=tokens, query_pos=torch.cat(positions, 1).to(tokens.dtype), **shared)
-        )
+        position = torch.cat(positions, 1).to(tokens.dtype)
+        if self.encoder is None:
+            return dict(shared, value=tokens + position)
+        return dict(shared, value=self.encoder(query=tokens, query_pos=position, **shared))
 
 
 def _transformer(encoder_layers: int, decoder_layers: int, attention: dict, deformable: dict, ffn: dict):
     from mmdet.models.layers.transformer import DeformableDetrTransformerDecoder, DeformableDetrTransformerEncoder
 
-    encoder = DeformableDetrTransformerEncoder(
-        num_layers=encoder_layers, layer_cfg=dict(self_attn_cfg=deformable, ffn_cfg=ffn)
-    )
+    encoder = None
+    if encoder_layers:
+        encoder = DeformableDetrTransformerEncoder(
+            num_layers=encoder_layers, layer_cfg=dict(self_attn_cfg=deformable, ffn_cfg=ffn)
+        )
     decoder = DeformableDetrTransformerDecoder(
         num_layers=decoder_layers,
         return_intermediate=True,
