@@ -187,6 +187,7 @@ DATA_ROWS = [
 ]
 
 
+POET = dict(type='mmvd.PoETHead', in_channels=[8], num_classes=2)
 PROBES = dict(type='mmvd.LinearProbeHead', num_classes=3, in_channels=4, learning_rates=[0.1], dropouts=[0.0])
 OTHER_ROWS = [  # registry, config, a word of the message
     ('MODELS', dict(PROBES, num_classes=0), 'num_classes'),
@@ -235,6 +236,21 @@ OTHER_ROWS = [  # registry, config, a word of the message
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', reduction='batch'), 'reduction'),
     ('METRICS', dict(type='mmvd.KITTISubmissionWriter', out_dir='/dev/null/x'), 'null'),
     ('METRICS', dict(type='mmvd.LinearProbeMetric', paper_compat='no'), 'paper_compat'),
+    ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', min_visib_fract=2), 'min_visib_fract'),
+    ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', with_vsd='no'), 'with_vsd'),
+    ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', delta_mm=-1), 'delta_mm'),
+    ('HOOKS', dict(type='mmvd.PosePanelHook', count=-1), 'count'),
+    ('MODELS', dict(type='mmvd.PoseLoss', rotation_weight='x'), 'rotation_weight'),
+    ('MODELS', dict(POET, num_classes=0), 'num_classes'),
+    ('MODELS', dict(POET, class_mode='both'), 'class_mode'),
+    ('MODELS', dict(POET, reference='corner'), 'reference'),
+    ('MODELS', dict(POET, translation='pixels'), 'translation'),
+    ('MODELS', dict(POET, box_frequencies=32, embed_dims=128), 'embed_dims of 256'),
+    ('MODELS', dict(POET, encoder_layers=-1), 'encoder_layers'),
+    ('TRANSFORMS', dict(type='mmvd.LoadAnnotatedBoxes', box='middle'), 'box'),
+    ('TRANSFORMS', dict(type='mmvd.LoadAnnotatedBoxes', jitter=2), 'jitter'),
+    ('TRANSFORMS', dict(type='mmvd.LoadDetectedBoxes', file='x', max_queries=0), 'max_queries'),
+    ('TRANSFORMS', dict(type='mmvd.PackPoseInputs', max_queries='x'), 'max_queries'),
     ('TRANSFORMS', dict(type='mmvd.PackRGBDInputs', meta_keys='img_path'), 'meta_keys'),
     ('TRANSFORMS', dict(type='mmvd.NormalizeDepth', std=-1), 'std'),
     ('TRANSFORMS', dict(type='mmvd.DisparityEncoding', focal_px=-1), 'focal_px'),
@@ -243,7 +259,7 @@ OTHER_ROWS = [  # registry, config, a word of the message
 WITHOUT_ARGUMENTS = {  # or none of their own, or tried elsewhere
     'LoadImage', 'LoadLabels', 'StrictLoadHook', 'SampleCountHook', 'SyncNormStatsHook', 'CompileHook',
     'ProbeReportHook', 'ResumableEpochLoop', 'BF16OptimWrapper', 'KeyedConcat', 'WithPartnerImage', 'DepthCompleter',
-    'GuessIntrinsics',
+    'GuessIntrinsics', 'PoseEstimator',
 }  # fmt: skip
 
 

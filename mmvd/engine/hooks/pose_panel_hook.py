@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.hooks import Hook
 
+from mmvd.arguments import check_int
 from mmvd.datasets.rasters import read_image
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import ConfigError
@@ -26,7 +27,7 @@ class PosePanelHook(Hook):
     """
 
     def __init__(self, count: int = 8):
-        self.count = count
+        self.count = check_int('PosePanelHook', 'count', count, 0)
         self._start()
 
     def _start(self) -> None:

@@ -1,0 +1,92 @@
+"""Poses by a few lines of Python and by the command."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+pytest.importorskip('embreex')
+
+from mmvd.apis import RGBDPoseInferencer  # noqa: E402
+from mmvd.apis.pose import read_boxes  # noqa: E402
+from mmvd.commands import make_parser  # noqa: E402
+from mmvd.errors import ConfigError, MissingInputsError, SampleError  # noqa: E402
+from mmvd.registry import MODELS  # noqa: E402
+from tests.apis.test_inferencers import pack_of  # noqa: E402
+from tests.conftest import ROOT  # noqa: E402
+
+K = (70.0, 70.0, 40.0, 30.0)
+RGB = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+DEPTH = np.full((60, 80), 1.5, np.float32)
+BOXES = [
+    dict(category_id=3, bbox=[10, 5, 20, 20], score=0.9),
+    dict(category_id=9, bbox=[10, 5, 20, 20], score=0.9),
+    dict(category_id=1, bbox=[40, 30, 90, 20], score=0.5),
+]
+
+
+@pytest.fixture(scope='module')
+def estimator(tmp_path_factory):
+    """A packed model of two objects, 1 and 3, at random."""
+    config = Config.fromfile(ROOT / 'configs/pose/poet_vd_rooms.py')
+    backbone = dict(arch=dict(embed_dims=96, depth=4, num_heads=2), img_size=56, init_cfg=None)
+    config.model.backbone.update(backbone)
+    config.model.head.update(num_classes=2, embed_dims=96, num_heads=2, feedforward=32, decoder_layers=1)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    meta = dict(classes=('obj_000001', 'obj_000003'), obj_ids=(1, 3))
+    return pack_of(model, config, tmp_path_factory.mktemp('pose'), meta)
+
+
+def test_poses(estimator, tmp_path):
+    run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES)
+    result = run((RGB, DEPTH), out_dir=tmp_path, return_vis=True)
+    (found,) = result['predictions']
+    assert found['obj_ids'].tolist() == [3, 1] and found['rotations'].shape == (2, 3, 3)
+    np.testing.assert_allclose(found['rotations'] @ found['rotations'].transpose(0, 2, 1), [np.eye(3)] * 2, atol=1e-5)
+    assert (found['translations_mm'][:, 2] > 100).all()
+    np.testing.assert_allclose(found['bboxes'], [[10, 5, 30, 25], [40, 30, 80, 50]])
+    rows = json.loads((tmp_path / '00000000_poses.json').read_text())
+    np.testing.assert_allclose(rows[0]['cam_t_m2c'], found['translations_mm'][0])
+    assert rows[1]['obj_id'] == 1 and cv2.imread(str(tmp_path / '00000000_panel.png')).std() > 1
+    (other,) = RGBDPoseInferencer(estimator, device='cpu', intrinsics=(140.0, 140.0, 40.0, 30.0), boxes=BOXES)(
+        (RGB, DEPTH)
+    )['predictions']
+    np.testing.assert_allclose(other['translations_mm'][:, 2], found['translations_mm'][:, 2], rtol=1e-4)
+    assert not np.allclose(other['translations_mm'][:, 0], found['translations_mm'][:, 0])  # the camera counts
+
+
+def test_outlines_of_models(estimator, bop_rooms):
+    run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES[:1], models=bop_rooms / 'models')
+    frame_picture = run((RGB, DEPTH), return_vis=True)['visualization'][0]
+    assert frame_picture.shape == (360, 480, 3)
+
+
+def test_what_is_missing_is_named(estimator, tmp_path):
+    with pytest.raises(ConfigError, match='needs the intrinsics of the camera and boxes'):
+        RGBDPoseInferencer(estimator, device='cpu', boxes=BOXES)
+    run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES[1:2])
+    with pytest.raises(SampleError, match='none of its 1 boxes is in the image and of the objects 1, 3'):
+        run((RGB, DEPTH))
+    with pytest.raises(ConfigError, match='is none of mmvd.PoseEstimator'):
+        RGBDPoseInferencer('m2f_vd_rooms', device='cpu', intrinsics=K, boxes=BOXES)
+    with pytest.raises(MissingInputsError, match='no such file of boxes'):
+        read_boxes(tmp_path / 'none.json')
+    for content in ('x', '{"a": 1}', '[{"bbox": [1, 2, 3]}]', '[{"bbox": [1, 2, 3, NaN], "category_id": 1}]'):
+        (tmp_path / 'b.json').write_text(content)
+        with pytest.raises(SampleError, match='b.json: no '):
+            read_boxes(tmp_path / 'b.json')
+
+
+def test_command(estimator, tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / '000007_rgb.png'), RGB)
+    cv2.imwrite(str(tmp_path / '000007_depth.png'), (1000 * DEPTH).astype(np.uint16))
+    rows = [dict(row, image='000007_rgb') for row in BOXES] + [dict(BOXES[0], image='another')]
+    (tmp_path / 'boxes.json').write_text(json.dumps(rows))
+    pair = (str(tmp_path / '000007_rgb.png'), str(tmp_path / '000007_depth.png'))
+    options = ('--model', str(estimator), '--boxes', str(tmp_path / 'boxes.json'), '--out', str(tmp_path / 'o'))
+    args = make_parser().parse_args(['pose', *pair, *options, '--intrinsics', *map(str, K)])
+    assert args.run(args) == 0
+    assert 'object 3 at ' in capsys.readouterr().out and (tmp_path / 'o/000007_rgb_poses.json').is_file()

@@ -1,0 +1,60 @@
+"""The pose config of the rooms from training to table, pictures and submission, at a small size."""
+
+import cv2
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+pytest.importorskip('embreex')
+
+from mmvd.apis.preflight import missing_inputs  # noqa: E402
+from mmvd.evaluation.pose import read_submission  # noqa: E402
+from tests.conftest import ROOT  # noqa: E402
+
+
+def small(bop_rooms, work_dir, monkeypatch, **options) -> Config:
+    monkeypatch.setenv('MMVD_DATA', str(bop_rooms.parent))
+    config = Config.fromfile(ROOT / 'configs/pose/poet_vd_rooms.py')
+    config.model.backbone.update(arch=dict(embed_dims=96, depth=4, num_heads=2), img_size=56)
+    config.model.backbone.init_cfg = dict(type='Random')
+    config.model.head.update(embed_dims=96, num_heads=2, feedforward=32, decoder_layers=2)
+    config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    config.train_dataloader.sampler.samples_per_epoch = 4
+    config.merge_from_dict(
+        {'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1, 'default_hooks.logger.interval': 1, **options}
+    )
+    config.test_evaluator.submission = str(work_dir / 'poet_rooms-test.csv')
+    config.work_dir = str(work_dir)
+    return config
+
+
+def test_training_table_pictures_and_submission(bop_rooms, tmp_path, monkeypatch):
+    config = small(bop_rooms, tmp_path, monkeypatch)
+    assert not missing_inputs(config, training=True)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    found = runner.test()
+    assert found['pose/targets'] > 3 and found['pose/missed'] == 0 and 0 <= found['pose/AR'] <= 100
+    assert len(read_submission(tmp_path / 'poet_rooms-test.csv')) >= found['pose/targets']
+    pictures = sorted((tmp_path / 'vis').glob('poses_*.png'))
+    assert [path.name for path in pictures] == ['poses_2.png', 'poses_test.png']
+    assert all(cv2.imread(str(path)).shape[1] == 4 * cv2.imread(str(pictures[0])).shape[1] // 4 for path in pictures)
+
+
+def test_boxes_of_a_detector_are_evaluated(bop_rooms, tmp_path, monkeypatch):
+    (tmp_path / 'boxes.json').write_text('[]')
+    config = small(bop_rooms, tmp_path, monkeypatch)
+    pipeline = config.test_dataloader.dataset.pipeline
+    pipeline[2] = dict(type='mmvd.LoadDetectedBoxes', file=str(tmp_path / 'boxes.json'))
+    config.test_evaluator.update(boxes='of a detector', reference=None)
+    found = Runner.from_cfg(config).test()
+    assert found['pose/AR'] == 0 and found['pose/missed'] == found['pose/targets']  # nothing was found
+
+
+def test_missing_data_are_one_message(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    for name in ('ycbv', 'hb', 'lmo', 'rooms'):
+        config = Config.fromfile(ROOT / f'configs/pose/poet_vd_{name}.py')
+        missing = missing_inputs(config, training=True)
+        assert any('no such folder' in text and 'python -m mmvd data bop' in text for text in missing)
+        assert any('weights' in text or 'epoch_6' in text for text in missing)
