@@ -1,11 +1,11 @@
 """Errors of 6D poses as the BOP challenge and PoseCNN define them; rotations (3, 3), translations and points in mm."""
 
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
+from mmvd.datasets.symmetries import symmetry_transforms
 
 from .pose_errors import add, adds, mspd, mssd, rotation_error_deg
 from .recall import area_under_curve, average_recall, match
 from .submission import Estimate, read_submission, write_submission
-from .symmetries import symmetry_transforms
 from .vsd import vsd
 
 __all__ = [

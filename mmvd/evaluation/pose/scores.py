@@ -12,12 +12,12 @@ from scipy.spatial import ConvexHull
 from mmvd.datasets.bop_files import read_models_info
 from mmvd.datasets.decoders import read_depth
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
+from mmvd.datasets.symmetries import symmetry_transforms
 from mmvd.errors import SampleError
 
 from .pose_errors import add, adds, mspd, mssd, rotation_error_deg
 from .recall import area_under_curve, average_recall, match
 from .submission import Estimate
-from .symmetries import symmetry_transforms
 from .vsd import TAUS, vsd
 
 THETAS = TAUS  # of VSD and MSSD, shares of the diameter or of the surface

@@ -83,7 +83,7 @@ class PoseLoss(nn.Module):
     def _turns_of(self, obj_id: int) -> Tensor:
         if not self._turns:
             from mmvd.datasets.bop_files import read_models_info
-            from mmvd.evaluation.pose.symmetries import symmetry_transforms
+            from mmvd.datasets.symmetries import symmetry_transforms
 
             for known, info in read_models_info(Path(self.models)).items():
                 turns = symmetry_transforms(info, _STEP)[:, :3, :3]
