@@ -126,7 +126,7 @@ class Archive:
         members = _zip_members if self.path.suffix.lower() == '.zip' else _tar_members
         try:
             found = {name: where for name, *where in members(self.path)}  # of one name, the last one counts
-        except (OSError, ValueError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
             reason = ' '.join(str(error).split())
             raise SampleError(
                 f'{self.path}: an archive that cannot be read in place ({reason}): unpack it, or copy it again'

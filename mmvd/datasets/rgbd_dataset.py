@@ -92,30 +92,19 @@ class RGBDDataset(BaseDataset):
         camera_from: Sequence[str] | None = None,
         **kwargs: Any,
     ):
-        if not isinstance(data_root, (str, Path)) or not isinstance(images, str | None):
-            raise ConfigError(
-                f'{type(self).__name__}: data_root and images must be texts, got {data_root!r}, {images!r}'
-            )
         get_decoder(decoder)
-        self.cameras: Counter[Path] = Counter()
         owner = f'{type(self).__name__}({data_root})'
+        _check_sources(owner, data_root, images, ann_file, depth_from)
         check_flag(owner, 'resize_image', resize_image)
-        if depth_from is not None:
-            check_substitution(owner, 'depth_from', depth_from)
         if camera_from is not None:
             check_substitution(owner, 'camera_from', camera_from)
         if exclude is not None:
             check_pattern(owner, 'exclude', exclude)
         if intrinsics is not None:
             check_intrinsics(owner, intrinsics)
-        if images and (Path(images).is_absolute() or '..' in Path(images).parts):
-            raise ConfigError(f'{owner}: images={images!r} must be a glob below data_root')
-        if bool(ann_file) == bool(images):
-            raise ConfigError(f'{owner}: give either ann_file or images with depth_from')
         if intrinsics and camera_from:
             raise ConfigError(f'{owner}: give either intrinsics or camera_from')
-        if images and depth_from is None:
-            raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
+        self.cameras: Counter[Path] = Counter()
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
         self.intrinsics, self.camera_from, self.resize_image = intrinsics, camera_from, resize_image
         for name in ('test_mode', 'lazy_init', 'serialize_data'):
@@ -270,6 +259,24 @@ class RGBDDataset(BaseDataset):
     def _join_prefix(self):
         if self.ann_file and self.data_root:
             self.ann_file = str(Path(self.data_root) / self.ann_file)
+
+
+def _check_sources(owner: str, data_root: Any, images: Any, ann_file: Any, depth_from: Any) -> None:
+    """What says which files there are.
+
+    Raises:
+        ConfigError: If it is of another kind, or contradicts itself.
+    """
+    if not isinstance(data_root, (str, Path)) or not isinstance(images, str | None):
+        raise ConfigError(f'{owner}: data_root and images must be texts, got {data_root!r}, {images!r}')
+    if depth_from is not None:
+        check_substitution(owner, 'depth_from', depth_from)
+    if images and (Path(images).is_absolute() or '..' in Path(images).parts):
+        raise ConfigError(f'{owner}: images={images!r} must be a glob below data_root')
+    if bool(ann_file) == bool(images):
+        raise ConfigError(f'{owner}: give either ann_file or images with depth_from')
+    if images and depth_from is None:
+        raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
 
 
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:

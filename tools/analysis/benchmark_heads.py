@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Downstream heads as comparisons of two things in one run.
 
-Frozen against trained encoder, 84 grouped probes against one and against modules.
+Frozen against trained encoder, 84 grouped probes against one and against modules, pose against the bare encoder.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import DATASETS
-from mmengine.structures import BaseDataElement
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import nn
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
@@ -133,10 +133,33 @@ def segmentation(args: argparse.Namespace, device: torch.device) -> list[Compari
     return rows
 
 
+@torch.no_grad()
+def pose(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
+    """Time for one image with five boxes, of the full head on the encoder of ``--arch``, beside the bare encoder's."""
+    from mmdet.structures import DetDataSample
+
+    config = Config.fromfile('configs/pose/poet_vd_ycbv.py')
+    config.model.backbone.update(arch=args.arch, init_cfg=None)
+    width = dict(small=384, base=768, large=1024)[args.arch]
+    config.model.head.in_channels = [2 * width] * 4
+    model = MODELS.build(config.model).to(device).eval()
+    boxes = torch.tensor([[60.0, 50, 200, 180]], device=device).repeat(5, 1)
+    labels = torch.arange(5, device=device)
+    sample = DetDataSample(metainfo=dict(img_shape=(490, 644), batch_input_shape=(490, 644)))
+    sample.proposals = InstanceData(bboxes=boxes, labels=labels, scores=torch.ones(5, device=device))
+    inputs = torch.cat((torch.randn(1, 3, 490, 644), torch.rand(1, 1, 490, 644) * 5), 1).to(device)
+    whole = ('estimator', lambda: model(inputs, [sample], mode='predict'))
+    note = f'{args.arch}, one image of 490x644, five boxes'
+    return [compare('pose', whole, ('bare encoder', lambda: model.backbone(inputs)), device, args.repeats, note)]
+
+
+KINDS = dict(probes=probes, segmentation=segmentation, pose=pose)
+
+
 def main() -> None:
     """Parse the command line, run the comparisons, write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--only', nargs='+', choices=('probes', 'segmentation'), default=['probes', 'segmentation'])
+    parser.add_argument('--only', nargs='+', choices=tuple(KINDS), default=list(KINDS))
     parser.add_argument('--arch', choices=('small', 'base', 'large'), default='small')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--classes', nargs='+', type=int, default=[19], help='numbers of classes; ImageNet has 1000')
@@ -147,7 +170,7 @@ def main() -> None:
     torch.manual_seed(0)
     rows = []
     for name in args.only:
-        for row in dict(probes=probes, segmentation=segmentation)[name](args, torch.device(args.device)):
+        for row in KINDS[name](args, torch.device(args.device)):
             rows.append(row)
             print(row, flush=True)
     write_csv(args.out, rows, torch.device(args.device), 'float32')

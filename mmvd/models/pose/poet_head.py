@@ -66,7 +66,6 @@ class PoETHead(BaseModule):
     ):
         super().__init__(init_cfg)
         from mmdet.models.layers.positional_encoding import SinePositionalEncoding  # other tasks need no mmdet
-        from mmdet.models.layers.transformer.utils import MLP
         from mmdet.models.necks import ChannelMapper
 
         owner = 'PoETHead'
@@ -76,11 +75,8 @@ class PoETHead(BaseModule):
         self.class_mode = check_choice(owner, 'class_mode', class_mode, ('specific', 'agnostic'))
         self.reference = check_choice(owner, 'reference', reference, ('centre', 'box'))
         self.translation = check_choice(owner, 'translation', translation, ('metres', 'projected'))
-        levels = len(in_channels)
-        groups = math.gcd(32, embed_dims)
-        self.neck = ChannelMapper(
-            list(in_channels), embed_dims, 1, norm_cfg=dict(type='GN', num_groups=groups), act_cfg=None, num_outs=levels
-        )
+        levels, norm = len(in_channels), dict(type='GN', num_groups=math.gcd(32, embed_dims))
+        self.neck = ChannelMapper(list(in_channels), embed_dims, 1, norm_cfg=norm, act_cfg=None, num_outs=levels)
         self.position = SinePositionalEncoding(num_feats=embed_dims // 2, normalize=True, offset=-0.5)
         self.level_embed = nn.Parameter(torch.randn(levels, embed_dims))
         self.box_code = BoxQueryEncoding(embed_dims, box_frequencies)
@@ -89,8 +85,8 @@ class PoETHead(BaseModule):
         ffn = dict(embed_dims=embed_dims, feedforward_channels=feedforward, ffn_drop=dropout)
         self.encoder, self.decoder = _transformer(encoder_layers, decoder_layers, attention, deformable, ffn)
         outputs = num_classes if class_mode == 'specific' else 1
-        self.rotation_heads = nn.ModuleList(MLP(embed_dims, embed_dims, 6 * outputs, 3) for _ in range(decoder_layers))
-        self.place_heads = nn.ModuleList(MLP(embed_dims, embed_dims, 3 * outputs, 3) for _ in range(decoder_layers))
+        self.rotation_heads = _mlps(embed_dims, 6 * outputs, decoder_layers)
+        self.place_heads = _mlps(embed_dims, 3 * outputs, decoder_layers)
         self.num_heads, self.loss_fn = num_heads, MODELS.build(loss)
 
     def init_weights(self) -> None:
@@ -188,6 +184,12 @@ class PoETHead(BaseModule):
         if self.encoder is None:
             return dict(shared, value=tokens + position)
         return dict(shared, value=self.encoder(query=tokens, query_pos=position, **shared))
+
+
+def _mlps(width: int, outputs: int, count: int) -> nn.ModuleList:
+    from mmdet.models.layers.transformer.utils import MLP
+
+    return nn.ModuleList(MLP(width, width, outputs, 3) for _ in range(count))
 
 
 def _transformer(encoder_layers: int, decoder_layers: int, attention: dict, deformable: dict, ffn: dict):
