@@ -46,8 +46,8 @@ class PoseFrame:
 class PoseFrames:
     """Draws frames, each from (seed, index) alone.
 
-    Objects stand or float anywhere in view, half of them upright, half turned at will, and hide each other and may hide
-    behind nothing: a room's own things never hide them whole.
+    Two to six different objects stand or float anywhere in view, half of them upright, half turned at will. Their
+    centre lies before what the room has there; they hide each other, and run into each other and into the room.
 
     Args:
         size: (height, width) in pixels.
