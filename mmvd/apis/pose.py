@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
+from mmvd.datasets.transforms.poses import detection_of, inside
 from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.visualization.poses import ESTIMATE, pose_picture
@@ -72,14 +73,12 @@ class RGBDPoseInferencer(TaskInferencer):
 
     def _results(self, frame: Frame) -> dict:
         found = super()._results(frame)
-        height, width = frame.depth_m.shape
         rows = [row for row in self.boxes if row['image'] in (None, frame.name)]
         kept = []
         for row in rows:
-            x1, x2 = np.clip(row['box'][::2], 0, width)
-            y1, y2 = np.clip(row['box'][1::2], 0, height)
-            if row['obj_id'] in self.obj_ids and x2 > x1 and y2 > y1:
-                kept.append(([x1, y1, x2, y2], self.obj_ids.index(row['obj_id']), row['score']))
+            box = inside(row['box'], frame.depth_m.shape)
+            if row['obj_id'] in self.obj_ids and box is not None:
+                kept.append((box, self.obj_ids.index(row['obj_id']), row['score']))
         if not kept:
             known = ', '.join(map(str, self.obj_ids))
             raise SampleError(f'{frame.path}: none of its {len(rows)} boxes is in the image and of the objects {known}')
@@ -156,14 +155,11 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
 
 
 def _row(row: dict[str, Any]) -> dict:
-    x, y, width, height = map(float, row['bbox'])
-    score = float(row.get('score', 1.0))
-    if not np.isfinite([x, y, width, height, score]).all():
-        raise ValueError('a number is not finite')
+    obj_id, box, score = detection_of(row)
     image = row.get('image')
     if image is None and row.get('image_id') is not None:
         image = f'{int(row["image_id"]):06d}'
-    return dict(image=image, obj_id=int(row['category_id']), box=np.array([x, y, x + width, y + height]), score=score)
+    return dict(image=image, obj_id=obj_id, box=box, score=score)
 
 
 def _with_axes(rgb: np.ndarray, R: np.ndarray, t: np.ndarray, K: np.ndarray, length_mm: float = 100.0) -> np.ndarray:

@@ -45,7 +45,7 @@ class LoadAnnotatedBoxes(BaseTransform):
         """Add the queries."""
         kept, boxes = [], []
         for instance in results['instances']:
-            box = _inside(instance[self.key], results['ori_shape'])
+            box = inside(instance[self.key], results['ori_shape'])
             if box is not None:
                 kept.append(instance)
                 boxes.append(box)
@@ -68,7 +68,7 @@ class LoadAnnotatedBoxes(BaseTransform):
             size = box[2:] - box[:2]
             centre = (box[:2] + box[2:]) / 2 + np.clip(shift * self.centre_std * (width, height), -size / 2, size / 2)
             size = size * (1 + np.clip(factor * self.size_std, -0.3, 0.3))
-            moved = _inside([*(centre - size / 2), *(centre + size / 2)], results['ori_shape'])
+            moved = inside([*(centre - size / 2), *(centre + size / 2)], results['ori_shape'])
             box[:] = box if moved is None else moved
         return boxes
 
@@ -104,7 +104,7 @@ class LoadDetectedBoxes(BaseTransform):
         rows = found.get((results['scene_id'], results['image_id']), []) + found.get((None, results['image_id']), [])
         obj_ids, kept = list(results['obj_ids']), []
         for obj_id, box, score in sorted(rows, key=lambda row: -row[2]):
-            inside = _inside(box, results['ori_shape'])
+            inside = inside(box, results['ori_shape'])
             if obj_id in obj_ids and score >= self.min_score and inside is not None:
                 kept.append((inside, obj_ids.index(obj_id), score))
         results['dropped_boxes'] = len(rows) - len(kept[: self.max_queries])
@@ -124,19 +124,28 @@ def _read_detections(path: Path) -> dict[tuple, list]:
         raise MissingInputsError(f'{path}: no such file of detections')
     found: dict[tuple, list] = {}
     try:
-        for number, row in enumerate(json.loads(path.read_bytes())):
-            x, y, width, height = map(float, row['bbox'])
-            box, score = [x, y, x + width, y + height], float(row['score'])
-            if not np.isfinite([*box, score]).all():
-                raise ValueError(f'row {number} is not finite')
+        for row in json.loads(path.read_bytes()):
             key = (row.get('scene_id'), int(row['image_id']))
-            found.setdefault(key, []).append((int(row['category_id']), box, score))
+            found.setdefault(key, []).append(detection_of(row))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise SampleError(f'{path}: no list of detections in the format of COCO or BOP ({error!r})') from error
     return found
 
 
-def _inside(box: list[float] | None, shape: tuple[int, int]) -> list[float] | None:
+def detection_of(row: dict) -> tuple[int, list[float], float]:
+    """Object, x1, y1, x2, y2 and score of a row in COCO's or BOP's format.
+
+    Raises:
+        KeyError: If something is missing, TypeError and ValueError if it is no number, or not a finite one.
+    """
+    x, y, width, height = map(float, row['bbox'])
+    box, score = [x, y, x + width, y + height], float(row.get('score', 1.0))
+    if not np.isfinite([*box, score]).all():
+        raise ValueError('a number is not finite')
+    return int(row['category_id']), box, score
+
+
+def inside(box: list[float] | None, shape: tuple[int, int]) -> list[float] | None:
     """Corners cut at the image; None if nothing is left."""
     if box is None:
         return None
