@@ -104,9 +104,9 @@ class LoadDetectedBoxes(BaseTransform):
         rows = found.get((results['scene_id'], results['image_id']), []) + found.get((None, results['image_id']), [])
         obj_ids, kept = list(results['obj_ids']), []
         for obj_id, box, score in sorted(rows, key=lambda row: -row[2]):
-            inside = inside(box, results['ori_shape'])
-            if obj_id in obj_ids and score >= self.min_score and inside is not None:
-                kept.append((inside, obj_ids.index(obj_id), score))
+            seen = inside(box, results['ori_shape'])
+            if obj_id in obj_ids and score >= self.min_score and seen is not None:
+                kept.append((seen, obj_ids.index(obj_id), score))
         results['dropped_boxes'] = len(rows) - len(kept[: self.max_queries])
         kept = kept[: self.max_queries]
         results['queries'] = dict(
