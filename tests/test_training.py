@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmvd.compat import load_checkpoint_file
+from tests.commands import command, script
 from tests.conftest import ROOT
 from tests.fabricate import fabricate_dinov2, fabricate_nine
 
@@ -38,6 +39,12 @@ TINY_RUN = {
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
     import os
 
+    if arguments[0].startswith(
+        ('tools/dataset_converters/', 'tools/analysis/')
+    ):  # trainings have a process of their own
+        return script(arguments[0].removeprefix('tools/').removesuffix('.py'), *arguments[1:], **environment)
+    if arguments[:2] == ('-m', 'mmvd'):
+        return command(*arguments[2:], **environment)
     return subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment}
     )

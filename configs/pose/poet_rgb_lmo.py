@@ -7,3 +7,4 @@ model = dict(
     ),
     head=dict(in_channels=[768] * 4),
 )
+test_evaluator = dict(submission='work_dirs/poet-rgb_lmo-test.csv')

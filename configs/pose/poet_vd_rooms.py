@@ -59,7 +59,6 @@ test_evaluator = dict(
     type='mmvd.BOPPoseMetric',
     models=f'{root}/models',
     targets=f'{root}/test_targets_bop19.json',
-    boxes='annotated, visible outline',
     reference=dict(poses, split='train'),
     submission='work_dirs/poet_vd_rooms/poet-vd_rooms-test.csv',
 )

@@ -1,6 +1,8 @@
 # Sixteen images by heart, judged on themselves: what encoder and head can at best. No augmentation.
 _base_ = './poet_vd_rooms.py'
-images = dict(indices=16, min_visib_fract=0.1, pipeline=[*{{_base_.load}}, {{_base_.pack}}])
+images = dict(
+    indices=16, min_visib_fract=0.1, pipeline=[dict(type='Compose', transforms={{_base_.load}}), {{_base_.pack}}]
+)
 train_dataloader = dict(sampler=dict(samples_per_epoch=160), dataset=images)
 val_dataloader = dict(dataset=dict(images, split='train'))
 test_dataloader = val_dataloader

@@ -8,3 +8,4 @@ model = dict(
         init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_dinov2_p3de.pth'),
     ),
 )
+test_evaluator = dict(submission='work_dirs/poet-vdp3de_hb-val.csv')

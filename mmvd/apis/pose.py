@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
+from mmvd.datasets.bop_files import read_models_info
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.transforms.poses import detection_of, inside
 from mmvd.engine.atomic_backend import AtomicLocalBackend
@@ -63,13 +64,22 @@ class RGBDPoseInferencer(TaskInferencer):
             raise ConfigError('RGBDPoseInferencer: 6D pose needs the intrinsics of the camera and boxes of the objects')
         self.boxes = read_boxes(boxes)
         super().__init__(config, checkpoint, device, dtype, intrinsics=intrinsics)
-        self.obj_ids = tuple(self.meta.get('obj_ids') or range(1, self.model.head.num_classes + 1))
+        self.obj_ids = tuple(self.meta.get('obj_ids') or ())
+        if len(self.obj_ids) != self.model.head.num_classes:
+            raise ConfigError(
+                f'RGBDPoseInferencer: the head has {self.model.head.num_classes} classes, checkpoint and config name '
+                f'the objects {self.obj_ids}: set objects=[...] of the test dataset'
+            )
         self.models, self._renderers = None if models is None else Path(models), {}
 
     def check(self, config: Config) -> None:
         """Refuse what estimates no poses."""
         if config.get('model', {}).get('type') not in ('PoseEstimator', 'mmvd.PoseEstimator'):
             raise ConfigError(f'{config.filename or "the config"}: is none of mmvd.PoseEstimator')
+
+    def _metainfo(self, config: Config, leaf: dict, kind: type | None) -> dict:
+        objects = {'obj_ids': tuple(leaf['objects'])} if leaf.get('objects') else {}
+        return {**objects, **super()._metainfo(config, leaf, kind)}
 
     def _results(self, frame: Frame) -> dict:
         found = super()._results(frame)
@@ -119,7 +129,8 @@ class RGBDPoseInferencer(TaskInferencer):
 
     def _renderer(self, obj_id: int) -> MeshRenderer:
         if obj_id not in self._renderers:
-            self._renderers[obj_id] = MeshRenderer(load_mesh(self.models / f'obj_{obj_id:06d}.ply'))
+            diameter = read_models_info(self.models)[obj_id]['diameter']
+            self._renderers[obj_id] = MeshRenderer(load_mesh(self.models / f'obj_{obj_id:06d}.ply', diameter))
         return self._renderers[obj_id]
 
     def save(self, frame: Frame, prediction: dict, folder: Path) -> None:
@@ -149,6 +160,9 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
         except ValueError as error:
             raise SampleError(f'{boxes}: no readable JSON ({error})') from error
     try:
+        scenes = {row.get('scene_id') for row in rows}
+        if len(scenes) > 1:
+            raise SampleError(f'{source}: boxes of {len(scenes)} scenes, whose images have one name: give those of one')
         return [_row(row) for row in rows]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SampleError(f'{source}: no list of boxes with category_id, bbox and score ({error!r})') from error

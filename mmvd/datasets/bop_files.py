@@ -12,6 +12,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from .archives import is_file, read_bytes
 
 _BOXES, _TARGET = ('bbox_obj', 'bbox_visib'), ('scene_id', 'im_id', 'obj_id', 'inst_count')
+_SMALLEST_MM = 5.0  # of an object's diameter
 _NOT_A_ROTATION = 1e-3  # the official files keep six digits
 
 
@@ -148,7 +149,8 @@ def read_models_info(folder: Path) -> dict[int, dict]:
         if not key.isdecimal() or not isinstance(info, dict) or 'diameter' not in info:
             raise SampleError(f'{where}: an entry of an object id with a diameter in mm is expected')
         try:
-            check_positive(where, 'diameter', info['diameter'])
+            if check_positive(where, 'diameter', info['diameter']) < _SMALLEST_MM:
+                raise SampleError(f'{where}: a diameter of {info["diameter"]:g} mm: is the model in metres?')
             for transform in info.get('symmetries_discrete', ()):
                 matrix = np.array(check_row(where, 'symmetries_discrete', transform, 16, check_number)).reshape(4, 4)
                 check_rotation(matrix[:3, :3], f'{where}, symmetries_discrete')

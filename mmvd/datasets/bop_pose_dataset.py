@@ -18,7 +18,8 @@ class BOPPoseDataset(BOPDataset):
     """A BOP dataset whose entries have poses, masks and models beside image, depth and camera.
 
     Each entry of the data list has, beside those of :class:`BOPDataset`, ``scene_id``, ``image_id`` and ``instances``:
-    for each object what :func:`mmvd.datasets.bop_files.poses_of` says, its ``bbox_label`` (place of its id in
+    for each object what :func:`mmvd.datasets.bop_files.poses_of` says (none with ``test_mode`` where the truth is not
+    public), its ``bbox_label`` (place of its id in
     ``objects``) and the paths of its masks, ``mask_path`` (whole outline) and ``mask_visib_path``.
 
     Args:
@@ -82,17 +83,21 @@ class BOPPoseDataset(BOPDataset):
             except MMVDError as error:
                 self.leave_out(entry, error)
         if not entries:
-            raise MissingInputsError(f'{self.data_root}/{self.targets}: names no frame of {self.images}')
+            raise MissingInputsError(f'{self.data_root}: no frame of {self.images}, or none that {self.targets} names')
         return entries
 
     def _with_poses(self, entry: dict, scene: Path, frame: int, known: dict, files: dict) -> dict:
         if not scene.name.isdecimal():
             raise SampleError(f'{scene}: scenes of the BOP layout are named by their number')
+        about = dict(entry, scene_id=int(scene.name), image_id=frame)
+        paths = [scene / name for name in ('scene_gt.json', 'scene_gt_info.json')]
+        if self.test_mode and not any(map(is_file, paths)):  # not public
+            return dict(about, instances=[])
         if scene not in files:
-            files[scene] = [read_frames(scene / name) for name in ('scene_gt.json', 'scene_gt_info.json')]
+            files[scene] = [read_frames(path) for path in paths]
         poses = poses_of(*(file.get(str(frame)) for file in files[scene]), known, f'{scene}, frame {frame}')
         kept = [dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses if self._counts(each)]
-        return dict(entry, scene_id=int(scene.name), image_id=frame, instances=kept)
+        return dict(about, instances=kept)
 
     def _counts(self, instance: dict) -> bool:
         return instance['obj_id'] in self.objects and instance['visib_fract'] >= self.min_visib_fract

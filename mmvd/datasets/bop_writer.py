@@ -51,9 +51,10 @@ def write_rooms(
     for split, count in frames.items():
         drawn = PoseFrames(size, field_deg, 10 * seed + _SEEDS[split])
         yield from _write_scene(out / split / f'{_SEEDS[split]:06d}', drawn, count)
-    info = json.loads((out / 'test' / f'{_SEEDS["test"]:06d}' / 'scene_gt_info.json').read_bytes())
-    poses = json.loads((out / 'test' / f'{_SEEDS["test"]:06d}' / 'scene_gt.json').read_bytes())
-    _write_json(out / TARGETS, _targets(_SEEDS['test'], poses, info))
+    if 'test' in frames:
+        scene = out / 'test' / f'{_SEEDS["test"]:06d}'
+        poses, info = (json.loads((scene / f'scene_{kind}.json').read_bytes()) for kind in ('gt', 'gt_info'))
+        _write_json(out / TARGETS, _targets(_SEEDS['test'], poses, info))
 
 
 def _write_scene(folder: Path, drawn: PoseFrames, count: int) -> Iterable[str]:
@@ -89,12 +90,13 @@ def _infos(frame: PoseFrame) -> list[dict]:
     found = []
     for whole, visible in zip(frame.whole_masks, frame.visible_masks, strict=True):
         left, top, *extent = _box(whole)
+        inner = whole[height : 2 * height, width : 2 * width]
         found.append(
             dict(
                 bbox_obj=[left - width, top - height, *extent] if extent[0] > 0 else [-1] * 4,
                 bbox_visib=_box(visible),
                 px_count_all=int(whole.sum()),
-                px_count_valid=int((visible & (frame.depth_m > 0)).sum()),
+                px_count_valid=int((inner & (frame.depth_m > 0)).sum()),
                 px_count_visib=int(visible.sum()),
                 visib_fract=float(visible.sum() / max(whole.sum(), 1)),
             )

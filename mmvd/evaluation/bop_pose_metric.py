@@ -17,7 +17,7 @@ from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, METRICS
 
 from .pose.scores import PoseScores, Truth
-from .pose.submission import Estimate, write_submission
+from .pose.submission import Estimate, is_pose, write_submission
 from .pose.trivial import Seen, class_means, trivial_estimates
 
 _COLUMNS = (
@@ -32,8 +32,8 @@ _POSE = ('obj_ids', 'rotations', 'translations', 'visib_fract')
 class BOPPoseMetric(BaseMetric):
     """AR of BOP, AUC of ADD, ADD-S and ADD(-S) (exact area up to 100 mm), medians; per object and over all.
 
-    Every result is told with its protocol and beside four trivial predictors. Objects of which at least
-    ``min_visib_fract`` is visible are to be found, or those of ``targets``; misses cost.
+    Every result is told with its protocol and, where ``reference`` is given, beside four trivial predictors. Objects of
+    which at least ``min_visib_fract`` is visible are to be found, or those of ``targets``; misses cost.
 
     Args:
         models: Folder of the object models (BOP: ``models_eval``).
@@ -41,11 +41,11 @@ class BOPPoseMetric(BaseMetric):
         min_visib_fract: Least visible share (BOP: 0.1).
         symmetric: Ids whose ADD(-S) is ADD-S; None: those with symmetries in ``models_info.json``. (PoseCNN's list for
             YCB-V is 13, 16, 19, 20, 21, shorter than BOP's.)
-        boxes: What the queries were, told in the protocol.
         reference: Config of the training dataset, for the means of the trivial predictors; None leaves them out.
         with_vsd: Whether VSD, and so AR, is computed.
         delta_mm: Tolerance of visibility of VSD.
-        submission: CSV of the estimates in BOP's format, ``METHOD_DATASET-SPLIT.csv``; None writes none.
+        submission: CSV of the estimates in BOP's format, ``METHOD_DATASET-SPLIT.csv``; None writes none. Without public
+            truth nothing else is made.
         **kwargs: As in mmengine.
 
     Raises:
@@ -61,7 +61,6 @@ class BOPPoseMetric(BaseMetric):
         targets: str | None = None,
         min_visib_fract: float = 0.1,
         symmetric: Sequence[int] | None = None,
-        boxes: str = 'annotated',
         reference: dict | None = None,
         with_vsd: bool = True,
         delta_mm: float = 15.0,
@@ -74,7 +73,7 @@ class BOPPoseMetric(BaseMetric):
         self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract, 0, 1)
         self.with_vsd = check_flag(owner, 'with_vsd', with_vsd)
         self.delta_mm = check_number(owner, 'delta_mm', delta_mm, 0)
-        self.boxes, self.reference, self.submission = boxes, reference, submission
+        self.reference, self.submission = reference, submission
 
     @cached_property
     def scores(self) -> PoseScores:
@@ -98,7 +97,7 @@ class BOPPoseMetric(BaseMetric):
         ]
         scale = np.tile(np.asarray(sample.get('scale_factor', (1.0, 1.0)), np.float64), 2)
         depth_m = read_depth(*depth) if self.reference is not None else None
-        annotated = len(truths) == len(found['labels'])
+        annotated = sample.get('boxes_annotated', False)
         seen = []
         for number, label in enumerate(found['labels']):
             estimate = Estimate(
@@ -111,22 +110,25 @@ class BOPPoseMetric(BaseMetric):
             box = found['bboxes'][number] / scale
             pose = (truths[number].R, truths[number].t) if annotated else None
             seen.append(Seen(estimate, box, K, np.nan if depth_m is None else _median_mm(depth_m, box), pose))
-        return dict(truths=truths, seen=seen, dropped=sample.get('dropped_boxes', 0))
+        boxes, dropped = sample.get('box_source', 'unknown'), sample.get('dropped_boxes', 0)
+        return dict(camera=K.tobytes(), boxes=boxes, dropped=dropped, truths=truths, seen=seen)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Judge, print the table and write the submission."""
         seen = [each for result in results for each in result['seen']]
-        truths = self._wanted([each for result in results for each in result['truths']])
-        estimates = [each.estimate for each in seen]
+        estimates, truths = [each.estimate for each in seen], [each for result in results for each in result['truths']]
+        if self.submission:
+            write_submission(estimates, self.submission)
+        if not truths:  # those of the benchmark's test set are not public
+            return dict(estimates=len(estimates))
+        truths = self._wanted(truths)
         tables = {'network': self.scores(estimates, truths)}
         if self.reference is not None:
             means = class_means(self._training_instances(), self._diameters())
             for name, trivial in trivial_estimates(seen, means).items():
                 tables[name] = self.scores(trivial, truths)
-        dropped = sum(result['dropped'] for result in results)
-        MMLogger.get_current_instance().info(self._report(tables, self.scores.symmetric, len(results), dropped))
-        if self.submission:
-            write_submission(estimates, self.submission)
+        no_poses = sum(not is_pose(each) for each in estimates)
+        MMLogger.get_current_instance().info(self._report(tables, results, no_poses))
         flat = dict(tables['network']['all'])
         for name, table in tables.items():
             if name != 'network':
@@ -158,13 +160,16 @@ class BOPPoseMetric(BaseMetric):
     def _diameters(self) -> dict[int, float]:
         return {key: info['diameter'] for key, info in read_models_info(Path(self.models)).items()}
 
-    def _report(self, tables: dict, symmetric: Sequence[int], images: int, dropped: int) -> str:
+    def _report(self, tables: dict, results: list[dict], no_poses: int) -> str:
         columns = [name for name in _COLUMNS if name in tables['network']['all']]
+        boxes, dropped = sorted({each['boxes'] for each in results}), sum(each['dropped'] for each in results)
+        wanted = self.targets or f'objects at least {self.min_visib_fract:.0%} visible'
+        symmetric = ', '.join(map(str, self.scores.symmetric)) or 'none'
         lines = [
-            f'6D pose: {images} images; boxes: {self.boxes} ({dropped} left out: outside the image or of no object '
-            f'that counts); to find: {self.targets or f"objects at least {self.min_visib_fract:.0%} visible"}; '
-            f'ADD(-S) takes ADD-S for {", ".join(map(str, symmetric)) or "none"}; AUC: exact area up to 100 mm, all '
-            'instances pooled; misses count as infinite errors',
+            f'6D pose: {len(results)} images of {len({each["camera"] for each in results})} cameras',
+            f'boxes: {" and ".join(boxes)}; {dropped} left out (outside, of other objects, badly scored, too many)',
+            f'to find: {wanted}; misses count as infinite errors; {no_poses} estimates are no pose and count as misses',
+            f'ADD(-S) takes ADD-S for {symmetric}; AUC: exact area up to 100 mm, all instances pooled',
             f'{"":<26}' + ''.join(f'{name.replace("median_", "med "):>20}' for name in columns) + f'{"missed":>14}',
         ]
         for predictor, table in tables.items():

@@ -1,8 +1,6 @@
 """Inferencers of all tasks: batches, progress, results on disk, what must not be overwritten or passed over."""
 
 import json
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -21,6 +19,7 @@ from mmvd.apis.packing import pack
 from mmvd.errors import ConfigError, MemoryLimitError, SampleError
 from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS
+from tests.commands import command
 from tests.conftest import ROOT, tiny_model
 
 RGB = np.random.default_rng(0).integers(0, 256, (56, 70, 3), dtype=np.uint8)
@@ -269,7 +268,7 @@ def test_classification(classifier, tmp_path):
 
 
 def mmvd(*args):
-    return subprocess.run([sys.executable, '-m', 'mmvd', *map(str, args)], capture_output=True, text=True)
+    return command(*args)
 
 
 def test_command_lines(segmentor, classifier, frames, tmp_path):

@@ -72,6 +72,8 @@ def test_what_is_missing_is_named(estimator, tmp_path):
         run((RGB, DEPTH))
     with pytest.raises(ConfigError, match='is none of mmvd.PoseEstimator'):
         RGBDPoseInferencer('m2f_vd_rooms', device='cpu', intrinsics=K, boxes=BOXES)
+    with pytest.raises(SampleError, match='boxes of 2 scenes'):
+        read_boxes([dict(BOXES[0], scene_id=48, image_id=1), dict(BOXES[0], scene_id=49, image_id=1)])
     with pytest.raises(MissingInputsError, match='no such file of boxes'):
         read_boxes(tmp_path / 'none.json')
     for content in ('x', '{"a": 1}', '[{"bbox": [1, 2, 3]}]', '[{"bbox": [1, 2, 3, NaN], "category_id": 1}]'):

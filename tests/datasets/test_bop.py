@@ -66,7 +66,7 @@ def test_targets_and_objects(root):
         with pytest.raises(SampleError, match='no list of targets'):
             build(root, targets='targets.json')
     (root / 'targets.json').write_text('[]')
-    with pytest.raises(MissingInputsError, match='names no frame'):
+    with pytest.raises(MissingInputsError, match='or none that targets.json names'):
         build(root, targets='targets.json')
 
 
@@ -103,6 +103,7 @@ def test_what_is_wrong_is_named(root, file, keys, to, told):
     [
         (dict(min_x=1), 'object 1: an entry of an object id with a diameter'),
         (dict(diameter=-1), 'diameter'),
+        (dict(diameter=0.27), 'a diameter of 0.27 mm: is the model in metres'),
         (dict(diameter=9, symmetries_discrete=[[2.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'is no rotation'),
         (dict(diameter=9, symmetries_discrete=[[-1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'a reflection'),
         (dict(diameter=9, symmetries_discrete=[[1, 0]]), 'symmetries_discrete'),

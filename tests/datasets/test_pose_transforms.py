@@ -79,6 +79,8 @@ def test_intrinsics_and_boxes_are_resized_with_the_image():
         dict(type='mmvd.RGBDRandomFlip', horizontal=0.5),
         dict(type='mmvd.RGBDRandomRotate'),
         dict(type='mmvd.RGBDCenterCrop', size=40),
+        dict(type='mmvd.RGBDRandomCrop', size=(40, 40)),
+        dict(type='mmvd.RGBDRandomResizedCrop', size=40),
     ],
 )
 def test_what_would_change_objects_is_refused(step):
@@ -91,8 +93,14 @@ def test_what_cannot_be_packed_is_named():
         apply(sample(*[[10.0, 5, 30, 25]] * 3), BOXES, dict(PACK, packer=dict(PACK['packer'], max_queries=2)))
     large = K.copy()
     large[0, 2] = 320
-    with pytest.raises(SampleError, match='principal point 320.0, 30.0 lies outside of 80x60'):
+    with pytest.raises(SampleError, match='principal point 320.0, 30.0 lies far from the middle of 80x60'):
         apply(sample([10.0, 5, 30, 25], intrinsics=large), BOXES, PACK)
+    half = K.copy()
+    half[:2] /= 2
+    with pytest.raises(SampleError, match='of an image of another size'):
+        apply(sample([10.0, 5, 30, 25], intrinsics=half), BOXES, PACK)
+    wide = dict(PACK, packer=dict(PACK['packer'], principal_point=(0.1, 0.9)))
+    assert apply(sample([10.0, 5, 30, 25], intrinsics=half), BOXES, wide)['data_samples'].boxes_annotated
     with pytest.raises(SampleError, match='needs the intrinsics'):
         apply(sample([10.0, 5, 30, 25], intrinsics=None), BOXES, PACK)
 
@@ -115,7 +123,10 @@ def test_boxes_of_a_detector(tmp_path):
     assert len(apply(sample(), dict(step, min_score=0.6))['queries']['labels']) == 1
     path = tmp_path / 'coco.json'
     path.write_text(json.dumps([{key: value for key, value in row.items() if key != 'scene_id'} for row in rows[:2]]))
-    assert len(apply(sample(), dict(step, file=str(path)))['queries']['labels']) == 2
+    step_without_scenes = TRANSFORMS.build(dict(step, file=str(path)))
+    assert len(step_without_scenes(sample())['queries']['labels']) == 2
+    with pytest.raises(SampleError, match='its rows name no scene_id, and the images are of scenes 2 and 4'):
+        step_without_scenes(sample(scene_id=4))
     for number, content in enumerate(('{}', '[1]', '[{"bbox": [1, 2, 3, NaN], "score": 1, "image_id": 1}]', 'x')):
         path = tmp_path / f'{number}.json'
         path.write_text(content if content != '{}' else '{"a": 1}')

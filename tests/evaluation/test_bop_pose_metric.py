@@ -1,6 +1,7 @@
 """The metric of 6D pose on rooms: the truth is perfect, equivalents are forgiven, misses cost, protocols are told."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,8 +12,15 @@ from mmengine.structures import InstanceData
 pytest.importorskip('embreex')
 
 from mmvd.datasets.bop_files import read_models_info  # noqa: E402
-from mmvd.errors import ConfigError  # noqa: E402
-from mmvd.evaluation.pose import read_submission, symmetry_transforms, write_submission  # noqa: E402
+from mmvd.errors import ConfigError, MissingInputsError  # noqa: E402
+from mmvd.evaluation.pose import (  # noqa: E402
+    Estimate,
+    PoseScores,
+    Truth,
+    read_submission,
+    symmetry_transforms,
+    write_submission,
+)
 from mmvd.registry import DATASETS, METRICS  # noqa: E402
 
 PIPELINE = [
@@ -52,7 +60,8 @@ def test_the_truth_is_perfect(bop_rooms, tmp_path):
     found = evaluate(bop_rooms, submission=str(path))
     for key in ('AR', 'AR_VSD', 'AR_MSSD', 'AR_MSPD', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d'):
         assert found[f'pose/{key}'] == pytest.approx(100, abs=1e-4), key
-    assert found['pose/missed'] == 0 and found['pose/targets'] == found['pose/targets']
+    targets = json.loads((bop_rooms / 'test_targets_bop19.json').read_bytes())
+    assert found['pose/missed'] == 0 and found['pose/targets'] == sum(each['inst_count'] for each in targets)
     write_submission(read_submission(path), tmp_path / 'again.csv')
     assert (tmp_path / 'again.csv').read_bytes() == path.read_bytes()
 
@@ -79,7 +88,8 @@ def test_misses_and_estimates_that_are_none_cost(bop_rooms):
         assert part[f'pose/{key}'] == pytest.approx(100 * share, abs=1e-3), key
     nan = evaluate(bop_rooms, lambda R, t, *_: (R * np.nan, t), with_vsd=False)
     mirrored = evaluate(bop_rooms, lambda R, t, *_: (R * torch.tensor([1.0, 1, -1]), t), with_vsd=False)
-    for found in (nan, mirrored):
+    doubled = evaluate(bop_rooms, lambda R, t, *_: (2 * R, t), with_vsd=False)
+    for found in (nan, mirrored, doubled):
         assert found['pose/AR_MSSD'] == found['pose/AUC_ADD-S'] == 0 and found['pose/missed'] == found['pose/targets']
 
 
@@ -91,7 +101,7 @@ def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkey
     assert found['pose/true t, random R/AUC_ADD'] < 40 and 'pose/class mean/AUC_ADD' in found
     report = told[-1]
     for word in (
-        'boxes: annotated',
+        'boxes: annotated, visible outline',
         'test_targets_bop19.json',
         'ADD-S for 6, 7, 8',
         'exact area up to 100 mm',
@@ -100,8 +110,60 @@ def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkey
         assert word in report
     for row in ('network, object', 'class mean, all', 'box, mean depth', 'box, sensor depth', 'true t, random R'):
         assert row in report
-    evaluate(bop_rooms, symmetric=[8], with_vsd=False, boxes='of a detector', targets=None, min_visib_fract=0.5)
-    assert 'ADD-S for 8;' in told[-1] and 'at least 50% visible' in told[-1] and 'boxes: of a detector' in told[-1]
+    evaluate(bop_rooms, symmetric=[8], with_vsd=False, targets=None, min_visib_fract=0.5)
+    assert 'ADD-S for 8;' in told[-1] and 'at least 50% visible' in told[-1]
+
+
+def test_estimates_that_are_none_are_named_and_not_submitted(bop_rooms, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', told.append)
+
+    def first_is_none(R, t, *_):
+        t = t.clone()
+        t[0] = np.nan
+        return R, t
+
+    evaluate(bop_rooms, first_is_none, with_vsd=False, submission=str(tmp_path / 'a.csv'))
+    assert '3 estimates are no pose and count as misses' in told[-1]
+    assert all(np.isfinite(each.t).all() for each in read_submission(tmp_path / 'a.csv'))
+
+
+def test_pixels_are_those_of_an_image_640_wide_and_ids_count(bop_rooms):
+    scores, K = PoseScores(bop_rooms / 'models', with_vsd=False), np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
+    R, t = np.eye(3), np.array([0.0, 0, 1000])
+    moved, found = t + [30, 0, 0], {}
+    for width in (640, 1280):
+        truth = Truth(1, 1, 1, R, t, 1.0, K, (480, width), ('none', 'mm16', 1.0))
+        found[width] = scores([Estimate(1, 1, 1, 1.0, R, moved)], [truth])['all']['AR_MSPD']
+    pixels = 600 * 30 / (1000 + scores.model(1).points[:, 2].min())
+    expected = {width: 10 * sum(pixels * 640 / width < limit for limit in range(5, 51, 5)) for width in (640, 1280)}
+    assert found == pytest.approx(expected) and found[640] < found[1280] < 100
+    truths = [Truth(1, 1, each, R, t + [100 * each, 0, 0], 1.0, K, (480, 640), ('', 'mm16', 1.0)) for each in (1, 2)]
+    swapped = [Estimate(1, 1, 3 - each.obj_id, 1.0, each.R, each.t) for each in truths]
+    assert scores(swapped, truths)['all']['AUC_ADD'] == 0
+    right = [Estimate(1, 1, each.obj_id, 1.0, each.R, each.t) for each in truths]
+    assert scores(right, truths)['all']['AUC_ADD'] == 100
+
+
+def test_without_public_truth_there_is_a_submission_alone(bop_rooms, tmp_path):
+    shutil.copytree(bop_rooms, tmp_path / 'hb')
+    for name in ('scene_gt.json', 'scene_gt_info.json'):
+        (tmp_path / 'hb/test/000003' / name).unlink()
+    config = dict(type='mmvd.BOPPoseDataset', data_root=str(tmp_path / 'hb'), split='test', pipeline=[])
+    with pytest.raises(MissingInputsError, match='scene_gt.json'):
+        DATASETS.build(config)
+    rows = [dict(image_id=i, scene_id=3, category_id=1, bbox=[20, 20, 30, 30], score=0.5) for i in range(3)]
+    (tmp_path / 'boxes.json').write_text(json.dumps(rows))
+    pipeline = [*PIPELINE[:2], dict(type='mmvd.LoadDetectedBoxes', file=str(tmp_path / 'boxes.json')), *PIPELINE[3:]]
+    dataset = DATASETS.build(dict(config, pipeline=pipeline, test_mode=True))
+    metric = METRICS.build(
+        dict(type='mmvd.BOPPoseMetric', models=str(bop_rooms / 'models'), submission=str(tmp_path / 'a.csv'))
+    )
+    for sample in (dataset[i]['data_samples'] for i in range(len(dataset))):
+        pose = dict(rotations=torch.eye(3)[None], translations=torch.ones(1, 3))
+        sample.pred_instances = InstanceData(**{k: sample.proposals[k] for k in ('bboxes', 'labels', 'scores')}, **pose)
+        metric.process({}, [sample.to_dict()])
+    assert metric.evaluate(3) == {'pose/estimates': 3} and len(read_submission(tmp_path / 'a.csv')) == 3
 
 
 def test_targets_that_are_not_there(bop_rooms, tmp_path):

@@ -1,5 +1,7 @@
 """PoET's parts against closed forms, and the whole model on rooms."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from mmvd import ops
 from mmvd.datasets.bop_files import read_models_info
 from mmvd.errors import ConfigError, SampleError
+from mmvd.evaluation.pose import symmetry_transforms, translation_error
 from mmvd.models.pose import BoxQueryEncoding, PoseLoss
 from mmvd.registry import MODELS
 
@@ -144,6 +147,41 @@ def test_projected_places_follow_the_camera():
     torch.testing.assert_close(a[..., 2], b[..., 2])
     with pytest.raises(SampleError, match='needs the intrinsics'):
         run(head, BOXES, LABELS, valid)
+
+
+def test_padding_of_the_image_moves_nothing(head):
+    """Alone or padded beside a larger one, an image is looked at in the same places."""
+    seen = []
+    for each in head.modules():
+        if type(each).__name__ == 'DeformableDetrTransformerDecoderLayer':
+            each.register_forward_pre_hook(
+                lambda module, args, kwargs: seen.append(kwargs['reference_points'] * SIZES[len(seen) // 2]),
+                with_kwargs=True,
+            )
+    valid = torch.ones(1, 3, dtype=torch.bool)
+    run(head, BOXES, LABELS, valid)
+    run(head, BOXES, LABELS, valid, size=(64, 96), shape=(32, 48))
+    torch.testing.assert_close(seen[0][0, :, 0], (BOXES[0, :, :2] + BOXES[0, :, 2:]) / 2)
+    torch.testing.assert_close(seen[2][:, :, 0], seen[0][:, :, 0])  # in pixels; the second grid cannot tell half of it
+
+
+SIZES = (torch.tensor([48.0, 32]), torch.tensor([96.0, 64]))
+
+
+def test_symmetries_with_a_shift_are_forgiven_in_translation(tmp_path):
+    folder = tmp_path / 'models'
+    folder.mkdir()
+    motion = [[-1.0, 0, 0, 60], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]  # a half turn beside the origin
+    info = dict(diameter=100.0, symmetries_discrete=[[x for row in motion for x in row]])
+    (folder / 'models_info.json').write_text(json.dumps({'1': info}))
+    R, t = rotations(1), torch.tensor([[0.1, 0.2, 1.0]])
+    motion = torch.tensor(motion)
+    equivalent = R @ motion[:3, :3], t + (R @ motion[:3, 3:])[..., 0] / 1000
+    losses = PoseLoss(models=str(folder))(*equivalent, R, t, torch.tensor([1]))
+    assert losses['loss_translation'] < 1e-5 and losses['loss_rotation'] < 1e-3
+    mm = [x[0].double().numpy() for x in (*equivalent, R, t)]
+    mm[1], mm[3] = 1000 * mm[1], 1000 * mm[3]
+    assert translation_error(*mm, symmetry_transforms(info)) < 1e-3
 
 
 def test_padded_parts_of_an_image_are_not_looked_at(head):

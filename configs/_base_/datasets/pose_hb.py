@@ -13,10 +13,10 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(
+test_evaluator = dict(
     type='mmvd.BOPPoseMetric',
     models=f'{root}/models_eval',
-    boxes='annotated, visible outline',
     reference=dict(poses, split='train_pbr'),
+    submission='work_dirs/poet-vd_hb-val.csv',
 )
-test_evaluator = dict(val_evaluator, submission='work_dirs/poet-vd_hb-val.csv')
+val_evaluator = dict(type='mmvd.BOPPoseMetric', models=f'{root}/models_eval', with_vsd=False)

@@ -13,11 +13,11 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(
+test_evaluator = dict(
     type='mmvd.BOPPoseMetric',
     models=f'{root}/models_eval',
     targets=f'{root}/test_targets_bop19.json',
-    boxes='annotated, visible outline',
     reference=dict(poses, split='train_pbr'),
+    submission='work_dirs/poet-vd_lmo-test.csv',
 )
-test_evaluator = dict(val_evaluator, submission='work_dirs/poet-vd_lmo-test.csv')
+val_evaluator = dict(type='mmvd.BOPPoseMetric', models=f'{root}/models_eval', with_vsd=False)

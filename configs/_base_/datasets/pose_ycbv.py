@@ -13,11 +13,11 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(
+test_evaluator = dict(
     type='mmvd.BOPPoseMetric',
     models=f'{root}/models_eval',
     targets=f'{root}/test_targets_bop19.json',
-    boxes='annotated, visible outline',
     reference=dict(poses, split='train_real'),  # PoseCNN's list: symmetric=[13, 16, 19, 20, 21]
+    submission='work_dirs/poet-vd_ycbv-test.csv',
 )
-test_evaluator = dict(val_evaluator, submission='work_dirs/poet-vd_ycbv-test.csv')
+val_evaluator = dict(type='mmvd.BOPPoseMetric', models=f'{root}/models_eval', with_vsd=False)

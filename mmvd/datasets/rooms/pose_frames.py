@@ -47,7 +47,8 @@ class PoseFrames:
     """Draws frames, each from (seed, index) alone.
 
     Two to six different objects stand or float anywhere in view, half of them upright, half turned at will. Their
-    centre lies before what the room has there; they hide each other, and run into each other and into the room.
+    centre lies before what the room has there, where some twenty tries find such a place; they hide each other, and run
+    into each other and into the room.
 
     Args:
         size: (height, width) in pixels.

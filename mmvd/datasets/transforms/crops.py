@@ -110,6 +110,7 @@ class RGBDRandomResizedCrop(JointTransform):
 
     def transform(self, results: dict) -> dict:
         """Crop, pad and resize everything."""
+        self.refuse_poses(results)
         top, left, height, width = self._draw(generator_of(results, 'crop'), *results['img'].shape[:2])
         old = (max(height, width),) * 2 if self.pad else (height, width)
         new = (self.size, self.size)

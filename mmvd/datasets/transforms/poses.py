@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
-from mmvd.arguments import check_choice, check_int, check_number, check_share
+from mmvd.arguments import check_choice, check_int, check_number, check_row, check_share
 from mmvd.datasets.sample_key import generator_of
 from mmvd.errors import MissingInputsError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -25,7 +25,7 @@ class LoadAnnotatedBoxes(BaseTransform):
     Modified Keys: instances (objects without such a box in the image are left out, and counted)
 
     Added Keys: queries, a dict of ``bboxes`` (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, ``labels``
-        and ``scores``, in the order of the instances; dropped_boxes
+        and ``scores``, in the order of the instances; dropped_boxes; boxes_annotated; box_source, in words
 
     Args:
         box: ``'visible'``, the outline of what is seen (VD's code), or ``'whole'``, that of the whole object, cut at
@@ -37,6 +37,7 @@ class LoadAnnotatedBoxes(BaseTransform):
 
     def __init__(self, box: str = 'visible', jitter: float = 0.0, centre_std: float = 0.02, size_std: float = 0.02):
         self.key = _BOXES[check_choice('LoadAnnotatedBoxes', 'box', box, tuple(_BOXES))]
+        self.source = f'annotated, {box} outline{", jittered" if jitter else ""}'
         self.jitter = check_share('LoadAnnotatedBoxes', 'jitter', jitter)
         self.centre_std = check_number('LoadAnnotatedBoxes', 'centre_std', centre_std, 0)
         self.size_std = check_number('LoadAnnotatedBoxes', 'size_std', size_std, 0)
@@ -54,7 +55,7 @@ class LoadAnnotatedBoxes(BaseTransform):
             boxes = self._disturbed(boxes, results)
         labels = np.array([instance['bbox_label'] for instance in kept], np.int64)
         results['dropped_boxes'] = len(results['instances']) - len(kept)
-        results['instances'] = kept
+        results.update(instances=kept, boxes_annotated=True, box_source=self.source)
         results['queries'] = dict(bboxes=boxes, labels=labels, scores=np.ones(len(kept), np.float32))
         return results
 
@@ -97,17 +98,22 @@ class LoadDetectedBoxes(BaseTransform):
         self.file = file
         self.min_score = check_number('LoadDetectedBoxes', 'min_score', min_score)
         self.max_queries = check_int('LoadDetectedBoxes', 'max_queries', max_queries)
+        self.scene_id: int | None = None
 
     def transform(self, results: dict) -> dict:
         """Add the queries."""
         found = _read_detections(Path(self.file))
-        rows = found.get((results['scene_id'], results['image_id']), []) + found.get((None, results['image_id']), [])
+        rows = found.get((results['scene_id'], results['image_id']), [])
+        if any(scene is None for scene, _ in found):
+            self._check_scene(results['scene_id'])
+            rows = found.get((None, results['image_id']), [])
         obj_ids, kept = list(results['obj_ids']), []
         for obj_id, box, score in sorted(rows, key=lambda row: -row[2]):
             seen = inside(box, results['ori_shape'])
             if obj_id in obj_ids and score >= self.min_score and seen is not None:
                 kept.append((seen, obj_ids.index(obj_id), score))
         results['dropped_boxes'] = len(rows) - len(kept[: self.max_queries])
+        results.update(boxes_annotated=False, box_source=f'of a detector, {Path(self.file).name}')
         kept = kept[: self.max_queries]
         results['queries'] = dict(
             bboxes=np.array([box for box, *_ in kept], np.float32).reshape(-1, 4),
@@ -115,6 +121,14 @@ class LoadDetectedBoxes(BaseTransform):
             scores=np.array([score for *_, score in kept], np.float32),
         )
         return results
+
+    def _check_scene(self, scene_id: int) -> None:
+        """Rows without scenes are those of one scene."""
+        if self.scene_id not in (None, scene_id):
+            raise SampleError(
+                f'{self.file}: its rows name no scene_id, and the images are of scenes {self.scene_id} and {scene_id}'
+            )
+        self.scene_id = scene_id
 
 
 @lru_cache(4)
@@ -161,22 +175,28 @@ class PackPoseInputs(BaseTransform):
     Required Keys: img, queries, instances (optional), intrinsics, scale_factor (optional)
 
     Added Keys: inputs (3, H, W) uint8; data_samples with ``proposals`` (``bboxes`` in pixels of the resized image,
-        ``labels``, ``scores``) and, where poses are known, ``gt_instances``: ``bboxes``, ``labels``, ``obj_ids``,
+        ``labels``, ``scores``) and, where poses are known, ``gt_instances``: ``labels``, ``obj_ids``,
         ``rotations`` (N, 3, 3) float32, ``translations`` (N, 3) float32 metres, ``visib_fract``; and meta information
 
     Args:
         max_queries: Most objects of an image (paper: 30); more are an error, of a detector's see
             :class:`LoadDetectedBoxes`.
+        principal_point: Where it may lie, as shares of width and height: elsewhere the intrinsics are those of an image
+            of another size.
 
     Raises:
         SampleError: If there are more, or the camera is that of an image of another size.
     """
 
     META = ('img_path', 'depth_path', 'depth_scale', 'decoder', 'ori_shape', 'img_shape', 'scale_factor')
-    POSE_META = ('scene_id', 'image_id', 'obj_ids', 'ori_intrinsics', 'dropped_boxes', 'hidden_instances')
+    POSE_META = (
+        *('scene_id', 'image_id', 'obj_ids', 'ori_intrinsics'),
+        *('dropped_boxes', 'boxes_annotated', 'box_source'),
+    )
 
-    def __init__(self, max_queries: int = 30):
+    def __init__(self, max_queries: int = 30, principal_point: tuple[float, float] = (0.3, 0.7)):
         self.max_queries = check_int('PackPoseInputs', 'max_queries', max_queries)
+        self.principal_point = check_row('PackPoseInputs', 'principal_point', principal_point, 2, check_number)
 
     def transform(self, results: dict) -> dict:
         """Pack one sample."""
@@ -188,7 +208,7 @@ class PackPoseInputs(BaseTransform):
             raise SampleError(
                 f'{results.get("img_path")}: {len(queries["labels"])} objects where max_queries={self.max_queries}'
             )
-        _check_camera(results)
+        self._check_camera(results)
         scale = np.tile(np.array(results.get('scale_factor', (1.0, 1.0)), np.float32), 2)
         sample = DetDataSample(metainfo={key: results[key] for key in self.META + self.POSE_META if key in results})
         boxes = torch.from_numpy(queries['bboxes'] * scale)
@@ -206,14 +226,14 @@ class PackPoseInputs(BaseTransform):
         inputs = torch.from_numpy(np.ascontiguousarray(results['img'].transpose(2, 0, 1)))
         return dict(inputs=inputs, data_samples=sample)
 
-
-def _check_camera(results: dict) -> None:
-    height, width = results['img'].shape[:2]
-    camera = results.get('intrinsics')
-    if camera is None:
-        raise SampleError(f'{results.get("img_path")}: 6D pose needs the intrinsics of the image')
-    if not (0 <= camera[0, 2] <= width and 0 <= camera[1, 2] <= height):
-        raise SampleError(
-            f'{results.get("img_path")}: its principal point {camera[0, 2]:.1f}, {camera[1, 2]:.1f} lies outside of '
-            f'{width}x{height}: the intrinsics of an image of another size?'
-        )
+    def _check_camera(self, results: dict) -> None:
+        height, width = results['img'].shape[:2]
+        camera, (low, high) = results.get('intrinsics'), self.principal_point
+        if camera is None:
+            raise SampleError(f'{results.get("img_path")}: 6D pose needs the intrinsics of the image')
+        if not (low * width < camera[0, 2] < high * width and low * height < camera[1, 2] < high * height):
+            raise SampleError(
+                f'{results.get("img_path")}: its principal point {camera[0, 2]:.1f}, {camera[1, 2]:.1f} lies far from '
+                f'the middle of {width}x{height}: the intrinsics of an image of another size? If not, widen '
+                'principal_point of mmvd.PackPoseInputs'
+            )

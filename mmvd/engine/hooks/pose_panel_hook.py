@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from mmvd.arguments import check_int
@@ -14,13 +15,16 @@ from mmvd.errors import ConfigError
 from mmvd.registry import HOOKS
 from mmvd.visualization.poses import ESTIMATE, TRUTH, pose_picture, sheet
 
+_MISS = 9.0  # diameters
+
 
 @HOOKS.register_module()
 class PosePanelHook(Hook):
     """Draws the outlines of truth (green) and estimate (magenta) of the first images and of the worst ones.
 
     Leaves ``vis/poses_<step>.png`` and ``vis/poses_test.png`` in the run's folder: above the first images, below those
-    with the largest error, the mean over objects of the symmetry-aware surface distance as a share of the diameter.
+    with the largest error, the mean over objects of the symmetry-aware surface distance as a share of the diameter, and
+    nine diameters for a miss. With several processes those of the first one are drawn.
 
     Args:
         count: Images of each kind.
@@ -62,17 +66,8 @@ class PosePanelHook(Hook):
         self._draw(_models(runner.test_evaluator), Path(runner.work_dir) / 'vis/poses_test.png')
 
     def _keep(self, model, outputs: Sequence) -> None:
-        from mmvd.evaluation.pose import mssd
-
         for sample in outputs:
-            truth, found = sample.gt_instances, sample.pred_instances
-            pairs = []
-            if len(truth) == len(found):  # annotated boxes: in one order
-                for o, *pose in zip(truth.obj_ids.tolist(), *map(_numpy, _poses(found) + _poses(truth)), strict=True):
-                    R, t, R_gt, t_gt = pose
-                    known = model(o)
-                    error = mssd(R, 1000 * t, R_gt, 1000 * t_gt, known.hull, known.symmetries) / known.diameter
-                    pairs.append((o, R, 1000 * t, R_gt, 1000 * t_gt, min(error, 9.0)))
+            pairs = [_compared(model(o), *poses) for o, *poses in _pairs(sample)]
             error = float(np.mean([pair[-1] for pair in pairs])) if pairs else 0.0
             entry = (error, -self.seen, sample.img_path, np.asarray(sample.ori_intrinsics, np.float64), pairs)
             self.seen += 1
@@ -86,17 +81,42 @@ class PosePanelHook(Hook):
         pictures = []
         for error, _, image, K, pairs in [*self.first, *sorted(self.worst, key=lambda entry: -entry[0])]:
             outlines = []
-            for o, R, t, R_gt, t_gt, _ in pairs:
-                outlines += [(model(o).renderer, R_gt, t_gt, TRUTH), (model(o).renderer, R, t, ESTIMATE)]
+            for renderer, estimate, truth, _ in pairs:
+                outlines.append((renderer, *truth, TRUTH))
+                if estimate is not None:
+                    outlines.append((renderer, *estimate, ESTIMATE))
             rgb = np.ascontiguousarray(read_image(image)[0][..., ::-1])
             title = f'{Path(image).parents[1].name}/{Path(image).stem}: {error:.2f} of the diameter'
             pictures.append(pose_picture(rgb, outlines, K, title))
-        if pictures:
+        if pictures and is_main_process():
             save_png_atomically(sheet(pictures), path)
 
 
-def _poses(instances) -> list:
-    return [instances.rotations, instances.translations]
+def _pairs(sample):
+    """For each true object its id, the (R, t) in mm that was estimated, None if it was missed, and the true one."""
+    truth, found = sample.gt_instances, sample.pred_instances
+    labels, free = found.labels.tolist(), set(range(len(found)))
+    annotated = sample.metainfo.get('boxes_annotated', False)
+    for number, obj_id in enumerate(truth.obj_ids.tolist()):
+        R, t = _numpy(truth.rotations[number]), 1000 * _numpy(truth.translations[number])
+        mine = [n for n in free if sample.obj_ids[labels[n]] == obj_id]
+        distances = {n: np.linalg.norm(1000 * _numpy(found.translations[n]) - t) for n in mine}
+        nearest = number if annotated else min(distances, key=distances.get, default=None)
+        free.discard(nearest)
+        estimate = None
+        if nearest is not None:
+            estimate = (_numpy(found.rotations[nearest]), 1000 * _numpy(found.translations[nearest]))
+        yield obj_id, estimate, (R, t)
+
+
+def _compared(model, estimate, truth) -> tuple:
+    """Renderer, poses, and the error as a share of the diameter; that of a miss, or of a worse one, is ``_MISS``."""
+    from mmvd.evaluation.pose import mssd
+
+    error = _MISS
+    if estimate is not None:
+        error = min(mssd(*estimate, *truth, model.hull, model.symmetries) / model.diameter, _MISS)
+    return model.renderer, estimate, truth, error
 
 
 def _numpy(tensor) -> np.ndarray:

@@ -3,14 +3,17 @@
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.symmetries import symmetry_transforms
 
-from .pose_errors import add, adds, mspd, mssd, rotation_error_deg
+from .pose_errors import add, adds, mspd, mssd, rotation_error_deg, translation_error
 from .recall import area_under_curve, average_recall, match
+from .scores import PoseScores, Truth
 from .submission import Estimate, read_submission, write_submission
 from .vsd import vsd
 
 __all__ = [
     'Estimate',
     'MeshRenderer',
+    'PoseScores',
+    'Truth',
     'add',
     'adds',
     'area_under_curve',
@@ -22,6 +25,7 @@ __all__ = [
     'read_submission',
     'rotation_error_deg',
     'symmetry_transforms',
+    'translation_error',
     'vsd',
     'write_submission',
 ]

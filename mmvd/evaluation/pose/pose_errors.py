@@ -87,11 +87,24 @@ def rotation_error_deg(R: np.ndarray, R_gt: np.ndarray, symmetries: np.ndarray |
     """Angle between two rotations in degrees, the smallest over (S, 4, 4) symmetries where there are some."""
     if not np.isfinite(R).all():
         return np.inf
-    turns = np.eye(3)[None] if symmetries is None else symmetries[:, :3, :3]
-    between = R.T @ R_gt @ turns
+    return float(_angles_deg(R, R_gt, np.eye(4)[None] if symmetries is None else symmetries).min())
+
+
+def translation_error(
+    R: np.ndarray, t: np.ndarray, R_gt: np.ndarray, t_gt: np.ndarray, symmetries: np.ndarray
+) -> float:
+    """Distance of the translations in mm, where the object looks as it does and is turned least; as :func:`mssd`."""
+    if not _finite(R, t):
+        return np.inf
+    nearest = symmetries[int(_angles_deg(R, R_gt, symmetries).argmin())]
+    return float(np.linalg.norm(t - R_gt @ nearest[:3, 3] - t_gt))
+
+
+def _angles_deg(R: np.ndarray, R_gt: np.ndarray, symmetries: np.ndarray) -> np.ndarray:
+    between = R.T @ R_gt @ symmetries[:, :3, :3]
     trace = np.trace(between, axis1=1, axis2=2)
     skew = np.stack([between[:, i, j] - between[:, j, i] for i, j in ((2, 1), (0, 2), (1, 0))], -1)
-    return float(np.degrees(np.arctan2(np.linalg.norm(skew, axis=-1), trace - 1)).min())
+    return np.degrees(np.arctan2(np.linalg.norm(skew, axis=-1), trace - 1))
 
 
 def _finite(R: np.ndarray, t: np.ndarray) -> bool:

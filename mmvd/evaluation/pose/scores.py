@@ -15,14 +15,13 @@ from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.symmetries import symmetry_transforms
 from mmvd.errors import SampleError
 
-from .pose_errors import add, adds, mspd, mssd, rotation_error_deg
+from .pose_errors import add, adds, mspd, mssd, rotation_error_deg, translation_error
 from .recall import area_under_curve, average_recall, match
-from .submission import Estimate
+from .submission import Estimate, is_pose
 from .vsd import TAUS, vsd
 
 THETAS = TAUS  # of VSD and MSSD, shares of the diameter or of the surface
 PIXELS = tuple(5.0 * step for step in range(1, 11))  # of MSPD, in an image 640 pixels wide
-_MOST_POINTS = 2000
 
 
 @dataclass(frozen=True)
@@ -67,10 +66,8 @@ class ObjectModel:
         info = read_models_info(folder)[obj_id]
         self.diameter, self.symmetries = info['diameter'], symmetry_transforms(info)
         mesh = load_mesh(folder / f'obj_{obj_id:06d}.ply', self.diameter)
-        points = np.unique(np.asarray(mesh.vertices, np.float64), axis=0)
-        self.hull = points[ConvexHull(points).vertices]
-        step = max(len(points) // _MOST_POINTS, 1)
-        self.points, self.renderer = points[::step], MeshRenderer(mesh)
+        self.points = np.asarray(mesh.vertices, np.float64)
+        self.hull, self.renderer = self.points[ConvexHull(self.points).vertices], MeshRenderer(mesh)
 
 
 class PoseScores:
@@ -95,7 +92,8 @@ class PoseScores:
     ):
         self.folder, self.delta_mm, self.with_vsd = Path(models), delta_mm, with_vsd
         known = read_models_info(self.folder)
-        listed = [key for key, info in known.items() if any(name.startswith('symmetries') for name in info)]
+        names = ('symmetries_discrete', 'symmetries_continuous')
+        listed = [key for key, info in known.items() if any(info.get(name) for name in names)]
         self.symmetric = tuple(listed if symmetric is None else symmetric)
         self.model = lru_cache(None)(lambda obj_id: ObjectModel(self.folder, obj_id))
 
@@ -109,7 +107,7 @@ class PoseScores:
         Returns:
             For each of them ``AR``, ``AR_VSD``, ``AR_MSSD``, ``AR_MSPD`` (0 to 100), ``AUC_ADD``, ``AUC_ADD-S``,
             ``AUC_ADD(-S)`` (exact area up to 100 mm), ``ADD(-S)<0.1d`` (share), ``median_rotation_deg`` (symmetries
-            forgiven), ``median_translation_mm``, ``targets`` and ``missed``.
+            forgiven, in translation, too), ``median_translation_mm``, ``targets`` and ``missed``.
         """
         groups = self._groups(estimates, truths)
         by_object = defaultdict(list)
@@ -136,8 +134,8 @@ class PoseScores:
         errors = {name: np.full(shape, np.inf) for name in ('MSSD', 'MSPD', 'ADD', 'ADD-S', 't')}
         errors['R'], errors['VSD'] = np.full(shape, np.inf), np.ones((*shape, len(TAUS)))
         for row, e in enumerate(estimates):
-            if not (np.isfinite(e.R).all() and np.isfinite(e.t).all() and np.linalg.det(e.R) > 0):
-                continue  # no pose, or a reflection: a miss
+            if not is_pose(e):
+                continue  # a miss
             for column, g in enumerate(truths):
                 pair = (e.R, e.t, g.R, g.t)
                 errors['MSSD'][row, column] = mssd(*pair, model.hull, model.symmetries) / model.diameter
@@ -145,7 +143,7 @@ class PoseScores:
                 errors['ADD'][row, column] = add(*pair, model.points)
                 errors['ADD-S'][row, column] = adds(*pair, model.points)
                 errors['R'][row, column] = rotation_error_deg(e.R, g.R, model.symmetries)
-                errors['t'][row, column] = np.linalg.norm(e.t - g.t)
+                errors['t'][row, column] = translation_error(*pair, model.symmetries)
                 if self.with_vsd:
                     errors['VSD'][row, column] = self._vsd(model, e, g)
         symmetric = obj_id in self.symmetric

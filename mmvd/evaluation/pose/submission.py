@@ -35,8 +35,19 @@ class Estimate:
     time: float = -1.0
 
 
+def is_pose(estimate: Estimate) -> bool:
+    """Whether rotation and translation are finite and the rotation is one: no reflection, not scaled."""
+    if not np.isfinite([estimate.score, *estimate.t]).all():
+        return False
+    try:
+        check_rotation(estimate.R, 'estimate')
+    except SampleError:
+        return False
+    return True
+
+
 def write_submission(estimates: Sequence[Estimate], path: str | Path) -> None:
-    """Write a file ``METHOD_DATASET-SPLIT.csv``, whole or not at all.
+    """Write a file ``METHOD_DATASET-SPLIT.csv``, whole or not at all; what is no pose is left out.
 
     Raises:
         SavingError: If it cannot be written.
@@ -44,7 +55,7 @@ def write_submission(estimates: Sequence[Estimate], path: str | Path) -> None:
     from mmvd.engine.atomic_backend import AtomicLocalBackend  # the engine imports models, which import datasets
 
     lines = [_HEADER]
-    for each in estimates:
+    for each in filter(is_pose, estimates):
         numbers = (' '.join(repr(float(x)) for x in np.ravel(part)) for part in (each.R, each.t))
         head = f'{each.scene_id},{each.im_id},{each.obj_id},{float(each.score)!r}'
         lines.append(','.join([head, *numbers, repr(float(each.time))]))

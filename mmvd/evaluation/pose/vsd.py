@@ -19,7 +19,8 @@ def vsd(
     K: np.ndarray,
     delta: float = 15.0,
     taus: Sequence[float] = TAUS,
-    diameter: float = 1.0,
+    *,
+    diameter: float,
 ) -> np.ndarray:
     """Share of the visible surface that the estimate misses, for each tolerance.
 

@@ -119,9 +119,8 @@ class PoETHead(BaseModule):
         Returns:
             (L, B, Q, 3, 3) float32 rotations from object to camera and (L, B, Q, 3) float32 translations in metres.
         """
-        height, width = metas[0]['batch_input_shape']
-        scale = boxes.new_tensor([width, height, width, height])
-        corners = boxes.float() / scale
+        sides = [[meta['img_shape'][1], meta['img_shape'][0]] * 2 for meta in metas]  # without padding, as mmdet has it
+        corners = boxes.float() / boxes.new_tensor(sides)[:, None]
         box = torch.cat(((corners[..., :2] + corners[..., 2:]) / 2, corners[..., 2:] - corners[..., :2]), -1)
         memory = self._encode(features, metas)
         code = self.box_code(box).to(memory['value'].dtype)

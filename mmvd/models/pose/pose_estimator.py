@@ -53,7 +53,7 @@ class PoseEstimator(BaseModel):
         return found
 
     def _loss(self, rotations: Tensor, translations: Tensor, valid: Tensor, samples: list) -> dict[str, Tensor]:
-        if any(len(sample.proposals) != len(sample.gt_instances) for sample in samples):
+        if not all(sample.metainfo.get('boxes_annotated') for sample in samples):
             raise ConfigError(
                 'PoseEstimator: training needs the boxes of the annotated objects, not those of a detector'
             )

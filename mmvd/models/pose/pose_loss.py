@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +19,8 @@ class PoseLoss(nn.Module):
     Args:
         translation_weight: Of the distance.
         rotation_weight: Of the angle.
-        models: Folder with ``models_info.json``: the angle is the smallest over the symmetries of an object; None is
-            PoET's loss, which knows none.
+        models: Folder with ``models_info.json``: of the poses in which an object looks alike, the one turned least from
+            the estimate counts (the configs have it); None is PoET's loss, which knows no symmetries.
     """
 
     def __init__(self, translation_weight: float = 1.0, rotation_weight: float = 1.0, models: str | None = None):
@@ -29,7 +28,7 @@ class PoseLoss(nn.Module):
         self.translation_weight = check_number('PoseLoss', 'translation_weight', translation_weight, 0)
         self.rotation_weight = check_number('PoseLoss', 'rotation_weight', rotation_weight, 0)
         self.models = models
-        self._turns: dict[int, Tensor] = {}
+        self._motions: dict[int, Tensor] = {}
 
     def forward(
         self,
@@ -57,35 +56,42 @@ class PoseLoss(nn.Module):
         if not len(rotations):
             nothing = (rotations.sum() + translations.sum()) * 0
             return dict(loss_translation=nothing, loss_rotation=nothing)
-        distance = ops.safe_norm(translations - true_translations).mean()
-        nearest = self.nearest_equivalent(rotations.detach(), true_rotations, obj_ids)
-        angle = ops.rotation_angle(rotations, nearest).mean()
+        turns, places = self.nearest_equivalent(rotations.detach(), true_rotations, true_translations, obj_ids)
+        distance = ops.safe_norm(translations - places).mean()
+        angle = ops.rotation_angle(rotations, turns).mean()
         return dict(
             loss_translation=self.translation_weight * distance,
             loss_rotation=self.rotation_weight * angle,
         )
 
-    def nearest_equivalent(self, rotations: Tensor, true_rotations: Tensor, obj_ids: Tensor) -> Tensor:
-        """(N, 3, 3) of the rotations in which an object looks as it truly does, the one nearest to each estimate."""
-        if self.models is None:
-            return true_rotations
-        nearest = true_rotations.clone()
-        for obj_id in obj_ids.unique().tolist():
-            mine = (obj_ids == obj_id).nonzero().flatten()
-            turns = self._turns_of(obj_id).to(true_rotations)
-            if len(turns) == 1:
-                continue
-            candidates = true_rotations[mine, None] @ turns
-            overlap = (candidates * rotations[mine, None]).sum((-1, -2))  # the trace of one times the other turned back
-            nearest[mine] = candidates[torch.arange(len(mine), device=mine.device), overlap.argmax(1)]
-        return nearest
+    def nearest_equivalent(
+        self, rotations: Tensor, true_rotations: Tensor, true_translations: Tensor, obj_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Of the poses in which an object looks as it truly does, the one turned least from each estimate.
 
-    def _turns_of(self, obj_id: int) -> Tensor:
-        if not self._turns:
+        Returns:
+            (N, 3, 3) rotations and (N, 3) translations in metres.
+        """
+        if self.models is None:
+            return true_rotations, true_translations
+        turns, places = true_rotations.clone(), true_translations.clone()
+        for obj_id in obj_ids.unique().tolist():
+            mine, motions = (obj_ids == obj_id).nonzero().flatten(), self._motions_of(obj_id).to(true_rotations)
+            candidates = true_rotations[mine, None] @ motions[:, :3, :3]
+            overlap = (candidates * rotations[mine, None]).sum((-1, -2))  # the trace of one times the other turned back
+            best = overlap.argmax(1)
+            turns[mine] = candidates[torch.arange(len(mine), device=mine.device), best]
+            places[mine] += (true_rotations[mine] @ motions[best, :3, 3:])[..., 0]
+        return turns, places
+
+    def _motions_of(self, obj_id: int) -> Tensor:
+        """(S, 4, 4) symmetries of an object, metres."""
+        if not self._motions:
             from mmvd.datasets.bop_files import read_models_info
             from mmvd.datasets.symmetries import symmetry_transforms
 
             for known, info in read_models_info(Path(self.models)).items():
-                turns = symmetry_transforms(info, _STEP)[:, :3, :3]
-                self._turns[known] = torch.from_numpy(np.ascontiguousarray(turns)).float()
-        return self._turns[obj_id]
+                motions = symmetry_transforms(info, _STEP)
+                motions[:, :3, 3] /= 1000
+                self._motions[known] = torch.from_numpy(motions).float()
+        return self._motions[obj_id]
