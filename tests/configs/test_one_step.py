@@ -123,7 +123,10 @@ def pose_sample(key: int, count: int):
 
     boxes, labels = torch.tensor([[10.0, 10, 30, 30]]).repeat(count, 1), torch.arange(count)
     meta = dict(
-        img_shape=(SIZE, SIZE), sample_key=key, intrinsics=torch.tensor([[60.0, 0, 28], [0, 60, 28], [0, 0, 1]])
+        img_shape=(SIZE, SIZE),
+        sample_key=key,
+        boxes_annotated=True,
+        intrinsics=torch.tensor([[60.0, 0, 28], [0, 60, 28], [0, 0, 1]]),
     )
     truth = dict(labels=labels, obj_ids=labels + 1, rotations=torch.eye(3).repeat(count, 1, 1))
     return DetDataSample(
