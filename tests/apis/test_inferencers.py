@@ -278,7 +278,7 @@ def test_command_lines(segmentor, classifier, frames, tmp_path):
     assert 'Traceback' not in done.stderr and '100%' in done.stderr and len(list((tmp_path / 's').iterdir())) == 6
     pair = (frames / '0_rgb.png', frames / '0_depth.png')
     done = mmvd('classify', *pair, '--config', classifier, '--out', tmp_path / 'c')
-    assert done.returncode == 0 and '\n0_rgb: ' in done.stdout, done.stderr
+    assert done.returncode == 0 and '\n0_rgb: ' in f'\n{done.stdout}', done.stderr
 
 
 def test_command_line_of_completion(frames, tmp_path):
