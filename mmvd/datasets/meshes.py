@@ -2,13 +2,17 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmvd.errors import ConfigError, SampleError
 
+if TYPE_CHECKING:
+    import trimesh
 
-def load_mesh(path: str | Path, diameter_mm: float | None = None):
+
+def load_mesh(path: str | Path, diameter_mm: float | None = None) -> 'trimesh.Trimesh':
     """A :class:`trimesh.Trimesh` in millimetres.
 
     Args:
@@ -44,7 +48,7 @@ class MeshRenderer:
         mesh: :class:`trimesh.Trimesh` in mm.
     """
 
-    def __init__(self, mesh):
+    def __init__(self, mesh: 'trimesh.Trimesh'):
         self.mesh = mesh
 
     @cached_property
