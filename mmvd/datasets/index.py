@@ -28,8 +28,12 @@ def index_path(root: Path, settings: dict) -> Path:
         root: The dataset's folder.
         settings: Class and arguments of the dataset.
     """
-    listing = {key: value for key, value in settings.items() if key not in _NOT_LISTED}
-    return place(root, settings['type'], dict(listing, version=_VERSION))
+    return place(root, settings['type'], dict(listing_of(settings), version=_VERSION))
+
+
+def listing_of(settings: dict) -> dict:
+    """Class and those arguments of a dataset that say which samples it lists, wherever its folder is."""
+    return {key: value for key, value in settings.items() if key not in _NOT_LISTED}
 
 
 def write_index(

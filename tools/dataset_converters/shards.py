@@ -20,7 +20,7 @@ import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.archives import read_bytes
-from mmvd.datasets.index import index_path
+from mmvd.datasets.index import listing_of
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.shard_dataset import ABOUT
 from mmvd.engine.atomic_backend import AtomicLocalBackend
@@ -53,7 +53,7 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     count = check_int('shards', '--samples-per-shard', samples_per_shard)
     dataset = DATASETS.build(dict(settings, pipeline=[]))
     about = dict(
-        dataset=index_path(Path('.'), dataset.settings).stem,  # names its class and all arguments of its listing
+        dataset=listing_of(dataset.settings),
         decoder=dataset.decoder,
         metainfo=dict(dataset.metainfo),
         samples=len(dataset),
@@ -61,7 +61,7 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     )
     plan, done = out / f'.{ABOUT}', out / ABOUT
     before = next((json.loads(path.read_bytes()) for path in (done, plan) if path.is_file()), None)
-    about = json.loads(json.dumps(about))
+    about = json.loads(json.dumps(about, default=str))
     if before is not None and before != about:
         raise ConfigError(f'{out}: holds shards of {before}, not of {about}: choose another folder')
     AtomicLocalBackend().put(json.dumps(about).encode(), plan)

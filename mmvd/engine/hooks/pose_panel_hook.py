@@ -66,6 +66,8 @@ class PosePanelHook(Hook):
         self._draw(_models(runner.test_evaluator), Path(runner.work_dir) / 'vis/poses_test.png')
 
     def _keep(self, model, outputs: Sequence) -> None:
+        if not is_main_process():
+            return
         for sample in outputs:
             pairs = [_compared(model(o), *poses) for o, *poses in _pairs(sample)]
             error = float(np.mean([pair[-1] for pair in pairs])) if pairs else 0.0
@@ -88,7 +90,7 @@ class PosePanelHook(Hook):
             rgb = np.ascontiguousarray(read_image(image)[0][..., ::-1])
             title = f'{Path(image).parents[1].name}/{Path(image).stem}: {error:.2f} of the diameter'
             pictures.append(pose_picture(rgb, outlines, K, title))
-        if pictures and is_main_process():
+        if pictures:
             save_png_atomically(sheet(pictures), path)
 
 

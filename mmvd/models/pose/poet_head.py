@@ -70,8 +70,10 @@ class PoETHead(BaseModule):
 
         owner = 'PoETHead'
         self.num_classes = check_int(owner, 'num_classes', num_classes)
-        check_int(owner, 'encoder_layers', encoder_layers, 0)
-        check_int(owner, 'decoder_layers', decoder_layers)
+        depths = (
+            check_int(owner, 'encoder_layers', encoder_layers, 0),
+            check_int(owner, 'decoder_layers', decoder_layers),
+        )
         self.class_mode = check_choice(owner, 'class_mode', class_mode, ('specific', 'agnostic'))
         self.reference = check_choice(owner, 'reference', reference, ('centre', 'box'))
         self.translation = check_choice(owner, 'translation', translation, ('metres', 'projected'))
@@ -83,7 +85,7 @@ class PoETHead(BaseModule):
         attention = dict(embed_dims=embed_dims, num_heads=num_heads, dropout=dropout)
         deformable = dict(attention, num_levels=levels, num_points=num_points, batch_first=True)
         ffn = dict(embed_dims=embed_dims, feedforward_channels=feedforward, ffn_drop=dropout)
-        self.encoder, self.decoder = _transformer(encoder_layers, decoder_layers, attention, deformable, ffn)
+        self.encoder, self.decoder = _transformer(*depths, attention, deformable, ffn)
         outputs = num_classes if class_mode == 'specific' else 1
         self.rotation_heads = _mlps(embed_dims, 6 * outputs, decoder_layers)
         self.place_heads = _mlps(embed_dims, 3 * outputs, decoder_layers)
