@@ -13,7 +13,7 @@ from .configs import read_config, shipped_configs
 from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
-_PROMISED = ('vd/pretrain_*', 'seg/m2f_vd_*', 'cls/linear84_vd_*', 'completion/*')
+_PROMISED = ('vd/pretrain_*', 'seg/m2f_vd_*', 'cls/linear84_vd_*', 'pose/poet_vd_*', 'completion/*')
 
 
 def paper_datasets() -> dict[str, dict]:
@@ -43,7 +43,7 @@ def status() -> Iterator[str]:
     yield 'Datasets of the paper:'
     for name, settings in paper_datasets().items():
         yield f'  {name:<14}{_state(name, settings)}'
-    yield 'Recipes (training for vd, seg and cls; test for completion):'
+    yield 'Recipes (training for vd, seg, cls and pose; test for completion):'
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
             config = read_config(path)
