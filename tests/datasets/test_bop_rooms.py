@@ -60,8 +60,8 @@ def test_models_and_their_symmetries(bop_rooms):
         np.testing.assert_allclose(points.min(0) + points.max(0), 0, atol=1e-6)
         mesh = load_mesh(bop_rooms / f'models/obj_{key:06d}.ply', info['diameter'])
         for motion in symmetry_transforms(info, 0.5):  # every motion lays the surface on itself
-            moved = mesh.triangles_center[::7] @ motion[:3, :3].T + motion[:3, 3]
-            apart = trimesh.proximity.closest_point(mesh, moved)[1]
+            moved = mesh.triangles_center[::29] @ motion[:3, :3].T + motion[:3, 3]
+            apart = trimesh.proximity.closest_point_naive(mesh, moved)[1]
             assert apart.max() < 1.0, (thing.name, apart.max())
 
 
