@@ -27,8 +27,8 @@ sys.path.insert(0, str(ROOT))
 from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
 
 SHOWN = ('AR', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d', 'median_rotation_deg', 'median_translation_mm')
-VARIANTS = ('VD', 'RGB alone', 'random depth stream', 'loss without symmetries', 'shuffled poses')
-COMPARED = VARIANTS[:2]  # over all seeds; the controls are trained with the first
+VARIANTS = ('VD', 'RGB alone', 'P3DE', 'random depth stream', 'loss without symmetries', 'shuffled poses')
+COMPARED = VARIANTS[:3]  # over all seeds; the controls are trained with the first
 ALTERATIONS = ('depth missing', 'depth of another image', 'depth x 1.1', 'shuffled labels')
 
 
@@ -63,7 +63,7 @@ class Alter(Hook):
 
 def configured(name: str, seed: int, work_dir: Path) -> Config:
     """The config of a variant."""
-    config = read_config(ROOT / 'configs/pose/poet_vd_rooms.py')
+    config = read_config(ROOT / f'configs/pose/poet_{"vdp3de" if name == "P3DE" else "vd"}_rooms.py')
     config.merge_from_dict({'randomness.seed': seed})
     backbone, head = config.model.backbone, config.model.head
     if name == 'RGB alone':
