@@ -11,27 +11,30 @@ import torch
 from tests.planes import SIZE, camera, drawing, mark_m, mark_px, plane_m
 
 
-def _text(path: Path, text: str) -> None:
+def _made(path: Path) -> Path:
+    """The path, whose folder is there now."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    return path
+
+
+def _text(path: Path, text: str) -> None:
+    _made(path).write_text(text)
 
 
 def _rows(matrix: np.ndarray) -> str:
     return '\n'.join(' '.join(f'{value:.6f}' for value in row) for row in matrix) + '\n'
 
 
-def _image(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), drawing(seed, size), [cv2.IMWRITE_JPEG_QUALITY, 100])
+def _image(path: Path, seed: int, *view) -> None:
+    cv2.imwrite(str(_made(path)), drawing(seed, *view), [cv2.IMWRITE_JPEG_QUALITY, 100])
 
 
-def _depth(path: Path, steps_per_metre: float, seed: int = 0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    metres = plane_m(seed).astype(np.float32)
+def _depth(path: Path, steps_per_metre: float, seed: int = 0, *view) -> None:
+    metres = plane_m(seed, *view).astype(np.float32)
     if path.suffix == '.pfm':
-        path.write_bytes(f'Pf\n{SIZE[1]} {SIZE[0]}\n-1.0\n'.encode() + metres[::-1].tobytes())
+        _made(path).write_bytes(f'Pf\n{SIZE[1]} {SIZE[0]}\n-1.0\n'.encode() + metres[::-1].tobytes())
     else:
-        cv2.imwrite(str(path), np.rint(metres * steps_per_metre).astype(np.uint16))
+        cv2.imwrite(str(_made(path)), np.rint(metres * steps_per_metre).astype(np.uint16))
 
 
 def fabricate_bop(scene: Path, frames: int = 2, depth_scale: float = 0.1) -> None:
@@ -56,7 +59,7 @@ def fabricate_nine(root: Path, frames: int = 2) -> None:
     """Two frames of each dataset, 1 to 5 m deep."""
     for name, split in (('lm', 'test'), ('tless', 'train_primesense'), ('ycbv', 'train_real')):
         fabricate_bop(root / name / split / '000001', frames)
-    np.save(_folder(root / 'graspnet/scenes/scene_0000/realsense') / 'camK.npy', camera())
+    np.save(_made(root / 'graspnet/scenes/scene_0000/realsense/camK.npy'), camera())
     _text(root / 'scannet/scans/scene0000_00/intrinsic/intrinsic_color.txt', _rows(_four_by_four(camera((97, 130)))))
     conf = ['dataset matterport', 'intrinsics_matrix 9 0 9  0 9 9 0 0 1', 'scan a.png a.jpg' + ' 0' * 16]
     turned = camera()
@@ -65,8 +68,7 @@ def fabricate_nine(root: Path, frames: int = 2) -> None:
     for i in range(frames):
         _image(root / f'graspnet/scenes/scene_0000/realsense/rgb/{i:04d}.png', i)
         _depth(root / f'graspnet/scenes/scene_0000/realsense/depth/{i:04d}.png', 1000, i)
-        _image(root / f'nyuv2/train/images/{i}_rgb.png', i)
-        _depth(root / f'nyuv2/train/depth/{i}_depth.png', 1000, i)
+        fabricate_nyuv2_frame(root / 'nyuv2', i)
         _image(root / f'matterport3d/scan/undistorted_color_images/view_i0_{i}.jpg', i)
         _depth(root / f'matterport3d/scan/undistorted_depth_images/view_d0_{i}.png', 4000, i)
         conf.append(f'scan view_d0_{i}.png view_i0_{i}.jpg' + ' 0' * 16)
@@ -77,14 +79,20 @@ def fabricate_nine(root: Path, frames: int = 2) -> None:
         _depth(root / f'blendedmvs/scene/rendered_depth_maps/{i:08d}.pfm', 1, i)
         text = f'extrinsic\n{_rows(np.eye(4))}\nintrinsic\n{_rows(camera())}\n425.0 2.5\n'
         _text(root / f'blendedmvs/scene/cams/{i:08d}_cam.txt', text)
-        _image(root / f'cityscapes/leftImg8bit/train/city/city_{i}_leftImg8bit.png', i)
-        _disparity(root / f'cityscapes/disparity/train/city/city_{i}_disparity.png', 10 * plane_m(i))
+        fabricate_cityscapes_frame(root / 'cityscapes', i)
     _text(root / 'matterport3d/scan/undistorted_camera_parameters/scan.conf', '\n'.join(conf))
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+def fabricate_nyuv2_frame(root: Path, seed: int, *view) -> None:
+    """An image of the labelled set as nyuv2.py leaves it."""
+    _image(root / f'train/images/{seed}_rgb.png', seed, *view)
+    _depth(root / f'train/depth/{seed}_depth.png', 1000, seed, *view)
+
+
+def fabricate_cityscapes_frame(root: Path, seed: int, *view) -> None:
+    """An image and its disparity, ten times as far away: its formula knows no near depth."""
+    _image(root / f'leftImg8bit/train/city/city_{seed}_leftImg8bit.png', seed, *view)
+    _disparity(root / f'disparity/train/city/city_{seed}_disparity.png', 10 * plane_m(seed, *view))
 
 
 def _four_by_four(matrix: np.ndarray) -> np.ndarray:
@@ -92,19 +100,17 @@ def _four_by_four(matrix: np.ndarray) -> np.ndarray:
 
 
 def _disparity(path: Path, metres: np.ndarray) -> None:
-    cv2.imwrite(str(_folder(path.parent) / path.name), np.rint(0.209313 * 2262.52 / metres * 256 + 1).astype(np.uint16))
+    cv2.imwrite(str(_made(path)), np.rint(0.209313 * 2262.52 / metres * 256 + 1).astype(np.uint16))
 
 
 def fabricate_dinov2(path: Path, size: str = 'small') -> None:
     """A file with the tensors of the official release, at random."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     model = timm.create_model(f'vit_{size}_patch14_dinov2', pretrained=False)
-    torch.save({**model.state_dict(), 'mask_token': torch.zeros(1, model.embed_dim)}, path)
+    torch.save({**model.state_dict(), 'mask_token': torch.zeros(1, model.embed_dim)}, _made(path))
 
 
 def _labels(path: Path, labels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), labels.astype(np.uint8))
+    cv2.imwrite(str(_made(path)), labels.astype(np.uint8))
 
 
 def stripes(values: list[int]) -> np.ndarray:
@@ -221,8 +227,7 @@ def completion_scene(seed: int, size: tuple[int, int] = SIZE, share: float = 0.1
 
 
 def _div256(path: Path, metres: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.rint(metres * 256).astype(np.uint16))
+    cv2.imwrite(str(_made(path)), np.rint(metres * 256).astype(np.uint16))
 
 
 def fabricate_void(root: Path, frames: int = 2, points: int = 1500, above: str = '') -> None:
@@ -273,8 +278,21 @@ def fabricate_kitti_raw(root: Path, frames: int = 2, split: str = 'val') -> None
 
 def fabricate_nyuv2_raw(root: Path, frames: int = 2) -> None:
     """A raw sequence of the first Kinect: images and disparity a few milliseconds apart, of 30 a second."""
-    scene = _folder(root / 'kitchen_0001')
+    scene = root / 'kitchen_0001'
     for i in range(frames):
         _image(scene / f'r-{100 + i / 30:.6f}-{i}.ppm', i)
         raw = 2842.5 * (np.arctan(plane_m(i) / 0.1236) - 1.1863)
         cv2.imwrite(str(scene / f'd-{100.004 + i / 30:.6f}-{i}.pgm'), np.rint(raw).astype(np.uint16))
+
+
+def fabricate_fifteen(root: Path) -> Path:
+    """Three frames of each of the paper's datasets and of NYUv2's raw sequences; SUN RGB-D's lists are not made yet."""
+    fabricate_nine(root, 3)
+    fabricate_kitti_raw(root / 'kitti', 3)
+    fabricate_sunrgbd(root / 'sunrgbd', 0, 3)
+    fabricate_void(root / 'void_release', 3)
+    fabricate_classes(root / 'mvip', 'mvip', 3)
+    fabricate_nyuv2_raw(root / 'nyuv2_raw', 3)
+    for name, split in (('hb', 'test_primesense'), ('lmo', 'test')):
+        fabricate_bop(root / name / split / '000002', 3, 1.0)
+    return root

@@ -23,9 +23,9 @@ def normal(seed: int) -> np.ndarray:
     return camera().T @ [-0.75 * (1 - tilt) / (SIZE[1] - 1), -0.75 * tilt / (SIZE[0] - 1), 1]
 
 
-def plane_m(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """(H, W) metres."""
-    rays = pixels(size) @ np.linalg.inv(camera(size)).T
+def plane_m(seed: int, size: tuple[int, int] = SIZE, K: np.ndarray | None = None) -> np.ndarray:
+    """(H, W) metres, as the one camera or another one sees the plane."""
+    rays = pixels(size) @ np.linalg.inv(camera(size) if K is None else K).T
     return 1 / (rays @ normal(seed))
 
 
@@ -35,10 +35,10 @@ def mark_m(seed: int) -> np.ndarray:
     return ray / (ray @ normal(seed))
 
 
-def drawing(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+def drawing(seed: int, size: tuple[int, int] = SIZE, K: np.ndarray | None = None) -> np.ndarray:
     """(H, W, 3) uint8: dark noise, and the mark where the camera sees it, 5 pixels of 64 wide."""
     image = np.random.default_rng(seed).integers(0, 90, (*size, 3), dtype=np.uint8)
-    u, v, w = camera(size) @ mark_m(seed)
+    u, v, w = (camera(size) if K is None else K) @ mark_m(seed)
     half = 2.5 * size[1] / SIZE[1]
     apart = np.abs(pixels(size)[..., :2] - (u / w, v / w)).max(-1)
     image[apart < half] = 255

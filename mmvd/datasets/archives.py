@@ -68,14 +68,26 @@ def archives_in(root: Path) -> list[Path]:
 
 
 def located(root: Path, name: str) -> Path:
-    """Where a file of a dataset lies: on disk, or in the archive below the dataset's folder that has it."""
+    """Where a file of a dataset lies: on disk, or in the archive below the dataset's folder that has it.
+
+    Raises:
+        SampleError: If it is nowhere, and there is an archive that cannot be read.
+    """
     archives = _archives_of(root, root.stat().st_mtime_ns) if root.is_dir() else []
     if not archives or os.path.isfile(root / name):
         return root / name
+    damaged = None
     for number, archive in enumerate(archives):
-        if open_archive(archive).find(name):
+        try:
+            is_there = open_archive(archive).find(name)
+        except SampleError as error:
+            damaged = error
+            continue
+        if is_there:
             archives.insert(0, archives.pop(number))  # the next file is likely to lie beside it
             return archive / name
+    if damaged:
+        raise damaged
     return root / name
 
 
@@ -85,14 +97,24 @@ def _archives_of(root: Path, changed_ns: int) -> list[Path]:
 
 
 def open_archive(path: Path) -> 'Archive':
-    """An archive; each process opens it once, until it changes."""
+    """An archive; each process opens it once, until it changes.
+
+    Raises:
+        SampleError: As :class:`Archive`.
+    """
     about = path.stat()
-    return _open(path, about.st_size, about.st_mtime_ns)
+    found = _open(path, about.st_size, about.st_mtime_ns)
+    if isinstance(found, SampleError):
+        raise SampleError(str(found)) from found
+    return found
 
 
 @lru_cache(256)
-def _open(path: Path, size: int, changed_ns: int) -> 'Archive':
-    return Archive(path, dict(name=path.name, size=size, changed_ns=changed_ns))
+def _open(path: Path, size: int, changed_ns: int) -> 'Archive | SampleError':
+    try:
+        return Archive(path, dict(name=path.name, size=size, changed_ns=changed_ns))
+    except SampleError as error:  # it is asked for again with every file
+        return error
 
 
 class Archive:

@@ -51,7 +51,7 @@ class BOPDataset(RGBDDataset):
             try:
                 entries.append(self.with_camera(entry, cameras))
             except MMVDError as error:
-                self.leave_out(entry, error)
+                self.leave_out(entry['img_path'], error)
         return entries
 
     @staticmethod

@@ -81,7 +81,7 @@ class BOPPoseDataset(BOPDataset):
             try:
                 entries.append(self._with_poses(entry, scene, frame, known, files))
             except MMVDError as error:
-                self.leave_out(entry, error)
+                self.leave_out(entry['img_path'], error)
         if not entries:
             raise MissingInputsError(f'{self.data_root}: no frame of {self.images}, or none that {self.targets} names')
         return entries

@@ -63,7 +63,7 @@ class KITTIRawDataset(RGBDCompletionDataset):
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         pairs = super()._pairs_of_folder()
-        there = set(walk(Path(self.data_root), self.depths(self.split, self.kind), None, self.done))
+        there = set(walk(Path(self.data_root), self.depths(self.split, self.kind), None, self.done, self.problems))
         kept = [(image, depth) for image, depth in pairs if depth in there]
         MMLogger.get_current_instance().info(
             f'{self.data_root}: {len(pairs) - len(kept)} of {len(pairs)} images have no depth in {self.split}: so have '

@@ -51,10 +51,10 @@ class NYUv2RawDataset(RGBDDataset):
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         root, pairs = Path(self.data_root), []
         scenes: dict[str, list[str]] = {}
-        for name in sorted(walk(root, self.images, self.exclude, self.done)):
+        for name in sorted(walk(root, self.images, self.exclude, self.done, self.problems)):
             scenes.setdefault(str(Path(name).parent), []).append(name)
         for scene, images in scenes.items():
-            depths = sorted(walk(root, f'{scene}/{_DEPTHS}', None, self.done))
+            depths = sorted(walk(root, f'{scene}/{_DEPTHS}', None, self.done, self.problems))
             if not depths:
                 continue
             times = np.array([_time(root, image) for image in images])

@@ -134,9 +134,10 @@ class RGBDDataset(BaseDataset):
         if config.get('ann_file'):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
-        name = next(walk(root, config['images'], config.get('exclude')), None)
+        problems: list[str] = []
+        name = next(walk(root, config['images'], config.get('exclude'), problems=problems), None)
         if name is None:
-            return f'{root / config["images"]} (no such files)'
+            return problems[0] if problems else f'{root / config["images"]} (no such files)'
         needs = (
             ['labels_from']
             if any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
@@ -164,13 +165,19 @@ class RGBDDataset(BaseDataset):
         pairs = self._pairs_of_list() if self.ann_file else self._pairs_of_folder()
         if not pairs:
             raise MissingInputsError(f'{root}: no image matches {self.images or self.ann_file}')
-        return [self._entry(root, *paths) for paths in pairs]
+        entries = []
+        for paths in pairs:
+            try:
+                entries.append(self._entry(root, *paths))
+            except MMVDError as error:
+                self.leave_out(paths[0], error)
+        return entries
 
-    def leave_out(self, entry: dict, error: MMVDError) -> None:
+    def leave_out(self, image: str, error: MMVDError) -> None:
         """A sample that cannot be listed: an error, or, where ``problems`` are collected, one of them."""
         if self.problems is None:
             raise error
-        self.problems.append(f'{entry["img_path"]}: left out: {error}')
+        self.problems.append(f'{image}: left out: {error}')
 
     def sources(self, entries: Sequence[dict]) -> list[Path]:
         """Files and folders, beside those of the entries, out of which the data list was made."""
@@ -191,7 +198,7 @@ class RGBDDataset(BaseDataset):
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         root = Path(self.data_root)
-        names = sorted(walk(root, self.images, self.exclude, self.done))
+        names = sorted(walk(root, self.images, self.exclude, self.done, self.problems))
         pairs = [(name, re.sub(*self.depth_from, name)) for name in names]
         self._check_pairs(pairs, f'depth_from={tuple(self.depth_from)}')
         return pairs

@@ -13,7 +13,13 @@ from mmvd.errors import ConfigError, SampleError
 from .archives import archives_in, open_archive
 
 
-def walk(root: Path, images: str, exclude: str | None, done: MutableMapping[str, list] | None = None) -> Iterator[str]:
+def walk(
+    root: Path,
+    images: str,
+    exclude: str | None,
+    done: MutableMapping[str, list] | None = None,
+    problems: list[str] | None = None,
+) -> Iterator[str]:
     """Relative paths of the images; hidden files (``._a.jpg`` of macOS) are none.
 
     Args:
@@ -21,9 +27,13 @@ def walk(root: Path, images: str, exclude: str | None, done: MutableMapping[str,
         images: Glob below it.
         exclude: Regular expression of paths to leave out.
         done: Folders that were listed before, with the time of their last change and their files; gets each new one.
+        problems: Gets a line for each archive that cannot be read, and is left out; None: the first one is an error.
 
     Yields:
         Paths with ``/``, each once. Those in an archive are relative to the archive.
+
+    Raises:
+        SampleError: If a folder or an archive cannot be read.
     """
     done, seen = {} if done is None else done, set()
     above, _, names = images.rpartition('/')
@@ -40,8 +50,15 @@ def walk(root: Path, images: str, exclude: str | None, done: MutableMapping[str,
     for archive in archives_in(root):
         if '**' in images:
             raise ConfigError(f'{archive}: in an archive images={images!r} cannot be looked for: unpack it')
-        parts = images.split('/')
-        members = (name for name in open_archive(archive).names() if _matches(name.split('/'), parts))
+        try:
+            names = open_archive(archive).names()
+        except SampleError as error:
+            if problems is None:
+                raise
+            if f'left out: {error}' not in problems:  # a dataset that walks twice
+                problems.append(f'left out: {error}')
+            continue
+        members = (name for name in names if _matches(name.split('/'), images.split('/')))
         twice = 0
         for name in _shown(members, exclude):
             if name in seen:
@@ -56,11 +73,11 @@ def walk(root: Path, images: str, exclude: str | None, done: MutableMapping[str,
 
 
 def visited(root: Path, images: str) -> list[Path]:
-    """Folders in which something new would be a new image, at every level of the glob."""
+    """Folders in which something new would be a new image, at every level of the glob, and archives."""
     parts = images.split('/')[:-1]
     globs = ('/'.join(parts[:depth]) for depth in range(1, len(parts) + 1))
     found = (path for each in globs for path in root.glob(each) if path.is_dir())
-    return [root, *(path for path in found if not path.name.startswith('.'))]
+    return [root, *archives_in(root), *(path for path in found if not path.name.startswith('.'))]
 
 
 def _listed(folder: Path) -> list[str]:

@@ -1,9 +1,11 @@
 """Samples as the model sees them, and histograms of their depth."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -60,16 +62,18 @@ def depth_histograms(depths: Mapping[str, Sequence[np.ndarray]], path: str | Pat
         depths: By dataset: maps (H, W) in metres, 0 = missing.
         path: PNG.
     """
-    figure = Figure(figsize=(12, 4.5), layout='constrained')
+    figure = Figure(figsize=(13, 4.5), layout='constrained')
     left, right = figure.subplots(1, 2)
     farthest = max((depth.max(initial=0) for maps in depths.values() for depth in maps), default=1)
     edges = np.geomspace(0.05, max(farthest, 0.1), _BINS)
-    for name, maps in depths.items():
+    for (name, maps), colour in zip(depths.items(), cycle(colormaps['tab20'].colors), strict=False):
         valid = np.concatenate([depth[depth > 0] for depth in maps])
         share = np.histogram(valid, edges)[0] / max(len(valid), 1)
-        left.stairs(share, edges, label=f'{name}: {valid.mean():.2f} m' if len(valid) else f'{name}: no depth')
-        right.hist([(depth > 0).mean() for depth in maps], np.linspace(0, 1, 21), histtype='step', label=name)
+        label = f'{name}: {valid.mean():.2f} m' if len(valid) else f'{name}: no depth'
+        left.stairs(share, edges, label=label, color=colour)
+        dense = np.histogram([(depth > 0).mean() for depth in maps], np.linspace(0, 1, 21))
+        right.stairs(dense[0] / len(maps), dense[1], color=colour)
     left.set(xscale='log', xlabel='depth [m]', ylabel='share of the pixels with depth')
-    right.set(xlabel='share of the pixels with depth', ylabel='samples')
-    left.legend(fontsize=7)
+    right.set(xlabel='share of the pixels with depth', ylabel='share of the samples')
+    figure.legend(fontsize=7, loc='outside right center', title='mean depth', title_fontsize=7)
     figure.savefig(path, dpi=100)

@@ -14,6 +14,7 @@ from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets import archives
 from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
+from tests.commands import script
 from tests.fabricate import fabricate_bop, fabricate_kitti_raw, fabricate_nine
 from tools.dataset_converters.prepare import prepare
 
@@ -177,3 +178,20 @@ def test_a_read_only_folder_is_told_of(tmp_path, monkeypatch):
     monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
     assert len(samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))) == 2
     assert 'set MMVD_INDEX to a folder that can be written' in told[0]
+
+
+def test_a_damaged_archive_is_left_out_of_an_index_and_named(tmp_path):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    fabricate_bop(tmp_path / 'lm/test/000002', 2)
+    archive, broken = tmp_path / 'lm/b.zip', tmp_path / 'lm/a.zip'
+    pack(tmp_path / 'lm/test', archive, zipfile.ZIP_STORED)
+    broken.write_bytes(archive.read_bytes()[:-100])
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')
+    with pytest.raises(SampleError, match='a.zip: an archive that cannot be read in place'):  # training starts with all
+        samples(settings)
+    done = script('dataset_converters/prepare', 'lm', '--root', tmp_path / 'lm')
+    assert done.returncode == 1 and 'left out' in done.stderr and 'a.zip' in done.stderr and '4 samples' in done.stdout
+    assert len(samples(settings)) == 4
+    broken.write_bytes(archive.read_bytes())  # whole now: the index is older
+    done = script('dataset_converters/prepare', 'lm', '--root', tmp_path / 'lm')
+    assert done.returncode == 0, done.stderr

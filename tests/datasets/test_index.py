@@ -324,7 +324,9 @@ def test_a_scene_that_cannot_be_read_is_left_out(tmp_path, capsys, monkeypatch):
     assert prepare_main() == 1
     told = capsys.readouterr()
     assert (
-        ': 2 samples' in told.out and '2 samples were left out' in told.err and '000002/scene_camera.json' in told.err
+        ': 2 samples' in told.out
+        and '2 samples or archives were left out' in told.err
+        and '000002/scene_camera.json' in told.err
     )
     with pytest.raises(MissingInputsError, match='scene_camera.json'):
         build(dict(paper_datasets()['lm'], exclude='none'))  # without an index nothing is left out

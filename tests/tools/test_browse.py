@@ -8,7 +8,7 @@ from mmvd.apis import preparation
 from mmvd.registry import DATASETS
 from mmvd.visualization import depth_histograms, samples_picture
 from tests.commands import script
-from tests.fabricate import fabricate_kitti_raw, fabricate_nine, fabricate_void
+from tests.fabricate import fabricate_fifteen, fabricate_kitti_raw, fabricate_nine, fabricate_void
 
 
 def browse(*arguments, **environment):
@@ -27,6 +27,18 @@ def test_nine_datasets_in_pictures(tmp_path):
     for name in ('train_samples.png', 'train_depth.png'):
         picture = cv2.imread(str(tmp_path / 'out' / name))
         assert picture is not None and picture.shape[1] > 800 and picture.std() > 5
+
+
+def test_depth_of_the_paper_in_one_figure(tmp_path):
+    done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
+    assert done.returncode == 2 and 'none of the datasets is here' in done.stderr
+    fabricate_fifteen(tmp_path)
+    (tmp_path / 'lmo/test/000002/scene_camera.json').unlink()
+    done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
+    left_out = [line.split(':')[1].strip() for line in done.stdout.splitlines() if line.startswith('left out: ')]
+    assert done.returncode == 0 and left_out == ['sunrgbd', 'lmo']  # no list, no camera
+    picture = cv2.imread(str(tmp_path / 'out/paper_depth.png'))
+    assert picture is not None and picture.shape[1] > 1000 and picture.std() > 5
 
 
 def test_labels_of_a_host_are_drawn(tmp_path):

@@ -2,7 +2,8 @@
 """What the model of a config really sees, after pipeline and data preprocessor.
 
 Leaves a contact sheet: RGB, depth that is given and that is to be recovered, channels of the encoding, labels; beside
-it histograms of depth and density of the datasets as they are on disk. Redraws are told with their reasons.
+it histograms of depth and density of the datasets as they are on disk. Redraws are told with their reasons. Without a
+config: one figure of the histograms of the paper's fifteen datasets, as far as they are here.
 """
 
 import argparse
@@ -17,12 +18,13 @@ from mmengine.runner import Runner
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
+from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.transforms.loading import LoadDepth, LoadImage
 from mmvd.engine.atomic_backend import check_writable
-from mmvd.errors import exit_code
-from mmvd.registry import MODELS
+from mmvd.errors import MissingInputsError, MMVDError, exit_code
+from mmvd.registry import DATASETS, MODELS
 from mmvd.visualization import depth_histograms, samples_picture
 
 _CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, the last
@@ -31,21 +33,49 @@ _CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, th
 def main() -> int:
     """Parse the command line and draw; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file or name')
+    parser.add_argument('config', nargs='?', help="config file or name; none: the paper's datasets")
     parser.add_argument('--loader', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--samples', type=int, default=12)
     parser.add_argument('--maps', type=int, default=40, help='depth maps of each dataset for the histograms')
     parser.add_argument('--out', default='work_dirs/browse', help='folder of the pictures')
     args = parser.parse_args()
-    return exit_code(lambda: report(args))
+    return exit_code(lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check the arguments, then draw."""
+    check_int('browse_dataset', '--samples', args.samples)
+    check_int('browse_dataset', '--maps', args.maps)
+    check_writable(Path(args.out))
+    report(args) if args.config else of_the_paper(args)
+
+
+def of_the_paper(args: argparse.Namespace) -> None:
+    """Draw the histograms of those of the paper's datasets that are here; tell of the others."""
+    depths = {}
+    for name, settings in paper_datasets().items():
+        try:
+            problem = DATASETS.get(settings['type']).missing(settings)
+            if not problem:
+                depths[name] = depth_maps(DATASETS.build(dict(settings, pipeline=[])), args.maps)
+        except MMVDError as error:
+            problem = str(error)
+        if problem:
+            print(f'left out: {name}: {problem}')
+    if not depths:
+        raise MissingInputsError('none of the datasets is here: python -m mmvd data status')
+    write_histograms(depths, Path(args.out) / 'paper_depth.png')
+
+
+def write_histograms(depths: dict[str, list[np.ndarray]], path: Path) -> None:
+    """One figure, and its name for the reader."""
+    depth_histograms(depths, path)
+    print(path)
 
 
 def report(args: argparse.Namespace) -> None:
     """Draw both pictures and tell of redraws."""
     out, config = Path(args.out), read_config(Path(args.config))
-    check_int('browse_dataset', '--samples', args.samples)
-    check_int('browse_dataset', '--maps', args.maps)
-    check_writable(out)
     loader = dict(config[f'{args.loader}_dataloader'], num_workers=0, persistent_workers=False, batch_size=1)
     loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
     samples, titles = [], []
@@ -59,8 +89,7 @@ def report(args: argparse.Namespace) -> None:
     print(out / f'{args.loader}_samples.png')
     depths = {name: depth_maps(dataset, args.maps) for name, dataset in file_datasets(loader.dataset)}
     if depths:
-        depth_histograms(depths, out / f'{args.loader}_depth.png')
-        print(out / f'{args.loader}_depth.png')
+        write_histograms(depths, out / f'{args.loader}_depth.png')
 
 
 @torch.no_grad()

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, settings: dict) -> int:
     for problem in (dataset.problems or [])[:_SHOWN]:
         print(problem, file=sys.stderr)
     if dataset.problems:
-        print(f'{len(dataset.problems)} samples were left out', file=sys.stderr)
+        print(f'{len(dataset.problems)} samples or archives were left out', file=sys.stderr)
     if not args.verify:
         return 1 if dataset.problems else 0
     path = index_path(Path(dataset.data_root), dataset.settings)
