@@ -1,5 +1,6 @@
 """6D pose, judged as BOP and PoseCNN do, beside what trivial predictors get."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -110,7 +111,7 @@ class BOPPoseMetric(BaseMetric):
             box = found['bboxes'][number] / scale
             pose = (truths[number].R, truths[number].t) if annotated else None
             seen.append(Seen(estimate, box, K, np.nan if depth_m is None else _median_mm(depth_m, box), pose))
-        boxes, dropped = sample.get('box_source', 'unknown'), sample.get('dropped_boxes', 0)
+        boxes, dropped = sample.get('box_source', 'unknown'), sample.get('dropped_boxes', {})
         return dict(camera=K.tobytes(), boxes=boxes, dropped=dropped, truths=truths, seen=seen)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
@@ -162,12 +163,15 @@ class BOPPoseMetric(BaseMetric):
 
     def _report(self, tables: dict, results: list[dict], no_poses: int) -> str:
         columns = [name for name in _COLUMNS if name in tables['network']['all']]
-        boxes, dropped = sorted({each['boxes'] for each in results}), sum(each['dropped'] for each in results)
+        boxes, dropped = sorted({each['boxes'] for each in results}), Counter()
+        for each in results:
+            dropped.update(each['dropped'])
+        left_out = ', '.join(f'{count} {reason}' for reason, count in sorted(dropped.items())) or 'none'
         wanted = self.targets or f'objects at least {self.min_visib_fract:.0%} visible'
         symmetric = ', '.join(map(str, self.scores.symmetric)) or 'none'
         lines = [
             f'6D pose: {len(results)} images of {len({each["camera"] for each in results})} cameras',
-            f'boxes: {" and ".join(boxes)}; {dropped} left out (outside, of other objects, badly scored, too many)',
+            f'boxes: {" and ".join(boxes)}; left out: {left_out}',
             f'to find: {wanted}; misses count as infinite errors; {no_poses} estimates are no pose and count as misses',
             f'ADD(-S) takes ADD-S for {symmetric}; AUC: exact area up to 100 mm, all instances pooled',
             f'{"":<26}' + ''.join(f'{name.replace("median_", "med "):>20}' for name in columns) + f'{"missed":>14}',

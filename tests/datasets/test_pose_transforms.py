@@ -42,7 +42,7 @@ PACK = dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmvd.PackPoseInputs'))
 def test_boxes_outside_are_left_out_and_counted():
     found = apply(sample([10.0, 5, 30, 25], [100.0, 5, 130, 25], None, [-5.0, 50, 20, 99]), BOXES)
     np.testing.assert_allclose(found['queries']['bboxes'], [[10, 5, 30, 25], [0, 50, 20, 60]])
-    assert found['dropped_boxes'] == 2 and len(found['instances']) == 2
+    assert found['dropped_boxes'] == {'outside of the image or hidden': 2} and len(found['instances']) == 2
     whole = apply(sample([10.0, 5, 30, 25]), dict(BOXES, box='whole'))
     np.testing.assert_allclose(whole['queries']['bboxes'], [[0, 0, 80, 60]])
 
@@ -118,9 +118,11 @@ def test_boxes_of_a_detector(tmp_path):
     step = dict(type='mmvd.LoadDetectedBoxes', file=str(path))
     found = apply(sample([10.0, 5, 30, 25]), step, PACK)['data_samples']
     assert found.proposals.labels.tolist() == [0, 1] and found.proposals.scores.tolist() == pytest.approx([0.9, 0.5])
-    assert found.dropped_boxes == 2 and len(found.gt_instances) == 1
-    assert len(apply(sample(), dict(step, max_queries=1))['queries']['labels']) == 1
-    assert len(apply(sample(), dict(step, min_score=0.6))['queries']['labels']) == 1
+    elsewhere = {'of other objects': 1, 'outside of the image': 1}
+    assert found.dropped_boxes == elsewhere and len(found.gt_instances) == 1
+    for limit, reason in (dict(max_queries=1), 'beyond the best 1'), (dict(min_score=0.6), 'scored below 0.6'):
+        limited = apply(sample(), dict(step, **limit))
+        assert len(limited['queries']['labels']) == 1 and limited['dropped_boxes'] == elsewhere | {reason: 1}
     path = tmp_path / 'coco.json'
     path.write_text(json.dumps([{key: value for key, value in row.items() if key != 'scene_id'} for row in rows[:2]]))
     step_without_scenes = TRANSFORMS.build(dict(step, file=str(path)))

@@ -187,7 +187,7 @@ DATA_ROWS = [
 ]
 
 
-POET = dict(type='mmvd.PoETHead', in_channels=[8], num_classes=2)
+POET = dict(type='mmvd.PoETHead', in_channels=[8], num_classes=2, loss=dict(type='mmvd.PoseLoss', models=None))
 PROBES = dict(type='mmvd.LinearProbeHead', num_classes=3, in_channels=4, learning_rates=[0.1], dropouts=[0.0])
 OTHER_ROWS = [  # registry, config, a word of the message
     ('MODELS', dict(PROBES, num_classes=0), 'num_classes'),
@@ -240,7 +240,7 @@ OTHER_ROWS = [  # registry, config, a word of the message
     ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', with_vsd='no'), 'with_vsd'),
     ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', delta_mm=-1), 'delta_mm'),
     ('HOOKS', dict(type='mmvd.PosePanelHook', count=-1), 'count'),
-    ('MODELS', dict(type='mmvd.PoseLoss', rotation_weight='x'), 'rotation_weight'),
+    ('MODELS', dict(type='mmvd.PoseLoss', models=None, rotation_weight='x'), 'rotation_weight'),
     ('MODELS', dict(POET, num_classes=0), 'num_classes'),
     ('MODELS', dict(POET, class_mode='both'), 'class_mode'),
     ('MODELS', dict(POET, reference='corner'), 'reference'),

@@ -101,7 +101,7 @@ def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkey
     assert found['pose/true t, random R/AUC_ADD'] < 40 and 'pose/class mean/AUC_ADD' in found
     report = told[-1]
     for word in (
-        'boxes: annotated, visible outline',
+        'boxes: annotated, visible outline; left out: ',
         'test_targets_bop19.json',
         'ADD-S for 6, 7, 8',
         'exact area up to 100 mm',

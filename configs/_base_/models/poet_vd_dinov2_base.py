@@ -17,7 +17,7 @@ model = dict(
         type='mmvd.PoETHead',
         in_channels=[2 * embed_dims] * 4,
         class_mode='specific',  # PoET's default: 'agnostic'
-        # PoET: box_frequencies=32, a loss without models
-        loss=dict(type='mmvd.PoseLoss'),
+        # PoET: box_frequencies=32, loss.models=None
+        loss=dict(type='mmvd.PoseLoss'),  # whose models are those of the dataset
     ),
 )

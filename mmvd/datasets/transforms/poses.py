@@ -1,6 +1,7 @@
 """6D poses: boxes of queries, and what the model reads."""
 
 import json
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class LoadAnnotatedBoxes(BaseTransform):
     Modified Keys: instances (objects without such a box in the image are left out, and counted)
 
     Added Keys: queries, a dict of ``bboxes`` (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, ``labels``
-        and ``scores``, in the order of the instances; dropped_boxes; boxes_annotated; box_source, in words
+        and ``scores``, in the order of the instances; dropped_boxes, numbers by reason; boxes_annotated; box_source, in
+        words
 
     Args:
         box: ``'visible'``, the outline of what is seen (VD's code), or ``'whole'``, that of the whole object, cut at
@@ -54,7 +56,8 @@ class LoadAnnotatedBoxes(BaseTransform):
         if self.jitter:
             boxes = self._disturbed(boxes, results)
         labels = np.array([instance['bbox_label'] for instance in kept], np.int64)
-        results['dropped_boxes'] = len(results['instances']) - len(kept)
+        outside = len(results['instances']) - len(kept)
+        results['dropped_boxes'] = {'outside of the image or hidden': outside} if outside else {}
         results.update(instances=kept, boxes_annotated=True, box_source=self.source)
         results['queries'] = dict(bboxes=boxes, labels=labels, scores=np.ones(len(kept), np.float32))
         return results
@@ -80,8 +83,7 @@ class LoadDetectedBoxes(BaseTransform):
 
     Required Keys: image_id, scene_id (if the file has scenes), ori_shape, obj_ids
 
-    Added Keys: queries, as :class:`LoadAnnotatedBoxes` has them; dropped_boxes, the number of those that have no area
-        in the image or are of objects that do not count
+    Added Keys: queries, dropped_boxes, boxes_annotated, box_source, as :class:`LoadAnnotatedBoxes` has them
 
     Args:
         file: JSON list of ``image_id``, ``category_id`` (the object's id), ``bbox`` (x, y, width, height), ``score``
@@ -107,14 +109,21 @@ class LoadDetectedBoxes(BaseTransform):
         if any(scene is None for scene, _ in found):
             self._check_scene(results['scene_id'])
             rows = found.get((None, results['image_id']), [])
-        obj_ids, kept = list(results['obj_ids']), []
+        obj_ids, kept, dropped = list(results['obj_ids']), [], Counter()
         for obj_id, box, score in sorted(rows, key=lambda row: -row[2]):
             seen = inside(box, results['ori_shape'])
-            if obj_id in obj_ids and score >= self.min_score and seen is not None:
+            if obj_id not in obj_ids:
+                dropped['of other objects'] += 1
+            elif score < self.min_score:
+                dropped[f'scored below {self.min_score:g}'] += 1
+            elif seen is None:
+                dropped['outside of the image'] += 1
+            elif len(kept) == self.max_queries:
+                dropped[f'beyond the best {self.max_queries}'] += 1
+            else:
                 kept.append((seen, obj_ids.index(obj_id), score))
-        results['dropped_boxes'] = len(rows) - len(kept[: self.max_queries])
         results.update(boxes_annotated=False, box_source=f'of a detector, {Path(self.file).name}')
-        kept = kept[: self.max_queries]
+        results['dropped_boxes'] = dict(dropped)
         results['queries'] = dict(
             bboxes=np.array([box for box, *_ in kept], np.float32).reshape(-1, 4),
             labels=np.array([label for _, label, _ in kept], np.int64),

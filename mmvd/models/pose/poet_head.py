@@ -26,6 +26,7 @@ class PoETHead(BaseModule):
     Args:
         in_channels: Channels of the feature maps; of more maps the last ones are taken.
         num_classes: Classes of objects.
+        loss: Config of the loss, see :class:`PoseLoss`.
         embed_dims: Width of the transformer.
         num_heads: Attention heads (PoET's example: 16; its code and VD's: 8).
         num_points: Points that a head looks at in each map.
@@ -39,7 +40,6 @@ class PoETHead(BaseModule):
         translation: ``'metres'``, the head gives (x, y, z) (PoET), and the camera is learned by heart; or
             ``'projected'``: it gives the centre's place relative to the box and its depth, and the ``intrinsics`` of
             the image say what that is in space.
-        loss: Config of the loss.
         init_cfg: As in mmengine.
 
     Raises:
@@ -50,6 +50,7 @@ class PoETHead(BaseModule):
         self,
         in_channels: Sequence[int],
         num_classes: int,
+        loss: dict,
         embed_dims: int = 256,
         num_heads: int = 8,
         num_points: int = 4,
@@ -61,7 +62,6 @@ class PoETHead(BaseModule):
         box_frequencies: int = 10,
         reference: str = 'centre',
         translation: str = 'metres',
-        loss: dict = dict(type='mmvd.PoseLoss'),
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)

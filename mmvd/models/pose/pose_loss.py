@@ -17,13 +17,13 @@ class PoseLoss(nn.Module):
     """Distance of the translations in metres and angle of the rotations in radians (PoET: weights 1 and 1).
 
     Args:
+        models: Folder with ``models_info.json``: of the poses in which an object looks alike, the one turned least from
+            the estimate counts. None, which has to be said, is PoET's loss: it knows no symmetries.
         translation_weight: Of the distance.
         rotation_weight: Of the angle.
-        models: Folder with ``models_info.json``: of the poses in which an object looks alike, the one turned least from
-            the estimate counts (the configs have it); None is PoET's loss, which knows no symmetries.
     """
 
-    def __init__(self, translation_weight: float = 1.0, rotation_weight: float = 1.0, models: str | None = None):
+    def __init__(self, models: str | None, translation_weight: float = 1.0, rotation_weight: float = 1.0):
         super().__init__()
         self.translation_weight = check_number('PoseLoss', 'translation_weight', translation_weight, 0)
         self.rotation_weight = check_number('PoseLoss', 'rotation_weight', rotation_weight, 0)
