@@ -18,6 +18,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
 from tests import fabricate
+from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_training import run
 
@@ -347,9 +348,7 @@ def check_test_of_the_papers_protocol(config: Config, folder) -> None:
 
 
 def test_promised_command_says_what_is_missing(tmp_path):
-    done = run(
-        'tools/train.py', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path)
-    )
+    done = script('train', 'configs/cls/linear84_vd_nyuv2.py', MMVD_DATA=str(tmp_path), MMVD_WEIGHTS=str(tmp_path))
     assert done.returncode == 2 and 'vd_dinov2_pde.pth (no such file); made by' in done.stderr
     assert (
         f'{tmp_path}/nyuv2 (no such folder); made by: python tools/dataset_converters/nyuv2.py {tmp_path}/nyuv2'

@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix
 from mmvd.apis.launch import build_runner, set_resume
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
+from tests.commands import script
 from tests.conftest import ROOT
 from tests.fabricate import fabricate_sunrgbd
 from tests.test_training import run
@@ -44,8 +45,8 @@ def encoder_file(path) -> str:
 
 
 def test_promised_command_says_what_is_missing(tmp_path):
-    done = run(
-        'tools/train.py',
+    done = script(
+        'train',
         'configs/seg/m2f_vd_sunrgbd.py',
         MMVD_DATA=str(tmp_path / 'data'),
         MMVD_WEIGHTS=str(tmp_path / 'weights'),

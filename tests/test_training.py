@@ -39,9 +39,8 @@ TINY_RUN = {
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
     import os
 
-    if arguments[0].startswith(
-        ('tools/dataset_converters/', 'tools/analysis/')
-    ):  # trainings have a process of their own
+    # what works with a runner has a process of its own; what is refused before can be a script, too
+    if arguments[0].startswith(('tools/dataset_converters/', 'tools/analysis/')):
         return script(arguments[0].removeprefix('tools/').removesuffix('.py'), *arguments[1:], **environment)
     if arguments[:2] == ('-m', 'mmvd'):
         return command(*arguments[2:], **environment)
@@ -59,8 +58,8 @@ def tiny_config(work_dir, **changes) -> Config:
 
 def test_promised_command_says_what_is_missing(tmp_path):
     for name in ('pretrain_dinov2_pde', 'pretrain_dinov2_pde_448', 'pretrain_dinov2_pde_rooms'):
-        done = run(
-            'tools/train.py',
+        done = script(
+            'train',
             f'configs/vd/{name}.py',
             '--work-dir',
             str(tmp_path / 'run'),
@@ -120,8 +119,8 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     state = load_checkpoint_file(tmp_path / 'run' / 'epoch_1.pth')['state_dict']
     source = load_checkpoint_file(tmp_path / 'weights' / 'dinov2_vitb14_pretrain.pth')
     assert torch.equal(state['backbone.rgb_stream.blocks.3.mlp.fc1.weight'], source['blocks.3.mlp.fc1.weight'])
-    done = run(
-        'tools/train.py',
+    done = script(
+        'train',
         'configs/vd/pretrain_dinov2_pde.py',
         '--cfg-options',
         'train_dataloader.dataset.only=nyuv3',
@@ -215,13 +214,13 @@ def test_wrong_checkpoint_is_refused(tmp_path):
         str(tmp_path / 'run'),
     )
     assert done.returncode == 2 and 'does not fit the model' in done.stderr
-    done = run('tools/test.py', 'configs/vd/pretrain_tiny_pde_rooms.py', str(tmp_path / 'gone.pth'))
+    done = script('test', 'configs/vd/pretrain_tiny_pde_rooms.py', tmp_path / 'gone.pth')
     assert done.returncode == 2 and 'gone.pth (no such checkpoint)' in done.stderr
 
 
 def test_unwritable_work_dir(tmp_path):
     (tmp_path / 'file').write_text('')
-    done = run('tools/train.py', 'configs/vd/pretrain_tiny_pde_rooms.py', '--work-dir', str(tmp_path / 'file' / 'run'))
+    done = script('train', 'configs/vd/pretrain_tiny_pde_rooms.py', '--work-dir', tmp_path / 'file' / 'run')
     assert done.returncode == 2 and 'cannot be written' in done.stderr and 'Traceback' not in done.stderr
 
 

@@ -7,6 +7,7 @@ from mmengine.config import Config
 
 from mmvd.apis.launch import _warn_of_another_batch
 from mmvd.errors import exit_code
+from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
 
@@ -41,16 +42,16 @@ def test_a_process_of_a_group_leaves_before_the_interpreter_is_taken_down(code, 
 @pytest.mark.parametrize(
     'arguments, text',
     [
-        (['tools/train.py', 'CONFIG', '--launcher', 'pytorch'], '--launcher pytorch: no process starter set RANK'),
-        (['tools/train.py', 'CONFIG', '--launcher', 'slurm'], '--launcher slurm: no process starter set SLURM_PROCID'),
-        (['tools/train.py', 'CONFIG', '--resume', '.'], '--resume: . is no checkpoint file'),
+        (['train', 'CONFIG', '--launcher', 'pytorch'], '--launcher pytorch: no process starter set RANK'),
+        (['train', 'CONFIG', '--launcher', 'slurm'], '--launcher slurm: no process starter set SLURM_PROCID'),
+        (['train', 'CONFIG', '--resume', '.'], '--resume: . is no checkpoint file'),
         (
-            ['tools/train.py', 'CONFIG', '--cfg-options', 'default_hooks.checkpoint.save_best=[a,b]'],
+            ['train', 'CONFIG', '--cfg-options', 'default_hooks.checkpoint.save_best=[a,b]'],
             "save_best=['a', 'b']: name one metric",
         ),
-        (['tools/test.py', 'CONFIG', 'README.md'], 'README.md: not a weights file'),
+        (['test', 'CONFIG', 'README.md'], 'README.md: not a weights file'),
         pytest.param(
-            ['tools/train.py', 'CONFIG', '--amp'],
+            ['train', 'CONFIG', '--amp'],
             '--amp needs an accelerator',
             marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is one'),
         ),
@@ -60,9 +61,7 @@ def test_what_cannot_work_is_one_line(tmp_path, arguments, text):
     arguments = [
         'configs/vd/pretrain_tiny_pde_rooms.py' if argument == 'CONFIG' else argument for argument in arguments
     ]
-    done = subprocess.run(
-        [sys.executable, *arguments, '--work-dir', str(tmp_path)], cwd=ROOT, capture_output=True, text=True
-    )
+    done = script(*arguments, '--work-dir', tmp_path)
     assert done.returncode == 2 and text in done.stderr and 'Traceback' not in done.stderr, done.stderr[-2000:]
 
 
