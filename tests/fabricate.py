@@ -47,7 +47,7 @@ def fabricate_bop(scene: Path, frames: int = 2, depth_scale: float = 0.1) -> Non
         for kind in ('mask', 'mask_visib'):
             _labels(scene / kind / f'{i:06d}_000000.png', 255 * (drawing(i).min(-1) > 180))
         x, y = mark_px(drawing(i)) - 2
-        box = dict(bbox_obj=[x, y, 5, 5], bbox_visib=[x, y, 5, 5], visib_fract=1.0)
+        box = dict(bbox_obj=[x, y, 4, 4], bbox_visib=[x, y, 4, 4], visib_fract=1.0)  # to the fifth pixel
         cameras[i], infos[i] = dict(cam_K=known[0], depth_scale=depth_scale), [box]
         poses[i] = [dict(obj_id=1, cam_R_m2c=known[1], cam_t_m2c=(1000 * mark_m(i)).tolist())]
     for name, content in dict(camera=cameras, gt=poses, gt_info=infos).items():

@@ -57,4 +57,5 @@ def test_missing_data_are_one_message(tmp_path, monkeypatch):
         config = Config.fromfile(ROOT / f'configs/pose/poet_vd_{name}.py')
         missing = missing_inputs(config, training=True)
         assert any('no such folder' in text and 'python -m mmvd data bop' in text for text in missing)
+        assert any(text.startswith('evaluation: ') and 'models_info.json' in text for text in missing)
         assert any('weights' in text or 'epoch_6' in text for text in missing)

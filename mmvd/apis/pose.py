@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmvd.datasets.bop_files import read_models_info
+from mmvd.datasets.bop_files import model_file, read_models_info
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.transforms.poses import detection_of, inside
 from mmvd.engine.atomic_backend import AtomicLocalBackend
@@ -130,7 +130,9 @@ class RGBDPoseInferencer(TaskInferencer):
     def _renderer(self, obj_id: int) -> MeshRenderer:
         if obj_id not in self._renderers:
             diameter = read_models_info(self.models)[obj_id]['diameter']
-            self._renderers[obj_id] = MeshRenderer(load_mesh(self.models / f'obj_{obj_id:06d}.ply', diameter))
+            self._renderers[obj_id] = MeshRenderer(
+                load_mesh(model_file(self.models, f'obj_{obj_id:06d}.ply'), diameter)
+            )
         return self._renderers[obj_id]
 
     def save(self, frame: Frame, prediction: dict, folder: Path) -> None:
@@ -157,7 +159,7 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
             raise MissingInputsError(f'{boxes}: no such file of boxes')
         try:
             rows = json.loads(Path(boxes).read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SampleError(f'{boxes}: no readable JSON ({error})') from error
     try:
         scenes = {row.get('scene_id') for row in rows}

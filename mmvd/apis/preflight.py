@@ -11,7 +11,7 @@ from mmengine.registry import OPTIMIZERS, init_default_scope
 
 from mmvd.datasets.even_mixture import selected
 from mmvd.errors import ConfigError, MissingInputsError
-from mmvd.registry import DATASETS, TRANSFORMS
+from mmvd.registry import DATASETS, METRICS, TRANSFORMS
 
 from .configs import building, shipped_configs
 
@@ -29,6 +29,7 @@ def missing_inputs(config: Config, training: bool) -> list[str]:
     for loader in ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',):
         if config.get(loader):
             missing += [f'dataset {name}: {text}' for name, text in _missing_data(config[loader]['dataset'])]
+    missing += [f'evaluation: {text}' for text in _missing_of_metrics(config, training)]
     return list(dict.fromkeys(missing))
 
 
@@ -191,10 +192,11 @@ def _check_windows(config: Config) -> None:
 def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
     """The head must have as many classes, and weights of classes, as the data."""
     head = _head_of(config) or {}
-    counter = 'count_classes' if 'decode_head' in config.model else 'count_scenes'
+    counters = ('count_classes',) if 'decode_head' in config.model else ('count_scenes', 'count_objects')
     for loader in loaders:
         dataset = (config.get(loader) or {}).get('dataset', {})
-        count = getattr(DATASETS.get(dataset.get('type', '')), counter, None)
+        kind = DATASETS.get(dataset.get('type', ''))
+        count = next((getattr(kind, name) for name in counters if hasattr(kind, name)), None)
         found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
         if found and 'num_classes' in head and head['num_classes'] != found:
             raise ConfigError(
@@ -208,6 +210,14 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
             'asks for '
             f'{head["num_classes"] + 1}: one per class and one for "none of them"'
         )
+
+
+def _missing_of_metrics(config: Config, training: bool) -> Iterator[str]:
+    metrics = config.get('val_evaluator' if training else 'test_evaluator') or ()
+    for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
+        kind = metric.get('type', '')
+        missing = getattr(METRICS.get(kind) if isinstance(kind, str) else kind, 'missing', None)
+        yield from missing(metric) if missing else ()
 
 
 def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:

@@ -68,4 +68,5 @@ def _state(name: str, settings: dict) -> str:
         return str(error)
     if entries is None:
         return f'here, not prepared: python tools/dataset_converters/prepare.py {name} --root {root}'
-    return f'{len(entries)} samples, {index_path(root, dataset.settings)}'
+    left_out = f', {entries.told_left_out()}' if entries.left_out['count'] else ''
+    return f'{len(entries)} samples, {index_path(root, dataset.settings)}{left_out}'

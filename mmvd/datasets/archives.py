@@ -62,6 +62,11 @@ def on_disk(path: Path) -> Path:
     return path if found is None else found[0]
 
 
+def in_parts(path: Path) -> bool:
+    """Whether an archive is the last of several files."""
+    return path.with_suffix('.z01').is_file()
+
+
 def archives_in(root: Path) -> list[Path]:
     """Archives directly below a folder."""
     return sorted(path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
@@ -69,6 +74,8 @@ def archives_in(root: Path) -> list[Path]:
 
 def located(root: Path, name: str) -> Path:
     """Where a file of a dataset lies: on disk, or in the archive below the dataset's folder that has it.
+
+    In some official archives the dataset's folder itself is above all files (``lm_base.zip``: ``lm/...``).
 
     Raises:
         SampleError: If it is nowhere, and there is an archive that cannot be read.
@@ -79,13 +86,14 @@ def located(root: Path, name: str) -> Path:
     damaged = None
     for number, archive in enumerate(archives):
         try:
-            is_there = open_archive(archive).find(name)
+            names = (name, f'{root.name}/{name}')
+            found = next((each for each in names if open_archive(archive).find(each)), None)
         except SampleError as error:
             damaged = error
             continue
-        if is_there:
+        if found:
             archives.insert(0, archives.pop(number))  # the next file is likely to lie beside it
-            return archive / name
+            return archive / found
     if damaged:
         raise damaged
     return root / name
@@ -202,7 +210,7 @@ class Archive:
 
 
 def _zip_members(path: Path) -> Iterator[tuple]:
-    if path.with_suffix('.z01').is_file():
+    if in_parts(path):
         raise ValueError('it comes in parts')
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():

@@ -1,6 +1,8 @@
 """Files of the BOP layout: cameras, poses, targets and object models, each judged as it is read."""
 
 import json
+import math
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 from mmvd.arguments import check_int, check_number, check_positive, check_row
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 
-from .archives import is_file, read_bytes
+from .archives import is_file, located, read_bytes
 
 _BOXES, _TARGET = ('bbox_obj', 'bbox_visib'), ('scene_id', 'im_id', 'obj_id', 'inst_count')
 _SMALLEST_MM = 5.0  # of an object's diameter
@@ -52,19 +54,29 @@ def camera_of(camera: object, source: str) -> tuple[float, np.ndarray]:
     return scale, np.array(matrix, np.float32).reshape(3, 3)
 
 
-def poses_of(poses: object, infos: object, known: dict[int, dict], source: str) -> list[dict]:
+def poses_of(
+    poses: object,
+    infos: object,
+    known: Collection[int],
+    source: str,
+    others: bool = False,
+    min_visib_fract: float = -math.inf,
+) -> list[dict]:
     """Objects of a frame in ``scene_gt.json`` and ``scene_gt_info.json``.
 
     Args:
         poses: Objects with ``obj_id``, ``cam_R_m2c`` and ``cam_t_m2c``.
         infos: In the same order ``bbox_obj``, ``bbox_visib`` and ``visib_fract``.
-        known: Object models by id.
+        known: Ids of the objects that count.
         source: File and frame, for errors.
+        others: Whether objects of other ids are left out, else an error.
+        min_visib_fract: Objects of which less is visible are left out before their pose is judged: one that lies behind
+            the camera does no harm.
 
     Returns:
-        For each object ``obj_id``, ``instance`` (its place in the frame), ``rotation`` (9 numbers, rows, from object to
-        camera), ``translation_mm`` (3), ``bbox_obj`` and ``bbox_visib`` (x1, y1, x2, y2 in pixels, whole and visible
-        outline; None where nothing is visible) and ``visib_fract``.
+        For each object that counts ``obj_id``, ``instance`` (its place in the frame), ``rotation`` (9 numbers, rows,
+        from object to camera), ``translation_mm`` (3), ``bbox_obj`` and ``bbox_visib`` (x1, y1, x2, y2 in pixels, whole
+        and visible outline; None where nothing is visible) and ``visib_fract``.
 
     Raises:
         SampleError: If both do not fit, a rotation is none, or an object has no model.
@@ -80,11 +92,16 @@ def poses_of(poses: object, infos: object, known: dict[int, dict], source: str) 
             translation = check_row(where, 'cam_t_m2c', pose['cam_t_m2c'], 3, check_number)
             boxes = {name: _corners(check_row(where, name, info[name], 4, check_number)) for name in _BOXES}
             visible = check_number(where, 'visib_fract', info['visib_fract'])
+            if visible < min_visib_fract or (others and obj_id not in known):
+                continue
         except (KeyError, TypeError, ConfigError) as error:
             reason = error if isinstance(error, ConfigError) else f'{where}: no entry {error}'
             raise SampleError(str(reason)) from error
         if obj_id not in known:
-            raise SampleError(f'{where}: obj_id {obj_id} is not in models_info.json ({", ".join(map(str, known))})')
+            raise SampleError(
+                f'{where}: obj_id {obj_id} is not in models_info.json ({", ".join(map(str, known))}): name the objects '
+                'that count'
+            )
         check_rotation(np.array(rotation).reshape(3, 3), where)
         if translation[2] <= 0:
             raise SampleError(f'{where}: cam_t_m2c={list(translation)} lies behind the camera')
@@ -102,9 +119,9 @@ def poses_of(poses: object, infos: object, known: dict[int, dict], source: str) 
 
 
 def _corners(box: tuple) -> list[float] | None:
-    """(x, y, width, height) -> (x1, y1, x2, y2); the boxes of BOP count pixels from 0."""
+    """(x, y, width, height) -> (x1, y1, x2, y2), outer edges; BOP's width is that from the first to the last pixel."""
     x, y, width, height = map(float, box)
-    return None if width <= 0 or height <= 0 else [x, y, x + width, y + height]
+    return None if width < 0 or height < 0 else [x, y, x + width + 1, y + height + 1]
 
 
 def check_rotation(matrix: np.ndarray, owner: str) -> None:
@@ -126,12 +143,18 @@ def read_targets(path: Path) -> list[dict]:
         MissingInputsError: If there is no such file.
         SampleError: If it is damaged.
     """
+    path = located(path.parent, path.name)
     if not is_file(path):
         raise MissingInputsError(f'{path}: no such list of targets')
     try:
         return [{key: int(target[key]) for key in _TARGET} for target in json.loads(read_bytes(path))]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SampleError(f'{path}: no list of targets with {", ".join(_TARGET)} ({error!r})') from error
+
+
+def model_file(folder: Path, name: str) -> Path:
+    """A file of a folder of object models, on disk or in an archive beside the folder."""
+    return located(folder.parent, f'{folder.name}/{name}')
 
 
 @lru_cache
@@ -142,7 +165,7 @@ def read_models_info(folder: Path) -> dict[int, dict]:
         MissingInputsError: If there is no such file.
         SampleError: If a model has no diameter, or a symmetry that is none.
     """
-    path = folder / 'models_info.json'
+    path = model_file(folder, 'models_info.json')
     models = {}
     for key, info in read_frames(path).items():
         where = f'{path}, object {key}'

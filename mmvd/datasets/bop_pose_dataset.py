@@ -25,7 +25,7 @@ class BOPPoseDataset(BOPDataset):
     Args:
         data_root: Folder of the dataset.
         split: Folder of the split, e.g. ``train_real``; a glob is allowed.
-        objects: Ids that count, in the order of the classes; all of the models if None.
+        objects: Ids that count, in the order of the classes, others are left out; all of the models if None.
         models: Folder of the object models below ``data_root``.
         targets: File below ``data_root`` that names the frames to test on, e.g. ``test_targets_bop19.json``; all frames
             if None.
@@ -54,6 +54,7 @@ class BOPPoseDataset(BOPDataset):
         self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract)
         self.targets, self.models_folder = targets, located(Path(data_root), f'{models}/models_info.json').parent
         known = read_models_info(self.models_folder)
+        self.some = objects is not None  # LM-O's training images show all objects of LM
         self.objects = tuple(known) if objects is None else tuple(check_int(owner, 'objects', each) for each in objects)
         unknown = [each for each in self.objects if each not in known]
         if unknown or len(set(self.objects)) != len(self.objects):
@@ -70,23 +71,28 @@ class BOPPoseDataset(BOPDataset):
                 return f'{root / name} (no such file)'
         return super().missing(config)
 
+    @classmethod
+    def count_objects(cls, config: dict) -> int:
+        """Number of objects of a config of this class, without building it."""
+        models = Path(config['data_root']) / config.get('models', 'models')
+        return len(config.get('objects') or read_models_info(models))
+
     def load_data_list(self) -> list[dict]:
         """List the frames with cameras and poses."""
-        known, files = read_models_info(self.models_folder), {}
-        wanted, entries = self._target_frames(), []
+        files, wanted, entries = {}, self._target_frames(), []
         for entry in super().load_data_list():
             scene, frame = frame_of(entry['img_path'])
             if wanted is not None and (scene.name, frame) not in wanted:
                 continue
             try:
-                entries.append(self._with_poses(entry, scene, frame, known, files))
+                entries.append(self._with_poses(entry, scene, frame, files))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
         if not entries:
             raise MissingInputsError(f'{self.data_root}: no frame of {self.images}, or none that {self.targets} names')
         return entries
 
-    def _with_poses(self, entry: dict, scene: Path, frame: int, known: dict, files: dict) -> dict:
+    def _with_poses(self, entry: dict, scene: Path, frame: int, files: dict) -> dict:
         if not scene.name.isdecimal():
             raise SampleError(f'{scene}: scenes of the BOP layout are named by their number')
         about = dict(entry, scene_id=int(scene.name), image_id=frame)
@@ -95,12 +101,9 @@ class BOPPoseDataset(BOPDataset):
             return dict(about, instances=[])
         if scene not in files:
             files[scene] = [read_frames(path) for path in paths]
-        poses = poses_of(*(file.get(str(frame)) for file in files[scene]), known, f'{scene}, frame {frame}')
-        kept = [dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses if self._counts(each)]
-        return dict(about, instances=kept)
-
-    def _counts(self, instance: dict) -> bool:
-        return instance['obj_id'] in self.objects and instance['visib_fract'] >= self.min_visib_fract
+        listed = (file.get(str(frame)) for file in files[scene])
+        poses = poses_of(*listed, self.objects, f'{scene}, frame {frame}', self.some, self.min_visib_fract)
+        return dict(about, instances=[dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses])
 
     def _target_frames(self) -> set[tuple[str, int]] | None:
         if self.targets is None:

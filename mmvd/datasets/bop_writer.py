@@ -93,7 +93,7 @@ def _infos(frame: PoseFrame) -> list[dict]:
         inner = whole[height : 2 * height, width : 2 * width]
         found.append(
             dict(
-                bbox_obj=[left - width, top - height, *extent] if extent[0] > 0 else [-1] * 4,
+                bbox_obj=[left - width, top - height, *extent] if extent[0] >= 0 else [-1] * 4,
                 bbox_visib=_box(visible),
                 px_count_all=int(whole.sum()),
                 px_count_valid=int((inner & (frame.depth_m > 0)).sum()),
@@ -105,11 +105,11 @@ def _infos(frame: PoseFrame) -> list[dict]:
 
 
 def _box(mask: np.ndarray) -> list[int]:
-    """(x, y, width, height) of a mask; -1 if it is empty."""
+    """(x, y, width, height) of a mask as BOP has them, from the first pixel to the last one; -1 if it is empty."""
     rows, columns = mask.any(1).nonzero()[0], mask.any(0).nonzero()[0]
     if not len(rows):
         return [-1, -1, -1, -1]
-    return [int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1), int(rows[-1] - rows[0] + 1)]
+    return [int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]), int(rows[-1] - rows[0])]
 
 
 def _targets(scene: int, poses: dict, infos: dict) -> list[dict]:

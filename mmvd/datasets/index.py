@@ -17,7 +17,8 @@ from mmvd.errors import ConfigError, SampleError
 from .archives import on_disk
 from .tables import arrow, map_table, place, save_table
 
-_VERSION = 2
+_VERSION, _KEPT = 3, 5  # of the samples that were left out, as many are named
+_ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
 
 
@@ -37,7 +38,12 @@ def listing_of(settings: dict) -> dict:
 
 
 def write_index(
-    entries: Sequence[dict], root: Path, path: Path, sources: Sequence[Path] = (), began_ns: int | None = None
+    entries: Sequence[dict],
+    root: Path,
+    path: Path,
+    sources: Sequence[Path] = (),
+    began_ns: int | None = None,
+    problems: Sequence[str] = (),
 ) -> None:
     """Write the entries of a data list, whole or not at all.
 
@@ -50,6 +56,7 @@ def write_index(
         path: Where the index goes.
         sources: Further files and folders out of which the entries were made.
         began_ns: When the listing began, in nanoseconds of the clock.
+        problems: Of what was left out, which every start is told of.
 
     Raises:
         ConfigError: If a value cannot be stored.
@@ -73,7 +80,8 @@ def write_index(
     late = next((each for each, then in times.items() if began_ns and (then or 0) > began_ns), None)
     if late is not None:
         raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
-    about = dict(constants=constants, shapes=shapes, watched=times)
+    left_out = dict(count=len(problems), first=list(problems[:_KEPT]))
+    about = dict(constants=constants, shapes=shapes, watched=times, left_out=left_out)
     save_table(columns or {'row': arrow().nulls(len(entries))}, about, path)
 
 
@@ -118,6 +126,8 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
             '(tools/dataset_converters/prepare.py)'
         )
         return None
+    if entries.left_out['count']:
+        MMLogger.get_current_instance().warning(f'{path}: {entries.told_left_out()}')
     return entries
 
 
@@ -136,7 +146,7 @@ class IndexedEntries(Sequence):
         self.path, self.root = path, root
         self.columns, self.length, about = map_table(path)
         try:
-            self.constants, self.shapes, self.watched = (about[key] for key in ('constants', 'shapes', 'watched'))
+            self.constants, self.shapes, self.watched, self.left_out = (about[key] for key in _ABOUT)
         except KeyError as error:
             raise SampleError(f'{path}: no readable index (KeyError): delete it and prepare again') from error
 
@@ -151,6 +161,10 @@ class IndexedEntries(Sequence):
             if now is None or then is None or now > written or not (self.root / name).is_dir():
                 return name
         return None
+
+    def told_left_out(self) -> str:
+        """What could not be listed, in words."""
+        return f'{self.left_out["count"]} samples or archives are left out, first {self.left_out["first"][0]}'
 
     def __len__(self) -> int:
         return self.length

@@ -52,7 +52,7 @@ class KITTIRawDataset(RGBDCompletionDataset):
         layout = cls.layout(config.get('split', 'val'), config.get('depth', 'groundtruth'))
         found = super().missing({key: value for key, value in {**layout, **config}.items() if key != 'depth_from'})
         depths, root = cls.depths(config.get('split', 'val'), config.get('depth', 'groundtruth')), config['data_root']
-        if found is None and next(walk(Path(root), depths, None), None) is None:
+        if found is None and next(walk(Path(root), depths, None, problems=[]), None) is None:
             return f'{Path(root) / depths} (no such files)'
         return found
 

@@ -1,5 +1,6 @@
 """Depth of a mesh in a pose, on the CPU, without OpenGL: trimesh and Embree."""
 
+import io
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmvd.errors import ConfigError, SampleError
+
+from .archives import read_bytes
 
 if TYPE_CHECKING:
     import trimesh
@@ -16,7 +19,7 @@ def load_mesh(path: str | Path, diameter_mm: float | None = None) -> 'trimesh.Tr
     """A :class:`trimesh.Trimesh` in millimetres.
 
     Args:
-        path: PLY.
+        path: PLY, on disk or in an archive.
         diameter_mm: What ``models_info.json`` says, to notice meshes in other units.
 
     Raises:
@@ -25,7 +28,8 @@ def load_mesh(path: str | Path, diameter_mm: float | None = None) -> 'trimesh.Tr
     """
     trimesh = trimesh_module()
     try:
-        mesh = trimesh.load(path, force='mesh', process=False)
+        file = io.BytesIO(read_bytes(path))
+        mesh = trimesh.load(file, file_type=Path(path).suffix[1:].lower(), force='mesh', process=False)
         points, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
     except Exception as error:  # trimesh's loaders raise whatever their libraries do
         raise SampleError(f'{path}: no readable mesh ({type(error).__name__}: {error})') from error

@@ -48,23 +48,30 @@ class NYUv2RawDataset(RGBDDataset):
         """Look for the folder and an image; which depth map belongs to it, the times say."""
         return super()._missing({key: value for key, value in config.items() if key != 'depth_from'})
 
+    def _by_scene(self, pattern: str) -> dict[str, list[tuple[str, float]]]:
+        """Files with the seconds at which they were taken."""
+        root, found = Path(self.data_root), {}
+        for name in sorted(walk(root, pattern, self.exclude, self.done, self.problems)):
+            try:
+                found.setdefault(str(Path(name).parent), []).append((name, _time(root, name)))
+            except SampleError as error:
+                self.leave_out(name, error)
+        return found
+
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
-        root, pairs = Path(self.data_root), []
-        scenes: dict[str, list[str]] = {}
-        for name in sorted(walk(root, self.images, self.exclude, self.done, self.problems)):
-            scenes.setdefault(str(Path(name).parent), []).append(name)
-        for scene, images in scenes.items():
-            depths = sorted(walk(root, f'{scene}/{_DEPTHS}', None, self.done, self.problems))
-            if not depths:
-                continue
-            times = np.array([_time(root, image) for image in images])
-            for depth in depths:
-                gaps = np.abs(times - _time(root, depth))
+        pairs = []
+        images, depths = (self._by_scene(pattern) for pattern in (self.images, f'*/{_DEPTHS}'))
+        for scene in sorted(images.keys() & depths.keys()):
+            names, times = zip(*images[scene], strict=True)
+            for depth, time in depths[scene]:
+                gaps = np.abs(np.array(times) - time)
                 nearest = int(gaps.argmin())
                 if gaps[nearest] <= self.max_gap_s:
-                    pairs.append((images[nearest], depth))
+                    pairs.append((names[nearest], depth))
         if not pairs:
-            raise MissingInputsError(f'{root}: no depth map d-*.pgm has an image r-*.ppm within {self.max_gap_s} s')
+            raise MissingInputsError(
+                f'{self.data_root}: no depth map d-*.pgm has an image r-*.ppm within {self.max_gap_s} s'
+            )
         return pairs
 
 

@@ -55,10 +55,10 @@ class ShardDataset(RGBDDataset):
         """List the samples of all shards."""
         entries = []
         for shard in archives_in(Path(self.data_root)):
-            names, files = list(open_archive(shard).names()), {}
-            for name in names:
-                key, part, *_ = name.split('.')
-                files.setdefault(key, {})[part] = name
+            files: dict[str, dict] = {}
+            for name in open_archive(shard).names():
+                key, _, part = name.partition('.')
+                files.setdefault(key, {})[part.partition('.')[0]] = name
             entries += [self._packed(shard, parts) for _, parts in sorted(files.items())]
         if len(entries) != self.samples:
             raise MissingInputsError(
@@ -70,9 +70,9 @@ class ShardDataset(RGBDDataset):
     @staticmethod
     def _packed(shard: Path, parts: dict[str, str]) -> dict:
         try:
-            entry = json.loads(read_bytes(shard / parts.pop('json')))
-        except (OSError, ValueError, KeyError) as error:
+            entry = dict(json.loads(read_bytes(shard / parts.pop('json'))))
+            if 'intrinsics' in entry:
+                entry['intrinsics'] = np.array(entry['intrinsics'], np.float32)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise SampleError(f'{shard}: a sample without a readable entry ({error!r}), pack it again') from error
-        if 'intrinsics' in entry:
-            entry['intrinsics'] = np.array(entry['intrinsics'], np.float32)
         return entry | {f'{part}_path': str(shard / name) for part, name in parts.items()}

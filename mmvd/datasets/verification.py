@@ -201,7 +201,7 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
 def _count_rule(images: int, expected: dict) -> tuple[bool, str]:
     """Of the split that is read the release tells the count; Table 6 counts all parts."""
     official = expected.get('images')
-    beside = f'the release has {official}' if official else 'how many the release has, is not known here'
+    beside = f'the release has {official}' if official else 'not judged: how many the release has, is not known here'
     text = f'images: {images} ({beside}; Table 6: {expected["thousands"]} thousand, of all its parts)'
     return images >= (_COUNT_TOLERANCE * official if official else 1), text
 

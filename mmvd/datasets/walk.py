@@ -10,7 +10,7 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, SampleError
 
-from .archives import archives_in, open_archive
+from .archives import archives_in, in_parts, open_archive
 
 
 def walk(
@@ -53,6 +53,8 @@ def walk(
         try:
             names = open_archive(archive).names()
         except SampleError as error:
+            if in_parts(archive) and seen:  # what it holds is unpacked beside it
+                continue
             if problems is None:
                 raise
             if f'left out: {error}' not in problems:  # a dataset that walks twice

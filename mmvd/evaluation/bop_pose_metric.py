@@ -1,8 +1,9 @@
 """6D pose, judged as BOP and PoseCNN do, beside what trivial predictors get."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from mmengine.logging import MMLogger
 from torch import Tensor
 
 from mmvd.arguments import check_flag, check_number
-from mmvd.datasets.bop_files import read_models_info, read_targets
+from mmvd.datasets.archives import is_file, located
+from mmvd.datasets.bop_files import model_file, read_models_info, read_targets
 from mmvd.datasets.decoders import read_depth
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, METRICS
@@ -76,6 +78,18 @@ class BOPPoseMetric(BaseMetric):
         self.delta_mm = check_number(owner, 'delta_mm', delta_mm, 0)
         self.reference, self.submission = reference, submission
 
+    @classmethod
+    def missing(cls, config: dict) -> Iterator[str]:
+        """What a config of this class needs and is not here: models, targets, what renders."""
+        models = Path(config['models'])
+        if not is_file(model_file(models, 'models_info.json')):
+            yield f'{models}/models_info.json (no such file); made by: the official archive of models'
+        targets = config.get('targets') and Path(config['targets'])
+        if targets and not is_file(located(targets.parent, targets.name)):
+            yield f'{targets} (no such file)'
+        if not all(map(find_spec, ('trimesh', 'embreex'))):
+            yield "trimesh and embreex: pip install 'mmvd[pose]'"
+
     @cached_property
     def scores(self) -> PoseScores:
         """What judges; reads the models when it is first asked."""
@@ -98,7 +112,6 @@ class BOPPoseMetric(BaseMetric):
         ]
         scale = np.tile(np.asarray(sample.get('scale_factor', (1.0, 1.0)), np.float64), 2)
         depth_m = read_depth(*depth) if self.reference is not None else None
-        annotated = sample.get('boxes_annotated', False)
         seen = []
         for number, label in enumerate(found['labels']):
             estimate = Estimate(
@@ -109,8 +122,7 @@ class BOPPoseMetric(BaseMetric):
                 t=1000 * found['translations'][number],
             )
             box = found['bboxes'][number] / scale
-            pose = (truths[number].R, truths[number].t) if annotated else None
-            seen.append(Seen(estimate, box, K, np.nan if depth_m is None else _median_mm(depth_m, box), pose))
+            seen.append(Seen(estimate, box, K, np.nan if depth_m is None else _median_mm(depth_m, box)))
         boxes, dropped = sample.get('box_source', 'unknown'), sample.get('dropped_boxes', {})
         return dict(camera=K.tobytes(), boxes=boxes, dropped=dropped, truths=truths, seen=seen)
 
@@ -122,14 +134,19 @@ class BOPPoseMetric(BaseMetric):
             write_submission(estimates, self.submission)
         if not truths:  # those of the benchmark's test set are not public
             return dict(estimates=len(estimates))
-        truths = self._wanted(truths)
-        tables = {'network': self.scores(estimates, truths)}
+        wanted = self._wanted(truths)
+        tables = {'network': self.scores(estimates, wanted)}
+        logger = MMLogger.get_current_instance()
         if self.reference is not None:
-            means = class_means(self._training_instances(), self._diameters())
-            for name, trivial in trivial_estimates(seen, means).items():
-                tables[name] = self.scores(trivial, truths)
+            missing = DATASETS.get(self.reference['type']).missing(self.reference)
+            if missing:
+                logger.warning(f'no trivial predictors: they need the training data, {missing}')
+            else:
+                means = class_means(self._training_instances(), self._diameters())
+                for name, trivial in trivial_estimates(seen, truths, means).items():
+                    tables[name] = self.scores(trivial, wanted)
         no_poses = sum(not is_pose(each) for each in estimates)
-        MMLogger.get_current_instance().info(self._report(tables, results, no_poses))
+        logger.info(self._report(tables, results, no_poses))
         flat = dict(tables['network']['all'])
         for name, table in tables.items():
             if name != 'network':

@@ -12,8 +12,11 @@ from mmengine.logging import MMLogger
 
 from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets import archives
+from mmvd.datasets.bop_files import read_targets
 from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, SampleError, SavingError
-from mmvd.registry import DATASETS
+from mmvd.evaluation.pose import PoseScores
+from mmvd.models.pose import PoseLoss
+from mmvd.registry import DATASETS, METRICS
 from tests.commands import script
 from tests.fabricate import fabricate_bop, fabricate_kitti_raw, fabricate_nine
 from tools.dataset_converters.prepare import prepare
@@ -192,6 +195,46 @@ def test_a_damaged_archive_is_left_out_of_an_index_and_named(tmp_path):
     done = script('dataset_converters/prepare', 'lm', '--root', tmp_path / 'lm')
     assert done.returncode == 1 and 'left out' in done.stderr and 'a.zip' in done.stderr and '4 samples' in done.stdout
     assert len(samples(settings)) == 4
+    done = script('dataset_converters/prepare', 'lm', '--root', tmp_path / 'lm')  # and is not forgotten
+    assert done.returncode == 1 and 'up to date' in done.stdout and 'a.zip' in done.stderr
     broken.write_bytes(archive.read_bytes())  # whole now: the index is older
     done = script('dataset_converters/prepare', 'lm', '--root', tmp_path / 'lm')
     assert done.returncode == 0, done.stderr
+
+
+def test_models_targets_and_meshes_of_official_archives(tmp_path, bop_rooms):
+    """``lm_base.zip`` has the folder of the dataset above its files, ``lm_models.zip`` has not."""
+    root = tmp_path / 'lm'
+    shutil.copytree(bop_rooms, root)
+    with zipfile.ZipFile(root / 'lm_base.zip', 'w') as packed:
+        packed.write(root / 'test_targets_bop19.json', 'lm/test_targets_bop19.json')
+    (root / 'test_targets_bop19.json').unlink()
+    pack(root / 'models', root / 'lm_models.zip')
+    targets, models = 'test_targets_bop19.json', root / 'models'
+    settings = dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', targets=targets)
+    metric = dict(type='mmvd.BOPPoseMetric', models=str(models), targets=str(root / targets), with_vsd=False)
+    assert DATASETS.get('BOPPoseDataset').missing(settings) is None
+    assert not list(METRICS.get('BOPPoseMetric').missing(metric))
+    assert len(samples(settings)) == 3 and read_targets(root / targets)
+    assert PoseScores(models).model(1).diameter > 100
+    assert PoseLoss(models=str(models))._motions_of(6).shape[1:] == (4, 4)
+    gone = list(METRICS.get('BOPPoseMetric').missing(dict(metric, models=str(root / 'none'), targets='none.json')))
+    assert len(gone) == 2 and 'none/models_info.json (no such file)' in gone[0]
+
+
+def test_an_archive_in_parts_beside_its_files_is_left_alone(tmp_path):
+    fabricate_bop(tmp_path / 'ycbv/train_real/000001', 2)
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'ycbv'), split='train_real')
+    (tmp_path / 'ycbv/ycbv_train_real.z01').write_bytes(b'a part')
+    (tmp_path / 'ycbv/ycbv_train_real.zip').write_bytes(b'the last part')
+    assert len(samples(settings)) == 2
+    shutil.rmtree(tmp_path / 'ycbv/train_real')
+    with pytest.raises(SampleError, match='it comes in parts'):
+        samples(settings)
+
+
+def test_one_damaged_archive_of_kitti(tmp_path):
+    fabricate_kitti_raw(tmp_path / 'kitti')
+    (tmp_path / 'kitti/broken.zip').write_bytes(b'no archive')
+    done = script('dataset_converters/prepare', 'kitti', '--root', tmp_path / 'kitti')
+    assert done.returncode == 1 and 'broken.zip' in done.stderr and 'samples, ' in done.stdout, done.stderr

@@ -72,7 +72,7 @@ def test_targets_and_objects(root):
 
 def test_hidden_objects_have_no_visible_box(root):
     info = root / 'test/000002/scene_gt_info.json'
-    change(info, '1', 0, to=dict(bbox_obj=[1, 1, 5, 5], bbox_visib=[-1, -1, -1, -1], visib_fract=0.0))
+    change(info, '1', 0, to=dict(bbox_obj=[1, 1, 4, 4], bbox_visib=[-1, -1, -1, -1], visib_fract=0.0))
     assert [len(build(root).get_data_info(i)['instances']) for i in range(3)] == [1, 0, 1]
     (hidden,) = build(root, min_visib_fract=0).get_data_info(1)['instances']
     assert hidden['bbox_visib'] is None and hidden['bbox_obj'] == [1, 1, 6, 6]
@@ -124,3 +124,27 @@ def test_models_that_are_none(root, info, told):
 def test_rotations_of_six_digits_pass():
     turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     check_rotation((turned * np.sign(np.linalg.det(turned))).round(6), 'x')
+
+
+def test_other_objects_and_what_lies_behind(root):
+    """LM-O's training images show all objects of LM, and some of them cannot be seen."""
+    poses, info = root / 'test/000002/scene_gt.json', root / 'test/000002/scene_gt_info.json'
+    change(poses, '1', 0, 'obj_id', to=15)
+    assert [len(build(root, objects=[1]).get_data_info(i)['instances']) for i in range(3)] == [1, 0, 1]
+    with pytest.raises(SampleError, match='obj_id 15 is not in models_info.json .1.: name the objects that count'):
+        build(root)
+    change(poses, '1', 0, 'obj_id', to=1)
+    change(poses, '1', 0, 'cam_t_m2c', to=[0, 0, -5])
+    change(info, '1', 0, 'visib_fract', to=0.0)
+    assert not build(root).get_data_info(1)['instances']
+
+
+def test_one_pixel_is_a_box(root):
+    change(root / 'test/000002/scene_gt_info.json', '1', 0, 'bbox_visib', to=[7, 9, 0, 0])
+    assert build(root).get_data_info(1)['instances'][0]['bbox_visib'] == [7, 9, 8, 10]
+
+
+def test_heads_have_as_many_classes_as_there_are_objects(root):
+    kind = DATASETS.get('BOPPoseDataset')
+    assert kind.count_objects(dict(data_root=root)) == 1
+    assert kind.count_objects(dict(data_root=root, objects=[3, 1])) == 2

@@ -77,6 +77,11 @@ def test_symmetric_objects_are_forgiven(bop_rooms):
     spun = torch.from_numpy(Rotation.from_euler('z', 33, degrees=True).as_matrix()).float()
     cylinder = aware(R @ spun, t + torch.tensor([0.3, 0, 0.4]), R, t, torch.tensor([8, 8]))
     assert cylinder['loss_rotation'] < np.radians(3) and cylinder['loss_translation'] == pytest.approx(0.5)
+    with torch.autocast('cpu', torch.bfloat16):  # which has no place for a degree
+        with torch.autocast('cpu', enabled=False):
+            estimate = R @ spun
+        losses = aware(estimate, t, R, t, torch.tensor([8, 1]))
+    assert losses['loss_rotation'] == pytest.approx(np.radians(33) / 2, abs=0.03)
     nothing = aware(R[:0], t[:0], R[:0], t[:0], ids[:0])
     assert nothing['loss_rotation'] == nothing['loss_translation'] == 0
 

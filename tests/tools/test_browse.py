@@ -65,7 +65,7 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     lines = {line.split()[0]: line for line in preparation.status() if line.startswith('  ')}
     assert 'cannot be read in place' in lines['mvip'] and 'not here' in lines['lmo']  # the others are told of
     assert 'here, not prepared: python tools/dataset_converters/prepare.py lm' in lines['lm']
-    assert 'not here' in lines['homebrewed'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
+    assert 'not here' in lines['homebrew'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
     assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')
     assert 'needs weights' in lines['vd/pretrain_dinov2_pde']
     assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random

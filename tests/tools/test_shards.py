@@ -1,6 +1,8 @@
 """Tar shards in the layout of WebDataset: the samples of the dataset that was packed, read in any order."""
 
+import io
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -65,6 +67,13 @@ def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
     (tmp_path / 'shards.json').write_text('{"decoder": "mm16", "metainfo": {}, "samples": 2}')
     with pytest.raises(MissingInputsError, match='0 samples where shards.json tells of 2: a shard is missing'):
         DATASETS.build(settings)
+    for name, content in (('README', b'x'), ('0.json', b'[1]'), ('0.json', b'{"intrinsics": "wide"}')):
+        with tarfile.open(tmp_path / '000000.tar', 'w') as packed:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+        with pytest.raises(SampleError, match='000000.tar: a sample without a readable entry'):
+            DATASETS.build(settings)
     (tmp_path / '000000.tar').write_bytes(bytes(100) + b'x' * 1000)
     with pytest.raises(SampleError, match='000000.tar: an archive that cannot be read in place'):
         DATASETS.build(settings)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -112,6 +113,11 @@ def seen(data: dict, model: Config, training: bool) -> dict[str, np.ndarray]:
         channels = built(built.into_range(inputs[None, 3:], 'rescale')[0])[0]
         for number in np.unique(np.linspace(0, len(channels) - 1, _CHANNELS).astype(int)):
             found[f'encoding {number}'] = channels[number].numpy()
+    queries = getattr(batch['data_samples'][0], 'proposals', None)
+    if queries is not None:
+        found['boxes'] = found['RGB'].copy()
+        for x1, y1, x2, y2 in queries.bboxes.round().int().tolist():
+            cv2.rectangle(found['boxes'], (x1, y1), (x2 - 1, y2 - 1), (60, 220, 60), 1)
     labels = getattr(batch['data_samples'][0], 'gt_sem_seg', None)
     if labels is not None:
         found['labels'] = labels.data[0].numpy()

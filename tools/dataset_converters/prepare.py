@@ -23,7 +23,7 @@ from mmvd.datasets.verification import examine, judge
 from mmvd.errors import MissingInputsError, exit_code
 from mmvd.registry import DATASETS
 
-_SHOWN, _INTERRUPTED = 5, 130
+_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -46,12 +46,13 @@ def main() -> int:
 def run(args: argparse.Namespace, settings: dict) -> int:
     """Returns the exit code."""
     dataset = prepare(settings)
-    for problem in (dataset.problems or [])[:_SHOWN]:
+    left_out = dataset.data_list.left_out
+    for problem in left_out['first']:
         print(problem, file=sys.stderr)
-    if dataset.problems:
-        print(f'{len(dataset.problems)} samples or archives were left out', file=sys.stderr)
+    if left_out['count']:
+        print(f'{left_out["count"]} samples or archives were left out', file=sys.stderr)
     if not args.verify:
-        return 1 if dataset.problems else 0
+        return 1 if left_out['count'] else 0
     path = index_path(Path(dataset.data_root), dataset.settings)
     with (
         Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done,
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, settings: dict) -> int:
         facts = examine(dataset, args.limit, progress, done)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
-    return 0 if all(holds for holds, _ in rules) and not dataset.problems else 1
+    return 0 if all(holds for holds, _ in rules) and not left_out['count'] else 1
 
 
 def prepare(settings: dict | Config) -> RGBDDataset:
@@ -91,7 +92,7 @@ def prepare(settings: dict | Config) -> RGBDDataset:
             found = dataset.load_data_list()
             if not found:
                 raise MissingInputsError(dataset.problems[0])
-            write_index(found, root, path, dataset.sources(found), began_ns)
+            write_index(found, root, path, dataset.sources(found), began_ns, dataset.problems)
         dataset.done = None
     dataset.full_init()
     print(

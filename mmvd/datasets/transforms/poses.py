@@ -26,8 +26,8 @@ class LoadAnnotatedBoxes(BaseTransform):
     Modified Keys: instances (objects without such a box in the image are left out, and counted)
 
     Added Keys: queries, a dict of ``bboxes`` (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, ``labels``
-        and ``scores``, in the order of the instances; dropped_boxes, numbers by reason; boxes_annotated; box_source, in
-        words
+        and ``scores``, the visible shares, in the order of the instances; dropped_boxes, numbers by reason;
+        boxes_annotated; box_source, in words
 
     Args:
         box: ``'visible'``, the outline of what is seen (VD's code), or ``'whole'``, that of the whole object, cut at
@@ -59,7 +59,8 @@ class LoadAnnotatedBoxes(BaseTransform):
         outside = len(results['instances']) - len(kept)
         results['dropped_boxes'] = {'outside of the image or hidden': outside} if outside else {}
         results.update(instances=kept, boxes_annotated=True, box_source=self.source)
-        results['queries'] = dict(bboxes=boxes, labels=labels, scores=np.ones(len(kept), np.float32))
+        scores = np.array([instance['visib_fract'] for instance in kept], np.float32)
+        results['queries'] = dict(bboxes=boxes, labels=labels, scores=scores)
         return results
 
     def _disturbed(self, boxes: np.ndarray, results: dict) -> np.ndarray:
@@ -190,8 +191,8 @@ class PackPoseInputs(BaseTransform):
     Args:
         max_queries: Most objects of an image (paper: 30); more are an error, of a detector's see
             :class:`LoadDetectedBoxes`.
-        principal_point: Where it may lie, as shares of width and height: elsewhere the intrinsics are those of an image
-            of another size.
+        principal_point: Where it may lie, as shares of width and height: elsewhere the intrinsics are taken for those
+            of an image of another size. A size that differs by less than a fifth is not noticed.
 
     Raises:
         SampleError: If there are more, or the camera is that of an image of another size.
@@ -203,7 +204,7 @@ class PackPoseInputs(BaseTransform):
         *('dropped_boxes', 'boxes_annotated', 'box_source'),
     )
 
-    def __init__(self, max_queries: int = 30, principal_point: tuple[float, float] = (0.3, 0.7)):
+    def __init__(self, max_queries: int = 30, principal_point: tuple[float, float] = (0.4, 0.6)):
         self.max_queries = check_int('PackPoseInputs', 'max_queries', max_queries)
         self.principal_point = check_row('PackPoseInputs', 'principal_point', principal_point, 2, check_number)
 

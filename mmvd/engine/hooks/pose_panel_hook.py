@@ -59,11 +59,11 @@ class PosePanelHook(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Draw."""
-        self._draw(_models(runner.val_evaluator), Path(runner.work_dir) / f'vis/poses_{runner.iter}.png')
+        self._draw(Path(runner.work_dir) / f'vis/poses_{runner.iter}.png')
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Draw."""
-        self._draw(_models(runner.test_evaluator), Path(runner.work_dir) / 'vis/poses_test.png')
+        self._draw(Path(runner.work_dir) / 'vis/poses_test.png')
 
     def _keep(self, model, outputs: Sequence) -> None:
         if not is_main_process():
@@ -79,7 +79,7 @@ class PosePanelHook(Hook):
             if len(self.worst) > self.count:
                 heapq.heappop(self.worst)
 
-    def _draw(self, model, path: Path) -> None:
+    def _draw(self, path: Path) -> None:
         pictures = []
         for error, _, image, K, pairs in [*self.first, *sorted(self.worst, key=lambda entry: -entry[0])]:
             outlines = []

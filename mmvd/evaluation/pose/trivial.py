@@ -45,24 +45,31 @@ class Seen:
         box: (4,) x1, y1, x2, y2 in pixels of the original image.
         K: (3, 3) its intrinsics.
         median_mm: Median of the measured depth in the box; NaN without any.
-        truth: True rotation and translation in mm, where the box is an annotated one.
     """
 
     estimate: Estimate
     box: np.ndarray
     K: np.ndarray
     median_mm: float
-    truth: tuple[np.ndarray, np.ndarray] | None
 
 
-def trivial_estimates(seen: Sequence[Seen], means: dict[int, ClassMeans], seed: int = 0) -> dict[str, list[Estimate]]:
-    """Estimates of the four predictors, by name; objects that training data do not have are missed."""
+def trivial_estimates(
+    seen: Sequence[Seen], truths: Sequence, means: dict[int, ClassMeans], seed: int = 0
+) -> dict[str, list[Estimate]]:
+    """Estimates of the four predictors, by name; objects that training data do not have are missed.
+
+    Args:
+        seen: Boxes, for the first three.
+        truths: :class:`mmvd.evaluation.pose.Truth` of all objects, for the last.
+        means: Of the training data.
+        seed: Of the random rotations.
+    """
     random, found = np.random.default_rng(seed), {name: [] for name in NAMES}
+    for each in truths:
+        turn = Rotation.random(random_state=random).as_matrix()
+        found[NAMES[3]].append(Estimate(each.scene_id, each.im_id, each.obj_id, each.visib_fract, turn, each.t))
     for each in seen:
         mean = means.get(each.estimate.obj_id)
-        turn = Rotation.random(random_state=random).as_matrix()
-        if each.truth is not None:
-            found[NAMES[3]].append(replace(each.estimate, R=turn, t=each.truth[1]))
         if mean is None:
             continue
         centre = np.append((each.box[:2] + each.box[2:]) / 2 - 0.5, 1.0)  # pixel centres are at integers

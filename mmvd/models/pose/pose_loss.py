@@ -56,9 +56,10 @@ class PoseLoss(nn.Module):
         if not len(rotations):
             nothing = (rotations.sum() + translations.sum()) * 0
             return dict(loss_translation=nothing, loss_rotation=nothing)
-        turns, places = self.nearest_equivalent(rotations.detach(), true_rotations, true_translations, obj_ids)
-        distance = ops.safe_norm(translations - places).mean()
-        angle = ops.rotation_angle(rotations, turns).mean()
+        with torch.autocast(rotations.device.type, enabled=False):  # a degree is less than a step of bf16
+            turns, places = self.nearest_equivalent(rotations.detach(), true_rotations, true_translations, obj_ids)
+            distance = ops.safe_norm(translations - places).mean()
+            angle = ops.rotation_angle(rotations, turns).mean()
         return dict(
             loss_translation=self.translation_weight * distance,
             loss_rotation=self.rotation_weight * angle,
