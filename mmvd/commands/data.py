@@ -2,25 +2,46 @@
 
 import argparse
 
+_OPTIONS = dict(  # and what they are where they are not given
+    rooms=dict(rooms=12, seed=0, sensor=False, shuffle_textures=False, out='work_dirs/rooms.png'),
+    bop=dict(folder=None, frames=(1024, 32, 64), size=(168, 224), field_deg=(55.0, 80.0), seed=0),
+    status={},
+)
+
 
 def add_commands(commands) -> None:
     """Add ``data``."""
     data = commands.add_parser('data', help='contact sheet of the built-in rooms, rooms for 6D pose, status')
-    data.add_argument('what', nargs='?', choices=('rooms', 'status', 'bop'), default='rooms', help='rooms by default')
+    data.add_argument('what', nargs='?', choices=tuple(_OPTIONS), default='rooms', help='rooms by default')
     data.add_argument('folder', nargs='?', help='bop: where the dataset in the layout of BOP goes')
-    data.add_argument('--rooms', type=int, default=12)
-    data.add_argument('--seed', type=int, default=0)
-    data.add_argument('--sensor', action='store_true', help='depth as the sensor model sees it')
-    data.add_argument('--shuffle-textures', action='store_true', help='colours that say nothing of the class')
-    data.add_argument('--out', default='work_dirs/rooms.png', help='where the picture goes')
-    data.add_argument('--frames', type=int, nargs=3, default=(1024, 32, 64), help='bop: of train, val and test')
-    data.add_argument('--size', type=int, nargs=2, default=(168, 224), help='bop: height and width in pixels')
-    data.add_argument('--field-deg', type=float, nargs=2, default=(55.0, 80.0), help='bop: least and largest view')
+    data.add_argument('--rooms', type=int, help='rooms: how many are drawn, 12 by default')
+    data.add_argument('--seed', type=int, help='rooms, bop: 0 by default')
+    data.add_argument('--sensor', action='store_true', default=None, help='rooms: depth as the sensor model sees it')
+    data.add_argument(
+        '--shuffle-textures', action='store_true', default=None, help='rooms: colours that say nothing of the class'
+    )
+    data.add_argument('--out', help='rooms: where the picture goes, work_dirs/rooms.png by default')
+    data.add_argument('--frames', type=int, nargs=3, help='bop: of train, val and test, 1024 32 64 by default')
+    data.add_argument('--size', type=int, nargs=2, help='bop: height and width in pixels, 168 224 by default')
+    data.add_argument('--field-deg', type=float, nargs=2, help='bop: least and largest view, 55 80 by default')
     data.set_defaults(run=_data)
 
 
+def _settings(args: argparse.Namespace) -> argparse.Namespace:
+    """The options of the command, none of another one."""
+    from mmvd.errors import ConfigError
+
+    known = _OPTIONS[args.what]
+    given = {key: getattr(args, key) for each in _OPTIONS.values() for key in each if getattr(args, key) is not None}
+    odd = ', '.join(sorted(key.replace('_', '-') for key in given.keys() - known.keys()))
+    if odd:
+        raise ConfigError(f'data {args.what}: takes no {odd}')
+    return argparse.Namespace(what=args.what, **{**known, **given})
+
+
 def _data(args: argparse.Namespace) -> int:
-    if args.what == 'status':  # whatever is said of rooms
+    args = _settings(args)
+    if args.what == 'status':
         from mmvd.apis.preparation import status
 
         print('\n'.join(status()))

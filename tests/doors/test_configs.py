@@ -207,6 +207,8 @@ COMMANDS = [
     ('segment none.png --model m2f_vd_rooms_tiny', 'give the checkpoint'),
     ('classify x --config linear84_vd_rooms --checkpoint x', 'a whole grid of heads'),
     ('features x.png --device gpu', "device='gpu'"),
+    ('data rooms folder --size 4 4', 'data rooms: takes no folder, size'),
+    ('data status --rooms 3', 'data status: takes no rooms'),
 ]
 
 
