@@ -16,11 +16,11 @@ from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.preparation import expectations, paper_datasets
-from mmvd.datasets.index import index_path, open_index, write_index
+from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.verification import examine, judge
-from mmvd.errors import MissingInputsError, exit_code
+from mmvd.errors import MissingInputsError, SampleError, exit_code
 from mmvd.registry import DATASETS
 
 _INTERRUPTED = 130
@@ -74,6 +74,7 @@ def prepare(settings: dict | Config) -> RGBDDataset:
 
     Raises:
         MissingInputsError: If there is no such data.
+        SampleError: If files came or went meanwhile.
     """
     missing = DATASETS.get(settings['type']).missing(settings)
     if missing:
@@ -95,6 +96,8 @@ def prepare(settings: dict | Config) -> RGBDDataset:
             write_index(found, root, path, dataset.sources(found), began_ns, dataset.problems)
         dataset.done = None
     dataset.full_init()
+    if not isinstance(dataset.data_list, IndexedEntries):
+        raise SampleError(f'{path}: out of date already: prepare again when no files come or go')
     print(
         f'{path}: {len(dataset)} samples, {path.stat().st_size / 2**20:.1f} MiB' + (', up to date' if entries else '')
     )
