@@ -28,7 +28,7 @@ from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E
 
 SHOWN = ('AR', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d', 'median_rotation_deg', 'median_translation_mm')
 VARIANTS = ('VD', 'RGB alone', 'P3DE', 'random depth stream', 'loss without symmetries', 'shuffled poses')
-COMPARED = VARIANTS[:3]  # over all seeds; the controls are trained with the first
+COMPARED = VARIANTS[:4]  # over all seeds; the controls are trained with the first
 ALTERATIONS = ('depth missing', 'depth of another image', 'depth x 1.1', 'shuffled labels')
 
 
