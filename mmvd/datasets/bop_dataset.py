@@ -1,8 +1,11 @@
 """Datasets in the layout of the BOP challenge."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from mmengine.logging import MMLogger
 
 from mmvd.errors import MMVDError, SampleError
 from mmvd.registry import DATASETS
@@ -52,7 +55,18 @@ class BOPDataset(RGBDDataset):
                 entries.append(self.with_camera(entry, cameras))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
+        self._tell_of_gaps(cameras, entries)
         return entries
+
+    def _tell_of_gaps(self, cameras: dict[Path, dict], entries: Sequence[dict]) -> None:
+        """Frames that a scene lists and has no image of are a part of the set, or half an archive."""
+        found = Counter(frame_of(entry['img_path'])[0] for entry in entries)
+        gaps = {scene: len(frames) - found[scene] for scene, frames in cameras.items() if found[scene] < len(frames)}
+        if gaps:
+            MMLogger.get_current_instance().warning(
+                f'{self.data_root}: {sum(gaps.values())} frames of {len(gaps)} scenes have no image, first '
+                f'{next(iter(gaps))}: a part of the set, or half an archive?'
+            )
 
     @staticmethod
     def with_camera(entry: dict, cameras: dict[Path, dict]) -> dict:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 from mmvd.datasets.bop_files import check_rotation, read_models_info
 from mmvd.datasets.rasters import read_labels
@@ -148,3 +149,11 @@ def test_heads_have_as_many_classes_as_there_are_objects(root):
     kind = DATASETS.get('BOPPoseDataset')
     assert kind.count_objects(dict(data_root=root)) == 1
     assert kind.count_objects(dict(data_root=root, objects=[3, 1])) == 2
+
+
+def test_half_an_archive_is_told_of(root, monkeypatch):
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    assert len(build(root)) == 3 and not told
+    (root / 'test/000002/rgb/000001.png').unlink()
+    assert len(build(root)) == 2 and '1 frames of 1 scenes have no image, first' in told[0]
