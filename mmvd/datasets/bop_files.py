@@ -86,36 +86,33 @@ def poses_of(
     found = []
     for number, (pose, info) in enumerate(zip(poses, infos, strict=True)):
         where = f'{source}, object {number}'
-        try:
-            obj_id = check_int(where, 'obj_id', pose['obj_id'])
-            rotation = check_row(where, 'cam_R_m2c', pose['cam_R_m2c'], 9, check_number)
-            translation = check_row(where, 'cam_t_m2c', pose['cam_t_m2c'], 3, check_number)
-            boxes = {name: _corners(check_row(where, name, info[name], 4, check_number)) for name in _BOXES}
-            visible = check_number(where, 'visib_fract', info['visib_fract'])
-            if visible < min_visib_fract or (others and obj_id not in known):
-                continue
-        except (KeyError, TypeError, ConfigError) as error:
-            reason = error if isinstance(error, ConfigError) else f'{where}: no entry {error}'
-            raise SampleError(str(reason)) from error
-        if obj_id not in known:
+        each = dict(instance=number, **_object_of(pose, info, where))
+        if each['visib_fract'] < min_visib_fract or (others and each['obj_id'] not in known):
+            continue
+        if each['obj_id'] not in known:
             raise SampleError(
-                f'{where}: obj_id {obj_id} is not in models_info.json ({", ".join(map(str, known))}): name the objects '
-                'that count'
+                f'{where}: obj_id {each["obj_id"]} is not in models_info.json ({", ".join(map(str, known))}): name the '
+                'objects that count'
             )
-        check_rotation(np.array(rotation).reshape(3, 3), where)
-        if translation[2] <= 0:
-            raise SampleError(f'{where}: cam_t_m2c={list(translation)} lies behind the camera')
-        found.append(
-            dict(
-                obj_id=obj_id,
-                instance=number,
-                rotation=list(map(float, rotation)),
-                translation_mm=list(map(float, translation)),
-                visib_fract=float(visible),
-                **boxes,
-            )
-        )
+        check_rotation(np.array(each['rotation']).reshape(3, 3), where)
+        if each['translation_mm'][2] <= 0:
+            raise SampleError(f'{where}: cam_t_m2c={each["translation_mm"]} lies behind the camera')
+        found.append(each)
     return found
+
+
+def _object_of(pose: object, info: object, where: str) -> dict:
+    try:
+        return dict(
+            obj_id=check_int(where, 'obj_id', pose['obj_id']),
+            rotation=list(map(float, check_row(where, 'cam_R_m2c', pose['cam_R_m2c'], 9, check_number))),
+            translation_mm=list(map(float, check_row(where, 'cam_t_m2c', pose['cam_t_m2c'], 3, check_number))),
+            visib_fract=float(check_number(where, 'visib_fract', info['visib_fract'])),
+            **{name: _corners(check_row(where, name, info[name], 4, check_number)) for name in _BOXES},
+        )
+    except (KeyError, TypeError, ConfigError) as error:
+        reason = error if isinstance(error, ConfigError) else f'{where}: no entry {error}'
+        raise SampleError(str(reason)) from error
 
 
 def _corners(box: tuple) -> list[float] | None:

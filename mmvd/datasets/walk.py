@@ -35,34 +35,15 @@ def walk(
     Raises:
         SampleError: If a folder or an archive cannot be read.
     """
-    done, seen = {} if done is None else done, set()
-    above, _, names = images.rpartition('/')
-    for folder in root.glob(above) if above else [root]:
-        if not folder.is_dir():
-            continue
-        relative = folder.relative_to(root).as_posix()
-        key = f'{relative}/{names} {folder.stat().st_mtime_ns}'
-        if key not in done:
-            done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
-        for name in _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude):
-            seen.add(name)
-            yield name
+    seen = set()
+    for name in _on_disk(root, images, exclude, {} if done is None else done):
+        seen.add(name)
+        yield name
     for archive in archives_in(root):
         if '**' in images:
             raise ConfigError(f'{archive}: in an archive images={images!r} cannot be looked for: unpack it')
-        try:
-            names = open_archive(archive).names()
-        except SampleError as error:
-            if in_parts(archive) and seen:  # what it holds is unpacked beside it
-                continue
-            if problems is None:
-                raise
-            if f'left out: {error}' not in problems:  # a dataset that walks twice
-                problems.append(f'left out: {error}')
-            continue
-        members = (name for name in names if _matches(name.split('/'), images.split('/')))
         twice = 0
-        for name in _shown(members, exclude):
+        for name in _shown(_members(archive, images, problems, unpacked=bool(seen)), exclude):
             if name in seen:
                 twice += 1
                 continue
@@ -72,6 +53,32 @@ def walk(
             MMLogger.get_current_instance().warning(
                 f'{archive}: {twice} of its images are unpacked beside it, or in another archive, and read from there'
             )
+
+
+def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[str, list]) -> Iterator[str]:
+    above, _, names = images.rpartition('/')
+    for folder in root.glob(above) if above else [root]:
+        if not folder.is_dir():
+            continue
+        relative = folder.relative_to(root).as_posix()
+        key = f'{relative}/{names} {folder.stat().st_mtime_ns}'
+        if key not in done:
+            done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
+        yield from _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude)
+
+
+def _members(archive: Path, images: str, problems: list[str] | None, unpacked: bool) -> Iterator[str]:
+    try:
+        names = open_archive(archive).names()
+    except SampleError as error:
+        if in_parts(archive) and unpacked:  # what it holds lies beside it
+            return
+        if problems is None:
+            raise
+        if f'left out: {error}' not in problems:  # a dataset that walks twice
+            problems.append(f'left out: {error}')
+        return
+    yield from (name for name in names if _matches(name.split('/'), images.split('/')))
 
 
 def visited(root: Path, images: str) -> list[Path]:
