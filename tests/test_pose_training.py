@@ -7,7 +7,8 @@ from mmengine.runner import Runner
 
 pytest.importorskip('embreex')
 
-from mmvd.apis.preflight import missing_inputs  # noqa: E402
+from mmvd.apis.preflight import check_inputs, missing_inputs  # noqa: E402
+from mmvd.errors import ConfigError  # noqa: E402
 from mmvd.evaluation.pose import read_submission  # noqa: E402
 from tests.conftest import ROOT  # noqa: E402
 
@@ -39,6 +40,12 @@ def test_training_table_pictures_and_submission(bop_rooms, tmp_path, monkeypatch
     pictures = sorted((tmp_path / 'vis').glob('poses_*.png'))
     assert [path.name for path in pictures] == ['poses_2.png', 'poses_test.png']
     assert [cv2.imread(str(path)).shape for path in pictures] == [(336, 1728, 3), (672, 1728, 3)]  # 2 + 2, 3 + 3 images
+
+
+def test_heads_of_other_objects_are_told_before_the_start(bop_rooms, tmp_path, monkeypatch):
+    config = small(bop_rooms, tmp_path, monkeypatch, **{'model.head.num_classes': 5})
+    with pytest.raises(ConfigError, match='BOPPoseDataset has 8 classes, but the head of the model has num_classes=5'):
+        check_inputs(config, training=True)
 
 
 def test_boxes_of_a_detector_are_evaluated(bop_rooms, tmp_path, monkeypatch):

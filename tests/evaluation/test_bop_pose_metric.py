@@ -21,6 +21,7 @@ from mmvd.evaluation.pose import (  # noqa: E402
     symmetry_transforms,
     write_submission,
 )
+from mmvd.evaluation.pose.trivial import trivial_estimates  # noqa: E402
 from mmvd.registry import DATASETS, METRICS  # noqa: E402
 
 PIPELINE = [
@@ -141,6 +142,11 @@ def test_pixels_are_those_of_an_image_640_wide_and_ids_count(bop_rooms):
     truths = [Truth(1, 1, each, R, t + [100 * each, 0, 0], 1.0, K, (480, 640), ('', 'mm16', 1.0)) for each in (1, 2)]
     swapped = [Estimate(1, 1, 3 - each.obj_id, 1.0, each.R, each.t) for each in truths]
     assert scores(swapped, truths)['all']['AUC_ADD'] == 0
+    hidden = Truth(1, 1, 1, R, t + [0, 0, 300], 0.05, K, (480, 640), ('', 'mm16', 1.0))
+    both = [Estimate(1, 1, 1, each.visib_fract, each.R, each.t) for each in (hidden, truths[0])]
+    assert scores(both, truths[:1])['all']['AUC_ADD'] == 100  # the hidden one's estimate displaces none
+    drawn = trivial_estimates([], truths, {})['true t, random R']  # which needs no boxes
+    assert [tuple(each.t) for each in drawn] == [tuple(each.t) for each in truths]
     right = [Estimate(1, 1, each.obj_id, 1.0, each.R, each.t) for each in truths]
     assert scores(right, truths)['all']['AUC_ADD'] == 100
 
