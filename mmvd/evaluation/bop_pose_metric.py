@@ -24,8 +24,8 @@ from .pose.submission import Estimate, is_pose, write_submission
 from .pose.trivial import Seen, class_means, trivial_estimates
 
 _COLUMNS = (
-    'AR', 'AR_VSD', 'AR_MSSD', 'AR_MSPD', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d', 'median_rotation_deg',
-    'median_translation_mm',
+    'AR', 'AR_VSD', 'AR_MSSD', 'AR_MSPD', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD<0.1d', 'ADD-S<0.1d',
+    'ADD(-S)<0.1d', 'median_rotation_deg', 'median_translation_mm',
 )  # fmt: skip
 
 _POSE = ('obj_ids', 'rotations', 'translations', 'visib_fract')

@@ -106,7 +106,7 @@ class PoseScores:
 
         Returns:
             For each of them ``AR``, ``AR_VSD``, ``AR_MSSD``, ``AR_MSPD`` (0 to 100), ``AUC_ADD``, ``AUC_ADD-S``,
-            ``AUC_ADD(-S)`` (exact area up to 100 mm), ``ADD(-S)<0.1d`` (share), ``median_rotation_deg`` (symmetries
+            ``AUC_ADD(-S)`` (exact area up to 100 mm), ``ADD<0.1d``, ... (shares), ``median_rotation_deg`` (symmetries
             forgiven, in translation, too), ``median_translation_mm``, ``targets`` and ``missed``.
         """
         groups = self._groups(estimates, truths)
@@ -175,8 +175,9 @@ class PoseScores:
         if self.with_vsd:
             parts['AR_VSD'] = recall('VSD', THETAS)
         found = dict(AR=float(np.mean(list(parts.values()))), **parts) if self.with_vsd else parts
-        found.update({f'AUC_{name}': area_under_curve(each(name)) for name in ('ADD', 'ADD-S', 'ADD(-S)')})
-        found['ADD(-S)<0.1d'] = float(100 * (each('ADD(-S)') < limits).mean()) if rows else float('nan')
+        for name in ('ADD', 'ADD-S', 'ADD(-S)'):
+            found[f'AUC_{name}'] = area_under_curve(each(name))
+            found[f'{name}<0.1d'] = float(100 * (each(name) < limits).mean()) if rows else float('nan')
         found['median_rotation_deg'] = float(np.median(each('R'))) if rows else float('nan')
         found['median_translation_mm'] = float(np.median(each('t'))) if rows else float('nan')
         return dict(found, targets=sum(counts), missed=int(np.isinf(each('t')).sum()))
