@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 pytest.importorskip('embreex')
 
 from mmvd.apis.preflight import check_inputs, missing_inputs  # noqa: E402
-from mmvd.errors import ConfigError  # noqa: E402
+from mmvd.errors import ConfigError, MissingInputsError  # noqa: E402
 from mmvd.evaluation.pose import read_submission  # noqa: E402
 from tests.conftest import ROOT  # noqa: E402
 
@@ -66,3 +66,5 @@ def test_missing_data_are_one_message(tmp_path, monkeypatch):
         assert any('no such folder' in text and 'python -m mmvd data bop' in text for text in missing)
         assert any(text.startswith('evaluation: ') and 'models_info.json' in text for text in missing)
         assert any('weights' in text or 'epoch_6' in text for text in missing)
+        with pytest.raises(MissingInputsError, match='needs what is not in place(.|\n)*What to do'):
+            check_inputs(config, training=True)

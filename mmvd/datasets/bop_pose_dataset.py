@@ -10,7 +10,7 @@ from mmvd.registry import DATASETS
 
 from .archives import is_file, located
 from .bop_dataset import BOPDataset, frame_of
-from .bop_files import poses_of, read_frames, read_models_info, read_targets
+from .bop_files import model_file, poses_of, read_frames, read_models_info, read_targets
 
 
 @DATASETS.register_module()
@@ -72,10 +72,12 @@ class BOPPoseDataset(BOPDataset):
         return super().missing(config)
 
     @classmethod
-    def count_objects(cls, config: dict) -> int:
-        """Number of objects of a config of this class, without building it."""
+    def count_objects(cls, config: dict) -> int | None:
+        """Number of objects of a config of this class, without building it; None without models, see ``missing``."""
         models = Path(config['data_root']) / config.get('models', 'models')
-        return len(config.get('objects') or read_models_info(models))
+        if config.get('objects'):
+            return len(config['objects'])
+        return len(read_models_info(models)) if is_file(model_file(models, 'models_info.json')) else None
 
     def load_data_list(self) -> list[dict]:
         """List the frames with cameras and poses."""
