@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Collection
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from .archives import is_file, located, read_bytes
 
 _BOXES, _TARGET = ('bbox_obj', 'bbox_visib'), ('scene_id', 'im_id', 'obj_id', 'inst_count')
+_SIDES = tuple(f'{name}_{axis}' for name in ('min', 'size') for axis in 'xyz')
 _SMALLEST_MM = 5.0  # of an object's diameter
 _NOT_A_ROTATION = 1e-3  # the official files keep six digits
+_BEYOND_PX, _BEYOND_SHARE = 3, 0.05  # of an outline: models and boxes are not of one making everywhere
 
 
 def read_frames(path: Path) -> dict[str, object]:
@@ -121,6 +124,47 @@ def _corners(box: tuple) -> list[float] | None:
     return None if width < 0 or height < 0 else [x, y, x + width + 1, y + height + 1]
 
 
+def check_boxes(poses: list[dict], camera: np.ndarray, models: dict[int, dict], source: str) -> None:
+    """See that the whole outlines of objects lie where the camera of their image sees them.
+
+    Nothing of an object is seen beyond the eight corners of its 3D box (``min_x``, ``size_x``, ... of the models; those
+    without are not judged). Annotated boxes that are, belong to an image of another size than the intrinsics.
+
+    Args:
+        poses: What :func:`poses_of` found.
+        camera: (3, 3) intrinsics in pixels.
+        models: What :func:`read_models_info` found.
+        source: File and frame, for errors.
+
+    Raises:
+        SampleError: If a box goes further beyond than 3 pixels and a twentieth of the outline of the corners.
+    """
+    for each in poses:
+        corners = _corners_of_model(models[each['obj_id']])
+        if corners is None or each['bbox_obj'] is None:
+            continue
+        points = (corners @ np.reshape(each['rotation'], (3, 3)).T + each['translation_mm']) @ camera.T
+        if points[:, 2].min() <= 0:
+            continue
+        pixels = points[:, :2] / points[:, 2:]
+        low, high = pixels.min(0), pixels.max(0)
+        box = np.reshape(each['bbox_obj'], (2, 2))
+        beyond = max((low - box[0]).max(), (box[1] - high).max())
+        if beyond > _BEYOND_PX + _BEYOND_SHARE * (high - low).max():
+            raise SampleError(
+                f'{source}: the box of object {each["obj_id"]} goes {beyond:.0f} pixels beyond what the camera sees of '
+                'it: are the intrinsics those of an image of another size?'
+            )
+
+
+def _corners_of_model(info: dict) -> np.ndarray | None:
+    """(8, 3) corners of the 3D box in mm; None where the file has none."""
+    if not info.keys() >= set(_SIDES):
+        return None
+    low, size = np.reshape([info[side] for side in _SIDES], (2, 3))
+    return np.array(list(product(*zip(low, low + size, strict=True))))
+
+
 def check_rotation(matrix: np.ndarray, owner: str) -> None:
     """See that a (3, 3) matrix is a rotation.
 
@@ -171,6 +215,8 @@ def read_models_info(folder: Path) -> dict[int, dict]:
         try:
             if check_positive(where, 'diameter', info['diameter']) < _SMALLEST_MM:
                 raise SampleError(f'{where}: a diameter of {info["diameter"]:g} mm: is the model in metres?')
+            for side in info.keys() & set(_SIDES):
+                check_number(where, side, info[side])
             for transform in info.get('symmetries_discrete', ()):
                 matrix = np.array(check_row(where, 'symmetries_discrete', transform, 16, check_number)).reshape(4, 4)
                 check_rotation(matrix[:3, :3], f'{where}, symmetries_discrete')

@@ -10,7 +10,7 @@ from mmvd.registry import DATASETS
 
 from .archives import is_file, located
 from .bop_dataset import BOPDataset, frame_of
-from .bop_files import model_file, poses_of, read_frames, read_models_info, read_targets
+from .bop_files import check_boxes, model_file, poses_of, read_frames, read_models_info, read_targets
 
 
 @DATASETS.register_module()
@@ -35,7 +35,7 @@ class BOPPoseDataset(BOPDataset):
     Raises:
         ConfigError: If an id has no model.
         MissingInputsError: If there is no such data.
-        SampleError: If poses, models or targets are damaged.
+        SampleError: If poses, models or targets are damaged, or boxes lie elsewhere than their camera sees the objects.
     """
 
     PREPARED_BY = 'the official archives, in place or unpacked into {root}; rooms: python -m mmvd data bop {root}'
@@ -53,7 +53,7 @@ class BOPPoseDataset(BOPDataset):
         owner = f'BOPPoseDataset({data_root})'
         self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract)
         self.targets, self.models_folder = targets, located(Path(data_root), f'{models}/models_info.json').parent
-        known = read_models_info(self.models_folder)
+        self.models = known = read_models_info(self.models_folder)
         self.some = objects is not None  # LM-O's training images show all objects of LM
         self.objects = tuple(known) if objects is None else tuple(check_int(owner, 'objects', each) for each in objects)
         unknown = [each for each in self.objects if each not in known]
@@ -104,7 +104,9 @@ class BOPPoseDataset(BOPDataset):
         if scene not in files:
             files[scene] = [read_frames(path) for path in paths]
         listed = (file.get(str(frame)) for file in files[scene])
-        poses = poses_of(*listed, self.objects, f'{scene}, frame {frame}', self.some, self.min_visib_fract)
+        source = f'{scene}, frame {frame}'
+        poses = poses_of(*listed, self.objects, source, self.some, self.min_visib_fract)
+        check_boxes(poses, about['intrinsics'], self.models, source)
         return dict(about, instances=[dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses])
 
     def _target_frames(self) -> set[tuple[str, int]] | None:

@@ -105,6 +105,7 @@ def test_what_is_wrong_is_named(root, file, keys, to, told):
         (dict(min_x=1), 'object 1: an entry of an object id with a diameter'),
         (dict(diameter=-1), 'diameter'),
         (dict(diameter=0.27), 'a diameter of 0.27 mm: is the model in metres'),
+        (dict(diameter=9, min_x='a'), 'min_x'),
         (dict(diameter=9, symmetries_discrete=[[2.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'is no rotation'),
         (dict(diameter=9, symmetries_discrete=[[-1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'a reflection'),
         (dict(diameter=9, symmetries_discrete=[[1, 0]]), 'symmetries_discrete'),

@@ -1,6 +1,7 @@
 """Rooms with rigid objects in the layout of BOP: what is written is what the reader and the renderer see."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mmvd.datasets.bop_writer import TARGETS, write_rooms  # noqa: E402
 from mmvd.datasets.meshes import MeshRenderer, load_mesh  # noqa: E402
 from mmvd.datasets.rasters import read_labels  # noqa: E402
 from mmvd.datasets.rooms.rigid_objects import OBJECTS, build  # noqa: E402
-from mmvd.errors import ConfigError  # noqa: E402
+from mmvd.errors import ConfigError, SampleError  # noqa: E402
 from mmvd.evaluation.pose import symmetry_transforms  # noqa: E402
 from mmvd.registry import DATASETS  # noqa: E402
 
@@ -49,6 +50,22 @@ def test_masks_boxes_and_visibility_are_those_of_a_rendering(bop_rooms):
                 seen += 1
             assert whole.sum() == 0 or each['visib_fract'] <= visible.sum() / whole.sum() + 1e-6
     assert seen > 4
+
+
+@pytest.mark.parametrize('factor', [0.9, 1.0, 1.125])
+def test_intrinsics_of_another_image_size_are_refused(bop_rooms, tmp_path, factor):
+    """Whatever the size: 640 where the image has 720 is 1.125."""
+    shutil.copytree(bop_rooms, tmp_path / 'rooms')
+    (path,) = (tmp_path / 'rooms/train').glob('*/scene_camera.json')
+    cameras = json.loads(path.read_bytes())
+    for camera in cameras.values():
+        camera['cam_K'] = [*(np.array(camera['cam_K'][:6]) * factor), 0, 0, 1]
+    path.write_text(json.dumps(cameras))
+    if factor == 1:
+        assert len(frames(tmp_path / 'rooms')) == len(cameras)
+        return
+    with pytest.raises(SampleError, match=r'frame \d+: the box of object \d goes \d+ pixels beyond .* another size'):
+        frames(tmp_path / 'rooms')
 
 
 def test_models_and_their_symmetries(bop_rooms):

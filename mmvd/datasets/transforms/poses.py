@@ -192,7 +192,8 @@ class PackPoseInputs(BaseTransform):
         max_queries: Most objects of an image (paper: 30); more are an error, of a detector's see
             :class:`LoadDetectedBoxes`.
         principal_point: Where it may lie, as shares of width and height: elsewhere the intrinsics are taken for those
-            of an image of another size. A size that differs by less than a fifth is not noticed.
+            of an image of another size. A size that differs by less than a fifth is noticed where boxes are known, see
+            :func:`mmvd.datasets.bop_files.check_boxes`.
 
     Raises:
         SampleError: If there are more, or the camera is that of an image of another size.
