@@ -216,6 +216,8 @@ def fabricate_classes(root: Path, name: str, frames: int = 2) -> None:
                 )
                 _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
                 _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000, i)
+                if name == 'mvip':
+                    _text(root / folder / '01_meta.json', json.dumps(dict(cameraMatrix=camera().flatten().tolist())))
 
 
 def completion_scene(seed: int, size: tuple[int, int] = SIZE, share: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
@@ -276,12 +278,12 @@ def fabricate_kitti_raw(root: Path, frames: int = 2, split: str = 'val') -> None
                 _div256(root / f'{split}/{drive}/proj_depth/velodyne_raw/{camera_name}/{i:010d}.png', sparse)
 
 
-def fabricate_nyuv2_raw(root: Path, frames: int = 2) -> None:
+def fabricate_nyuv2_raw(root: Path, frames: int = 2, *view) -> None:
     """A raw sequence of the first Kinect: images and disparity a few milliseconds apart, of 30 a second."""
     scene = root / 'kitchen_0001'
     for i in range(frames):
-        _image(scene / f'r-{100 + i / 30:.6f}-{i}.ppm', i)
-        raw = 2842.5 * (np.arctan(plane_m(i) / 0.1236) - 1.1863)
+        _image(scene / f'r-{100 + i / 30:.6f}-{i}.ppm', i, *view)
+        raw = 2842.5 * (np.arctan(plane_m(i, *view) / 0.1236) - 1.1863)
         cv2.imwrite(str(scene / f'd-{100.004 + i / 30:.6f}-{i}.pgm'), np.rint(raw).astype(np.uint16))
 
 

@@ -1,6 +1,7 @@
 """Intrinsics out of the files that datasets come with."""
 
 import io
+import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,7 +21,8 @@ def read_camera(path: Path, image: str) -> np.ndarray:
 
     Args:
         path: ``*.npy`` (GraspNet), ``calib_cam_to_cam.txt`` (KITTI), ``*_cam.txt`` (BlendedMVS), ``*.conf``
-            (Matterport3D), or else text of nine or sixteen numbers, the rows of a matrix (VOID, ScanNet, SUN RGB-D).
+            (Matterport3D), ``*_meta.json`` (MVIP), or else text of nine or sixteen numbers, the rows of a matrix (VOID,
+            ScanNet, SUN RGB-D).
         image: Path of the image, which some of these files name.
 
     Returns:
@@ -37,7 +39,7 @@ def read_camera(path: Path, image: str) -> np.ndarray:
     try:
         matrix = np.array(_cameras_of(path)(image), np.float32)
         matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
     if not np.isfinite(matrix).all() or (matrix[[0, 1], [0, 1]] <= 0).any():
         raise ConfigError(f'{path}: focal lengths must be positive, got {matrix.tolist()}')
@@ -89,9 +91,15 @@ def _matterport(content: bytes) -> Callable:
     return lambda image: cameras[Path(image).name]
 
 
+def _mvip(content: bytes) -> Callable:
+    matrix = np.array(json.loads(content)['cameraMatrix'], np.float32)
+    return lambda image: matrix
+
+
 _READERS: dict[str, Callable] = {
     '.npy': _numpy,
     'calib_cam_to_cam.txt': _kitti,
     '_cam.txt': _blended_mvs,
     '.conf': _matterport,
+    '_meta.json': _mvip,
 }

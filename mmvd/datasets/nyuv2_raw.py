@@ -22,7 +22,7 @@ class NYUv2RawDataset(RGBDDataset):
     """Pairs of the nearest times: ``SCENE/d-TIME-N.pgm`` with ``SCENE/r-TIME-N.ppm``.
 
     Depth is that of the sensor, which sees the scene from a few centimetres beside the camera: not registered, as the
-    authors' code takes it.
+    authors' code takes it. The intrinsics are those of the depth maps, out of the dataset's toolbox.
 
     Args:
         data_root: Folder of the scenes.
@@ -35,7 +35,12 @@ class NYUv2RawDataset(RGBDDataset):
         MissingInputsError: If no depth map has an image near it in time.
     """
 
-    DEFAULTS = dict(decoder='nyu_raw', images='*/r-*.ppm', depth_from=('/r-', '/d-'))
+    DEFAULTS = dict(
+        decoder='nyu_raw',
+        images='*/r-*.ppm',
+        depth_from=('/r-', '/d-'),
+        intrinsics=(582.6245, 582.6910, 313.0448, 238.4439),
+    )
 
     def __init__(self, data_root: str, max_gap_s: float = 0.02, **kwargs: Any):
         self.max_gap_s = check_positive('NYUv2RawDataset', 'max_gap_s', max_gap_s)

@@ -242,8 +242,14 @@ class MVIPDataset(RGBDClassDataset):
     """MVIP, 308 industrial parts from ten cameras, each view a sample.
 
     Layout of its authors' code: ``CLASS/train_data/POSITION/ROTATION/cam_NN/NN_{rgb,depth}.png`` and
-    ``CLASS/{valid,test}_data/SET/cam_NN/...``.
+    ``CLASS/{valid,test}_data/SET/cam_NN/...``, with the camera of each view in ``NN_meta.json``.
     """
 
-    DEFAULTS = dict(decoder='mm16', class_folders='*', label_from='^([^/]+)/', depth_from=(r'_rgb\.png$', '_depth.png'))
+    DEFAULTS = dict(
+        decoder='mm16',
+        class_folders='*',
+        label_from='^([^/]+)/',
+        depth_from=(r'_rgb\.png$', '_depth.png'),
+        camera_from=(r'_rgb\.png$', '_meta.json'),
+    )
     PREPARED_BY = 'its official archive, unpacked into {root}'

@@ -18,11 +18,6 @@ from .rasters import look_at_image
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
 
-PAPER_TABLE_6 = {  # mean and standard deviation of depth in metres, share of pixels with depth
-    'SUNRGBDSegDataset': (2.3, 0.7, 0.87),
-    'NYUv2SegDataset': (4.1, 1.5, 0.86),
-    'CityscapesRGBDDataset': (27.7, 26.0, 0.78),
-}
 _SHOWN_FAILURES, _AT_ONCE = 5, 4096
 _COUNT_TOLERANCE = 0.99  # of the release's count; one download in a hundred may have failed
 _SCALE_TOLERANCE = 2.0  # beyond this factor the unit is suspected
@@ -167,7 +162,8 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
 
     Args:
         facts: What was read.
-        expected: ``mean_m``, ``std_m``, ``density`` and ``thousands`` of images, as Table 6 has them.
+        expected: ``mean_m``, ``std_m``, ``density`` and ``thousands`` of images, as Table 6 has them, and ``images`` of
+            the release.
 
     Returns:
         For each rule whether it holds, and a line for people. Tolerances are choices of this implementation, wide,
@@ -180,7 +176,11 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
     rules = [
         (not facts.failures, f'readable: {len(facts.failures)} samples are not{_first(facts.failures)}'),
         (not facts.duplicates, f'distinct: {len(facts.duplicates)} images are there twice{_first(facts.duplicates)}'),
-        _count_rule(facts.images, expected),
+        (
+            facts.images >= _COUNT_TOLERANCE * expected['images'],
+            f'images: {facts.images} (the release has {expected["images"]}; Table 6: {expected["thousands"]} thousand, '
+            'of all its parts)',
+        ),
         (right, f'depth scale: mean {facts.mean_m:.3g} m{hint}'),
         (
             abs(ratio - 1) <= _MEAN_TOLERANCE,
@@ -198,22 +198,14 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
     return rules
 
 
-def _count_rule(images: int, expected: dict) -> tuple[bool, str]:
-    """Of the split that is read the release tells the count; Table 6 counts all parts."""
-    official = expected.get('images')
-    beside = f'the release has {official}' if official else 'not judged: how many the release has, is not known here'
-    text = f'images: {images} ({beside}; Table 6: {expected["thousands"]} thousand, of all its parts)'
-    return images >= (_COUNT_TOLERANCE * official if official else 1), text
-
-
 def _first(texts: Sequence[str]) -> str:
     return f', first {texts[0]}' if texts else ''
 
 
-def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = ()) -> str:
-    """Lines for people."""
-    paper = PAPER_TABLE_6.get(name)
-    beside = f"   (the paper's Table 6: {paper[0]} +- {paper[1]} m, {paper[2]:.0%})" if paper else ''
+def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = (), expected: dict | None = None) -> str:
+    """Lines for people; ``expected`` as :func:`judge` takes it."""
+    paper = '{mean_m} +- {std_m} m, {density:.0%}'.format_map(expected) if expected else ''
+    beside = f"   (the paper's Table 6: {paper})" if paper else ''
     lines = [
         f'{name}: {facts.images} images, depth {facts.mean_m:.2f} +- {facts.std_m:.2f} m, {facts.density:.0%} of the '
         f'pixels{beside}'

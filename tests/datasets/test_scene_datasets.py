@@ -1,11 +1,14 @@
 """Datasets with one class per image: lists, folders, held-out parts, odd classes."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
 
 from mmvd.datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
+from mmvd.datasets.cameras import read_camera
 from mmvd.datasets.scene_datasets import NYU10, SUN19
 from mmvd.errors import ConfigError, MissingInputsError
 from tests.conftest import ROOT
@@ -116,6 +119,9 @@ def test_mvip_views(tmp_path):
             ),
         )
         write(tmp_path, *(f'{part}/test_data/set1/cam_01/01_{kind}.png' for kind in ('rgb', 'depth', 'rgb_mask_gen')))
+    for number, view in enumerate(sorted(tmp_path.glob('**/cam_*'))):
+        camera = view / f'{view.name[-2:]}_meta.json'
+        camera.write_text(json.dumps(dict(cameraMatrix=[900 + number, 0, 640, 0, 910, 360, 0, 0, 1])))
     config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_mvip.py')
     globs = [part.images for part in (config.train_dataloader.dataset, config.val_dataloader.dataset.datasets[1])]
     train, test = (MVIPDataset(str(tmp_path), images=images) for images in globs)
@@ -123,5 +129,11 @@ def test_mvip_views(tmp_path):
         train.metainfo['classes'] == ('axle', 'bolt') and labels(train) == [0] * 4 + [1] * 4 and labels(test) == [0, 1]
     )
     assert test.get_data_info(1)['depth_path'].endswith('bolt/test_data/set1/cam_01/01_depth.png')
+    np.testing.assert_array_equal(test.get_data_info(0)['intrinsics'], [[900, 0, 640], [0, 910, 360], [0, 0, 1]])
+    assert len({float(train.get_data_info(i)['intrinsics'][0, 0]) for i in range(8)}) == 8  # each view has its own
+    for number, content in enumerate(('{}', '[1]', '{"cameraMatrix": {}}', '{"cameraMatrix": [1, 2]}', 'x')):
+        (tmp_path / f'{number}_meta.json').write_text(content)
+        with pytest.raises(ConfigError, match=f'{number}_meta.json: holds no camera matrix of'):
+            read_camera(tmp_path / f'{number}_meta.json', 'x_rgb.png')
     told = MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=globs[0]))
     assert told.endswith(f'made by: its official archive, unpacked into {tmp_path}/none')

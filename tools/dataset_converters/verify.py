@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.configs import read_config
+from mmvd.apis.preparation import expectations
 from mmvd.datasets.verification import examine, format_facts
 from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
@@ -27,6 +28,7 @@ OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
     'SUNRGBDSceneDataset': (4845, 4659),
     'SUNRGBDSegDataset': (5285, 5050),
 }
+TABLE_6 = dict(SUNRGBDSegDataset='sunrgbd', NYUv2SegDataset='nyuv2', CityscapesRGBDDataset='cityscapes')
 LOADERS = ('train_dataloader', 'val_dataloader')
 
 
@@ -74,7 +76,7 @@ def verify_part(label: str, settings: dict, limit: int | None, num_classes: int 
 
     facts = examine(dataset, limit, progress)
     name, classes = type(dataset).__name__, dataset.metainfo.get('classes', ())
-    print(f'{label}: {format_facts(name, facts, classes)}')
+    print(f'{label}: {format_facts(name, facts, classes, expectations().get(TABLE_6.get(name)))}')
     official = OFFICIAL_IMAGES[name][LOADERS.index(label)] if name in OFFICIAL_IMAGES else facts.images
     if facts.images != official:
         print(f'  NOT THE OFFICIAL SET, which has {official} images')
