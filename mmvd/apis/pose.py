@@ -12,9 +12,9 @@ from mmengine.config import Config
 
 from mmvd.datasets.bop_files import model_file, read_models_info
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
-from mmvd.datasets.transforms.poses import detection_of, inside
+from mmvd.datasets.transforms.poses import detection_of, inside, read_rows
 from mmvd.engine.atomic_backend import AtomicLocalBackend
-from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.errors import ConfigError, SampleError
 from mmvd.visualization.poses import ESTIMATE, pose_picture
 
 from .inputs import Frame
@@ -154,13 +154,7 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
     """Rows of ``image`` (name or None), ``obj_id``, ``box`` (x1, y1, x2, y2) and ``score``; see the inferencer."""
     source, rows = 'boxes', boxes
     if isinstance(boxes, str | Path):
-        source = str(boxes)
-        if not Path(boxes).is_file():
-            raise MissingInputsError(f'{boxes}: no such file of boxes')
-        try:
-            rows = json.loads(Path(boxes).read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise SampleError(f'{boxes}: no readable JSON ({error})') from error
+        source, rows = str(boxes), read_rows(Path(boxes))
     try:
         scenes = {row.get('scene_id') for row in rows}
         if len(scenes) > 1:

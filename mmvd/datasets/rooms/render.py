@@ -113,14 +113,8 @@ def render_rooms(
     rgb = light_up(keys, layout, albedo, point, normal, shadow >= 1)
     shape = (len(keys), height, width)
     depth = depth.view(shape)
-    seen = depth
-    if sensor:
-        cosine = -(normal * torch.nn.functional.normalize(direction, dim=-1)).sum(-1)
-        shiny = materials.shiny.gather(1, material)
-        seen = sense(keys, depth, cosine.view(shape), albedo.view(*shape, 3), shiny.view(shape))
-    objects = layout.object_class.shape[1]
-    visible = torch.zeros(len(keys), objects + 1, dtype=torch.int64, device=keys.device)
-    visible.scatter_add_(1, instance, torch.ones_like(instance))
+    shiny = materials.shiny.gather(1, material)
+    seen = _sensed(keys, depth, normal, direction, albedo, shiny) if sensor else depth
     pose = torch.linalg.inv(layout.camera)[:, None] @ layout.object_pose
     return Rooms(
         (rgb * 255).round().to(torch.uint8).view(*shape, 3),
@@ -132,6 +126,19 @@ def render_rooms(
         intrinsics,
         layout.object_class,
         pose,
-        visible[:, 1:],
+        _visible_pixels(instance, layout.object_class.shape[1]),
         layout.camera,
     )
+
+
+def _sensed(keys: Tensor, depth: Tensor, normal: Tensor, direction: Tensor, albedo: Tensor, shiny: Tensor) -> Tensor:
+    """What the sensor model leaves of the depth."""
+    shape = depth.shape
+    cosine = -(normal * torch.nn.functional.normalize(direction, dim=-1)).sum(-1)
+    return sense(keys, depth, cosine.view(shape), albedo.view(*shape, 3), shiny.view(shape))
+
+
+def _visible_pixels(instance: Tensor, objects: int) -> Tensor:
+    """(B, objects) int64 counts of the pixels of each object."""
+    counts = instance.new_zeros(len(instance), objects + 1)
+    return counts.scatter_add_(1, instance, torch.ones_like(instance))[:, 1:]

@@ -144,16 +144,29 @@ class LoadDetectedBoxes(BaseTransform):
 @lru_cache(4)
 def _read_detections(path: Path) -> dict[tuple, list]:
     """Boxes by (scene, image): object, corners, score."""
-    if not path.is_file():
-        raise MissingInputsError(f'{path}: no such file of detections')
     found: dict[tuple, list] = {}
     try:
-        for row in json.loads(path.read_bytes()):
+        for row in read_rows(path):
             key = (row.get('scene_id'), int(row['image_id']))
             found.setdefault(key, []).append(detection_of(row))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SampleError(f'{path}: no list of detections in the format of COCO or BOP ({error!r})') from error
     return found
+
+
+def read_rows(path: Path) -> list:
+    """Rows of a JSON file of boxes.
+
+    Raises:
+        MissingInputsError: If there is no such file.
+        SampleError: If it is no JSON.
+    """
+    if not path.is_file():
+        raise MissingInputsError(f'{path}: no such file of boxes')
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise SampleError(f'{path}: no readable JSON ({error})') from error
 
 
 def detection_of(row: dict) -> tuple[int, list[float], float]:

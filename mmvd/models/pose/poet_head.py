@@ -65,27 +65,21 @@ class PoETHead(BaseModule):
         init_cfg: dict | None = None,
     ):
         super().__init__(init_cfg)
-        from mmdet.models.layers.positional_encoding import SinePositionalEncoding  # other tasks need no mmdet
-        from mmdet.models.necks import ChannelMapper
-
         owner = 'PoETHead'
         self.num_classes = check_int(owner, 'num_classes', num_classes)
-        depths = (
-            check_int(owner, 'encoder_layers', encoder_layers, 0),
-            check_int(owner, 'decoder_layers', decoder_layers),
-        )
+        check_int(owner, 'encoder_layers', encoder_layers, 0)
+        check_int(owner, 'decoder_layers', decoder_layers)
         self.class_mode = check_choice(owner, 'class_mode', class_mode, ('specific', 'agnostic'))
         self.reference = check_choice(owner, 'reference', reference, ('centre', 'box'))
         self.translation = check_choice(owner, 'translation', translation, ('metres', 'projected'))
-        levels, norm = len(in_channels), dict(type='GN', num_groups=math.gcd(32, embed_dims))
-        self.neck = ChannelMapper(list(in_channels), embed_dims, 1, norm_cfg=norm, act_cfg=None, num_outs=levels)
-        self.position = SinePositionalEncoding(num_feats=embed_dims // 2, normalize=True, offset=-0.5)
+        levels = len(in_channels)
+        self.neck, self.position = _neck(in_channels, embed_dims)
         self.level_embed = nn.Parameter(torch.randn(levels, embed_dims))
         self.box_code = BoxQueryEncoding(embed_dims, box_frequencies)
         attention = dict(embed_dims=embed_dims, num_heads=num_heads, dropout=dropout)
         deformable = dict(attention, num_levels=levels, num_points=num_points, batch_first=True)
         ffn = dict(embed_dims=embed_dims, feedforward_channels=feedforward, ffn_drop=dropout)
-        self.encoder, self.decoder = _transformer(*depths, attention, deformable, ffn)
+        self.encoder, self.decoder = _transformer(encoder_layers, decoder_layers, attention, deformable, ffn)
         outputs = num_classes if class_mode == 'specific' else 1
         self.rotation_heads = _mlps(embed_dims, 6 * outputs, decoder_layers)
         self.place_heads = _mlps(embed_dims, 3 * outputs, decoder_layers)
@@ -191,6 +185,16 @@ def _mlps(width: int, outputs: int, count: int) -> nn.ModuleList:
     from mmdet.models.layers.transformer.utils import MLP
 
     return nn.ModuleList(MLP(width, width, outputs, 3) for _ in range(count))
+
+
+def _neck(in_channels: Sequence[int], width: int) -> tuple[nn.Module, nn.Module]:
+    """What brings the feature maps to one width, and the code of the places in them."""
+    from mmdet.models.layers.positional_encoding import SinePositionalEncoding  # other tasks need no mmdet
+    from mmdet.models.necks import ChannelMapper
+
+    norm = dict(type='GN', num_groups=math.gcd(32, width))
+    neck = ChannelMapper(list(in_channels), width, 1, norm_cfg=norm, act_cfg=None, num_outs=len(in_channels))
+    return neck, SinePositionalEncoding(num_feats=width // 2, normalize=True, offset=-0.5)
 
 
 def _transformer(encoder_layers: int, decoder_layers: int, attention: dict, deformable: dict, ffn: dict):
