@@ -1,10 +1,12 @@
 """The one door for configs: what is wrong with one is told in a line."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 import mmvd
 from mmvd.datasets.archives import is_file
@@ -34,12 +36,28 @@ def read_config(path: str | Path) -> Config:
     if not is_file(path):
         raise ConfigError(f'{shown(path)}: no such config file')
     try:
-        config = Config.fromfile(path)
+        with _without_notes():
+            config = Config.fromfile(path)
     except Exception as error:  # a config is a program: whatever it raises is the fault of this file or of a base
         raise ConfigError(f'{path}: this config cannot be read ({_reason(error)})') from error
     if not config:
         raise ConfigError(f'{path}: an empty config')
     return config
+
+
+@contextmanager
+def _without_notes() -> Iterator[None]:
+    """Without what is told of MMVD_DATA in every base of a config: hundreds of lines where many configs are read."""
+
+    def is_no_note(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith('Using env variable')
+
+    logger = MMLogger.get_current_instance()
+    logger.addFilter(is_no_note)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_no_note)
 
 
 def check_has_model(config: Config) -> None:

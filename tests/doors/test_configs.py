@@ -5,10 +5,12 @@ import sys
 from argparse import Namespace
 
 import pytest
+from mmengine.logging import MMLogger
 
 import mmvd
 from mmvd.__main__ import main
 from mmvd.apis.config_schema import check_kinds
+from mmvd.apis.configs import read_config
 from mmvd.apis.launch import build_runner, load_config
 from mmvd.apis.loading import build_filled, find_config
 from mmvd.apis.preflight import check_inputs
@@ -165,6 +167,15 @@ def test_values_of_another_kind(key, value):
     with pytest.raises(ConfigError, match=key.split('.datasets')[0]) as error:
         check_kinds(config)
     assert '\n' not in str(error.value)
+
+
+def test_folders_of_the_environment_are_not_told_of_in_every_base(monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', '/somewhere')
+    told, logger = [], MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, 'callHandlers', lambda record: told.append(record.getMessage()))
+    assert read_config(ROOT / 'configs/pose/poet_vd_rooms.py').root == '/somewhere/bop_rooms' and not told
+    logger.info('Using env variable')  # by others
+    assert told == ['Using env variable']
 
 
 LAZY = [  # what mmengine builds only when it trains
