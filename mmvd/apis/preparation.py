@@ -13,7 +13,7 @@ from .configs import read_config, shipped_configs
 from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
-_PROMISED = ('vd/pretrain_*', 'seg/m2f_vd_*', 'cls/linear84_vd_*', 'pose/poet_vd_*', 'completion/*')
+_PROMISED = ('vd/pretrain_*', 'seg/*', 'cls/*', 'det/*', 'pose/*', 'completion/*')
 
 
 def paper_datasets() -> dict[str, dict]:
@@ -43,7 +43,7 @@ def status() -> Iterator[str]:
     yield 'Datasets of the paper:'
     for name, settings in paper_datasets().items():
         yield f'  {name:<14}{_state(name, settings)}'
-    yield 'Recipes (training for vd, seg, cls and pose; test for completion):'
+    yield 'Recipes (training; test for completion):'
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
             config = read_config(path)
@@ -51,9 +51,9 @@ def status() -> Iterator[str]:
                 missing = missing_inputs(config, training=not pattern.startswith('completion'))
             except MMVDError as error:
                 missing = [str(error)]
-            more = f' (and {len(missing) - 1} more)' if len(missing) > 1 else ''
-            needs = f'needs {missing[0]}{more}' if missing else 'ready'
+            needs = f'needs {missing[0]}' if missing else 'ready'
             yield f'  {path.relative_to(shipped_configs()).with_suffix("").as_posix():<40}{needs}'
+            yield from (f'{"":<42}and {each}' for each in missing[1:])
 
 
 def _state(name: str, settings: dict) -> str:

@@ -17,7 +17,7 @@ from mmvd.errors import ConfigError, SampleError
 from .archives import on_disk
 from .tables import arrow, map_table, place, save_table
 
-_VERSION, _KEPT = 3, 5  # of the samples that were left out, as many are named
+_VERSION, _KEPT = 4, 5  # of the samples that were left out, as many are named
 _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
 

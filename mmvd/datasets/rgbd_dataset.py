@@ -3,7 +3,6 @@
 import inspect
 import os
 import re
-from collections import Counter
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,7 +103,7 @@ class RGBDDataset(BaseDataset):
             check_intrinsics(owner, intrinsics)
         if intrinsics and camera_from:
             raise ConfigError(f'{owner}: give either intrinsics or camera_from')
-        self.cameras: Counter[Path] = Counter()
+        self.cameras: set[Path] = set()  # files of intrinsics that were read
         self.decoder, self.images, self.depth_from, self.exclude = decoder, images, depth_from, exclude
         self.intrinsics, self.camera_from, self.resize_image = intrinsics, camera_from, resize_image
         for name in ('test_mode', 'lazy_init', 'serialize_data'):
@@ -181,10 +180,8 @@ class RGBDDataset(BaseDataset):
 
     def sources(self, entries: Sequence[dict]) -> list[Path]:
         """Files and folders, beside those of the entries, out of which the data list was made."""
-        shared = [path for path, count in self.cameras.items() if count > 1]
-        alone = {path.parent for path, count in self.cameras.items() if count == 1}  # too many to look at each
         lists = [Path(self.ann_file)] if self.ann_file else visited(Path(self.data_root), self.images)
-        return [*lists, *shared, *alone]
+        return [*lists, *self.cameras]
 
     def _columns(self) -> Sequence[str]:
         """What a row of ``ann_file`` holds."""
@@ -259,7 +256,7 @@ class RGBDDataset(BaseDataset):
             entry['intrinsics'] = intrinsics_matrix(*self.intrinsics)
         if self.camera_from is not None:
             camera = located(root, re.sub(*self.camera_from, image))
-            self.cameras[camera] += 1
+            self.cameras.add(camera)
             entry['intrinsics'] = read_camera(camera, image)
         return entry
 

@@ -208,7 +208,7 @@ class SUNRGBDSceneDataset(RGBDClassDataset):
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
     def _entry(self, root: Path, image: str, depth: str, *rest: str) -> dict:
-        return dict(super()._entry(root, image, depth, *rest), **sunrgbd_camera(root, image))
+        return dict(super()._entry(root, image, depth, *rest), **sunrgbd_camera(root, image, self.cameras))
 
 
 @DATASETS.register_module()

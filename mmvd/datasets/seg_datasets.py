@@ -97,7 +97,7 @@ class SUNRGBDSegDataset(RGBDSegDataset):
         super().__init__(data_root, **({'decoder': 'sunrgbd_doubled'} if paper_compat else {}), **kwargs)
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
-        return dict(super()._entry(root, image, depth, label), **sunrgbd_camera(root, image))
+        return dict(super()._entry(root, image, depth, label), **sunrgbd_camera(root, image, self.cameras))
 
 
 class _SplitDataset(RGBDSegDataset):

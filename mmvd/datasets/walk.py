@@ -27,16 +27,20 @@ def walk(
         images: Glob below it.
         exclude: Regular expression of paths to leave out.
         done: Folders that were listed before, with the time of their last change and their files; gets each new one.
-        problems: Gets a line for each archive that cannot be read, and is left out; None: the first one is an error.
+        problems: Gets a line for each archive that cannot be read and each name that no list can hold, which are left
+            out; None: the first one is an error.
 
     Yields:
-        Paths with ``/``, each once. Those in an archive are relative to the archive.
+        Paths with ``/``, each once. Those in an archive are relative to the archive, or to the dataset's folder in it.
 
     Raises:
-        SampleError: If a folder or an archive cannot be read.
+        SampleError: If a folder or an archive cannot be read, or a name is no text of one line.
     """
     seen = set()
     for name in _on_disk(root, images, exclude, {} if done is None else done):
+        if not _is_text(name):
+            _leave_out(f'{root}/{name!r}: a name that is no text of one line in UTF-8: rename it', problems)
+            continue
         seen.add(name)
         yield name
     for archive in archives_in(root):
@@ -73,12 +77,24 @@ def _members(archive: Path, images: str, problems: list[str] | None, unpacked: b
     except SampleError as error:
         if in_parts(archive) and unpacked:  # what it holds lies beside it
             return
-        if problems is None:
-            raise
-        if f'left out: {error}' not in problems:  # a dataset that walks twice
-            problems.append(f'left out: {error}')
+        _leave_out(str(error), problems)
         return
+    names = (name.removeprefix(f'{archive.parent.name}/') for name in names)  # as lm_base.zip: lm/...
     yield from (name for name in names if _matches(name.split('/'), images.split('/')))
+
+
+def _leave_out(problem: str, problems: list[str] | None) -> None:
+    if problems is None:
+        raise SampleError(problem)
+    if f'left out: {problem}' not in problems:  # a dataset that walks twice
+        problems.append(f'left out: {problem}')
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return len(name.encode().splitlines()) == 1
+    except UnicodeEncodeError:  # bytes that are no UTF-8
+        return False
 
 
 def visited(root: Path, images: str) -> list[Path]:

@@ -63,6 +63,19 @@ def test_bop_in_place(tmp_path, kind):
     assert packed[0]['instances'][0]['mask_visib_path'].endswith('000001/mask_visib/000000_000000.png')
 
 
+def test_the_folder_of_the_dataset_in_its_archive(tmp_path):
+    fabricate_bop(tmp_path / 'ycbv/train_real/000001', 3)
+    settings = dict(type='mmvd.BOPPoseDataset', data_root=str(tmp_path / 'ycbv'), split='train_real')
+    unpacked = samples(settings)
+    with zipfile.ZipFile(tmp_path / 'all.zip', 'w') as archive:
+        for path in sorted((tmp_path / 'ycbv').rglob('*.*')):
+            archive.write(path, path.relative_to(tmp_path))
+    shutil.rmtree(tmp_path / 'ycbv')
+    (tmp_path / 'ycbv').mkdir()
+    (tmp_path / 'all.zip').rename(tmp_path / 'ycbv/all.zip')
+    assert DATASETS.get('BOPPoseDataset').missing(settings) is None and same(samples(settings), unpacked)
+
+
 def test_several_archives_of_one_dataset(tmp_path, monkeypatch):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     fabricate_nine(tmp_path)
@@ -185,11 +198,11 @@ def test_a_read_only_folder_is_told_of(tmp_path, monkeypatch):
 
 def test_a_damaged_archive_is_left_out_of_an_index_and_named(tmp_path):
     fabricate_bop(tmp_path / 'lm/test/000001', 2)
-    fabricate_bop(tmp_path / 'lm/test/000002', 2)
+    fabricate_bop(tmp_path / 'lm/test/000003', 2)
     archive, broken = tmp_path / 'lm/b.zip', tmp_path / 'lm/a.zip'
     pack(tmp_path / 'lm/test', archive, zipfile.ZIP_STORED)
     broken.write_bytes(archive.read_bytes()[:-100])
-    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')
+    settings = dict(paper_datasets()['lm'], data_root=str(tmp_path / 'lm'))
     with pytest.raises(SampleError, match='a.zip: an archive that cannot be read in place'):  # training starts with all
         samples(settings)
     done = script('dataset_converters/prepare', 'lm', '--root', tmp_path / 'lm')

@@ -20,7 +20,7 @@ from mmvd.datasets.journal import Journal
 from mmvd.datasets.verification import DatasetFacts, examine, judge
 from mmvd.errors import ConfigError, MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
-from tests.fabricate import fabricate_bop, fabricate_classes, fabricate_kitti_raw, fabricate_nine
+from tests.fabricate import fabricate_bop, fabricate_classes, fabricate_kitti_raw, fabricate_nine, fabricate_sunrgbd
 from tools.dataset_converters.prepare import main as prepare_main
 from tools.dataset_converters.prepare import prepare
 
@@ -140,6 +140,9 @@ def test_read_only_data_have_their_index_elsewhere(tmp_path, monkeypatch):
     _, found, path = prepared(settings)
     assert path.parent == tmp_path / 'indices' and isinstance(found.data_list, IndexedEntries)
     assert not (tmp_path / 'set/.mmvd').exists()
+    monkeypatch.setenv('MMVD_INDEX', '/proc/none')  # that cannot be written either
+    with pytest.raises(SavingError, match='could not be written .* set MMVD_INDEX to a folder that can be'):
+        prepare(settings)
 
 
 def test_a_worker_maps_the_file_and_gets_no_copy(tmp_path):
@@ -305,6 +308,44 @@ def test_what_comes_later_is_noticed(tmp_path, monkeypatch):
     assert build(settings).get_data_info(0)['intrinsics'][0, 0] > 130
 
 
+@pytest.mark.parametrize('name', ['blendedmvs', 'matterport3d', 'sunrgbd'])
+def test_cameras_that_are_written_anew_are_noticed(tmp_path, monkeypatch, name):
+    """Also where every image has a file of its own, and no name in its folder changes."""
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path)
+    fabricate_sunrgbd(tmp_path / 'sunrgbd')
+    (tmp_path / 'sunrgbd/test.txt').write_text(''.join(
+        f'SUNRGBD/{folder}/image/{i}.jpg SUNRGBD/{folder}/depth/{i}.png labels/{i}.png\n'
+        for i, folder in enumerate(('kv1/NYUdata/NYU0000', 'kv2/NYUdata/NYU0001'))
+    ))  # fmt: skip
+    settings = paper_datasets()[name]
+    prepare(settings)
+    assert isinstance(build(settings).data_list, IndexedEntries)
+    camera = dict(
+        blendedmvs='scene/cams/00000000_cam.txt',
+        matterport3d='scan/undistorted_camera_parameters/scan.conf',
+        sunrgbd='SUNRGBD/kv1/NYUdata/NYU0000/intrinsics.txt',
+    )[name]
+    os.utime(tmp_path / name / camera, ns=(1, 1))
+    assert open_index(Path(settings['data_root']), build(settings, lazy_init=True).settings) is None
+
+
+def test_names_that_are_no_text_are_left_out(tmp_path):
+    settings = pairs(tmp_path)
+    for number, odd in enumerate((b'caf\xe9.png', b'a\nb.png')):
+        shutil.copy(tmp_path / 'ü/rgb/0.png', os.path.join(os.fsencode(tmp_path / 'ü/rgb'), odd))
+        with pytest.raises(SampleError, match='a name that is no text of one line in UTF-8: rename it'):
+            build(settings)
+        assert prepare(settings).data_list.left_out['count'] == number + 1
+
+
+@pytest.mark.parametrize('limit', ['0', '-3'])
+def test_limits_are_numbers_of_samples(capsys, monkeypatch, limit):
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify', '--limit', limit])
+    assert prepare_main() == 2
+    assert '--limit must be a whole number of at least 1' in capsys.readouterr().err
+
+
 def test_files_that_come_while_listing_are_told(tmp_path):
     settings = pairs(tmp_path)
     dataset = build(settings, lazy_init=True)
@@ -316,9 +357,9 @@ def test_files_that_come_while_listing_are_told(tmp_path):
 
 def test_a_scene_that_cannot_be_read_is_left_out(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
-    for scene in ('000001', '000002'):
+    for scene in ('000001', '000003'):
         fabricate_bop(tmp_path / f'lm/test/{scene}', 2)
-    (tmp_path / 'lm/test/000002/scene_camera.json').unlink()
+    (tmp_path / 'lm/test/000003/scene_camera.json').unlink()
     (tmp_path / 'lm/test/000001/rgb/Thumbs.db').write_bytes(b'')
     monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm'])
     assert prepare_main() == 1
@@ -326,7 +367,7 @@ def test_a_scene_that_cannot_be_read_is_left_out(tmp_path, capsys, monkeypatch):
     assert (
         ': 2 samples' in told.out
         and '2 samples or archives were left out' in told.err
-        and '000002/scene_camera.json' in told.err
+        and '000003/scene_camera.json' in told.err
     )
     with pytest.raises(MissingInputsError, match='scene_camera.json'):
         build(dict(paper_datasets()['lm'], exclude='none'))  # without an index nothing is left out

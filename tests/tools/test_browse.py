@@ -68,6 +68,8 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     assert 'not here' in lines['homebrew'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
     assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')
     assert 'needs weights' in lines['vd/pretrain_dinov2_pde']
+    assert 'work_dirs' in lines['and'] or 'no such' in lines['and']  # whatever else a recipe needs
+    assert {'pose/poet_rgb_ycbv', 'seg/m2f_rgb_rooms', 'det/mask2former_vd_rooms'} <= lines.keys()
     assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.preparation import expectations, paper_datasets
+from mmvd.arguments import check_int
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
@@ -45,6 +46,8 @@ def main() -> int:
 
 def run(args: argparse.Namespace, settings: dict) -> int:
     """Returns the exit code."""
+    if args.limit is not None:
+        check_int('prepare.py', '--limit', args.limit)
     dataset = prepare(settings)
     left_out = dataset.data_list.left_out
     for problem in left_out['first']:
@@ -84,12 +87,11 @@ def prepare(settings: dict | Config) -> RGBDDataset:
     path, entries = index_path(root, dataset.settings), open_index(root, dataset.settings)
     if entries is None:
         dataset.problems = []
-        path.parent.mkdir(parents=True, exist_ok=True)
-        began_ns = time.time_ns()
         with (
             tqdm(desc=f'listing {root}', unit=' folders') as bar,
             Journal(path.with_suffix('.listing'), progress=bar.update) as dataset.done,
         ):
+            began_ns = time.time_ns()  # the journal's folder is new
             found = dataset.load_data_list()
             if not found:
                 raise MissingInputsError(dataset.problems[0])

@@ -2,8 +2,9 @@
 # train_dataloader.dataset.only.
 _base_ = './rooms_val.py'
 nine = dict(
-    # LineMod has no real training images in the BOP layout: its sequences are in "test".
-    lm=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/lm', split='test'),
+    # LineMod has no real training images in the BOP layout: its sequences are in "test". Those of the second one are
+    # LM-O's test images.
+    lm=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/lm', split='test', exclude='^test/000002/'),
     tless=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/tless', split='train_primesense'),
     ycbv=dict(type='mmvd.BOPDataset', data_root='{{$MMVD_DATA:data}}/ycbv', split='train_real'),
     graspnet=dict(
@@ -11,6 +12,7 @@ nine = dict(
         data_root='{{$MMVD_DATA:data}}/graspnet',
         decoder='mm16',
         images='scenes/*/*/rgb/*.png',
+        exclude='^scenes/scene_01',  # the scenes from 100 on are those of its tests
         depth_from=('/rgb/', '/depth/'),
         camera_from=('/rgb/.*', '/camK.npy'),
     ),
