@@ -1,5 +1,8 @@
 """The pose config of the rooms from training to table, pictures and submission, at a small size."""
 
+import json
+import shutil
+
 import cv2
 import pytest
 from mmengine.config import Config
@@ -56,6 +59,20 @@ def test_boxes_of_a_detector_are_evaluated(bop_rooms, tmp_path, monkeypatch):
     config.test_evaluator.update(reference=None)
     found = Runner.from_cfg(config).test()
     assert found['pose/AR'] == 0 and found['pose/missed'] == found['pose/targets']  # nothing was found
+
+
+def test_objects_without_a_box_do_not_train_and_are_missed(bop_rooms, tmp_path, monkeypatch):
+    shutil.copytree(bop_rooms, tmp_path / 'bop_rooms')
+    for path in (tmp_path / 'bop_rooms').glob('t*/*/scene_gt_info.json'):
+        frames = json.loads(path.read_bytes())
+        seen = next(each for each in frames['0'] if each['visib_fract'] > 0.2)
+        seen['bbox_visib'] = [-1] * 4
+        path.write_text(json.dumps(frames))
+    config = small(tmp_path / 'bop_rooms', tmp_path, monkeypatch)
+    config.test_evaluator.update(targets=None, reference=None)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert runner.test()['pose/missed'] == 1
 
 
 def test_missing_data_are_one_message(tmp_path, monkeypatch):

@@ -12,9 +12,10 @@ from mmengine.config import Config
 
 from mmvd.datasets.bop_files import model_file, read_models_info
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
-from mmvd.datasets.transforms.poses import detection_of, inside, read_rows
+from mmvd.datasets.transforms.poses import detection_of, queries_of, read_rows
 from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SampleError
+from mmvd.evaluation.pose.submission import Estimate, is_pose
 from mmvd.visualization.poses import ESTIMATE, pose_picture
 
 from .inputs import Frame
@@ -27,8 +28,9 @@ class RGBDPoseInferencer(TaskInferencer):
     """Estimates the pose of the objects in given boxes, see :class:`TaskInferencer`.
 
     Each prediction has ``obj_ids`` (N,), ``rotations`` (N, 3, 3) from object to camera, ``translations_mm`` (N, 3),
-    ``scores`` (N,) and ``bboxes`` (N, 4) x1, y1, x2, y2 in pixels of the image. In a folder it leaves
-    ``NAME_poses.json``, with the keys of BOP, and ``NAME_panel.png``.
+    ``scores`` (N,) and ``bboxes`` (N, 4) x1, y1, x2, y2 in pixels of the image, best scored first; ``left_out`` says
+    how many boxes have none, by reason. In a folder it leaves ``NAME_poses.json``, with the keys of BOP, and
+    ``NAME_panel.png``.
 
     Args:
         config: As in :class:`TaskInferencer`.
@@ -83,21 +85,12 @@ class RGBDPoseInferencer(TaskInferencer):
 
     def _results(self, frame: Frame) -> dict:
         found = super()._results(frame)
-        rows = [row for row in self.boxes if row['image'] in (None, frame.name)]
-        kept = []
-        for row in rows:
-            box = inside(row['box'], frame.depth_m.shape)
-            if row['obj_id'] in self.obj_ids and box is not None:
-                kept.append((box, self.obj_ids.index(row['obj_id']), row['score']))
-        if not kept:
+        rows = [row['detection'] for row in self.boxes if row['image'] in (None, frame.name)]
+        queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape)
+        if not len(queries['labels']):
             known = ', '.join(map(str, self.obj_ids))
             raise SampleError(f'{frame.path}: none of its {len(rows)} boxes is in the image and of the objects {known}')
-        queries = dict(
-            bboxes=np.array([box for box, *_ in kept], np.float32),
-            labels=np.array([label for _, label, _ in kept], np.int64),
-            scores=np.array([score for *_, score in kept], np.float32),
-        )
-        return dict(found, queries=queries, instances=[])
+        return dict(found, queries=queries, dropped_boxes=dropped, instances=[])
 
     def predict(self, frames: list[Frame]) -> list[dict]:
         """Estimate."""
@@ -109,13 +102,19 @@ class RGBDPoseInferencer(TaskInferencer):
     def _prediction(self, sample) -> dict:
         found = {name: value.float().cpu().numpy() for name, value in sample.pred_instances.items()}
         scale = np.tile(np.array(sample.get('scale_factor', (1.0, 1.0))), 2)
-        return dict(
+        prediction = dict(
             obj_ids=np.array([self.obj_ids[int(label)] for label in found['labels']]),
             rotations=found['rotations'],
             translations_mm=1000 * found['translations'],
             scores=found['scores'],
             bboxes=found['bboxes'] / scale,
         )
+        rows = zip(*(prediction[key] for key in ('obj_ids', 'scores', 'rotations', 'translations_mm')), strict=True)
+        poses = np.array([is_pose(Estimate(0, 0, *row)) for row in rows], bool)
+        left_out = dict(sample.dropped_boxes)
+        if not poses.all():
+            left_out['whose estimate is no pose'] = int((~poses).sum())
+        return dict({key: value[poses] for key, value in prediction.items()}, left_out=left_out)
 
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:
         """The image with the outlines, or the axes, of the objects."""
@@ -151,7 +150,7 @@ class RGBDPoseInferencer(TaskInferencer):
 
 
 def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
-    """Rows of ``image`` (name or None), ``obj_id``, ``box`` (x1, y1, x2, y2) and ``score``; see the inferencer."""
+    """Rows of ``image`` (name or None) and ``detection`` (object, corners, score); see the inferencer."""
     source, rows = 'boxes', boxes
     if isinstance(boxes, str | Path):
         source, rows = str(boxes), read_rows(Path(boxes))
@@ -165,11 +164,10 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
 
 
 def _row(row: dict[str, Any]) -> dict:
-    obj_id, box, score = detection_of(row)
     image = row.get('image')
     if image is None and row.get('image_id') is not None:
         image = f'{int(row["image_id"]):06d}'
-    return dict(image=image, obj_id=obj_id, box=box, score=score)
+    return dict(image=image, detection=detection_of(row))
 
 
 def _with_axes(rgb: np.ndarray, R: np.ndarray, t: np.ndarray, K: np.ndarray, length_mm: float = 100.0) -> np.ndarray:

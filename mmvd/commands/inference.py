@@ -4,6 +4,7 @@ import argparse
 import sys
 
 _SHIPPED = 'the small model that comes with the package'
+_WHAT_CAMERAS_ARE_FOR = ', for point clouds and encodings that need it (P3DE, disparity); else it is guessed'
 
 
 def add_commands(commands) -> None:
@@ -17,7 +18,7 @@ def add_commands(commands) -> None:
     complete.add_argument('--ply', action='store_true', help='write point clouds, coloured by the image')
     _add(commands, 'segment', _segment, 'name the class of every pixel')
     _add(commands, 'classify', _classify, 'name the class of images')
-    pose = _add(commands, 'pose', _pose, 'estimate the 6D pose of the objects in boxes')
+    pose = _add(commands, 'pose', _pose, 'estimate the 6D pose of the objects in boxes', needs_camera=True)
     pose.add_argument('--boxes', required=True, help="JSON of a detector's boxes, in the format of COCO or BOP")
     pose.add_argument('--models', help='folder of the object models, for outlines in the pictures')
     features = _add(
@@ -26,7 +27,9 @@ def add_commands(commands) -> None:
     features.add_argument('--size', type=int, help='shorter side in pixels at which the encoder works')
 
 
-def _add(commands, name: str, run, text: str, default: str | None = None) -> argparse.ArgumentParser:
+def _add(
+    commands, name: str, run, text: str, default: str | None = None, needs_camera: bool = False
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text)
     parser.set_defaults(run=run)
     parser.add_argument('image', help='image file, or a folder of images')
@@ -48,7 +51,8 @@ def _add(commands, name: str, run, text: str, default: str | None = None) -> arg
         type=float,
         nargs=4,
         metavar=('FX', 'FY', 'CX', 'CY'),
-        help='camera in pixels, for point clouds and encodings that need it (P3DE, disparity); else it is guessed',
+        required=needs_camera,
+        help='camera in pixels' + ('' if needs_camera else _WHAT_CAMERAS_ARE_FOR),
     )
     parser.add_argument('--batch-size', type=int, default=1, help='images computed at once')
     parser.add_argument('--device', help='cpu, cuda, ...; a GPU if there is one by default')
@@ -99,7 +103,8 @@ def _pose(args: argparse.Namespace) -> int:
 
     def tell(found: dict) -> str:
         pairs = zip(found['obj_ids'], found['translations_mm'], strict=True)
-        return ', '.join(f'object {obj_id} at {t[2] / 1000:.2f} m' for obj_id, t in pairs)
+        told = [f'object {obj_id} at {t[2] / 1000:.2f} m' for obj_id, t in pairs]
+        return ', '.join(told + [f'left out: {count} {reason}' for reason, count in found['left_out'].items()])
 
     settings = dict(intrinsics=args.intrinsics, boxes=args.boxes, models=args.models)
     return _run(RGBDPoseInferencer(*_common(args), **settings), args, tell)

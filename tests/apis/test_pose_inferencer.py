@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 pytest.importorskip('embreex')
@@ -58,6 +59,26 @@ def test_poses(estimator, tmp_path):
     assert not np.allclose(other['translations_mm'][:, 0], found['translations_mm'][:, 0])  # the camera counts
 
 
+@pytest.mark.parametrize('broken', ['nan', 'reflection'])
+def test_estimates_that_are_no_poses_are_left_out_and_counted(estimator, tmp_path, monkeypatch, broken):
+    run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES)
+    predict = run.model._predict
+
+    def break_one(rotations, translations, samples):
+        if broken == 'nan':
+            translations[0, 0, 2] = torch.nan
+        else:
+            rotations[0, 0] *= -1
+        return predict(rotations, translations, samples)
+
+    monkeypatch.setattr(run.model, '_predict', break_one)
+    (found,) = run((RGB, DEPTH), out_dir=tmp_path, return_vis=True)['predictions']
+    assert found['obj_ids'].tolist() == [1] and len(found['bboxes']) == 1
+    assert found['left_out'] == {'of other objects': 1, 'whose estimate is no pose': 1}
+    (row,) = json.loads((tmp_path / '00000000_poses.json').read_text())
+    assert row['obj_id'] == 1 and np.isfinite(row['cam_R_m2c']).all()
+
+
 def test_outlines_of_models(estimator, bop_rooms):
     run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES[:1], models=bop_rooms / 'models')
     frame_picture = run((RGB, DEPTH), return_vis=True)['visualization'][0]
@@ -91,4 +112,6 @@ def test_command(estimator, tmp_path, capsys):
     options = ('--model', str(estimator), '--boxes', str(tmp_path / 'boxes.json'), '--out', str(tmp_path / 'o'))
     args = make_parser().parse_args(['pose', *pair, *options, '--intrinsics', *map(str, K)])
     assert args.run(args) == 0
-    assert 'object 3 at ' in capsys.readouterr().out and (tmp_path / 'o/000007_rgb_poses.json').is_file()
+    told = capsys.readouterr().out
+    assert 'object 3 at ' in told and 'm, left out: 1 of other objects\n' in told
+    assert (tmp_path / 'o/000007_rgb_poses.json').is_file()

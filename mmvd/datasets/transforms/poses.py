@@ -1,7 +1,9 @@
 """6D poses: boxes of queries, and what the model reads."""
 
 import json
+import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +25,8 @@ class LoadAnnotatedBoxes(BaseTransform):
 
     Required Keys: instances (see :class:`mmvd.BOPPoseDataset`), ori_shape
 
-    Modified Keys: instances (objects without such a box in the image are left out, and counted)
+    Modified Keys: instances (objects without such a box in the image come last: they have no query, are counted, and at
+        test they are missed)
 
     Added Keys: queries, a dict of ``bboxes`` (N, 4) float32 x1, y1, x2, y2 in pixels of the original image, ``labels``
         and ``scores``, the visible shares, in the order of the instances; dropped_boxes, numbers by reason;
@@ -46,19 +49,18 @@ class LoadAnnotatedBoxes(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add the queries."""
-        kept, boxes = [], []
+        kept, boxless, boxes = [], [], []
         for instance in results['instances']:
             box = inside(instance[self.key], results['ori_shape'])
+            (boxless if box is None else kept).append(instance)
             if box is not None:
-                kept.append(instance)
                 boxes.append(box)
         boxes = np.array(boxes, np.float32).reshape(-1, 4)
         if self.jitter:
             boxes = self._disturbed(boxes, results)
         labels = np.array([instance['bbox_label'] for instance in kept], np.int64)
-        outside = len(results['instances']) - len(kept)
-        results['dropped_boxes'] = {'outside of the image or hidden': outside} if outside else {}
-        results.update(instances=kept, boxes_annotated=True, box_source=self.source)
+        results['dropped_boxes'] = {'outside of the image or hidden': len(boxless)} if boxless else {}
+        results.update(instances=[*kept, *boxless], boxes_annotated=True, box_source=self.source)
         scores = np.array([instance['visib_fract'] for instance in kept], np.float32)
         results['queries'] = dict(bboxes=boxes, labels=labels, scores=scores)
         return results
@@ -110,26 +112,9 @@ class LoadDetectedBoxes(BaseTransform):
         if any(scene is None for scene, _ in found):
             self._check_scene(results['scene_id'])
             rows = found.get((None, results['image_id']), [])
-        obj_ids, kept, dropped = list(results['obj_ids']), [], Counter()
-        for obj_id, box, score in sorted(rows, key=lambda row: -row[2]):
-            seen = inside(box, results['ori_shape'])
-            if obj_id not in obj_ids:
-                dropped['of other objects'] += 1
-            elif score < self.min_score:
-                dropped[f'scored below {self.min_score:g}'] += 1
-            elif seen is None:
-                dropped['outside of the image'] += 1
-            elif len(kept) == self.max_queries:
-                dropped[f'beyond the best {self.max_queries}'] += 1
-            else:
-                kept.append((seen, obj_ids.index(obj_id), score))
+        queries, dropped = queries_of(rows, results['obj_ids'], results['ori_shape'], self.min_score, self.max_queries)
+        results.update(queries=queries, dropped_boxes=dropped)
         results.update(boxes_annotated=False, box_source=f'of a detector, {Path(self.file).name}')
-        results['dropped_boxes'] = dict(dropped)
-        results['queries'] = dict(
-            bboxes=np.array([box for box, *_ in kept], np.float32).reshape(-1, 4),
-            labels=np.array([label for _, label, _ in kept], np.int64),
-            scores=np.array([score for *_, score in kept], np.float32),
-        )
         return results
 
     def _check_scene(self, scene_id: int) -> None:
@@ -169,6 +154,43 @@ def read_rows(path: Path) -> list:
         raise SampleError(f'{path}: no readable JSON ({error})') from error
 
 
+def queries_of(
+    detections: Iterable[tuple[int, list[float], float]],
+    obj_ids: Sequence[int],
+    shape: tuple[int, int],
+    min_score: float = -math.inf,
+    max_queries: float = math.inf,
+) -> tuple[dict, dict[str, int]]:
+    """Queries out of detections, best scored first, and how many were left out, by reason.
+
+    Args:
+        detections: As :func:`detection_of` gives them.
+        obj_ids: Objects in the order of the classes.
+        shape: (height, width) of the image, at which boxes are cut.
+        min_score: Of those that count.
+        max_queries: Most of an image.
+    """
+    kept, dropped = [], Counter()
+    for obj_id, box, score in sorted(detections, key=lambda row: -row[2]):
+        seen = inside(box, shape)
+        if obj_id not in obj_ids:
+            dropped['of other objects'] += 1
+        elif score < min_score:
+            dropped[f'scored below {min_score:g}'] += 1
+        elif seen is None:
+            dropped['outside of the image'] += 1
+        elif len(kept) == max_queries:
+            dropped[f'beyond the best {max_queries}'] += 1
+        else:
+            kept.append((seen, list(obj_ids).index(obj_id), score))
+    queries = dict(
+        bboxes=np.array([box for box, *_ in kept], np.float32).reshape(-1, 4),
+        labels=np.array([label for _, label, _ in kept], np.int64),
+        scores=np.array([score for *_, score in kept], np.float32),
+    )
+    return queries, dict(dropped)
+
+
 def detection_of(row: dict) -> tuple[int, list[float], float]:
     """Object, x1, y1, x2, y2 and score of a row in COCO's or BOP's format.
 
@@ -199,13 +221,14 @@ class PackPoseInputs(BaseTransform):
 
     Added Keys: inputs (3, H, W) uint8; data_samples with ``proposals`` (``bboxes`` in pixels of the resized image,
         ``labels``, ``scores``) and, where poses are known, ``gt_instances``: ``labels``, ``obj_ids``,
-        ``rotations`` (N, 3, 3) float32, ``translations`` (N, 3) float32 metres, ``visib_fract``; and meta information
+        ``rotations`` (N, 3, 3) float32, ``translations`` (N, 3) float32 metres, ``visib_fract``, those of annotated
+        boxes first and in their order; and meta information
 
     Args:
         max_queries: Most objects of an image (paper: 30); more are an error, of a detector's see
             :class:`LoadDetectedBoxes`.
         principal_point: Where it may lie, as shares of width and height: elsewhere the intrinsics are taken for those
-            of an image of another size. A size that differs by less than a fifth is noticed where boxes are known, see
+            of an image of another size. A size that differs by less than a fifth is noticed where poses are known, see
             :func:`mmvd.datasets.bop_files.check_boxes`.
 
     Raises:

@@ -103,7 +103,9 @@ def _pairs(sample):
         R, t = _numpy(truth.rotations[number]), 1000 * _numpy(truth.translations[number])
         mine = [n for n in free if sample.obj_ids[labels[n]] == obj_id]
         distances = {n: np.linalg.norm(1000 * _numpy(found.translations[n]) - t) for n in mine}
-        nearest = number if annotated else min(distances, key=distances.get, default=None)
+        nearest = min(distances, key=distances.get, default=None)
+        if annotated:  # in one order; those without a box come last
+            nearest = number if number < len(found) else None
         free.discard(nearest)
         estimate = None
         if nearest is not None:

@@ -57,7 +57,7 @@ class PoseEstimator(BaseModel):
             raise ConfigError(
                 'PoseEstimator: training needs the boxes of the annotated objects, not those of a detector'
             )
-        truth = InstanceData.cat([sample.gt_instances for sample in samples])
+        truth = InstanceData.cat([sample.gt_instances[: len(sample.proposals)] for sample in samples])
         losses = {}
         for layer, (turns, places) in enumerate(zip(rotations, translations, strict=True)):
             found = self.head.loss_fn(turns[valid], places[valid], truth.rotations, truth.translations, truth.obj_ids)
