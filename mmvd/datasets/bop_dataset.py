@@ -55,17 +55,23 @@ class BOPDataset(RGBDDataset):
                 entries.append(self.with_camera(entry, cameras))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
-        self._tell_of_gaps(cameras, entries)
+        self._tell_of_the_rest(cameras, entries)
         return entries
 
-    def _tell_of_gaps(self, cameras: dict[Path, dict], entries: Sequence[dict]) -> None:
-        """Frames that a scene lists and has no image of are a part of the set, or half an archive."""
+    def _tell_of_the_rest(self, cameras: dict[Path, dict], entries: Sequence[dict]) -> None:
+        """Frames that a scene lists and has no image of are a part of the set, or half an archive; further cameras."""
         found = Counter(frame_of(entry['img_path'])[0] for entry in entries)
         gaps = {scene: len(frames) - found[scene] for scene, frames in cameras.items() if found[scene] < len(frames)}
         if gaps:
             MMLogger.get_current_instance().warning(
                 f'{self.data_root}: {sum(gaps.values())} frames of {len(gaps)} scenes have no image, first '
                 f'{next(iter(gaps))}: a part of the set, or half an archive?'
+            )
+        further = [path for scene in cameras for path in scene.glob('scene_camera_*.json')]
+        if further:
+            MMLogger.get_current_instance().warning(
+                f'{self.data_root}: {len(further)} files of further cameras, first {further[0]}: not read, the camera '
+                'of a scene is that of scene_camera.json'
             )
 
     @staticmethod

@@ -124,11 +124,36 @@ def _corners(box: tuple) -> list[float] | None:
     return None if width < 0 or height < 0 else [x, y, x + width + 1, y + height + 1]
 
 
-def check_boxes(poses: list[dict], camera: np.ndarray, models: dict[int, dict], source: str) -> None:
-    """See that the whole outlines of objects lie where the camera of their image sees them.
+def _check_size(info: dict, where: str) -> None:
+    """The diameter lies between the longest side and the diagonal of the 3D box."""
+    for side in info.keys() & set(_SIDES):
+        check_number(where, side, info[side])
+    if info.keys() >= set(_SIDES):
+        size = [info[side] for side in _SIDES[3:]]
+        if not max(size) * 0.95 <= info['diameter'] <= np.linalg.norm(size) * 1.05:
+            raise SampleError(f'{where}: a diameter of {info["diameter"]:g} mm does not go with sides of {size}')
 
-    Nothing of an object is seen beyond the eight corners of its 3D box (``min_x``, ``size_x``, ... of the models; those
-    without are not judged). Annotated boxes that are, belong to an image of another size than the intrinsics.
+
+def _check_symmetries(info: dict, where: str) -> None:
+    for transform in info.get('symmetries_discrete', ()):
+        matrix = np.array(check_row(where, 'symmetries_discrete', transform, 16, check_number)).reshape(4, 4)
+        check_rotation(matrix[:3, :3], f'{where}, symmetries_discrete')
+        if matrix[3].tolist() != [0, 0, 0, 1] or np.linalg.norm(matrix[:3, 3]) > info['diameter']:
+            raise SampleError(f'{where}: symmetries_discrete={matrix.tolist()}, in rows, leads out of the object')
+    for symmetry in info.get('symmetries_continuous', ()):
+        axis = check_row(where, 'axis', symmetry['axis'], 3, check_number)
+        offset = check_row(where, 'offset', symmetry['offset'], 3, check_number)
+        check_positive(where, 'length of the axis', float(np.linalg.norm(axis)))
+        if np.linalg.norm(offset) > info['diameter']:
+            raise SampleError(f'{where}: the axis of symmetries_continuous lies outside of the object, offset={offset}')
+
+
+def check_places(poses: list[dict], camera: np.ndarray, models: dict[int, dict], source: str) -> None:
+    """See that objects are where the camera of their image sees them.
+
+    The camera is in no object that is seen: such poses are in metres. And nothing of an object is seen beyond the eight
+    corners of its 3D box (``min_x``, ``size_x``, ... of the models; those without are not judged): such boxes belong to
+    an image of another size than the intrinsics.
 
     Args:
         poses: What :func:`poses_of` found.
@@ -137,30 +162,34 @@ def check_boxes(poses: list[dict], camera: np.ndarray, models: dict[int, dict], 
         source: File and frame, for errors.
 
     Raises:
-        SampleError: If a box goes further beyond than 3 pixels and a twentieth of the outline of the corners.
+        SampleError: If a pose is no further away than the radius of its object, or a box goes further beyond than 3
+            pixels and a twentieth of the outline of the corners.
     """
     for each in poses:
-        corners = _corners_of_model(models[each['obj_id']])
-        if corners is None or each['bbox_obj'] is None:
+        where, info = f'{source}, object {each["obj_id"]}', models[each['obj_id']]
+        corners = _corners_of_model(info)
+        points = corners @ np.reshape(each['rotation'], (3, 3)).T + each['translation_mm']
+        away_mm = float(np.linalg.norm(points.mean(0)))
+        if each['visib_fract'] > 0 and away_mm < info['diameter'] / 2:
+            raise SampleError(f'{where} is {away_mm:.3g} mm away, and the camera within it: is cam_t_m2c in metres?')
+        if len(points) == 1 or each['bbox_obj'] is None or points[:, 2].min() <= 0:
             continue
-        points = (corners @ np.reshape(each['rotation'], (3, 3)).T + each['translation_mm']) @ camera.T
-        if points[:, 2].min() <= 0:
-            continue
-        pixels = points[:, :2] / points[:, 2:]
+        pixels = points @ camera.T
+        pixels = pixels[:, :2] / pixels[:, 2:]
         low, high = pixels.min(0), pixels.max(0)
         box = np.reshape(each['bbox_obj'], (2, 2))
         beyond = max((low - box[0]).max(), (box[1] - high).max())
         if beyond > _BEYOND_PX + _BEYOND_SHARE * (high - low).max():
             raise SampleError(
-                f'{source}: the box of object {each["obj_id"]} goes {beyond:.0f} pixels beyond what the camera sees of '
-                'it: are the intrinsics those of an image of another size?'
+                f'{where}: its box goes {beyond:.0f} pixels beyond what the camera sees of it: are the intrinsics '
+                'those of an image of another size?'
             )
 
 
-def _corners_of_model(info: dict) -> np.ndarray | None:
-    """(8, 3) corners of the 3D box in mm; None where the file has none."""
+def _corners_of_model(info: dict) -> np.ndarray:
+    """(8, 3) corners of the 3D box in mm; where the file has none, (1, 3), the origin."""
     if not info.keys() >= set(_SIDES):
-        return None
+        return np.zeros((1, 3))
     low, size = np.reshape([info[side] for side in _SIDES], (2, 3))
     return np.array(list(product(*zip(low, low + size, strict=True))))
 
@@ -215,15 +244,8 @@ def read_models_info(folder: Path) -> dict[int, dict]:
         try:
             if check_positive(where, 'diameter', info['diameter']) < _SMALLEST_MM:
                 raise SampleError(f'{where}: a diameter of {info["diameter"]:g} mm: is the model in metres?')
-            for side in info.keys() & set(_SIDES):
-                check_number(where, side, info[side])
-            for transform in info.get('symmetries_discrete', ()):
-                matrix = np.array(check_row(where, 'symmetries_discrete', transform, 16, check_number)).reshape(4, 4)
-                check_rotation(matrix[:3, :3], f'{where}, symmetries_discrete')
-            for symmetry in info.get('symmetries_continuous', ()):
-                axis = check_row(where, 'axis', symmetry['axis'], 3, check_number)
-                check_row(where, 'offset', symmetry['offset'], 3, check_number)
-                check_positive(where, 'length of the axis', float(np.linalg.norm(axis)))
+            _check_size(info, where)
+            _check_symmetries(info, where)
         except (ConfigError, KeyError, TypeError) as error:
             reason = error if isinstance(error, ConfigError) else f'{where}: no readable symmetry ({error!r})'
             raise SampleError(str(reason)) from error

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import MMLogger
+
 from mmvd.arguments import check_int, check_number
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import is_file, located
 from .bop_dataset import BOPDataset, frame_of
-from .bop_files import check_boxes, model_file, poses_of, read_frames, read_models_info, read_targets
+from .bop_files import check_places, model_file, poses_of, read_frames, read_models_info, read_targets
+
+_ODD_SHARE = 0.01  # of the frames; more are no slips of an annotator
 
 
 @DATASETS.register_module()
@@ -35,7 +39,8 @@ class BOPPoseDataset(BOPDataset):
     Raises:
         ConfigError: If an id has no model.
         MissingInputsError: If there is no such data.
-        SampleError: If poses, models or targets are damaged, or boxes lie elsewhere than their camera sees the objects.
+        SampleError: If poses, models or targets are damaged, or, in more than a hundredth of the frames, objects are
+            elsewhere than their camera sees them.
     """
 
     PREPARED_BY = 'the official archives, in place or unpacked into {root}; rooms: python -m mmvd data bop {root}'
@@ -92,7 +97,23 @@ class BOPPoseDataset(BOPDataset):
                 self.leave_out(entry['img_path'], error)
         if not entries:
             raise MissingInputsError(f'{self.data_root}: no frame of {self.images}, or none that {self.targets} names')
-        return entries
+        return self._well_placed(entries)
+
+    def _well_placed(self, entries: list[dict]) -> list[dict]:
+        """Frames whose objects are where their camera sees them; few others are left out and told of, many refused."""
+        kept, odd = [], []
+        for entry in entries:
+            scene, frame = frame_of(entry['img_path'])
+            try:
+                check_places(entry['instances'], entry['intrinsics'], self.models, f'{scene}, frame {frame}')
+                kept.append(entry)
+            except SampleError as error:
+                odd.append(str(error))
+        if len(odd) > _ODD_SHARE * len(entries):
+            raise SampleError(f'{odd[0]} ({len(odd)} of {len(entries)} frames)')
+        if odd:
+            MMLogger.get_current_instance().warning(f'{self.data_root}: {len(odd)} frames are left out, first {odd[0]}')
+        return kept
 
     def _with_poses(self, entry: dict, scene: Path, frame: int, files: dict) -> dict:
         if not scene.name.isdecimal():
@@ -104,9 +125,7 @@ class BOPPoseDataset(BOPDataset):
         if scene not in files:
             files[scene] = [read_frames(path) for path in paths]
         listed = (file.get(str(frame)) for file in files[scene])
-        source = f'{scene}, frame {frame}'
-        poses = poses_of(*listed, self.objects, source, self.some, self.min_visib_fract)
-        check_boxes(poses, about['intrinsics'], self.models, source)
+        poses = poses_of(*listed, self.objects, f'{scene}, frame {frame}', self.some, self.min_visib_fract)
         return dict(about, instances=[dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses])
 
     def _target_frames(self) -> set[tuple[str, int]] | None:

@@ -24,6 +24,9 @@ def build(root, **changes):
     return DATASETS.build(dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', pipeline=[]) | changes)
 
 
+BOX_MM = dict(diameter=173.2, min_x=-50, min_y=-50, min_z=-50, size_x=100, size_y=100, size_z=100)
+
+
 def change(path, *keys, to=None, drop=False):
     """Change one value of a JSON file."""
     content = json.loads(path.read_text())
@@ -109,6 +112,19 @@ def test_what_is_wrong_is_named(root, file, keys, to, told):
         (dict(diameter=9, symmetries_discrete=[[2.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'is no rotation'),
         (dict(diameter=9, symmetries_discrete=[[-1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'a reflection'),
         (dict(diameter=9, symmetries_discrete=[[1, 0]]), 'symmetries_discrete'),
+        (
+            dict(diameter=9, symmetries_discrete=[[-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 3, 0, 0, 1]]),
+            'leads out',
+        ),
+        (
+            dict(diameter=9, symmetries_discrete=[[-1, 0, 0, 10, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]),
+            'leads out',
+        ),
+        (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 1], offset=[0, 10, 0])]), 'lies outside of the obj'),
+        (
+            dict(BOX_MM, size_x=0.1, size_y=0.1, size_z=0.1),
+            'mm does not go with sides of',
+        ),
         (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 0], offset=[0, 0, 0])]), 'length of the axis'),
         (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 1])]), 'no readable symmetry'),
     ],
@@ -139,6 +155,35 @@ def test_other_objects_and_what_lies_behind(root):
     change(poses, '1', 0, 'cam_t_m2c', to=[0, 0, -5])
     change(info, '1', 0, 'visib_fract', to=0.0)
     assert not build(root).get_data_info(1)['instances']
+
+
+def test_poses_in_metres_are_refused(root):
+    for number in range(3):
+        change(root / 'test/000002/scene_gt.json', str(number), 0, 'cam_t_m2c', to=(mark_m(number)).tolist())
+    for info in (dict(diameter=173.2), BOX_MM):
+        change(root / 'models/models_info.json', '1', to=info)
+        with pytest.raises(SampleError, match=r'frame 0, object 1 is .* mm away, .* in metres\? .3 of 3 frames'):
+            build(root)
+
+
+def test_a_frame_or_two_that_are_odd_are_left_out_and_told_of(root, monkeypatch):
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    change(root / 'models/models_info.json', '1', to=BOX_MM)
+    assert len(build(root)) == 3
+    change(root / 'test/000002/scene_gt_info.json', '1', 0, 'bbox_obj', to=[-200, 0, 4, 4])
+    with pytest.raises(SampleError, match='frame 1, object 1: its box goes .* of another size'):
+        build(root)
+    monkeypatch.setattr('mmvd.datasets.bop_pose_dataset._ODD_SHARE', 0.5)
+    assert [each['image_id'] for each in map(build(root).get_data_info, range(2))] == [0, 2]
+    assert '1 frames are left out, first ' in told[0]
+
+
+def test_further_cameras_are_told_of(root, monkeypatch):
+    told = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    (root / 'test/000002/scene_camera_cam2.json').write_text('{}')
+    assert len(build(root)) == 3 and '1 files of further cameras, first' in told[0]
 
 
 def test_one_pixel_is_a_box(root):

@@ -64,7 +64,7 @@ def test_intrinsics_of_another_image_size_are_refused(bop_rooms, tmp_path, facto
     if factor == 1:
         assert len(frames(tmp_path / 'rooms')) == len(cameras)
         return
-    with pytest.raises(SampleError, match=r'frame \d+: the box of object \d goes \d+ pixels beyond .* another size'):
+    with pytest.raises(SampleError, match=r'frame \d+, object \d: its box goes \d+ pixels beyond .* another size'):
         frames(tmp_path / 'rooms')
 
 

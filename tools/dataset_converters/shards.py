@@ -21,6 +21,7 @@ from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.archives import read_bytes
 from mmvd.datasets.index import listing_of
+from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.shard_dataset import ABOUT
 from mmvd.engine.atomic_backend import AtomicLocalBackend
@@ -49,6 +50,7 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     Raises:
         ConfigError: If there are shards of another size or of another dataset.
         SampleError: If a file of a sample is missing.
+        SavingError: If another process packs there, or nothing can be written.
     """
     count = check_int('shards', '--samples-per-shard', samples_per_shard)
     dataset = DATASETS.build(dict(settings, pipeline=[]))
@@ -65,11 +67,12 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     if before is not None and before != about:
         raise ConfigError(f'{out}: holds shards of {before}, not of {about}: choose another folder')
     AtomicLocalBackend().put(json.dumps(about).encode(), plan)
-    for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
-        path = out / f'{number:06d}.tar'
-        if not path.is_file():
-            _write_shard(dataset, range(number * count, min((number + 1) * count, len(dataset))), path)
-    os.replace(plan, done)
+    with Journal(out / '.packing'):  # nobody else
+        for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
+            path = out / f'{number:06d}.tar'
+            if not path.is_file():
+                _write_shard(dataset, range(number * count, min((number + 1) * count, len(dataset))), path)
+        os.replace(plan, done)
     prepare(dict(type='mmvd.ShardDataset', data_root=str(out)))
 
 

@@ -229,7 +229,7 @@ class PackPoseInputs(BaseTransform):
             :class:`LoadDetectedBoxes`.
         principal_point: Where it may lie, as shares of width and height: elsewhere the intrinsics are taken for those
             of an image of another size. A size that differs by less than a fifth is noticed where poses are known, see
-            :func:`mmvd.datasets.bop_files.check_boxes`.
+            :func:`mmvd.datasets.bop_files.check_places`.
 
     Raises:
         SampleError: If there are more, or the camera is that of an image of another size.
