@@ -9,6 +9,7 @@ import pytest
 
 from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets.index import IndexedEntries
+from mmvd.datasets.journal import Journal
 from mmvd.errors import MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 from tests.commands import script
@@ -37,6 +38,9 @@ def test_the_same_samples(tmp_path, monkeypatch):
     before = (tmp_path / 'out/000000.tar').stat().st_mtime_ns
     assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
     assert (tmp_path / 'out/000001.tar').is_file() and (tmp_path / 'out/000000.tar').stat().st_mtime_ns == before
+    with Journal(tmp_path / 'out/.packing'):
+        busy = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
+    assert busy.returncode == 2 and 'another process is at the same work' in busy.stderr
     fabricate_bop(tmp_path / 'tless/train_primesense/000001', 5)
     for name, count in (('lm', 3), ('tless', 2)):
         other = shards(name, tmp_path / 'out', '--samples-per-shard', count)
