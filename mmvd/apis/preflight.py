@@ -80,7 +80,7 @@ def _check_parts(config: Config, loaders: tuple[str, ...]) -> None:
     """Every dataset must be known, and every transform take its arguments: the workers would find out later."""
     init_default_scope(config.get('default_scope') or 'mmengine')
     for loader in loaders:
-        for node in _dicts((config.get(loader) or {}).get('dataset')):
+        for node in datasets_in((config.get(loader) or {}).get('dataset')):
             kind = node.get('type')
             if not isinstance(kind, type) and (not isinstance(kind, str) or DATASETS.get(kind) is None):
                 raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
@@ -101,13 +101,13 @@ def _check_arguments(loader: str, kind: type, node: dict) -> None:
         raise ConfigError(f'{loader}: {kind.__name__} has no argument {", ".join(sorted(map(str, unknown)))}')
 
 
-def _dicts(node: object) -> Iterator[dict]:
+def datasets_in(node: object) -> Iterator[dict]:
     """A dataset config and those within it."""
     if isinstance(node, dict):
         yield node
         parts = node.get('datasets') or ()
         for part in (node.get('dataset'), *(parts.values() if isinstance(parts, dict) else parts)):
-            yield from _dicts(part)
+            yield from datasets_in(part)
 
 
 def _missing_weights(config: Config, training: bool) -> Iterator[str]:

@@ -5,14 +5,16 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmvd.datasets.index import index_path, open_index
+from mmvd.datasets.index import index_path, listing_of, open_index
+from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.errors import ConfigError, MMVDError
 from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
-from .preflight import missing_inputs
+from .preflight import datasets_in, missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _PROMISED = ('vd/pretrain_*', 'seg/*', 'cls/*', 'det/*', 'pose/*', 'completion/*')
 
 
@@ -22,6 +24,13 @@ def paper_datasets() -> dict[str, dict]:
     for file, name in _LISTS.items():
         found.update(read_config(folder / f'{file}.py')[name].to_dict())
     return found
+
+
+def listed_datasets(config: Config) -> list[dict]:
+    """Configs of the datasets of files that a config reads, each listing once."""
+    nodes = (node for loader in _LOADERS for node in datasets_in((config.get(loader) or {}).get('dataset')))
+    found = [dict(node) for node in nodes if issubclass(DATASETS.get(node['type']), RGBDDataset)]
+    return list({str((node['data_root'], listing_of(node))): node for node in found}.values())
 
 
 def expectations() -> dict[str, dict]:

@@ -111,7 +111,9 @@ class BOPPoseDataset(BOPDataset):
                 odd.append(str(error))
         if len(odd) > _ODD_SHARE * len(entries):
             raise SampleError(f'{odd[0]} ({len(odd)} of {len(entries)} frames)')
-        if odd:
+        if self.problems is not None:
+            self.problems += [f'left out: {each}' for each in odd]
+        elif odd:
             MMLogger.get_current_instance().warning(f'{self.data_root}: {len(odd)} frames are left out, first {odd[0]}')
         return kept
 

@@ -12,6 +12,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 from tests.fabricate import fabricate_bop
 from tests.planes import drawing, mark_m, mark_px
+from tools.dataset_converters.prepare import prepare
 
 
 @pytest.fixture
@@ -177,6 +178,8 @@ def test_a_frame_or_two_that_are_odd_are_left_out_and_told_of(root, monkeypatch)
     monkeypatch.setattr('mmvd.datasets.bop_pose_dataset._ODD_SHARE', 0.5)
     assert [each['image_id'] for each in map(build(root).get_data_info, range(2))] == [0, 2]
     assert '1 frames are left out, first ' in told[0]
+    listed = prepare(dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test'))
+    assert len(listed) == 2 and listed.data_list.left_out['count'] == 1
 
 
 def test_further_cameras_are_told_of(root, monkeypatch):

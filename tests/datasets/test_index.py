@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmvd.apis.preparation import paper_datasets
@@ -20,6 +21,7 @@ from mmvd.datasets.journal import Journal
 from mmvd.datasets.verification import DatasetFacts, examine, judge
 from mmvd.errors import ConfigError, MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
+from tests.conftest import ROOT
 from tests.fabricate import fabricate_bop, fabricate_classes, fabricate_kitti_raw, fabricate_nine, fabricate_sunrgbd
 from tools.dataset_converters.prepare import main as prepare_main
 from tools.dataset_converters.prepare import prepare
@@ -380,6 +382,28 @@ def test_an_index_is_no_class(tmp_path, monkeypatch):
     settings = paper_datasets()['mvip']
     for _ in range(2):
         assert prepare(settings).metainfo['classes'] == ('first', 'second')
+
+
+def test_all_that_a_config_reads(tmp_path, capsys, monkeypatch, bop_rooms):
+    shutil.copytree(bop_rooms, tmp_path / 'bop_rooms')
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    path = ROOT / 'configs/pose/poet_vd_rooms.py'
+    config = Config.fromfile(path)
+    settings = [config[f'{loader}_dataloader'].dataset for loader in ('train', 'val', 'test')]
+    listed = [build(each) for each in settings]
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', str(path)])
+    assert prepare_main() == 0
+    for each, before in zip(settings, listed, strict=True):
+        found = build(each)
+        assert isinstance(found.data_list, IndexedEntries) and len(found) == len(before)
+        assert same(found.get_data_info(1), before.get_data_info(1))
+    (tmp_path / 'bop_rooms/val').rename(tmp_path / 'bop_rooms/other')
+    assert prepare_main() == 2  # of the others the lists are made anew
+    told = capsys.readouterr()
+    assert 'no such files' in told.err and told.out.count('.arrow: ') == 5
+    for arguments in (['--limit', '3'], ['--verify'], ['--root', '/x']):
+        monkeypatch.setattr(sys, 'argv', ['prepare.py', str(path), *arguments])
+        assert prepare_main() == 2 and 'go with the name of a dataset' in capsys.readouterr().err
 
 
 def test_a_relative_root(tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Prepare one of the paper's fifteen datasets: list its samples once, and verify them beside the paper's Table 6.
 
+Or prepare all datasets of files that a config reads.
+
 The list becomes an index below the dataset's folder (or in MMVD_INDEX, where that is read-only), which every later
 start maps into memory instead of walking through the folders. What is prepared and up to date is left alone; what was
 interrupted goes on where it stopped.
@@ -15,13 +17,14 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
-from mmvd.apis.preparation import expectations, paper_datasets
+from mmvd.apis.configs import read_config
+from mmvd.apis.preparation import expectations, listed_datasets, paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.verification import examine, judge
-from mmvd.errors import MissingInputsError, SampleError, exit_code
+from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError, describe, exit_code
 from mmvd.registry import DATASETS
 
 _INTERRUPTED = 130
@@ -31,13 +34,17 @@ def main() -> int:
     """Parse the command line, prepare or verify; returns the exit code."""
     datasets = paper_datasets()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('name', choices=sorted(datasets))
+    parser.add_argument('name', help=f'one of {", ".join(sorted(datasets))}; or a config file')
     parser.add_argument('--root', type=Path, help='its folder; below MMVD_DATA (default data/) by default')
     parser.add_argument('--verify', action='store_true', help='read the samples and judge them; exit code 1 for a FAIL')
     parser.add_argument('--limit', type=int, help='most samples to read with --verify, spread evenly')
     args = parser.parse_args()
-    settings = dict(datasets[args.name], **({'data_root': str(args.root.absolute())} if args.root else {}))
+    if args.name not in datasets and not args.name.endswith('.py'):
+        parser.error(f'{args.name!r} is none of {", ".join(sorted(datasets))}, and no config file')
     try:
+        if args.name not in datasets:
+            return exit_code(lambda: prepare_config(args))
+        settings = dict(datasets[args.name], **({'data_root': str(args.root.absolute())} if args.root else {}))
         return exit_code(lambda: run(args, settings))
     except KeyboardInterrupt:
         print('interrupted: the same command goes on from here', file=sys.stderr)
@@ -49,13 +56,9 @@ def run(args: argparse.Namespace, settings: dict) -> int:
     if args.limit is not None:
         check_int('prepare.py', '--limit', args.limit)
     dataset = prepare(settings)
-    left_out = dataset.data_list.left_out
-    for problem in left_out['first']:
-        print(problem, file=sys.stderr)
-    if left_out['count']:
-        print(f'{left_out["count"]} samples or archives were left out', file=sys.stderr)
+    left_out = tell_of_left_out(dataset)
     if not args.verify:
-        return 1 if left_out['count'] else 0
+        return 1 if left_out else 0
     path = index_path(Path(dataset.data_root), dataset.settings)
     with (
         Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done,
@@ -69,7 +72,35 @@ def run(args: argparse.Namespace, settings: dict) -> int:
         facts = examine(dataset, args.limit, progress, done)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
-    return 0 if all(holds for holds, _ in rules) and not left_out['count'] else 1
+    return 0 if all(holds for holds, _ in rules) and not left_out else 1
+
+
+def prepare_config(args: argparse.Namespace) -> int:
+    """Prepare what a config reads; a dataset that cannot be read does not stop the others. Returns the exit code.
+
+    Raises:
+        ConfigError: If there is no such config, or options are given that are for one dataset.
+    """
+    if args.root or args.verify or args.limit is not None:
+        raise ConfigError(f'{args.name}: --root, --verify and --limit go with the name of a dataset')
+    code = 0
+    for settings in listed_datasets(read_config(args.name)):
+        try:
+            code = max(code, int(tell_of_left_out(prepare(settings)) > 0))
+        except MMVDError as error:
+            print(describe(error), file=sys.stderr)
+            code = 2
+    return code
+
+
+def tell_of_left_out(dataset: RGBDDataset) -> int:
+    """Name the first samples that were left out; returns how many there are."""
+    left_out = dataset.data_list.left_out
+    for problem in left_out['first']:
+        print(problem, file=sys.stderr)
+    if left_out['count']:
+        print(f'{left_out["count"]} samples or archives were left out', file=sys.stderr)
+    return left_out['count']
 
 
 def prepare(settings: dict | Config) -> RGBDDataset:
