@@ -178,8 +178,8 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
         (not facts.duplicates, f'distinct: {len(facts.duplicates)} images are there twice{_first(facts.duplicates)}'),
         (
             facts.images >= _COUNT_TOLERANCE * expected['images'],
-            f'images: {facts.images} (the release has {expected["images"]}; Table 6: {expected["thousands"]} thousand, '
-            'of all its parts)',
+            f'images: {facts.images} (of the release at least {expected["images"]}; Table 6, of all its parts: '
+            f'{expected["thousands"]} thousand)',
         ),
         (right, f'depth scale: mean {facts.mean_m:.3g} m{hint}'),
         (

@@ -275,7 +275,7 @@ def test_half_extracted_and_renamed(tmp_path, capsys, monkeypatch):
     assert prepare_main() == 1
     told = capsys.readouterr().out
     assert 'FAIL readable: 2 samples are not, first ' in told and 'FAIL distinct: 1 images are there twice' in told
-    assert 'FAIL images: 4 (the release has 2492518; ' in told  # the rest was read
+    assert 'FAIL images: 4 (of the release at least 2492518; ' in told  # the rest was read
     (scan / 'depth').rename(scan / 'depths')
     assert prepare_main() == 2
     assert f'{scan}/depth/' in capsys.readouterr().err
