@@ -19,12 +19,12 @@ $(STAMP): setup.py constraints.txt
 	$(PY) -m pip install --quiet --progress-bar off -c constraints.txt -e '.[onedl,test,data,pose,bench,real,export,demo,docs,lint]'
 	touch $@
 
-# Two threads: sums have one order, and the table its digits. The same ViTs twice: under the decoder that completes, and
-# under the paper's, whose encoder the rooms' other tasks stand on.
+# Two threads: sums have one order, and the table its digits. The same ViTs twice: under the paper's decoder, for the
+# encoder that the rooms' other tasks stand on, and under the one that completes, whose table comes last.
 pretrain: export OMP_NUM_THREADS = 2
 pretrain: $(STAMP)
-	$(PY) tools/train.py configs/vd/pretrain_tiny_fill_rooms.py $(ARGS)
 	$(PY) tools/train.py configs/vd/pretrain_tiny_pde_rooms.py $(ARGS)
+	$(PY) tools/train.py configs/vd/pretrain_tiny_fill_rooms.py $(ARGS)
 
 # The model inside the package, trained anew (an hour), packed and judged.
 SMALL := pretrain_small_fill_rooms

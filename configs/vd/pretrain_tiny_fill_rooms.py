@@ -1,5 +1,5 @@
-# The first half of `make pretrain`: the same pair of ViTs with a decoder that completes from the measured pixels around
-# each pixel.
+# The second half of `make pretrain`: the same pair of ViTs with a decoder that completes from the measured pixels
+# around each pixel.
 _base_ = './pretrain_tiny_pde_rooms.py'
 model = dict(
     backbone=dict(strides=(8, 8, 8, 8)),

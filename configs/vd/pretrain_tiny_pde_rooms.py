@@ -1,5 +1,5 @@
 # A small pair of ViTs, both trained (paper's row without RGB pretraining), and the paper's decoder: minutes on two CPU
-# cores, the second half of `make pretrain`. Encoders of the rooms' other tasks come from here.
+# cores, the first half of `make pretrain`. Encoders of the rooms' other tasks come from here.
 _base_ = './pretrain_dinov2_pde_rooms.py'
 size, width = 112, 96
 model = dict(
