@@ -104,8 +104,11 @@ def shuffled_poses(root: Path, work_dir: Path) -> Path:
         os.symlink((root / 'models').absolute(), out / 'models')
         for part in ('rgb', 'depth', 'mask', 'mask_visib'):
             os.symlink((scene / part).absolute(), folder / part)
-        for part in ('scene_camera.json', 'scene_gt_info.json'):
-            shutil.copy(scene / part, folder / part)
+        shutil.copy(scene / 'scene_camera.json', folder)
+        infos = json.loads((scene / 'scene_gt_info.json').read_bytes())
+        for row in (row for frame in infos.values() for row in frame):
+            row['bbox_obj'] = [-1] * 4  # which would give the wrong poses away
+        (folder / 'scene_gt_info.json').write_text(json.dumps(infos))
         poses, random = json.loads((scene / 'scene_gt.json').read_bytes()), np.random.default_rng(0)
         rows = [row for frame in poses.values() for row in frame]
         for obj_id in {row['obj_id'] for row in rows}:
