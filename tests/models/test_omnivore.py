@@ -115,11 +115,11 @@ def test_sun_rgbd_tells_sensor_and_camera(tmp_path):
     frame = tmp_path / 'SUNRGBD/kv2/kinect2data/000002'
     (frame / 'image').mkdir(parents=True)
     image = 'SUNRGBD/kv2/kinect2data/000002/image/000002.jpg'
-    assert sunrgbd_camera(tmp_path, image) == dict(depth_sensor='kv2')
+    assert sunrgbd_camera(tmp_path, image, set()) == dict(depth_sensor='kv2')
     (frame / 'intrinsics.txt').write_text('529.5 0.0 365.0\n0.0 529.5 265.0\n0.0 0.0 1.0\n')
-    found = sunrgbd_camera(tmp_path, image)
+    found = sunrgbd_camera(tmp_path, image, set())
     assert found['depth_sensor'] == 'kv2' and found['intrinsics'][0].tolist() == [529.5, 0, 365]
-    assert sunrgbd_camera(tmp_path, 'elsewhere/a.jpg') == {}
+    assert sunrgbd_camera(tmp_path, 'elsewhere/a.jpg', set()) == {}
     (tmp_path / 'train.txt').write_text(f'{image} depth.png label.png\n')
     (tmp_path / 'scenes.txt').write_text(f'{image} depth.png bedroom\n{image[:-5]}3.jpg other.png attic\n')
     for data in (
