@@ -135,17 +135,17 @@ def _check_size(info: dict, where: str) -> None:
 
 
 def _check_symmetries(info: dict, where: str) -> None:
+    """Rotations, and shifts that leave the object where it is; its origin may lie outside of it."""
+    reach = np.linalg.norm(_corners_of_model(info), axis=1).max() or math.inf
     for transform in info.get('symmetries_discrete', ()):
         matrix = np.array(check_row(where, 'symmetries_discrete', transform, 16, check_number)).reshape(4, 4)
         check_rotation(matrix[:3, :3], f'{where}, symmetries_discrete')
-        if matrix[3].tolist() != [0, 0, 0, 1] or np.linalg.norm(matrix[:3, 3]) > info['diameter']:
+        if matrix[3].tolist() != [0, 0, 0, 1] or np.linalg.norm(matrix[:3, 3]) > 2 * reach:
             raise SampleError(f'{where}: symmetries_discrete={matrix.tolist()}, in rows, leads out of the object')
     for symmetry in info.get('symmetries_continuous', ()):
         axis = check_row(where, 'axis', symmetry['axis'], 3, check_number)
-        offset = check_row(where, 'offset', symmetry['offset'], 3, check_number)
+        check_row(where, 'offset', symmetry['offset'], 3, check_number)
         check_positive(where, 'length of the axis', float(np.linalg.norm(axis)))
-        if np.linalg.norm(offset) > info['diameter']:
-            raise SampleError(f'{where}: the axis of symmetries_continuous lies outside of the object, offset={offset}')
 
 
 def check_places(poses: list[dict], camera: np.ndarray, models: dict[int, dict], source: str) -> None:

@@ -113,15 +113,8 @@ def test_what_is_wrong_is_named(root, file, keys, to, told):
         (dict(diameter=9, symmetries_discrete=[[2.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'is no rotation'),
         (dict(diameter=9, symmetries_discrete=[[-1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'a reflection'),
         (dict(diameter=9, symmetries_discrete=[[1, 0]]), 'symmetries_discrete'),
-        (
-            dict(diameter=9, symmetries_discrete=[[-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 3, 0, 0, 1]]),
-            'leads out',
-        ),
-        (
-            dict(diameter=9, symmetries_discrete=[[-1, 0, 0, 10, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]),
-            'leads out',
-        ),
-        (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 1], offset=[0, 10, 0])]), 'lies outside of the obj'),
+        (dict(BOX_MM, symmetries_discrete=[[-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 30, 0, 0, 1]]), 'leads out'),
+        (dict(BOX_MM, symmetries_discrete=[[-1, 0, 0, 5000, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'leads out'),
         (
             dict(BOX_MM, size_x=0.1, size_y=0.1, size_z=0.1),
             'mm does not go with sides of',
