@@ -110,8 +110,7 @@ class MeshRenderer:
             return 0, 0, shape[1], shape[0]
         pixels = points @ K.T
         pixels = pixels[:, :2] / pixels[:, 2:]
-        low = np.maximum(np.floor(pixels.min(0)), 0).astype(int)
-        high = np.minimum(np.ceil(pixels.max(0)) + 1, shape[::-1]).astype(int)
+        low, high = np.clip([np.floor(pixels.min(0)), np.ceil(pixels.max(0)) + 1], 0, shape[::-1]).astype(int)
         return None if (high <= low).any() else (*low, *high)
 
 

@@ -158,18 +158,18 @@ class BOPPoseMetric(BaseMetric):
             return [each for each in truths if each.visib_fract >= self.min_visib_fract]
         counts = {(t['scene_id'], t['im_id'], t['obj_id']): t['inst_count'] for t in read_targets(Path(self.targets))}
         chosen = []
-        for each in sorted(truths, key=lambda each: -each.visib_fract):
-            key = (each.scene_id, each.im_id, each.obj_id)
+        for number in sorted(range(len(truths)), key=lambda number: -truths[number].visib_fract):
+            key = (truths[number].scene_id, truths[number].im_id, truths[number].obj_id)
             if counts.get(key, 0) > 0:
                 counts[key] -= 1
-                chosen.append(each)
+                chosen.append(number)
         unknown = sum(counts.values())
         if unknown:
             raise ConfigError(
                 f'{self.targets}: {unknown} of its targets are none of the objects that were evaluated: other frames, '
                 'or min_visib_fract of the dataset leaves them out'
             )
-        return chosen
+        return [truths[number] for number in sorted(chosen)]  # of two that are equal, BOP takes the first
 
     def _training_instances(self) -> list[dict]:
         dataset = DATASETS.build(dict(self.reference, pipeline=[]))
@@ -189,7 +189,7 @@ class BOPPoseMetric(BaseMetric):
         lines = [
             f'6D pose: {len(results)} images of {len({each["camera"] for each in results})} cameras',
             f'boxes: {" and ".join(boxes)}; left out: {left_out}',
-            f'to find: {wanted}; misses count as infinite errors; {no_poses} estimates are no pose and count as misses',
+            f'to find: {wanted}; misses count as infinite errors; {no_poses} estimates are no pose and left out',
             f'ADD(-S) takes ADD-S for {symmetric}; AUC: exact area up to 100 mm, all instances pooled',
             f'{"":<26}' + ''.join(f'{name.replace("median_", "med "):>20}' for name in columns) + f'{"missed":>14}',
         ]

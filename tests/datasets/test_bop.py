@@ -171,8 +171,17 @@ def test_a_frame_or_two_that_are_odd_are_left_out_and_told_of(root, monkeypatch)
     monkeypatch.setattr('mmvd.datasets.bop_pose_dataset._ODD_SHARE', 0.5)
     assert [each['image_id'] for each in map(build(root).get_data_info, range(2))] == [0, 2]
     assert '1 frames are left out, first ' in told[0]
+    assert len(build(root, test_mode=True)) == 3 and '1 frames are odd, first ' in told[-1]  # no target is lost
     listed = prepare(dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test'))
     assert len(listed) == 2 and listed.data_list.left_out['count'] == 1
+
+
+def test_skewed_cameras_are_refused(root):
+    camera = json.loads((root / 'test/000002/scene_camera.json').read_text())['1']['cam_K']
+    camera[1] = 4.0
+    change(root / 'test/000002/scene_camera.json', '1', 'cam_K', to=camera)
+    with pytest.raises(SampleError, match='frame 1: cam_K has a skew'):
+        build(root)
 
 
 def test_further_cameras_are_told_of(root, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
+trimesh = pytest.importorskip('trimesh')
 pytest.importorskip('embreex')
 
 from mmvd.datasets.bop_files import read_models_info  # noqa: E402
@@ -95,6 +97,36 @@ def test_misses_and_estimates_that_are_none_cost(bop_rooms):
         assert found['pose/AR_MSSD'] == found['pose/AUC_ADD-S'] == 0 and found['pose/missed'] == found['pose/targets']
 
 
+def test_what_is_no_pose_takes_no_place_and_the_file_says_the_same(bop_rooms, tmp_path):
+    """Neither of a better scored estimate, nor of others by a score that is not a number."""
+    dataset = DATASETS.build(
+        dict(type='mmvd.BOPPoseDataset', data_root=str(bop_rooms), split='test', pipeline=PIPELINE)
+    )
+    entry = dataset.get_data_info(0)
+    each = max(entry['instances'], key=lambda each: each['visib_fract'])
+    R, t = np.reshape(each['rotation'], (3, 3)), np.array(each['translation_mm'])
+    ids, K = (entry['scene_id'], entry['image_id'], each['obj_id']), entry['intrinsics'].astype(float)
+    truth = Truth(*ids, R, t, 1.0, K, dataset[0]['data_samples'].ori_shape, (entry['depth_path'], 'bop', 1.0))
+    scores = PoseScores(bop_rooms / 'models', with_vsd=False)
+    far, exact = Estimate(*ids, 0.1, R, t + 300), Estimate(*ids, 0.9, R, t)
+    for odd in (Estimate(*ids, np.nan, R, t), Estimate(*ids, 0.99, R, t * np.nan), Estimate(*ids, 0.99, -R, t)):
+        table = scores([far, odd, exact], [truth])
+        write_submission([far, odd, exact], tmp_path / 'a.csv')
+        assert table == scores(read_submission(tmp_path / 'a.csv'), [truth]) and table['all']['AUC_ADD'] == 100
+    with pytest.raises(ConfigError, match='has no models of the objects 77'):
+        scores([], [replace(truth, obj_id=77)])
+
+
+def test_flat_meshes_have_scores(tmp_path):
+    corners = [[-50, -40, 0], [50, -40, 0], [50, 40, 0], [-50, 40, 0]]
+    trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]]).export(tmp_path / 'obj_000001.ply')
+    (tmp_path / 'models_info.json').write_text('{"1": {"diameter": 128.06}}')
+    t = np.array([0.0, 0, 700])
+    truth = Truth(1, 1, 1, np.eye(3), t, 1.0, np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), (480, 640), ())
+    found = PoseScores(tmp_path, with_vsd=False)([Estimate(1, 1, 1, 1.0, np.eye(3), t)], [truth])
+    assert found['all']['AR_MSSD'] == found['all']['AUC_ADD'] == 100
+
+
 def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkeypatch):
     told = []
     monkeypatch.setattr(MMLogger.get_current_instance(), 'info', told.append)
@@ -126,7 +158,7 @@ def test_estimates_that_are_none_are_named_and_not_submitted(bop_rooms, tmp_path
         return R, t
 
     evaluate(bop_rooms, first_is_none, with_vsd=False, submission=str(tmp_path / 'a.csv'))
-    assert '3 estimates are no pose and count as misses' in told[-1]
+    assert '3 estimates are no pose and left out' in told[-1]
     assert all(np.isfinite(each.t).all() for each in read_submission(tmp_path / 'a.csv'))
 
 

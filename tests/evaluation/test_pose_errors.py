@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mmvd.errors import MissingInputsError, SampleError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.evaluation.pose import (
     Estimate,
     add,
@@ -130,6 +130,10 @@ def test_area_under_the_curve():
     assert area_under_curve(values, rule='posecnn') - exact == pytest.approx(0.05, abs=0.06)
     assert area_under_curve([27.5], rule='posecnn') == 100 and area_under_curve([27.5]) == 72.5
     assert area_under_curve([0.0, np.inf]) == 50 and area_under_curve([np.inf], rule='posecnn') == 0
+    for rule in ('exact', 'posecnn'):
+        assert area_under_curve([0.0, np.nan], rule=rule) == area_under_curve([0.0, np.inf], rule=rule)
+    with pytest.raises(ConfigError, match='rule must be one of exact, posecnn'):
+        area_under_curve([1.0], rule='exakt')
     assert np.isnan(area_under_curve([]))
 
 

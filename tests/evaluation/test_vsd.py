@@ -9,6 +9,8 @@ pytest.importorskip('embreex')
 
 from mmvd.errors import SampleError  # noqa: E402
 from mmvd.evaluation.pose import MeshRenderer, load_mesh, symmetry_transforms, vsd  # noqa: E402
+from mmvd.evaluation.pose.scores import THETAS  # noqa: E402
+from mmvd.evaluation.pose.vsd import TAUS  # noqa: E402
 from tests.zbuffer import render  # noqa: E402
 
 K = np.array([[250.0, 0, 79.5], [0, 260, 59.5], [0, 0, 1]])
@@ -20,6 +22,17 @@ ONE = np.eye(3)
 @pytest.fixture(scope='module')
 def box():
     return MeshRenderer(trimesh.creation.box((200, 150, 100)))
+
+
+def test_tolerances_are_those_of_bops_toolkit():
+    """0.3 is a ratio of pixels that occurs, and 6 x 0.05 is a hair above it."""
+    assert TAUS == tuple(np.arange(0.05, 0.51, 0.05)) == THETAS and TAUS[5] == 0.3
+
+
+@pytest.mark.parametrize('far_mm', [1e19, 1e20, 1e25, 3e38])
+def test_estimates_out_of_all_bounds_see_nothing(box, far_mm):
+    assert not box(ONE, np.array([far_mm, 0, 900]), K, SHAPE).any()
+    assert not box(ONE, np.array([0, -far_mm, 900]), K, SHAPE).any()
 
 
 @pytest.mark.parametrize('kind', ['box', 'torus', 'cut by the border'])

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mmvd.arguments import check_choice
+
 
 def match(errors: np.ndarray, threshold: float) -> list[tuple[int, int]]:
     """BOP's assignment: in the order of the rows, each estimate takes the free truth with the least error below.
@@ -47,7 +49,7 @@ def average_recall(errors: Sequence[np.ndarray], counts: Sequence[int], threshol
 
 
 def area_under_curve(errors_mm: Sequence[float], limit_mm: float = 100.0, rule: str = 'exact') -> float:
-    """Area under accuracy against threshold, 0 to 100; infinite errors are misses.
+    """Area under accuracy against threshold, 0 to 100; infinite errors and NaN are misses.
 
     Args:
         errors_mm: One error for each target.
@@ -57,8 +59,12 @@ def area_under_curve(errors_mm: Sequence[float], limit_mm: float = 100.0, rule: 
 
     Returns:
         Percent; NaN if there is no target.
+
+    Raises:
+        ConfigError: If there is no such rule.
     """
-    values = np.asarray(errors_mm, np.float64)
+    check_choice('area_under_curve', 'rule', rule, ('exact', 'posecnn'))
+    values = np.nan_to_num(np.asarray(errors_mm, np.float64), nan=np.inf, posinf=np.inf)
     if not values.size:
         return float('nan')
     if rule == 'exact':

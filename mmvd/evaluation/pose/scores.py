@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
 from mmvd.datasets.bop_files import model_file, read_models_info
 from mmvd.datasets.decoders import read_depth
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.symmetries import symmetry_transforms
-from mmvd.errors import SampleError
+from mmvd.errors import ConfigError, SampleError
 
 from .pose_errors import add, adds, mspd, mssd, rotation_error_deg, translation_error
 from .recall import area_under_curve, average_recall, match
@@ -67,7 +67,15 @@ class ObjectModel:
         self.diameter, self.symmetries = info['diameter'], symmetry_transforms(info)
         mesh = load_mesh(model_file(folder, f'obj_{obj_id:06d}.ply'), self.diameter)
         self.points = np.asarray(mesh.vertices, np.float64)
-        self.hull, self.renderer = self.points[ConvexHull(self.points).vertices], MeshRenderer(mesh)
+        self.hull, self.renderer = _hull(self.points), MeshRenderer(mesh)
+
+
+def _hull(points: np.ndarray) -> np.ndarray:
+    """The points that can be the farthest; of a flat mesh all."""
+    try:
+        return points[ConvexHull(points).vertices]
+    except QhullError:
+        return points
 
 
 class PoseScores:
@@ -101,14 +109,21 @@ class PoseScores:
         """Scores by object, and of all together under ``'all'``.
 
         Args:
-            estimates: What was found; of an object in an image so many count as are to be found, the best scored.
+            estimates: What was found; of an object in an image so many count as are to be found, the best scored. What
+                is no pose is left out, as in a submission.
             truths: What is to be found; misses cost.
 
         Returns:
             For each of them ``AR``, ``AR_VSD``, ``AR_MSSD``, ``AR_MSPD`` (0 to 100), ``AUC_ADD``, ``AUC_ADD-S``,
             ``AUC_ADD(-S)`` (exact area up to 100 mm), ``ADD<0.1d``, ... (shares), ``median_rotation_deg`` (symmetries
             forgiven, in translation, too), ``median_translation_mm``, ``targets`` and ``missed``.
+
+        Raises:
+            ConfigError: If a truth is of an object that has no model.
         """
+        unknown = {each.obj_id for each in truths} - read_models_info(self.folder).keys()
+        if unknown:
+            raise ConfigError(f'{self.folder}: has no models of the objects {", ".join(map(str, sorted(unknown)))}')
         groups = self._groups(estimates, truths)
         by_object = defaultdict(list)
         for (_, _, obj_id), group in groups.items():
@@ -120,9 +135,9 @@ class PoseScores:
     @staticmethod
     def _groups(estimates, truths) -> dict[tuple, tuple[list, list]]:
         groups: dict[tuple, tuple[list, list]] = {}
-        for truth in sorted(truths, key=lambda each: -each.visib_fract):
+        for truth in truths:
             groups.setdefault((truth.scene_id, truth.im_id, truth.obj_id), ([], []))[1].append(truth)
-        for each in sorted(estimates, key=lambda each: -each.score):
+        for each in sorted(filter(is_pose, estimates), key=lambda each: -each.score):
             group = groups.get((each.scene_id, each.im_id, each.obj_id))
             if group is not None and len(group[0]) < len(group[1]):
                 group[0].append(each)
@@ -134,8 +149,6 @@ class PoseScores:
         errors = {name: np.full(shape, np.inf) for name in ('MSSD', 'MSPD', 'ADD', 'ADD-S', 't')}
         errors['R'], errors['VSD'] = np.full(shape, np.inf), np.ones((*shape, len(TAUS)))
         for row, e in enumerate(estimates):
-            if not is_pose(e):
-                continue  # a miss
             for column, g in enumerate(truths):
                 pair = (e.R, e.t, g.R, g.t)
                 errors['MSSD'][row, column] = mssd(*pair, model.hull, model.symmetries) / model.diameter

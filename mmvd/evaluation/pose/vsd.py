@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-TAUS = tuple(0.05 * step for step in range(1, 11))  # shares of the diameter
+TAUS = tuple(np.arange(0.05, 0.51, 0.05).tolist())  # shares of the diameter, to the last bit those of BOP's toolkit
 
 Renderer = Callable[[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
 
