@@ -1,6 +1,7 @@
 """The one door for configs: what is wrong with one is told in a line."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,9 @@ def read_config(path: str | Path) -> Config:
     path = Path(path)
     if not is_file(path):
         raise ConfigError(f'{shown(path)}: no such config file')
+    for name in ('MMVD_DATA', 'MMVD_WEIGHTS'):
+        if os.environ.get(name) == '':  # as if it were not set
+            del os.environ[name]
     try:
         with _without_notes():
             config = Config.fromfile(path)

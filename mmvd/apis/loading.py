@@ -99,7 +99,8 @@ def load_model(
     if not isinstance(model, DepthCompleter) or model.backbone.depth_encoding is None or not model.backbone.reads_depth:
         raise ConfigError(
             f'{config.filename or "the config"}: load_model serves mmvd.DepthCompleter on metric depth; for other '
-            'tasks take RGBDSegInferencer or RGBDClassificationInferencer of mmvd.apis, or init_detector of mmdet.apis'
+            'tasks take RGBDSegInferencer, RGBDClassificationInferencer or RGBDPoseInferencer of mmvd.apis, or '
+            'init_detector of mmdet.apis'
         )
     return VDModel(model, place)
 

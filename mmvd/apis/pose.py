@@ -40,7 +40,8 @@ class RGBDPoseInferencer(TaskInferencer):
         intrinsics: ``(fx, fy, cx, cy)`` in pixels of the images as they are given; needed.
         boxes: What a detector found: a JSON file in the format of COCO's or BOP's results, or a list of its rows with
             ``category_id`` (the object's id), ``bbox`` (x, y, width, height), ``score`` and, for several images,
-            ``image`` (the name of the file without ending) or ``image_id`` (where that name is a number).
+            ``image`` (the name of the file) or ``image_id`` (where that name is a number of six digits). An image
+            without boxes has no poses.
         models: Folder of the object models, for outlines in the pictures; without it axes are drawn.
 
     Raises:
@@ -73,6 +74,8 @@ class RGBDPoseInferencer(TaskInferencer):
                 f'the objects {self.obj_ids}: set objects=[...] of the test dataset'
             )
         self.models, self._renderers = None if models is None else Path(models), {}
+        if self.models is not None:
+            read_models_info(self.models)  # now, not after the network
 
     def check(self, config: Config) -> None:
         """Refuse what estimates no poses."""
@@ -87,9 +90,6 @@ class RGBDPoseInferencer(TaskInferencer):
         found = super()._results(frame)
         rows = [row['detection'] for row in self.boxes if row['image'] in (None, frame.name)]
         queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape)
-        if not len(queries['labels']):
-            known = ', '.join(map(str, self.obj_ids))
-            raise SampleError(f'{frame.path}: none of its {len(rows)} boxes is in the image and of the objects {known}')
         return dict(found, queries=queries, dropped_boxes=dropped, instances=[])
 
     def predict(self, frames: list[Frame]) -> list[dict]:
@@ -164,7 +164,7 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
 
 
 def _row(row: dict[str, Any]) -> dict:
-    image = row.get('image')
+    image = row.get('image') and Path(str(row['image'])).stem
     if image is None and row.get('image_id') is not None:
         image = f'{int(row["image_id"]):06d}'
     return dict(image=image, detection=detection_of(row))

@@ -104,7 +104,8 @@ def _pose(args: argparse.Namespace) -> int:
     def tell(found: dict) -> str:
         pairs = zip(found['obj_ids'], found['translations_mm'], strict=True)
         told = [f'object {obj_id} at {t[2] / 1000:.2f} m' for obj_id, t in pairs]
-        return ', '.join(told + [f'left out: {count} {reason}' for reason, count in found['left_out'].items()])
+        told += [f'left out: {count} {reason}' for reason, count in found['left_out'].items()]
+        return ', '.join(told) or 'no box of this image'
 
     settings = dict(intrinsics=args.intrinsics, boxes=args.boxes, models=args.models)
     return _run(RGBDPoseInferencer(*_common(args), **settings), args, tell)

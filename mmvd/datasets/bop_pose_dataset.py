@@ -45,7 +45,9 @@ class BOPPoseDataset(BOPDataset):
             elsewhere than their camera sees them.
     """
 
-    PREPARED_BY = 'the official archives, in place or unpacked into {root}; rooms: python -m mmvd data bop {root}'
+    PREPARED_BY = (
+        'the official archives, in place or unpacked into {root}; the rooms by python -m mmvd data bop data/bop_rooms'
+    )
 
     def __init__(
         self,

@@ -79,6 +79,20 @@ def test_estimates_that_are_no_poses_are_left_out_and_counted(estimator, tmp_pat
     assert row['obj_id'] == 1 and np.isfinite(row['cam_R_m2c']).all()
 
 
+def test_images_without_boxes_do_not_stop_the_others(estimator, tmp_path, capsys):
+    for name in ('a', 'b'):
+        cv2.imwrite(str(tmp_path / f'{name}_rgb.png'), RGB)
+        cv2.imwrite(str(tmp_path / f'{name}_depth.png'), (1000 * DEPTH).astype(np.uint16))
+    rows = [dict(BOXES[0], image='b_rgb.png')]
+    run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=rows)
+    pairs = [(tmp_path / f'{name}_rgb.png', tmp_path / f'{name}_depth.png') for name in ('a', 'b')]
+    first, second = run(pairs, out_dir=tmp_path / 'out', batch_size=2)['predictions']
+    assert not len(first['obj_ids']) and second['obj_ids'].tolist() == [3]
+    assert json.loads((tmp_path / 'out/a_rgb_poses.json').read_text()) == []
+    (none,) = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES[1:2])((RGB, DEPTH))['predictions']
+    assert not len(none['obj_ids']) and none['left_out'] == {'of other objects': 1}
+
+
 def test_outlines_of_models(estimator, bop_rooms):
     run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES[:1], models=bop_rooms / 'models')
     frame_picture = run((RGB, DEPTH), return_vis=True)['visualization'][0]
@@ -88,9 +102,8 @@ def test_outlines_of_models(estimator, bop_rooms):
 def test_what_is_missing_is_named(estimator, tmp_path):
     with pytest.raises(ConfigError, match='needs the intrinsics of the camera and boxes'):
         RGBDPoseInferencer(estimator, device='cpu', boxes=BOXES)
-    run = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES[1:2])
-    with pytest.raises(SampleError, match='none of its 1 boxes is in the image and of the objects 1, 3'):
-        run((RGB, DEPTH))
+    with pytest.raises(MissingInputsError, match='models_info.json'):
+        RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=BOXES, models=tmp_path / 'none')
     with pytest.raises(ConfigError, match='is none of mmvd.PoseEstimator'):
         RGBDPoseInferencer('m2f_vd_rooms', device='cpu', intrinsics=K, boxes=BOXES)
     with pytest.raises(SampleError, match='boxes of 2 scenes'):

@@ -174,6 +174,8 @@ def test_folders_of_the_environment_are_not_told_of_in_every_base(monkeypatch):
     told, logger = [], MMLogger.get_current_instance()
     monkeypatch.setattr(logger, 'callHandlers', lambda record: told.append(record.getMessage()))
     assert read_config(ROOT / 'configs/pose/poet_vd_rooms.py').root == '/somewhere/bop_rooms' and not told
+    monkeypatch.setenv('MMVD_DATA', '')
+    assert read_config(ROOT / 'configs/pose/poet_vd_rooms.py').root == 'data/bop_rooms'
     logger.info('Using env variable')  # by others
     assert told == ['Using env variable']
 

@@ -34,7 +34,7 @@ _CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, th
 def main() -> int:
     """Parse the command line and draw; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', nargs='?', help="config file or name; none: the paper's datasets")
+    parser.add_argument('config', nargs='?', help="config file; none: the paper's datasets")
     parser.add_argument('--loader', choices=('train', 'val', 'test'), default='train')
     parser.add_argument('--samples', type=int, default=12)
     parser.add_argument('--maps', type=int, default=40, help='depth maps of each dataset for the histograms')

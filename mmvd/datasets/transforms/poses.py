@@ -144,14 +144,17 @@ def read_rows(path: Path) -> list:
 
     Raises:
         MissingInputsError: If there is no such file.
-        SampleError: If it is no JSON.
+        SampleError: If it is no JSON, or no list.
     """
     if not path.is_file():
         raise MissingInputsError(f'{path}: no such file of boxes')
     try:
-        return json.loads(path.read_bytes())
+        rows = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise SampleError(f'{path}: no readable JSON ({error})') from error
+    if not isinstance(rows, list):
+        raise SampleError(f'{path}: no list of detections as COCO and BOP have it, but a {type(rows).__name__}')
+    return rows
 
 
 def queries_of(
