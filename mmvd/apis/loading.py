@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from mmvd.datasets.archives import is_file
 from mmvd.errors import ConfigError
@@ -122,6 +123,9 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
         raise ConfigError(f'{config.filename or "the config"}: {config.model.type} has no backbone')
     model.dataset_meta = {}
     if checkpoint is None:
+        MMLogger.get_current_instance().warning(
+            f'{config.filename or "the config"}: opened without a checkpoint: what the model predicts is random'
+        )
         if model.backbone.init_cfg:
             # not the whole model: mmengine would print a paragraph for each of its parameters
             model.backbone.init_weights()

@@ -214,12 +214,20 @@ class RGBDDataset(BaseDataset):
 
         Raises:
             SampleError: If its image cannot be read, also where a host's transform loads it.
+            ConfigError: If nothing in the pipeline loads image or depth.
         """
         try:
             sample = super().prepare_data(idx)
         except (AssertionError, OSError, cv2.error):  # mmcv's ways to say so
             look_at_image(self.get_data_info(idx)['img_path'])
             raise  # the image is not to blame
+        except KeyError as error:
+            if error.args[0] not in ('img', 'depth'):
+                raise
+            raise ConfigError(
+                f'{self.data_root}: nothing in the pipeline loads {error}: begin it with mmvd.LoadImage and '
+                'mmvd.LoadDepth'
+            ) from error
         if sample is None:
             raise SampleError(
                 f'{self.get_data_info(idx)["img_path"]}: a transform gave nothing for this sample (an empty file?)'

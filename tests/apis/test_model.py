@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from PIL import Image
 
 import mmvd
@@ -55,12 +56,15 @@ def test_encode_is_what_the_backbone_gives(model):
     assert all(torch.equal(a, b) for a, b in zip(maps, expected, strict=True))
 
 
-def test_load_model(tmp_path, model):
+def test_load_model(tmp_path, model, monkeypatch):
+    told = []
     torch.save(dict(state_dict=model.completer.state_dict()), tmp_path / 'a.pth')
     again = mmvd.load_model(config(), tmp_path / 'a.pth', 'cpu')
     rgb = np.zeros((56, 56, 3), np.uint8)
     np.testing.assert_array_equal(again.complete(rgb), model.complete(rgb))
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
     assert mmvd.load_model('pretrain_tiny_pde_rooms', device='cpu').completer.backbone.embed_dims == 96
+    assert 'opened without a checkpoint: what the model predicts is random' in told[0]
     with pytest.raises(ConfigError, match='no such config'):
         mmvd.load_model('pretrain_nothing')
     with pytest.raises(WeightsError, match='does not fit the model'):

@@ -68,6 +68,13 @@ def epoch_of(dataset, epoch, workers=0, seed=0):
     ]
 
 
+def test_pipelines_that_load_nothing_are_named(tmp_path):
+    make_pairs(tmp_path, 1)
+    dataset = DATASETS.build(folder(tmp_path, pipeline=PIPELINE[2:]))
+    with pytest.raises(ConfigError, match="nothing in the pipeline loads 'img': begin it with mmvd.LoadImage"):
+        dataset[0]
+
+
 def test_folder_and_list(tmp_path):
     make_pairs(tmp_path, 3)
     (tmp_path / 'train.txt').write_text('rgb/000.png depth/000.png\nrgb/002.png depth/002.png\n')
