@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmvd.datasets.index import index_path, listing_of, open_index
+from mmvd.datasets.index import index_path, open_index
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.errors import ConfigError, MMVDError
 from mmvd.registry import DATASETS
@@ -27,10 +27,10 @@ def paper_datasets() -> dict[str, dict]:
 
 
 def listed_datasets(config: Config) -> list[dict]:
-    """Configs of the datasets of files that a config reads, each listing once."""
+    """Configs of the datasets of files that a config reads, each once, whatever its pipeline is."""
     nodes = (node for loader in _LOADERS for node in datasets_in((config.get(loader) or {}).get('dataset')))
-    found = [dict(node) for node in nodes if issubclass(DATASETS.get(node['type']), RGBDDataset)]
-    return list({str((node['data_root'], listing_of(node))): node for node in found}.values())
+    found = [dict(node, pipeline=[]) for node in nodes if issubclass(DATASETS.get(node['type']), RGBDDataset)]
+    return list({str(node): node for node in found}.values())
 
 
 def expectations() -> dict[str, dict]:

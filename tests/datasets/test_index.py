@@ -13,7 +13,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-from mmvd.apis.preparation import paper_datasets
+from mmvd.apis.preparation import listed_datasets, paper_datasets
 from mmvd.datasets import walk
 from mmvd.datasets.cameras import _cameras_of
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
@@ -392,6 +392,11 @@ def test_all_that_a_config_reads(tmp_path, capsys, monkeypatch, bop_rooms):
     settings = [config[f'{loader}_dataloader'].dataset for loader in ('train', 'val', 'test')]
     listed = [build(each) for each in settings]
     monkeypatch.setattr(sys, 'argv', ['prepare.py', str(path)])
+    twice = dict(
+        val_dataloader=dict(dataset=settings[0]), test_dataloader=dict(dataset=dict(settings[0], test_mode=True))
+    )
+    found = listed_datasets(Config(dict(train_dataloader=dict(dataset=settings[0]), **twice)))
+    assert [each.get('test_mode', False) for each in found] == [False, True]  # at test other frames are listed
     assert prepare_main() == 0
     for each, before in zip(settings, listed, strict=True):
         found = build(each)
