@@ -40,7 +40,7 @@ def expectations() -> dict[str, dict]:
         ConfigError: If the table and the configs do not name the same datasets.
     """
     path = shipped_configs() / 'datasets.yml'
-    table = Config.fromfile(path).to_dict()
+    table = read_config(path).to_dict()
     differ = set(table) ^ set(paper_datasets())
     if differ:
         raise ConfigError(f'{path}: names other datasets than the configs: {", ".join(sorted(differ))}')
