@@ -5,6 +5,7 @@ And the decoder stays within its budget.
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -85,9 +86,10 @@ def test_compiled_blocks_give_the_same_maps_under_the_same_names():
 def test_decoder_costs_at_most_ten_gmac_at_224_px(name):
     config = Config.fromfile(ROOT / f'configs/vd/{name}.py')
     head = MODELS.build(config.model.head).eval()
-    features = [
-        torch.zeros(1, config.model.head.in_channels, 224 // s, 224 // s) for s in config.model.backbone.strides
-    ]
+    side = 224 // config.model.backbone.get('patch_size', 14)
+    cells = torch.zeros(1, config.model.head.in_channels, side, side)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        head(features, (224, 224))
+        maps = [head.project(level, cells) for level in range(4)]
+        sizes = [(224 // stride, 224 // stride) for stride in config.model.backbone.strides]
+        head([F.interpolate(each, size) for each, size in zip(maps, sizes, strict=True)], (224, 224))
     assert 0 < counter.get_total_flops() / 2 <= 10e9

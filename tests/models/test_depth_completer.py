@@ -262,6 +262,27 @@ def test_loss_module_is_the_function():
     )
 
 
+@pytest.mark.parametrize('frozen', ['rgb', 'all'])
+@pytest.mark.parametrize('size', [(56, 56), (61, 74)])
+def test_skips_are_projected_before_they_are_resized(size, frozen):
+    """To the same predictions and gradients as afterwards, where the authors' code does it; in float64."""
+    model = tiny_completer(test_cfg=None, frozen=frozen)
+    model.head = DepthCompletionHead(32, (16, 12, 8, 8), skip_channels=5, norm_eval=True)
+    model = model.double().train()
+    inputs = torch.rand(2, 4, *size, dtype=torch.float64)
+    before = model.complete(inputs)
+    model.head.skips[0].weight.grad = None
+    sum(pred.sum() for pred in before).backward()
+    gradient = model.head.skips[0].weight.grad
+    features, factor = model.backbone.extract(inputs)
+    after = model.head.complete([model.head.project(level, x) for level, x in enumerate(features)], inputs, factor)
+    model.head.skips[0].weight.grad = None
+    sum(pred.sum() for pred in after).backward()
+    for a, b in zip(before, after, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(gradient, model.head.skips[0].weight.grad, rtol=1e-9, atol=1e-9)
+
+
 def test_vectors_of_metres_are_computed_in_full_precision():
     """In half precision an entry that counts 10 m is rounded to centimetres."""
     head = DepthCompletionHead(8, (8, 8, 8, 8)).eval()

@@ -1,7 +1,12 @@
 """Feature maps at the strides that a head reads."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor
+
+# What a head makes of a map's cells, given its number, before they are resized: a 1 x 1 convolution commutes with that
+Projection = Callable[[int, Tensor], Tensor]
 
 
 def pad_to_cells(x: Tensor, cell: int) -> Tensor:

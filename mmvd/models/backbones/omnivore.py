@@ -14,7 +14,7 @@ from mmvd.errors import ConfigError
 from mmvd.models.weights import load_omnivore_weights
 from mmvd.registry import MODELS
 
-from .maps import pad_to_cells, to_stride
+from .maps import Projection, pad_to_cells, to_stride
 from .settings import check_image
 from .vd_vit import VDFeatures
 
@@ -130,13 +130,14 @@ class OmnivoreSwin3D(BaseModule):
         with self._gradients():
             return self.swin.patch_embed(pad_to_cells(rgb, self.patch_size)[:, :, None])
 
-    def extract(self, inputs: Tensor, rgb: Tensor | None = None) -> VDFeatures:
+    def extract(self, inputs: Tensor, rgb: Tensor | None = None, project: Projection | None = None) -> VDFeatures:
         """Encode a batch.
 
         Args:
             inputs: (B, 4, H, W): RGB in RGB order, ImageNet-normalised, then the depth channel of the encoding; or (B,
                 3, H, W) without depth.
             rgb: Image tokens of the same images, if they are known already.
+            project: See :meth:`VDViT.extract`.
 
         Returns:
             The outputs and a range factor of 1: disparity needs none.
@@ -148,7 +149,7 @@ class OmnivoreSwin3D(BaseModule):
         stages, factor = self._stages(inputs, self.encode_rgb(inputs[:, :3]) if rgb is None else rgb)
         if self.out_type == 'avg_featmap':
             return VDFeatures((self._mean_token(stages[3]),), factor)
-        return VDFeatures(self._maps(stages, inputs.shape[-2:]), factor)
+        return VDFeatures(self._maps(stages, inputs.shape[-2:], project), factor)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Outputs as the hosts' heads read them; see :meth:`extract` and the class."""
@@ -188,10 +189,14 @@ class OmnivoreSwin3D(BaseModule):
     def _mean_token(self, tokens: Tensor) -> Tensor:
         return self.swin.norm(tokens).flatten(1, 2).mean(1)
 
-    def _maps(self, stages: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, ...]:
-        cells = (_FIRST_CELL, 2 * _FIRST_CELL, 4 * _FIRST_CELL, 4 * _FIRST_CELL)
-        maps = zip(stages, cells, self.strides, strict=True)
-        return tuple(to_stride(tokens.movedim(3, 1), cell, stride, size) for tokens, cell, stride in maps)
+    def _maps(
+        self, stages: Sequence[Tensor], size: tuple[int, int], project: Projection | None = None
+    ) -> tuple[Tensor, ...]:
+        maps, sides = [], (_FIRST_CELL, 2 * _FIRST_CELL, 4 * _FIRST_CELL, 4 * _FIRST_CELL)
+        for level, (tokens, side, stride) in enumerate(zip(stages, sides, self.strides, strict=True)):
+            cells = tokens.movedim(3, 1)
+            maps.append(to_stride(project(level, cells) if project else cells, side, stride, size))
+        return tuple(maps)
 
 
 def omnivore_disparity() -> dict:

@@ -14,7 +14,7 @@ from mmvd.models.weights import load_encoder_weights
 from mmvd.registry import MODELS
 
 from .fusion import SEFusion
-from .maps import pad_to_cells, to_stride
+from .maps import Projection, pad_to_cells, to_stride
 from .settings import check_image, check_input, check_layers, check_output, check_streams, stream_configs
 from .stream import StreamFeatures
 
@@ -209,13 +209,16 @@ class VDViT(BaseModule):
                 cls_tokens.append(tokens[:, 0])
         return StreamFeatures(kept, cls_tokens, tokens[:, stream.num_prefix :]), factor
 
-    def extract(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> VDFeatures:
+    def extract(
+        self, inputs: Tensor, rgb: StreamFeatures | None = None, project: Projection | None = None
+    ) -> VDFeatures:
         """Encode a batch.
 
         Args:
             inputs: (B, 3 + k, H, W): RGB in RGB order, ImageNet-normalised, then depth channels (metres for PDE, 0 =
                 missing); or (B, 3, H, W) without depth.
             rgb: RGB features of the same images, if they are known already.
+            project: What the head makes of the maps before they are resized.
 
         Returns:
             The outputs and the factor by which metric depth was multiplied to bring it into range.
@@ -224,11 +227,11 @@ class VDViT(BaseModule):
         image, depth = inputs[:, :3], inputs[:, 3:]
         rgb = self.encode_rgb(image) if rgb is None else rgb
         if self.depth_stream is None:
-            return VDFeatures(self.outputs(rgb, None, inputs.shape[-2:]), inputs.new_ones(len(inputs)))
+            return VDFeatures(self.outputs(rgb, None, inputs.shape[-2:], project), inputs.new_ones(len(inputs)))
         depth = self._with_channels(image, depth)
         with torch.no_grad() if self.frozen == 'all' else nullcontext():
             fused, factor = self.encode_depth(depth, rgb)
-            return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:]), factor)
+        return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:], project), factor)
 
     def encode(self, inputs: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """What :meth:`extract` puts out, and the depth stream's normalised class token (B, D).
@@ -266,7 +269,13 @@ class VDViT(BaseModule):
         """Outputs as the hosts' heads read them; see :meth:`extract` and the class."""
         return self.extract(inputs).outs
 
-    def outputs(self, rgb: StreamFeatures, fused: StreamFeatures | None, size: tuple[int, int]) -> tuple[Tensor, ...]:
+    def outputs(
+        self,
+        rgb: StreamFeatures,
+        fused: StreamFeatures | None,
+        size: tuple[int, int],
+        project: Projection | None = None,
+    ) -> tuple[Tensor, ...]:
         """Maps or class token, as ``out`` and ``out_type`` say; ``size`` is the input's (height, width)."""
         streams = []
         if 'rgb' in self.out:
@@ -286,5 +295,5 @@ class VDViT(BaseModule):
                 for features, stream in streams
             ]
             cells = torch.cat(tokens, dim=2).transpose(1, 2).unflatten(2, grid)
-            maps.append(to_stride(cells, self.patch_size, stride, size))
+            maps.append(to_stride(project(level, cells) if project else cells, self.patch_size, stride, size))
         return tuple(maps)

@@ -57,7 +57,7 @@ class DepthCompletionHead(BaseModule):
         in_channels: Channels of the feature maps; four numbers, finest first, where they differ.
         channels: Widths of the four blocks (authors' code: 512, 256, 128, 64 for ViT-B, half of that for ViT-S).
         skip_channels: Width to which a 1 x 1 convolution brings the three skip maps; None takes them as they are
-            (authors' code, 41 GMAC for ViT-B at 224 px; 64 with half the widths takes 8).
+            (authors' code, 41 GMAC for ViT-B at 224 px; 64 with half the widths takes 7).
         max_depth: Sets the decode weights; the ``max_depth`` of the encoding.
         negative_slope: Slope of the leaky ReLU.
         norm_cfg: Normalisation of the convolutions.
@@ -119,11 +119,23 @@ class DepthCompletionHead(BaseModule):
         active = F.leaky_relu(vector.float(), self.negative_slope)
         return (active.unflatten(1, (self.num_axes, -1)) * self.weights.view(-1, 1, 1)).sum(2)
 
+    def project(self, level: int, cells: Tensor) -> Tensor:
+        """The skip convolution of a map, before the encoder resizes it: it commutes with that, and cells are few.
+
+        Args:
+            level: Number of the map, finest first.
+            cells: (B, C, h, w), a value for each cell of the encoder.
+
+        Returns:
+            (B, ``skip_channels``, h, w); the coarsest map, and all without ``skip_channels``, as they are.
+        """
+        return self.skips[len(self.skips) - 1 - level](cells) if level < len(self.skips) else cells
+
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> list[Tensor]:
         """Decode.
 
         Args:
-            features: Four maps (B, C, h, w), finest first, strides 2, 4, 8, 16.
+            features: Four maps (B, C, h, w), finest first, strides 2, 4, 8, 16, gone through :meth:`project`.
             size: (H, W) of the input, which is the size of the last prediction.
 
         Returns:
@@ -131,8 +143,7 @@ class DepthCompletionHead(BaseModule):
             ``size``.
         """
         x, preds = features[3], []
-        skips = [conv(skip) for conv, skip in zip(self.skips, features[2::-1], strict=True)]
-        for block, vector, skip in zip(self.blocks, self.vectors, (*skips, None), strict=True):
+        for block, vector, skip in zip(self.blocks, self.vectors, (*features[2::-1], None), strict=True):
             x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
             with torch.autocast(
                 x.device.type, enabled=False
