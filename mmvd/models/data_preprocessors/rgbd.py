@@ -99,15 +99,9 @@ class RGBDDataPreprocessor(RGBDStacker):
                 if self.encoding.num_axes > 1:
                     packed['gt_axes'] = self.channels(gt_depth, data, keys)
             if 'partner_inputs' in data:
-                packed['partner_rgb'] = torch.stack(
-                    [self._as_partner(*pair, size) for pair in zip(data['partner_inputs'], inputs, strict=True)]
-                )
+                partners = zip(data['partner_inputs'], inputs, strict=True)
+                packed['partner_rgb'] = self.normalise([_resized(*pair) for pair in partners], size)
         return dict(packed, data_samples=data.get('data_samples'))
-
-    def _as_partner(self, partner: Tensor, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """Another image at the size of this one."""
-        resized = F.interpolate(partner[None].float(), image.shape[-2:], mode='bilinear', antialias=True)[0]
-        return self.normalise(resized, size)
 
     def _depth_target(
         self, data: dict, depth: Tensor, size: tuple[int, int], training: bool
@@ -133,3 +127,8 @@ class RGBDDataPreprocessor(RGBDStacker):
             removed = ops.random_density_mask((depth > 0)[:, 0], fraction, keys, self.random_density['patterns'])
             depth = depth.masked_fill(removed[:, None], 0)
         return depth, target
+
+
+def _resized(partner: Tensor, image: Tensor) -> Tensor:
+    """Another image at the size of this one."""
+    return F.interpolate(partner[None].float(), image.shape[-2:], mode='bilinear', antialias=True)[0]

@@ -112,7 +112,7 @@ class RGBDStacker(BaseDataPreprocessor):
         Raises:
             SampleError: If an image and its depth differ in size.
         """
-        rgb = torch.stack([self.normalise(image, size) for image in data['inputs']])
+        rgb = self.normalise(data['inputs'], size)
         if 'depth' not in data:
             return rgb, None
         for image, depth in zip(data['inputs'], data['depth'], strict=True):
@@ -129,10 +129,12 @@ class RGBDStacker(BaseDataPreprocessor):
         depth = stack_maps(data['depth'], size)
         return rgb, ops.clean_depth(depth) if depth.shape[1] == 1 else depth
 
-    def normalise(self, image: Tensor, size: tuple[int, int]) -> Tensor:
-        """One image (3, h, w) in 0..255, in RGB order, normalised and padded to (height, width)."""
-        image = image.float().flip(0) if self.bgr_to_rgb else image.float()
-        return pad_to((image - self.mean) / self.std, size)
+    def normalise(self, images: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Images (3, h, w) in 0..255 as (B, 3, H, W) in RGB order, normalised and padded to (height, width)."""
+        alike = len({image.shape for image in images}) == 1  # one pass over the batch, not one per image
+        batches = [torch.stack(tuple(images))] if alike else [image[None] for image in images]
+        batches = [batch.float().flip(1) if self.bgr_to_rgb else batch.float() for batch in batches]
+        return torch.cat([pad_to((batch - self.mean) / self.std, size) for batch in batches])
 
 
 def common_size(inputs: Sequence[Tensor], divisor: int = 1, least: tuple[int, int] = (0, 0)) -> tuple[int, int]:
@@ -143,7 +145,7 @@ def common_size(inputs: Sequence[Tensor], divisor: int = 1, least: tuple[int, in
 
 def pad_to(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Pad with 0 below and to the right."""
-    return F.pad(x, (0, size[1] - x.shape[-1], 0, size[0] - x.shape[-2]))
+    return x if x.shape[-2:] == size else F.pad(x, (0, size[1] - x.shape[-1], 0, size[0] - x.shape[-2]))
 
 
 def stack_maps(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
