@@ -51,6 +51,7 @@ def test_benchmark(tmp_path):
         'decoder',
         'density sweep',
         'flops',
+        'flops',
     ]
     assert all(float(row['ratio']) > 0 and row['torch'] and '--preset tiny' in row['command'] for row in rows)
 

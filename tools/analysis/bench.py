@@ -8,6 +8,7 @@ from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.timing import Comparison, compare
+from mmvd.models.backbones.maps import to_stride
 from mmvd.models.backbones.vd_vit import VDViT
 from mmvd.registry import MODELS
 
@@ -38,10 +39,16 @@ class Bench:
         """Two functions with their labels, in turns."""
         return compare(name, a, b, self.device, self.repeats, self.note)
 
-    def features(self, dims: int, count: int) -> list[torch.Tensor]:
-        """Four maps as an encoder gives them."""
-        sides = (self.side // stride for stride in (2, 4, 8, 16))
-        return [torch.randn(count, dims, side, side, device=self.device) for side in sides]
+    def cells(self, dims: int, count: int) -> list[torch.Tensor]:
+        """Four maps as an encoder has them, a value per patch of 14 px."""
+        side = self.side // 14
+        return [torch.randn(count, dims, side, side, device=self.device) for _ in range(4)]
+
+    def decode(self, head: torch.nn.Module, cells: list[torch.Tensor]) -> torch.Tensor:
+        """What a decoder makes of them at the finest scale; the encoder resizes in between."""
+        size = (self.side, self.side)
+        projected = (head.project(level, each) for level, each in enumerate(cells))
+        return head([to_stride(x, 14, s, size) for x, s in zip(projected, (2, 4, 8, 16), strict=True)], size)[-1]
 
     def completer(self, frozen: str = 'rgb', densities: list | None = None) -> torch.nn.Module:
         """A complete model."""

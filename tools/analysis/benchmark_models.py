@@ -55,19 +55,19 @@ def forward(bench: Bench) -> list[Comparison]:
 def decoder(bench: Bench) -> list[Comparison]:
     """Decoder, forward and backward, in channels-last order, as the encoder's maps come, against the usual one."""
     head = bench.completer().head.train()
-    features = bench.features(head.skips[0].in_channels, bench.batch)
+    cells = bench.cells(head.skips[0].in_channels, bench.batch)
     first = copy.deepcopy(head).to(memory_format=torch.contiguous_format)
-    moved = [feature.to(memory_format=torch.channels_last) for feature in features]
+    moved = [each.to(memory_format=torch.channels_last) for each in cells]
 
     def run(model, maps):
         with bench.autocast():
-            model(maps, (bench.side, bench.side))[-1].sum().backward()
+            bench.decode(model, maps).sum().backward()
 
     return [
         bench.compare(
             'decoder',
             ('channels last', lambda: run(head, moved)),
-            ('channels first', lambda: run(first, features)),
+            ('channels first', lambda: run(first, cells)),
         )
     ]
 
@@ -122,34 +122,37 @@ def stream_macs(stream: ViTStream, side: int) -> int:
 
 
 def flops(bench: Bench) -> list[Comparison]:
-    """Training step against the time its multiplications would take at the matrix rate of this device.
+    """Training step, eager and compiled, against the time its multiplications take at the matrix rate of this device.
 
     The encoder by formula (RGB forward once, depth stream forward and twice that backward), because torch's counter
     knows attention on some devices only; the decoder by the counter.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = bench.completer('rgb').train()
-    step, backbone = bench.train_step(model), model.backbone
-    features = bench.features(model.head.skips[0].in_channels, 1)
+    models = [bench.completer('rgb').train() for _ in range(2)]
+    models[1].backbone.compile_blocks()
+    backbone, head = models[0].backbone, models[0].head
+    cells = bench.cells(head.skips[0].in_channels, 1)
     with FlopCounterMode(display=False) as counter:
-        model.head(features, (bench.side, bench.side))[-1].sum().backward()
+        bench.decode(head, cells).sum().backward()
     encoder = 2 * (stream_macs(backbone.rgb_stream, bench.side) + 3 * stream_macs(backbone.depth_stream, bench.side))
     count, n = bench.batch * (encoder + counter.get_total_flops()), 1024 if bench.device.type == 'cpu' else 8192
     matrices = [torch.randn(n, n, device=bench.device, dtype=bench.dtype) for _ in range(2)]
-    rates, times = [], []
+    steps, rates, times = [bench.train_step(model) for model in models], [], [[], []]
     for _ in range(bench.repeats + 1):
         rates.append(2 * n**3 / time_ms(lambda: matrices[0] @ matrices[1], bench.device))
-        times.append(time_ms(step, bench.device))
+        for found, step in zip(times, steps, strict=True):
+            found.append(time_ms(step, bench.device))
     rate = statistics.median(rates[1:])
     return [
         Comparison(
             'flops',
             'ideal step at the measured matrix rate',
-            'measured step',
+            name,
             count / rate,
-            statistics.median(times[1:]),
+            statistics.median(found[1:]),
             bench.repeats,
             note=f'{bench.note}; {count / 1e9:.1f} GFLOP; matrix rate {rate / 1e9:.3f} TFLOP/s, {n}x{n}',
         )
+        for name, found in zip(('measured step', 'measured step, blocks compiled'), times, strict=True)
     ]

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""A real pretraining on rooms rendered on the device: samples/s and loss over time, peak memory, bf16 beside fp32.
+"""A real pretraining on rooms rendered on the device: rates and loss over time, peak memory, bf16 beside fp32.
 
-CSV.
+Rooms are rendered and trained on in turns, each timed by itself. CSV.
 """
 
 import argparse
 import csv
 import shlex
+import statistics
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +20,7 @@ from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.configs import read_config
-from mmvd.apis.timing import device_name, synchronise
+from mmvd.apis.timing import device_name, synchronise, time_ms
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
 from mmvd.registry import MODELS
@@ -26,6 +28,7 @@ from mmvd.registry import MODELS
 FIELDS = (
     'step',
     'seconds',
+    'rooms_per_s',
     'samples_per_s',
     'loss',
     'loss_float32_same_batch',
@@ -48,13 +51,14 @@ def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
     )
 
 
-def row_of(step: int, seconds: float, rate: float, half: torch.Tensor, full: torch.Tensor, device) -> dict:
-    """A line of the CSV."""
+def row_of(step: int, seconds: float, rates: tuple, half: torch.Tensor, full: torch.Tensor, device) -> dict:
+    """A line of the CSV; ``rates`` are those of rendering and of training."""
     peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == 'cuda' else float('nan')
     return dict(
         step=step,
         seconds=round(seconds, 2),
-        samples_per_s=round(rate, 2),
+        rooms_per_s=round(rates[0], 2),
+        samples_per_s=round(rates[1], 2),
         loss=round(float(half), 4),
         loss_float32_same_batch=round(float(full), 4),
         peak_gib=round(peak, 3),
@@ -76,26 +80,29 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
     def loss_of(data: dict) -> torch.Tensor:
         return model(**model.data_preprocessor(data, True), mode='loss')['loss_depth']
 
-    rows, start, since = [], time.perf_counter(), time.perf_counter()
-    for step in range(1, args.steps + 1):
-        data = rooms_batch(step, args.batch, args.side, device)
+    def train(data: dict) -> None:
         with autocast():
             loss = loss_of(data)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+    rows, seconds, start = [], [], time.perf_counter()
+    for step in range(1, args.steps + 1):
+        began = time.perf_counter()
+        data = rooms_batch(step, args.batch, args.side, device)
+        synchronise(device)
+        seconds.append((time.perf_counter() - began, time_ms(partial(train, data), device) / 1e3))
         if step % args.every == 0:
-            synchronise(device)
-            rate = args.every * args.batch / (time.perf_counter() - since)
+            rates = [args.batch / statistics.median(times) for times in zip(*seconds[-args.every :], strict=True)]
             model.eval()  # the comparison must not move the statistics of batch norms
             with torch.no_grad():
                 with autocast():
                     half = loss_of(data)
                 full = loss_of(data)
             model.train()
-            rows.append(row_of(step, time.perf_counter() - start, rate, half, full, device))
+            rows.append(row_of(step, time.perf_counter() - start, rates, half, full, device))
             print(rows[-1], flush=True)
-            since = time.perf_counter()
     return rows
 
 
