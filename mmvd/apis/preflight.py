@@ -193,9 +193,9 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
     """The head must have as many classes, and weights of classes, as the data."""
     head = _head_of(config) or {}
     counters = ('count_classes',) if 'decode_head' in config.model else ('count_scenes', 'count_objects')
-    for loader in loaders:
-        dataset = (config.get(loader) or {}).get('dataset', {})
-        kind = DATASETS.get(dataset.get('type', ''))
+    for loader in filter(config.get, loaders):  # a training without validation has none
+        dataset = config[loader]['dataset']
+        kind = DATASETS.get(dataset['type'])
         count = next((getattr(kind, name) for name in counters if hasattr(kind, name)), None)
         found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
         if found and 'num_classes' in head and head['num_classes'] != found:
