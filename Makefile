@@ -9,7 +9,7 @@ export MMVD_TEST_DATA ?= $(realpath ../shared/data)
 # Most tests are processes that import torch or steps of tiny models: two at a time, one thread each.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: setup pretrain model real-frames test test-upstream test-all lint doctor clean
+.PHONY: setup pretrain model real-frames test test-gpu test-upstream test-all lint doctor clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,9 @@ model: $(STAMP)
 
 test: $(STAMP)
 	$(PY) -m pytest -q $(PARALLEL) tests $(ARGS)
+
+test-gpu: $(STAMP)
+	MMVD_TEST_GPU=1 $(PY) -m pytest -q tests/test_on_gpu.py $(ARGS)
 
 # A frozen, really pretrained ViT-S/14 (not DINOv2: see SOURCES.md of the frames) and real frames of several sensors.
 WEIGHTS := $(or $(MMVD_WEIGHTS),weights)

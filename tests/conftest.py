@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+if 'MMVD_TEST_GPU' not in os.environ:  # `make test-gpu`; all other numbers are the CPU's, bit by bit
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
 import pytest
 import torch
 from mmengine.logging import MMLogger
@@ -17,6 +20,15 @@ ROOT = Path(__file__).parents[1]
 THREADS = 1 if 'PYTEST_XDIST_WORKER' in os.environ else 2
 os.environ['OMP_NUM_THREADS'] = str(THREADS)
 TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_size=56)
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'gpu: needs a GPU and `make test-gpu`, skipped elsewhere')
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker('gpu') and not torch.cuda.is_available():
+        pytest.skip('torch sees no GPU: make test-gpu where there is one')
 
 
 @pytest.fixture(autouse=True)

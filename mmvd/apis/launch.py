@@ -54,9 +54,10 @@ def load_config(args: argparse.Namespace) -> Config:
     """Read the config and apply the command line.
 
     Raises:
-        ConfigError: If there is no such file, it cannot be read or has no model, or a process starter is named where
-            none started this process.
+        ConfigError: If there is no such file, it cannot be read or has no model, a process starter is named where none
+            started this process, or there are GPUs, but none for this process.
     """
+    _check_has_gpu(args.local_rank)
     config = read_config(args.config)
     starter = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK').get(args.launcher)
     if starter and starter not in os.environ:
@@ -74,6 +75,16 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.launcher == 'pytorch' and get_device() == 'cpu':
         _start_processes_without_gpus(config)
     return config
+
+
+def _check_has_gpu(local_rank: int) -> None:
+    """Where there are GPUs each process takes one of its own: mmengine counts on it wherever it logs."""
+    rank, gpus = int(os.environ.get('LOCAL_RANK', local_rank)), torch.cuda.device_count()
+    if gpus and rank >= gpus:
+        raise ConfigError(
+            f'process {rank + 1} of this machine has no GPU, torch sees {gpus}: start one process per GPU, '
+            f'tools/dist_train.sh CONFIG {gpus}'
+        )
 
 
 def _start_processes_without_gpus(config: Config) -> None:
@@ -169,13 +180,10 @@ def build_runner(config: Config, training: bool) -> Runner:
         MissingInputsError: If datasets or weights are missing.
         WeightsError: If the checkpoint is not whole.
         ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without
-            GPUs.
+            GPUs or without a process starter.
     """
-    if 'FSDP' in (config.get('strategy') or {}).get('type', '') and get_device() == 'cpu':
-        raise ConfigError(
-            "strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch "
-            'here'
-        )
+    if 'FSDP' in (config.get('strategy') or {}).get('type', ''):
+        _check_sharded(config)
     check_inputs(config, training)
     if config.get('load_from') and not config.get('resume'):
         load_checkpoint(
@@ -192,6 +200,20 @@ def build_runner(config: Config, training: bool) -> Runner:
             _build_parts(runner, training)
     check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
     return runner
+
+
+def _check_sharded(config: Config) -> None:
+    """What FSDP needs, and checkpoints that are files: those of shards are folders, which no tool of ours reads."""
+    if get_device() == 'cpu':
+        raise ConfigError(
+            "strategy.type=FSDPStrategy: mmengine's FSDP places each process on a GPU, and none is visible to torch "
+            'here'
+        )
+    if config.get('launcher', 'none') == 'none':
+        raise ConfigError('strategy.type=FSDPStrategy shards among processes: start them with tools/dist_train.sh')
+    if config.get('resume'):
+        raise ConfigError('--resume: a sharded run cannot go on yet, its checkpoints can be tested')
+    config.strategy.setdefault('state_dict_cfg', 'full')
 
 
 def _build_parts(runner: Runner, training: bool) -> None:

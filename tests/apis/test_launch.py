@@ -1,3 +1,4 @@
+import argparse
 import subprocess
 import sys
 
@@ -5,8 +6,10 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmvd.apis.launch import _warn_of_another_batch
-from mmvd.errors import exit_code
+from mmvd.apis import launch
+from mmvd.apis.launch import _warn_of_another_batch, load_config
+from mmvd.apis.preflight import check_inputs
+from mmvd.errors import ConfigError, exit_code
 from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
@@ -88,3 +91,29 @@ def test_another_global_batch_is_warned_of(monkeypatch, capsys, launcher, variab
     config.train_dataloader.batch_size = 16
     _warn_of_another_batch(config)
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize('rank, gpus, refused', [(1, 1, True), (0, 1, False), (3, 0, False)])
+def test_more_processes_than_gpus_are_refused(monkeypatch, rank, gpus, refused):
+    """Mmengine's logger would look up the process's GPU in a list that is too short."""
+    monkeypatch.setenv('LOCAL_RANK', str(rank))
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: gpus)
+    args = argparse.Namespace(config='gone.py', launcher='none', local_rank=0)
+    with pytest.raises(ConfigError, match='process 2 of this machine has no GPU, torch sees 1' if refused else 'gone'):
+        load_config(args)
+
+
+def test_what_sharding_cannot_do_is_refused(monkeypatch):
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
+    config = Config(dict(strategy=dict(type='FSDPStrategy')))
+    with pytest.raises(ConfigError, match=r'start them with tools/dist_train\.sh'):
+        launch.build_runner(config, training=True)
+    config.update(launcher='pytorch', resume=True)
+    with pytest.raises(ConfigError, match='a sharded run cannot go on'):
+        launch.build_runner(config, training=True)
+
+
+def test_training_without_validation_is_no_missing_input():
+    config = Config.fromfile(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py')
+    config.merge_from_dict(dict(val_dataloader=None, val_evaluator=None, val_cfg=None))
+    check_inputs(config, training=True)
