@@ -18,7 +18,7 @@ model = dict(
         init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/dinov2_vitb14_pretrain.pth'),
     ),
     # The authors' decoder (512, 256, 128, 64, skips as they are) costs 41 GMAC at 224 px, as much as both ViTs; this
-    # one 8.
+    # one 7.
     head=dict(
         type='mmvd.DepthCompletionHead',
         in_channels=768,
