@@ -17,6 +17,7 @@ from mmvd import ops
 from mmvd.compat import load_checkpoint_file
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
+from mmvd.models.backbones.maps import to_stride
 from mmvd.registry import MODELS, OPTIM_WRAPPERS
 from tests.configs.test_configs import CONFIGS
 from tests.configs.test_one_step import batch as host_batch
@@ -89,6 +90,16 @@ def test_loss_and_gradients_are_those_of_the_cpu():
     assert there == pytest.approx(loss, rel=1e-4) and len(gradients) == len(others)
     for ours, other in zip(gradients, others, strict=True):
         assert (ours - other).norm() <= 5e-3 * ours.norm() + 1e-6
+
+
+def test_gradient_of_a_resized_map_is_summed_in_full_precision():
+    x, gradient = torch.randn(2, 8, 16, 16).bfloat16(), (1 + torch.randn(2, 8, 112, 112)).bfloat16()
+    found = []
+    for each in (x.cuda(), x.double()):
+        each.requires_grad_()
+        to_stride(each, 14, 2, (224, 224)).backward(gradient.to(each))
+        found.append(each.grad.double().cpu())
+    assert (found[0] - found[1]).norm() < 3e-3 * found[1].norm()
 
 
 def test_half_precision_loss_at_the_same_weights():

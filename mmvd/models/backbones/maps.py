@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,6 +19,9 @@ def pad_to_cells(x: Tensor, cell: int) -> Tensor:
 def to_stride(x: Tensor, cell: int, stride: int, size: tuple[int, int]) -> Tensor:
     """Resize a map bilinearly at the exact scale and cut it to the input.
 
+    In float32 also where the map comes in half precision: its gradient is a sum over all that was made of a cell, and
+    GPUs add such sums up in the type of the map.
+
     Args:
         x: (B, C, h, w), a value for each cell of ``cell`` pixels.
         cell: Side of a cell in pixels.
@@ -31,5 +35,5 @@ def to_stride(x: Tensor, cell: int, stride: int, size: tuple[int, int]) -> Tenso
     if any(int(side * scale) < least for side, least in zip(x.shape[-2:], wanted, strict=True)):
         extra = -(-stride // cell)  # more of the rim, so that the last cell is there whatever is rounded
         x = F.pad(x, (0, extra, 0, extra), 'replicate')
-    full = F.interpolate(x, scale_factor=scale, mode='bilinear')
+    full = F.interpolate(x.to(torch.promote_types(x.dtype, torch.float32)), scale_factor=scale, mode='bilinear').to(x)
     return full if full.shape[-2:] == wanted else full[..., : wanted[0], : wanted[1]]

@@ -85,7 +85,6 @@ class JointBilateralHead(BaseModule):
 
     num_axes, max_depth = 1, None
     reads_metres = True
-    project = None  # the four maps together, in :class:`GuidanceNet`
 
     def __init__(
         self,
