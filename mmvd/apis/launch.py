@@ -57,7 +57,7 @@ def load_config(args: argparse.Namespace) -> Config:
         ConfigError: If there is no such file, it cannot be read or has no model, a process starter is named where none
             started this process, or there are GPUs, but none for this process.
     """
-    _check_has_gpu(args.local_rank)
+    _check_has_gpu(args.launcher, args.local_rank)
     config = read_config(args.config)
     starter = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK').get(args.launcher)
     if starter and starter not in os.environ:
@@ -77,13 +77,13 @@ def load_config(args: argparse.Namespace) -> Config:
     return config
 
 
-def _check_has_gpu(local_rank: int) -> None:
-    """Where there are GPUs each process takes one of its own: mmengine counts on it wherever it logs."""
-    rank, gpus = int(os.environ.get('LOCAL_RANK', local_rank)), torch.cuda.device_count()
+def _check_has_gpu(launcher: str, local_rank: int) -> None:
+    """Where there are GPUs each process takes one of its own: mmengine counts on it, wherever it logs too."""
+    told_by = dict(slurm='SLURM_LOCALID', mpi='OMPI_COMM_WORLD_LOCAL_RANK').get(launcher, 'LOCAL_RANK')
+    rank, gpus = int(os.environ.get(told_by) or local_rank), torch.cuda.device_count()
     if gpus and rank >= gpus:
         raise ConfigError(
-            f'process {rank + 1} of this machine has no GPU, torch sees {gpus}: start one process per GPU, '
-            f'tools/dist_train.sh CONFIG {gpus}'
+            f'process {rank + 1} of this machine has no GPU, torch sees {gpus}: start one process for each'
         )
 
 

@@ -146,7 +146,7 @@ def with_alteration(config: Config, alteration: Alteration) -> Config:
     For heads trained on such depth.
     """
     config = deepcopy(config)
-    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+    for loader in filter(config.get, ('train_dataloader', 'val_dataloader', 'test_dataloader')):
         pipeline = config[loader].dataset.pipeline
         pipeline.insert(len(pipeline) - 1, dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale))
     return config

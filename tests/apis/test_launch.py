@@ -93,12 +93,21 @@ def test_another_global_batch_is_warned_of(monkeypatch, capsys, launcher, variab
     assert not capsys.readouterr().err
 
 
-@pytest.mark.parametrize('rank, gpus, refused', [(1, 1, True), (0, 1, False), (3, 0, False)])
-def test_more_processes_than_gpus_are_refused(monkeypatch, rank, gpus, refused):
+@pytest.mark.parametrize(
+    'launcher, variable, rank, gpus, refused',
+    [
+        ('pytorch', 'LOCAL_RANK', '1', 1, True),
+        ('slurm', 'SLURM_LOCALID', '1', 1, True),
+        ('mpi', 'OMPI_COMM_WORLD_LOCAL_RANK', '1', 1, True),
+        ('none', 'LOCAL_RANK', '', 1, False),
+        ('pytorch', 'LOCAL_RANK', '3', 0, False),
+    ],
+)
+def test_more_processes_than_gpus_are_refused(monkeypatch, launcher, variable, rank, gpus, refused):
     """Mmengine's logger would look up the process's GPU in a list that is too short."""
-    monkeypatch.setenv('LOCAL_RANK', str(rank))
+    monkeypatch.setenv(variable, rank)
     monkeypatch.setattr(torch.cuda, 'device_count', lambda: gpus)
-    args = argparse.Namespace(config='gone.py', launcher='none', local_rank=0)
+    args = argparse.Namespace(config='gone.py', launcher=launcher, local_rank=0)
     with pytest.raises(ConfigError, match='process 2 of this machine has no GPU, torch sees 1' if refused else 'gone'):
         load_config(args)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from mmvd.datasets.transforms import RandomDensityMask
-from mmvd.engine import DensityScheduleHook, StrictLoadHook
+from mmvd.engine import DensityScheduleHook, ProbeReportHook, StrictLoadHook
 from mmvd.engine.hooks.density_schedule_hook import _transforms
-from mmvd.errors import WeightsError
+from mmvd.errors import ConfigError, WeightsError
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,8 @@ def test_strict_load():
     for state in ({}, {'0.weight': torch.zeros(3, 2)}, {'0.weight': torch.zeros(2, 2), '0.bias': torch.zeros(3)}):
         with pytest.raises(WeightsError, match='does not fit|holds no tensors'):
             hook.after_load_checkpoint(runner, dict(state_dict=state))
+
+
+def test_linear_heads_need_a_validation():
+    with pytest.raises(ConfigError, match='val_dataloader: the heads are chosen by validation'):
+        ProbeReportHook().before_train(SimpleNamespace(val_loop=None))

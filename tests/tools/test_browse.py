@@ -8,6 +8,7 @@ from mmvd.apis import preparation
 from mmvd.registry import DATASETS
 from mmvd.visualization import depth_histograms, samples_picture
 from tests.commands import script
+from tests.conftest import ROOT
 from tests.fabricate import fabricate_fifteen, fabricate_kitti_raw, fabricate_nine, fabricate_void
 
 
@@ -89,3 +90,12 @@ def test_table_and_configs_name_the_same_datasets():
 def test_benchmarks_of_data(tool, arguments, told):
     done = script(f'analysis/{tool}', *arguments)
     assert done.returncode == 0 and told in done.stdout, done.stderr
+
+
+def test_a_config_without_validation(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\nval_dataloader = None\n")
+    done = browse(path, '--loader', 'val', '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'has no val_dataloader' in done.stderr
+    done = script('dataset_converters/verify', path)
+    assert done.returncode == 2 and 'none of its datasets reads files' in done.stderr

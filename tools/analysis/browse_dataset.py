@@ -24,7 +24,7 @@ from mmvd.arguments import check_int
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.transforms.loading import LoadDepth, LoadImage
 from mmvd.engine.atomic_backend import check_writable
-from mmvd.errors import MissingInputsError, MMVDError, exit_code
+from mmvd.errors import ConfigError, MissingInputsError, MMVDError, exit_code
 from mmvd.registry import DATASETS, MODELS
 from mmvd.visualization import depth_histograms, samples_picture
 
@@ -77,6 +77,8 @@ def write_histograms(depths: dict[str, list[np.ndarray]], path: Path) -> None:
 def report(args: argparse.Namespace) -> None:
     """Draw both pictures and tell of redraws."""
     out, config = Path(args.out), read_config(Path(args.config))
+    if not config.get(f'{args.loader}_dataloader'):
+        raise ConfigError(f'{args.config}: has no {args.loader}_dataloader')
     loader = dict(config[f'{args.loader}_dataloader'], num_workers=0, persistent_workers=False, batch_size=1)
     loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
     samples, titles = [], []

@@ -39,7 +39,7 @@ def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
         ConfigError: If none does.
     """
     parts = []
-    for loader in LOADERS:
+    for loader in filter(config.get, LOADERS):  # a training may have no validation
         settings = config[loader].dataset
         settings = settings.get('dataset', settings)  # what a wrapper wraps
         inner = settings.get('datasets', [settings])

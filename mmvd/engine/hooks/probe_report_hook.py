@@ -36,6 +36,8 @@ class ProbeReportHook(Hook):
 
     def before_train(self, runner) -> None:
         """Compare classes, and training set, held-out part and test set."""
+        if runner.val_loop is None:
+            raise ConfigError('val_dataloader: the heads are chosen by validation, a training without it has no result')
         train, evaluated, metric = (
             runner.train_dataloader.dataset,
             runner.val_dataloader.dataset,
