@@ -16,7 +16,7 @@ DENSITIES = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99]
 
 
 def frozen(bench: Bench) -> list[Comparison]:
-    """Training step with frozen RGB against everything trained; on a GPU also peak memory."""
+    """Training step with frozen RGB against everything trained; on a GPU also peak memory, both models at hand."""
     models = [bench.completer('rgb').train(), bench.completer('none').train()]
     steps = [bench.train_step(model) for model in models]
     rows = [bench.compare('step', ('frozen RGB under no_grad', steps[0]), ('all trained', steps[1]))]
@@ -26,7 +26,8 @@ def frozen(bench: Bench) -> list[Comparison]:
             torch.cuda.reset_peak_memory_stats()
             step()
             peaks.append(torch.cuda.max_memory_allocated() / 2**30)
-        rows.append(Comparison('peak memory', 'frozen RGB under no_grad', 'all trained', *peaks, 1, 'GiB', bench.note))
+        note = f'{bench.note}; both at hand'
+        rows.append(Comparison('peak memory', 'frozen RGB under no_grad', 'all trained', *peaks, 1, 'GiB', note))
     return rows
 
 
