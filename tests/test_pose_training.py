@@ -77,6 +77,7 @@ def test_objects_without_a_box_do_not_train_and_are_missed(bop_rooms, tmp_path, 
 
 def test_missing_data_are_one_message(tmp_path, monkeypatch):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    monkeypatch.chdir(tmp_path)  # a checkout that ran `make pretrain` has the encoder
     for name in ('ycbv', 'hb', 'lmo', 'rooms'):
         config = Config.fromfile(ROOT / f'configs/pose/poet_vd_{name}.py')
         missing = missing_inputs(config, training=True)
