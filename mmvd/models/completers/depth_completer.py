@@ -90,8 +90,7 @@ class DepthCompleter(BaseModel):
 
         Depth that was encoded in the pipeline was brought into range there, by the ``range_factor`` of its sample.
         """
-        project = getattr(self.head, 'project', None)
-        features, factor = self.backbone.extract(inputs, rgb, *([project] if project else []))
+        features, factor = self.backbone.extract(inputs, rgb, getattr(self.head, 'project', None))
         if data_samples and 'range_factor' in data_samples[0]:
             factor = factor * torch.tensor([sample.range_factor for sample in data_samples], device=factor.device)
         return self.head.complete(features, inputs, factor)
