@@ -93,14 +93,23 @@ class ViTStream(Stream):
         """Position embedding for a token grid: (1, 1 + h * w, D)."""
         if grid == (self.grid, self.grid):
             return self.pos_embed
-        table = self.pos_embed[:, 1:].float().unflatten(1, (self.grid, self.grid)).permute(0, 3, 1, 2)
+        table = self.pos_embed[:, 1:].float().unflatten(1, (self.grid, self.grid))
+        rows, columns = (self._bicubic_weights(side) for side in grid)
+        with torch.autocast(table.device.type, enabled=False):
+            patches = torch.einsum('hi,bijd,wj->bhwd', rows, table, columns).flatten(1, 2)
+        return torch.cat((self.pos_embed[:, :1], patches.to(self.pos_embed.dtype)), dim=1)
+
+    def _bicubic_weights(self, side: int) -> Tensor:
+        """What each of ``side`` new positions of an axis takes of the table's: (side, grid), float32.
+
+        Products with them are what resizing the table gives. On a GPU that has no gradient in a fixed order, and takes
+        long for few positions of many channels.
+        """
+        table = torch.eye(self.grid, device=self.pos_embed.device)[None, None]
         if self.position_rule == 'dinov2':
-            factor = tuple((side + 0.1) / self.grid for side in grid)
-            table = F.interpolate(table, scale_factor=factor, mode='bicubic')
-        else:
-            table = F.interpolate(table, size=grid, mode='bicubic', antialias=self.position_rule == 'antialias')
-        patches = table.flatten(2).transpose(1, 2).to(self.pos_embed.dtype)
-        return torch.cat((self.pos_embed[:, :1], patches), dim=1)
+            return F.interpolate(table, scale_factor=((side + 0.1) / self.grid, 1.0), mode='bicubic')[0, 0]
+        antialias = self.position_rule == 'antialias'
+        return F.interpolate(table, size=(side, self.grid), mode='bicubic', antialias=antialias)[0, 0]
 
     def embed(self, x: Tensor, key: Tensor | None = None) -> tuple[Tensor, None]:
         """See :meth:`Stream.embed`; the positions are in the tokens already."""
