@@ -16,6 +16,7 @@ import torch
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
 from mmvd.arguments import check_int
+from mmvd.datasets.even_mixture import selected
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
@@ -39,7 +40,7 @@ def report(path: str, count: int) -> None:
     settings = read_config(Path(path)).train_dataloader.dataset
     if settings.type != 'mmvd.EvenMixture':
         raise ConfigError(f'{path}: trains on {settings.type}, not on a mixture')
-    for name in [*settings.datasets, None]:
+    for name in [*selected(settings.datasets, settings.get('only')), None]:
         own = DATASETS.build(dict(settings, **({'only': name} if name else {})))
         found = rate(own, count)
         needed = ' to '.join(str(math.ceil(eaten / found)) for eaten in _EATEN)
