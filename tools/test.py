@@ -4,7 +4,7 @@
 import argparse
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, leave, load_config
+from mmvd.apis.launch import add_common_arguments, leave, load_config, running
 from mmvd.errors import exit_code
 
 
@@ -21,7 +21,8 @@ def test(args: argparse.Namespace) -> None:
     """Build the runner that the command line describes, and evaluate."""
     config = load_config(args)
     config.load_from = args.checkpoint
-    build_runner(config, training=False).test()
+    with running(config, training=False) as runner:
+        runner.test()
 
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@
 import argparse
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, build_runner, leave, load_config, set_resume, set_speed
+from mmvd.apis.launch import add_common_arguments, leave, load_config, running, set_resume, set_speed
 from mmvd.errors import exit_code
 
 
@@ -30,7 +30,8 @@ def train(args: argparse.Namespace) -> None:
     set_speed(config, args.amp, args.compile)
     if args.resume or config.get('resume'):
         set_resume(config, args.resume or config.get('load_from') or 'auto')
-    build_runner(config, training=True).train()
+    with running(config, training=True) as runner:
+        runner.train()
 
 
 if __name__ == '__main__':

@@ -1,15 +1,17 @@
 import argparse
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.config import Config
+from torch.utils.data import DataLoader
 
 from mmvd.apis import launch
 from mmvd.apis.launch import _warn_of_another_batch, load_config
 from mmvd.apis.preflight import check_inputs
-from mmvd.errors import ConfigError, exit_code
+from mmvd.errors import ConfigError, Interrupted, exit_code
 from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
@@ -40,6 +42,21 @@ def test_a_process_of_a_group_leaves_before_the_interpreter_is_taken_down(code, 
         [sys.executable, '-c', LEAVE, str(code), processes, free_port()], cwd=ROOT, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout.splitlines()) == (code, printed), done.stderr
+
+
+def test_worker_processes_end_with_the_work(monkeypatch):
+    """On a GPU fifteen of them were waited for five seconds each after a training had ended."""
+    loader = DataLoader(range(4), num_workers=2, persistent_workers=True)
+    loop = SimpleNamespace(dataloader=loader)
+    runner = SimpleNamespace(_train_loop=loop, _val_loop=dict(type='ValLoop'), _test_loop=None)
+    monkeypatch.setattr(launch, 'build_runner', lambda config, training: runner)
+    with pytest.raises(Interrupted), launch.running(None, training=True):
+        for _ in loader:
+            workers = loader._iterator._workers
+            raise Interrupted('asked to stop')
+    assert len(workers) == 2 and not any(worker.is_alive() for worker in workers)
+    assert sorted(map(int, loader)) == [0, 1, 2, 3]  # and it can be read again
+    loader._iterator._shutdown_workers()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config, shipped_configs
-from mmvd.apis.launch import build_runner
+from mmvd.apis.launch import running
 from mmvd.apis.loading import open_model
 from mmvd.apis.packing import is_pack
 from mmvd.engine.atomic_backend import check_writable, save_json
@@ -54,8 +54,8 @@ def under(protocol: Config, model: dict, work_dir: str) -> Config:
 def evaluate(config: Config, checkpoint: str | None) -> dict:
     """Result of the metric."""
     config.load_from = checkpoint
-    runner = build_runner(config, training=False)
-    runner.test()
+    with running(config, training=False) as runner:
+        runner.test()
     return runner.test_evaluator.metrics[0].result
 
 

@@ -11,7 +11,7 @@ from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
-from mmvd.apis.launch import add_common_arguments, build_runner, load_config, set_resume
+from mmvd.apis.launch import add_common_arguments, build_runner, load_config, running, set_resume
 from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import exit_code
 from mmvd.evaluation.report import provenance
@@ -46,7 +46,8 @@ def retrain(config: Config, folder: Path) -> list[dict]:
         checkpoint = Path(own.work_dir) / f'epoch_{own.train_cfg.max_epochs}.pth'
         if not checkpoint.is_file():
             set_resume(own, 'auto')
-            build_runner(own, training=True).train()
+            with running(own, training=True) as runner:
+                runner.train()
         row = evaluate(own, str(checkpoint), [Alteration()])[0]
         rows.append(dict(row, zeros=alteration.zeros, scale=alteration.scale))
     return rows
@@ -59,7 +60,8 @@ def rgb_only_miou(args: argparse.Namespace) -> float | None:
     config = read_config(args.rgb[0])
     config.work_dir = str(Path(args.out).parent / 'rgb')
     config.load_from = args.rgb[1]
-    return float(build_runner(config, training=False).test()['mIoU'])
+    with running(config, training=False) as runner:
+        return float(runner.test()['mIoU'])
 
 
 def main() -> int:
