@@ -2,7 +2,7 @@
 """Samples per second that one worker prepares of a config's training data, and how many workers a GPU needs.
 
 Each dataset of the mixture alone, then the mixture; pipeline of the config. One H100 eats 630 samples of 224 px a
-second in pretraining, 725 with compiled blocks (measured: docs/benchmarks/h100_base.csv).
+second in pretraining, 720 with compiled blocks (measured: docs/benchmarks/h100_base.csv).
 """
 
 import argparse
@@ -21,7 +21,7 @@ from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
 
-_EATEN = (630, 725)  # samples/s of an H100, eager and with compiled blocks
+_EATEN = (630, 720)  # samples/s of an H100, eager and with compiled blocks
 
 
 def rate(dataset, count: int) -> float:
