@@ -4,7 +4,10 @@
 """
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -22,9 +25,9 @@ from mmvd.registry import MODELS, OPTIM_WRAPPERS
 from tests.configs.test_configs import CONFIGS
 from tests.configs.test_one_step import batch as host_batch
 from tests.configs.test_one_step import kind_of, shrink
-from tests.conftest import raw_batch, tiny_completer
+from tests.conftest import ROOT, raw_batch, tiny_completer
 from tests.ops.test_depth_encoding import closed_form
-from tests.test_training import TINY_RUN, run
+from tests.test_training import TINY_RUN
 
 pytestmark = pytest.mark.gpu
 CONFIG = 'configs/vd/pretrain_tiny_pde_rooms.py'
@@ -170,6 +173,11 @@ def test_the_shipped_model_completes_as_on_the_cpu():
     rgb, depth = room.rgb[0].numpy(), room.depth[0].numpy() * (np.random.default_rng(0).random((112, 112)) < 0.1)
     here, there = (mmvd.load_model(device=device).complete(rgb, depth) for device in ('cpu', 'cuda'))
     assert np.abs(np.asarray(here) - np.asarray(there)).max() < 1e-3
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, **environment}
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
 
 
 def train(folder, *arguments: str, starter: tuple[str, ...] = (), **environment: str) -> str:

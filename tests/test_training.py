@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmvd.compat import load_checkpoint_file
-from tests.commands import command, script
+from tests.commands import command, forked, script
 from tests.conftest import ROOT
 from tests.fabricate import fabricate_dinov2, fabricate_nine
 
@@ -37,16 +36,12 @@ TINY_RUN = {
 
 
 def run(*arguments, **environment) -> subprocess.CompletedProcess:
-    import os
-
     # what works with a runner has a process of its own; what is refused before can be a script, too
     if arguments[0].startswith(('tools/dataset_converters/', 'tools/analysis/')):
         return script(arguments[0].removeprefix('tools/').removesuffix('.py'), *arguments[1:], **environment)
     if arguments[:2] == ('-m', 'mmvd'):
         return command(*arguments[2:], **environment)
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment}
-    )
+    return forked(*arguments, **environment)
 
 
 def tiny_config(work_dir, **changes) -> Config:

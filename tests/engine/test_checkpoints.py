@@ -12,6 +12,7 @@ from mmvd.apis.launch import newest_checkpoint, set_resume
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import DepthFileError, MissingInputsError, SavingError, WeightsError, describe
 from mmvd.models.weights import attach, leave_out, load_checkpoint, part_hash
+from tests.commands import forked, script
 from tests.conftest import ROOT, tiny_completer
 from tests.test_training import TINY_RUN, tiny_config
 
@@ -190,17 +191,7 @@ def test_adapter_goes_through_the_commands(tmp_path):
     }
     torch.save(rgb, tmp_path / 'rgb.pth')
     torch.save({key: value + 1 for key, value in rgb.items()}, tmp_path / 'wrong.pth')
-    done = subprocess.run(
-        [
-            sys.executable,
-            'tools/model_converters/publish_adapter.py',
-            str(tmp_path / 'run/epoch_1.pth'),
-            str(tmp_path / 'adapter.pth'),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = script('model_converters/publish_adapter', tmp_path / 'run/epoch_1.pth', tmp_path / 'adapter.pth')
     assert done.returncode == 0 and 'SHA-256' in done.stdout, done.stderr
     for name, code in (('rgb.pth', 0), ('wrong.pth', 2)):
         config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / name))
@@ -209,19 +200,8 @@ def test_adapter_goes_through_the_commands(tmp_path):
             dict(seed=1),
         )  # else the same seed draws the same weights
         config.dump(tmp_path / 'adapted.py')
-        done = subprocess.run(
-            [
-                sys.executable,
-                'tools/test.py',
-                str(tmp_path / 'adapted.py'),
-                str(tmp_path / 'adapter.pth'),
-                '--work-dir',
-                str(tmp_path / 'test'),
-            ],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
+        arguments = (tmp_path / 'adapted.py', tmp_path / 'adapter.pth', '--work-dir', tmp_path / 'test')
+        done = forked('tools/test.py', *arguments)
         assert done.returncode == code, done.stderr[-2000:]
     assert 'SHA-256' in done.stderr and done.stderr.count('was trained beside a rgb_stream') == 1
 
@@ -247,13 +227,7 @@ def test_sigterm_then_resume_equals_uninterrupted(tmp_path, mid_epoch):
     ]
     config.custom_hooks.append(dict(type='mmvd.StopperHook'))
     config.dump(tmp_path / 'stopped.py')
-    done = subprocess.run(
-        [sys.executable, 'tools/train.py', str(tmp_path / 'stopped.py')],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
-    )
+    done = forked('tools/train.py', tmp_path / 'stopped.py', PYTHONPATH=str(tmp_path))
     assert done.returncode == 2 and 'Interrupted: stopped by a signal in epoch 2 after iteration 3' in done.stderr, (
         done.stderr[-2000:]
     )
