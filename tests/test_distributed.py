@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmvd.apis.launch import build_runner
 from mmvd.models.weights import load_checkpoint
@@ -18,6 +19,7 @@ from tests.test_training import TINY_RUN
 # it: predictions
 # near 0 m have steep logarithms.
 RTOL, ATOL = 1e-5, 1e-6
+CONFIG = 'configs/vd/pretrain_tiny_pde_rooms.py'
 
 
 def free_port() -> str:
@@ -26,7 +28,7 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def launch(tool: str, *arguments, config='configs/vd/pretrain_tiny_pde_rooms.py') -> str:
+def launch(tool: str, *arguments, config=CONFIG) -> str:
     done = subprocess.run(
         ['bash', f'tools/{tool}.sh', str(config), *map(str, arguments)],
         cwd=ROOT,
@@ -43,7 +45,7 @@ def result_of(path) -> dict:
     return json.loads(path.read_text())['result']
 
 
-def settings(processes: int, **changes) -> list[str]:
+def options_of(processes: int, **changes) -> dict:
     options = {
         **TINY_RUN,
         'train_dataloader.batch_size': 4 // processes,
@@ -55,12 +57,22 @@ def settings(processes: int, **changes) -> list[str]:
         **changes,
     }
     options.pop('param_scheduler')
+    return options
+
+
+def settings(options: dict) -> list[str]:
     return [f'{key}={value}'.replace(' ', '') for key, value in options.items()]
 
 
 def train(folder, processes: int) -> dict:
-    told = launch('dist_train', processes, '--work-dir', folder, '--cfg-options', *settings(processes))
-    assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in told
+    options = options_of(processes)
+    if processes == 1:
+        config = Config.fromfile(ROOT / CONFIG)
+        config.merge_from_dict(dict(options, work_dir=str(folder)))
+        build_runner(config, training=True).train()
+    else:
+        told = launch('dist_train', processes, '--work-dir', folder, '--cfg-options', *settings(options))
+        assert 'make a global batch of 4, the rates and steps of the recipe are for 16' in told
     return dict(
         state=load_checkpoint(folder / 'epoch_1.pth')['state_dict'],
         result=result_of(folder / 'results' / 'epoch_1.json'),
@@ -95,7 +107,7 @@ def test_metrics_are_equal_and_no_sample_counts_twice(runs):
 
 def test_all_processes_validate_what_is_saved(tmp_path):
     """With batch norms in training mode each process gathers statistics of its own."""
-    options = settings(2, **{'model.head.norm_eval': False})
+    options = settings(options_of(2, **{'model.head.norm_eval': False}))
     launch('dist_train', 2, '--work-dir', tmp_path, '--cfg-options', *options)
     for processes in (1, 2):
         launch(
@@ -124,36 +136,19 @@ def test_probes_are_measured_alike_by_any_number_of_processes(tmp_path):
     config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1})
     config.dump(tmp_path / 'probes.py')
     build_runner(config, training=True).train()
-    for processes in (1, 2):
-        launch(
-            'dist_test',
-            tmp_path / 'run/epoch_1.pth',
-            processes,
-            '--work-dir',
-            tmp_path / str(processes),
-            config=tmp_path / 'probes.py',
-        )
-    whole, one, two = (
-        result_of(tmp_path / path)
-        for path in ('run/results/epoch_1.json', '1/results/test.json', '2/results/test.json')
-    )
-    assert one['images'] == dict(holdout=5, test=6) and whole == one == two
+    checkpoint = tmp_path / 'run/epoch_1.pth'
+    launch('dist_test', checkpoint, 2, '--work-dir', tmp_path / '2', config=tmp_path / 'probes.py')
+    one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '2/results/test.json'))
+    assert one['images'] == dict(holdout=5, test=6) and one == two
 
 
 def test_probes_are_trained_alike_by_any_number_of_processes(tmp_path):
     config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1})
     config.dump(tmp_path / 'probes.py')
-    for processes in (1, 2):
-        launch(
-            'dist_train',
-            processes,
-            '--work-dir',
-            tmp_path / str(processes),
-            '--cfg-options',
-            f'train_dataloader.batch_size={4 // processes}',
-            config=tmp_path / 'probes.py',
-        )
-    one, two = (load_checkpoint(tmp_path / f'{processes}/epoch_1.pth')['state_dict'] for processes in (1, 2))
+    build_runner(config, training=True).train()
+    half = ('--work-dir', tmp_path / 'two', '--cfg-options', 'train_dataloader.batch_size=2')
+    launch('dist_train', 2, *half, config=tmp_path / 'probes.py')
+    one, two = (load_checkpoint(tmp_path / f'{name}/epoch_1.pth')['state_dict'] for name in ('run', 'two'))
     for key in one:
         torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=1e-6, msg=key)
     assert not torch.equal(one['head.weight'][0], one['head.weight'][13])

@@ -16,8 +16,10 @@ def run(path: str, *arguments) -> subprocess.CompletedProcess:
     return done
 
 
-def test_benchmark(tmp_path):
+def test_benchmark(tmp_path, monkeypatch):
     pytest.importorskip('perlin_numpy')
+    compile_ = torch.nn.Module.compile  # C++ of a block takes the compiler half a minute: tests/engine/test_speed.py
+    monkeypatch.setattr(torch.nn.Module, 'compile', lambda module: compile_(module, backend='eager'))
     out = tmp_path / 'b.csv'
     run(
         'tools/analysis/benchmark.py',
