@@ -54,7 +54,7 @@ SMALL = {
 
 
 def small(work_dir, **changes) -> Config:
-    config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_rooms.py')
+    config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_rooms.py', format_python_code=False)
     config.merge_from_dict({**SMALL, **changes})
     config.work_dir = str(work_dir)
     return config

@@ -67,7 +67,7 @@ def settings(options: dict) -> list[str]:
 def train(folder, processes: int) -> dict:
     options = options_of(processes)
     if processes == 1:
-        config = Config.fromfile(ROOT / CONFIG)
+        config = Config.fromfile(ROOT / CONFIG, format_python_code=False)
         config.merge_from_dict(dict(options, work_dir=str(folder)))
         build_runner(config, training=True).train()
     else:

@@ -18,7 +18,7 @@ from tests.conftest import ROOT  # noqa: E402
 
 def small(bop_rooms, work_dir, monkeypatch, **options) -> Config:
     monkeypatch.setenv('MMVD_DATA', str(bop_rooms.parent))
-    config = Config.fromfile(ROOT / 'configs/pose/poet_vd_rooms.py')
+    config = Config.fromfile(ROOT / 'configs/pose/poet_vd_rooms.py', format_python_code=False)
     config.model.backbone.update(arch=dict(embed_dims=96, depth=4, num_heads=2), img_size=56)
     config.model.backbone.init_cfg = dict(type='Random')
     config.model.head.update(embed_dims=96, num_heads=2, feedforward=32, decoder_layers=2)

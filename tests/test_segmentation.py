@@ -22,7 +22,7 @@ from tests.test_training import run
 
 
 def tiny(work_dir, name: str = 'seg/m2f_vd_rooms_tiny', **changes) -> Config:
-    config = Config.fromfile(ROOT / f'configs/{name}.py')
+    config = Config.fromfile(ROOT / f'configs/{name}.py', format_python_code=False)
     config.merge_from_dict(changes)
     config.work_dir = str(work_dir)
     return config

@@ -153,9 +153,7 @@ def test_pruning_keeps_the_newest(tmp_path):
         tmp_path,
         **{'train_cfg.max_epochs': 3, 'train_cfg.val_interval': 10, 'default_hooks.checkpoint.max_keep_ckpts': 2},
     )
-    config.custom_hooks = [
-        hook for hook in config.custom_hooks if 'Report' not in hook.type and 'Panel' not in hook.type
-    ]
+    config.custom_hooks = [hook for hook in config.custom_hooks if 'Report' not in hook.type]
     Runner.from_cfg(config).train()
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == ['epoch_2.pth', 'epoch_3.pth']
     assert not list(tmp_path.glob('.*.part'))

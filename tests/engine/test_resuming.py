@@ -109,7 +109,8 @@ def test_a_validation_that_was_lost_is_repeated(tmp_path):
 
 
 def test_pictures_of_a_long_training_are_bounded(tmp_path):
-    config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 7, 'train_dataloader.dataset.samples_per_epoch': 4})
+    changes = {'train_cfg.max_epochs': 7, 'train_dataloader.dataset.samples_per_epoch': 4}
+    config = tiny_config(tmp_path, panels=True, **changes)
     config.custom_hooks = [
         dict(hook, max_samples=1, max_validations=2) if 'Panel' in hook.type else hook for hook in config.custom_hooks
     ]
