@@ -234,8 +234,8 @@ def _build_parts(runner: Runner, training: bool) -> None:
 def running(config: Config, training: bool) -> Iterator[Runner]:
     """A runner of :func:`build_runner` while it works; its worker processes end with that, however it ends.
 
-    mmengine leaves persistent workers to the interpreter's exit, where torch before 2.14 waits five seconds for one
-    after the other if memory is pinned; left to the collector of garbage, they get no word to end, and it waits, too.
+    mmengine leaves persistent workers to the interpreter's exit, where older torch (2.11) waits five seconds for one
+    after the other if memory is pinned. The garbage collector finds them too late to send word, and waits as long.
 
     Args:
         config: See :func:`build_runner`.
