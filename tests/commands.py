@@ -12,10 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+import torch
+
+import mmvd.datasets  # noqa: F401  before the environment is handed on: OpenCV's EXR reader is switched on there
 from tests.conftest import ROOT
 
 # What has a runner leaves signals, loggers and generators behind: it gets a process of its own, forked from one that
-# has done nothing but these imports.
+# has done nothing but these imports. Unlike new ones, they hash text alike and run no exit functions.
 _CLEAN = multiprocessing.get_context('forkserver')
 _CLEAN.set_forkserver_preload(['mmvd.apis.launch', 'mmvd.models', 'mmvd.datasets', 'mmvd.engine', 'tests.commands'])
 
@@ -38,7 +42,10 @@ def _become(words: list[str], environment: dict[str, str], printed: list[Path]) 
     for number, file in enumerate(printed, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
     sys.argv = words
-    sys.path[:0] = [str(Path(words[0]).parent), *environment.get('PYTHONPATH', '').split(os.pathsep)]
+    given = [str(Path(words[0]).parent), *filter(None, environment.get('PYTHONPATH', '').split(os.pathsep))]
+    sys.path = given + [path for path in sys.path if path not in ('', str(ROOT))]
+    np.random.seed()  # else what draws without a seed would draw the same in all of them
+    torch.seed()
     runpy.run_path(words[0], run_name='__main__')
 
 

@@ -52,9 +52,9 @@ def test_worker_processes_end_with_the_work(monkeypatch):
     monkeypatch.setattr(launch, 'build_runner', lambda config, training: runner)
     with pytest.raises(Interrupted), launch.running(None, training=True):
         for _ in loader:
-            workers = loader._iterator._workers
+            iterator = loader._iterator  # as others may hold it
             raise Interrupted('asked to stop')
-    assert len(workers) == 2 and not any(worker.is_alive() for worker in workers)
+    assert len(iterator._workers) == 2 and not any(worker.is_alive() for worker in iterator._workers)
     assert sorted(map(int, loader)) == [0, 1, 2, 3]  # and it can be read again
     loader._iterator._shutdown_workers()
 

@@ -18,8 +18,8 @@ def run(path: str, *arguments) -> subprocess.CompletedProcess:
 
 def test_benchmark(tmp_path, monkeypatch):
     pytest.importorskip('perlin_numpy')
-    compile_ = torch.nn.Module.compile  # C++ of a block takes the compiler half a minute: tests/engine/test_speed.py
-    monkeypatch.setattr(torch.nn.Module, 'compile', lambda module: compile_(module, backend='eager'))
+    compile_ = torch.nn.Module.compile  # traced forward and backward, but without C++: that takes half a minute
+    monkeypatch.setattr(torch.nn.Module, 'compile', lambda module: compile_(module, backend='aot_eager'))
     out = tmp_path / 'b.csv'
     run(
         'tools/analysis/benchmark.py',

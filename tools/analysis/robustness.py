@@ -11,7 +11,7 @@ from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
-from mmvd.apis.launch import add_common_arguments, build_runner, load_config, running, set_resume
+from mmvd.apis.launch import add_common_arguments, load_config, running, set_resume
 from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import exit_code
 from mmvd.evaluation.report import provenance
@@ -21,10 +21,6 @@ from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, 
 def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
     """Rows of :func:`mmvd.evaluation.robustness.sweep` for a checkpoint on the test data of a config."""
     config.load_from = checkpoint
-    runner = build_runner(config, training=False)
-    runner.load_or_resume()
-    runner.logger.setLevel('WARNING')  # a table of classes per setting is too much
-    dataloader = runner.build_dataloader(config.test_dataloader, seed=0)
 
     def metric_of():
         metric = METRICS.build(config.test_evaluator)
@@ -34,7 +30,11 @@ def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> 
     def progress(done: int, total: int) -> None:
         print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
 
-    return sweep(runner.model.eval(), dataloader, metric_of, alterations, progress)
+    with running(config, training=False) as runner:
+        runner.load_or_resume()
+        runner.logger.setLevel('WARNING')  # a table of classes per setting is too much
+        dataloader = runner.test_dataloader
+        return sweep(runner.model.eval(), dataloader, metric_of, alterations, progress)
 
 
 def retrain(config: Config, folder: Path) -> list[dict]:

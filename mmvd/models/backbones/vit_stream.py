@@ -96,7 +96,7 @@ class ViTStream(Stream):
         table = self.pos_embed[:, 1:].float().unflatten(1, (self.grid, self.grid))
         rows, columns = (self._bicubic_weights(side) for side in grid)
         with torch.autocast(table.device.type, enabled=False):
-            patches = torch.einsum('hi,bijd,wj->bhwd', rows, table, columns).flatten(1, 2)
+            patches = (rows @ (columns @ table).flatten(2)).reshape(1, -1, self.embed_dims)
         return torch.cat((self.pos_embed[:, :1], patches.to(self.pos_embed.dtype)), dim=1)
 
     def _bicubic_weights(self, side: int) -> Tensor:
@@ -105,7 +105,7 @@ class ViTStream(Stream):
         Products with them are what resizing the table gives. On a GPU that has no gradient in a fixed order, and takes
         long for few positions of many channels.
         """
-        table = torch.eye(self.grid, device=self.pos_embed.device)[None, None]
+        table = torch.eye(self.grid, dtype=torch.float32, device=self.pos_embed.device)[None, None]
         if self.position_rule == 'dinov2':
             return F.interpolate(table, scale_factor=((side + 0.1) / self.grid, 1.0), mode='bicubic')[0, 0]
         antialias = self.position_rule == 'antialias'
