@@ -49,6 +49,13 @@ def test_data() -> Path:
     return Path(folder)
 
 
+def logged(monkeypatch: pytest.MonkeyPatch, level: str = 'warning') -> list[str]:
+    """What is logged from now on, in all instances: undone in one, a patch would stay there and hide the next."""
+    lines = []
+    monkeypatch.setattr(MMLogger, level, lambda self, text, *args: lines.append(text))
+    return lines
+
+
 def tiny_completer(
     test_cfg: dict | None = dict(kept_densities=[0.1, 0.5, 0.9], probe_density=0.5), **changes
 ) -> torch.nn.Module:

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from PIL import Image
 
 import mmvd
 from mmvd.apis import DepthCompletionInferencer
 from mmvd.apis.loading import find_config
 from mmvd.errors import ConfigError, SampleError, WeightsError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, logged
 
 ARCH = dict(embed_dims=32, depth=4, num_heads=2)
 
@@ -57,12 +56,11 @@ def test_encode_is_what_the_backbone_gives(model):
 
 
 def test_load_model(tmp_path, model, monkeypatch):
-    told = []
     torch.save(dict(state_dict=model.completer.state_dict()), tmp_path / 'a.pth')
     again = mmvd.load_model(config(), tmp_path / 'a.pth', 'cpu')
     rgb = np.zeros((56, 56, 3), np.uint8)
     np.testing.assert_array_equal(again.complete(rgb), model.complete(rgb))
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     assert mmvd.load_model('pretrain_tiny_pde_rooms', device='cpu').completer.backbone.embed_dims == 96
     assert 'opened without a checkpoint: what the model predicts is random' in told[0]
     with pytest.raises(ConfigError, match='no such config'):

@@ -8,7 +8,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets import archives
@@ -18,6 +17,7 @@ from mmvd.evaluation.pose import PoseScores
 from mmvd.models.pose import PoseLoss
 from mmvd.registry import DATASETS, METRICS
 from tests.commands import script
+from tests.conftest import logged
 from tests.fabricate import fabricate_bop, fabricate_kitti_raw, fabricate_nine
 from tools.dataset_converters.prepare import prepare
 
@@ -152,8 +152,7 @@ def test_an_archive_beside_what_was_unpacked_from_it(tmp_path, monkeypatch):
     fabricate_bop(tmp_path / 'lm/test/000001', 3)
     shutil.copytree(tmp_path / 'lm/test', tmp_path / 'copy/test')
     pack(tmp_path / 'copy/test', tmp_path / 'lm/lm_test.zip')
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     found = samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))
     assert len(found) == 3 and all('.zip' not in sample['img_path'] for sample in found)
     assert '3 of its images are unpacked beside it' in told[0]
@@ -185,13 +184,12 @@ def test_archives_in_parts_and_of_one_name_twice(tmp_path):
 def test_a_read_only_folder_is_told_of(tmp_path, monkeypatch):
     fabricate_bop(tmp_path / 'lm/test/000001', 2)
     pack(tmp_path / 'lm/test', tmp_path / 'lm/lm_test.zip')
-    told = []
 
     def refuse(*arguments):
         raise SavingError('read-only')
 
     monkeypatch.setattr(archives, 'save_table', refuse)
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     assert len(samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))) == 2
     assert 'set MMVD_INDEX to a folder that can be written' in told[0]
 

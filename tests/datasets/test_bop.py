@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 
 from mmvd.datasets.bop_files import check_rotation, read_models_info
 from mmvd.datasets.rasters import read_labels
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
+from tests.conftest import logged
 from tests.fabricate import fabricate_bop
 from tests.planes import drawing, mark_m, mark_px
 from tools.dataset_converters.prepare import prepare
@@ -161,8 +161,7 @@ def test_poses_in_metres_are_refused(root):
 
 
 def test_a_frame_or_two_that_are_odd_are_left_out_and_told_of(root, monkeypatch):
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     change(root / 'models/models_info.json', '1', to=BOX_MM)
     assert len(build(root)) == 3
     change(root / 'test/000002/scene_gt_info.json', '1', 0, 'bbox_obj', to=[-200, 0, 4, 4])
@@ -185,8 +184,7 @@ def test_skewed_cameras_are_refused(root):
 
 
 def test_further_cameras_are_told_of(root, monkeypatch):
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     (root / 'test/000002/scene_camera_cam2.json').write_text('{}')
     assert len(build(root)) == 3 and '1 files of further cameras, first' in told[0]
 
@@ -203,8 +201,7 @@ def test_heads_have_as_many_classes_as_there_are_objects(root):
 
 
 def test_half_an_archive_is_told_of(root, monkeypatch):
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     assert len(build(root)) == 3 and not told
     (root / 'test/000002/rgb/000001.png').unlink()
     assert len(build(root)) == 2 and '1 frames of 1 scenes have no image, first' in told[0]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler, pseudo_collate, worker_init_fn
-from mmengine.logging import MMLogger
 from scipy.stats import chisquare
 from torch.utils.data import DataLoader
 
 from mmvd.datasets import sample_key
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS
+from tests.conftest import logged
 
 PIPELINE = [
     dict(type='mmvd.RGBDRandomResizedCrop', size=56),
@@ -88,8 +88,7 @@ def test_containers_take_a_bare_index(kind):
 
 
 def test_it_is_told_once(monkeypatch, caplog):
-    lines = []
-    monkeypatch.setattr(MMLogger, 'info', lambda self, text, *args: lines.append(text))
+    lines = logged(monkeypatch, 'info')
     sample_key._TOLD.value = False
     for _ in range(3):
         sample_key.host_key()

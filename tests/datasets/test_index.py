@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
 from mmvd.apis.preparation import listed_datasets, paper_datasets
 from mmvd.datasets import walk
@@ -21,7 +20,7 @@ from mmvd.datasets.journal import Journal
 from mmvd.datasets.verification import DatasetFacts, examine, judge
 from mmvd.errors import ConfigError, MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, logged
 from tests.fabricate import fabricate_bop, fabricate_classes, fabricate_kitti_raw, fabricate_nine, fabricate_sunrgbd
 from tools.dataset_converters.prepare import main as prepare_main
 from tools.dataset_converters.prepare import prepare
@@ -98,8 +97,7 @@ def test_an_index_older_than_its_files_is_told_and_left(tmp_path, monkeypatch):
     time.sleep(0.02)
     for kind in ('rgb', 'depth'):
         shutil.copy(tmp_path / 'ü' / kind / '0.png', tmp_path / 'ü' / kind / '9.png')
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', told.append)
+    told = logged(monkeypatch)
     dataset = build(settings)
     assert len(dataset) == 7 and any('older than' in text and 'prepare.py' in text for text in told)
     shutil.rmtree(tmp_path / 'ü')

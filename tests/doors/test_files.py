@@ -5,13 +5,13 @@ import os
 import cv2
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
 from PIL import Image
 
 from mmvd.datasets import decoders
 from mmvd.datasets.decoders import depth_shape, read_depth
 from mmvd.datasets.rasters import look_at_image, read_image, read_labels
 from mmvd.errors import DepthFileError, SampleError
+from tests.conftest import logged
 
 from . import files
 
@@ -124,9 +124,8 @@ def test_headers_of_float_maps(tmp_path, head):
 
 
 def test_implausible_metres_are_told(tmp_path, monkeypatch):
-    lines = []
     monkeypatch.setattr(decoders, '_warned', set())
-    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *args: lines.append(text))
+    lines = logged(monkeypatch)
     path = place(tmp_path, 'a.pfm', files.pfm(b'Pf\n32 24\n-1\n', np.full((24, 32), 1119.0, '<f4')))
     for _ in range(2):
         assert read_depth(path, 'pfm').max() == 1119

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
 trimesh = pytest.importorskip('trimesh')
@@ -25,6 +24,7 @@ from mmvd.evaluation.pose import (  # noqa: E402
 )
 from mmvd.evaluation.pose.trivial import trivial_estimates  # noqa: E402
 from mmvd.registry import DATASETS, METRICS  # noqa: E402
+from tests.conftest import logged  # noqa: E402
 
 PIPELINE = [
     dict(type='mmvd.LoadImage'),
@@ -128,8 +128,7 @@ def test_flat_meshes_have_scores(tmp_path):
 
 
 def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkeypatch):
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', told.append)
+    told = logged(monkeypatch, 'info')
     found = evaluate(bop_rooms, lambda R, t, *_: (R, t + torch.tensor([0, 0, 0.05])), trivial=True, with_vsd=False)
     assert found['pose/AUC_ADD'] == pytest.approx(50, abs=1e-3)
     assert found['pose/true t, random R/AUC_ADD'] < 40 and 'pose/class mean/AUC_ADD' in found
@@ -149,8 +148,7 @@ def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkey
 
 
 def test_estimates_that_are_none_are_named_and_not_submitted(bop_rooms, tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', told.append)
+    told = logged(monkeypatch, 'info')
 
     def first_is_none(R, t, *_):
         t = t.clone()

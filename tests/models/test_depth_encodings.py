@@ -12,7 +12,7 @@ from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
 from mmvd.models import DisparityEncoding, NormalizeDepth, PositionalDepthEncoding, PositionalPointEncoding
 from mmvd.registry import MODELS, TRANSFORMS
-from tests.conftest import TINY
+from tests.conftest import TINY, logged
 
 CONFIGS = {
     'pde16': dict(type='mmvd.PositionalDepthEncoding', num_channels=16),
@@ -196,13 +196,11 @@ def test_the_transform_of_the_same_name_gives_the_same(name):
 
 
 def test_samples_without_a_camera_are_guessed_and_told_once(monkeypatch):
-    from mmengine.logging import MMLogger
 
     from mmvd.models.data_preprocessors import stacker
 
-    lines = []
     stacker.tell_of_guess.cache_clear()
-    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *args: lines.append(text))
+    lines = logged(monkeypatch)
     model = completer(CONFIGS['p3de'])
     for _ in range(2):
         inputs = model.data_preprocessor(batch(camera=False), training=False)['inputs']
