@@ -176,6 +176,7 @@ def test_the_shipped_model_completes_as_on_the_cpu():
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """A new process: those that are forked may find no CUDA."""
     environment = {**os.environ, **environment}
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
 

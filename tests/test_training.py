@@ -45,7 +45,7 @@ def run(*arguments, **environment) -> subprocess.CompletedProcess:
 
 
 def tiny_config(work_dir, panels: bool = False, **changes) -> Config:
-    """Pictures, and yapf's layout of the config, take longer than two epochs."""
+    """Two epochs in process, without what takes longer than they do: pictures, and yapf's layout of the config."""
     config = Config.fromfile(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py', format_python_code=False)
     config.merge_from_dict({**TINY_RUN, **changes})
     config.custom_hooks = [hook for hook in config.custom_hooks if panels or 'Panel' not in hook.type]

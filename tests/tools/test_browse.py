@@ -92,6 +92,17 @@ def test_benchmarks_of_data(tool, arguments, told):
     assert done.returncode == 0 and told in done.stdout, done.stderr
 
 
+def test_only_what_a_config_draws_from_is_timed(tmp_path):
+    path = tmp_path / 'config.py'
+    path.write_text(
+        f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\n"
+        "gone = dict(type='mmvd.BOPDataset', data_root='/none', split='test')\n"
+        "train_dataloader = dict(dataset=dict(datasets=dict(gone=gone), only='rooms'))\n"
+    )
+    done = script('analysis/benchmark_mixture', path, '--samples', 1)
+    assert done.returncode == 0 and done.stdout.startswith('rooms '), done.stderr
+
+
 def test_a_config_without_validation(tmp_path):
     path = tmp_path / 'config.py'
     path.write_text(f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\nval_dataloader = None\n")

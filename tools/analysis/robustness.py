@@ -21,19 +21,19 @@ from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, 
 def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
     """Rows of :func:`mmvd.evaluation.robustness.sweep` for a checkpoint on the test data of a config."""
     config.load_from = checkpoint
-
-    def metric_of():
-        metric = METRICS.build(config.test_evaluator)
-        metric.dataset_meta = dataloader.dataset.metainfo
-        return metric
-
-    def progress(done: int, total: int) -> None:
-        print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
     with running(config, training=False) as runner:
         runner.load_or_resume()
         runner.logger.setLevel('WARNING')  # a table of classes per setting is too much
         dataloader = runner.test_dataloader
+
+        def metric_of():
+            metric = METRICS.build(config.test_evaluator)
+            metric.dataset_meta = dataloader.dataset.metainfo
+            return metric
+
+        def progress(done: int, total: int) -> None:
+            print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
+
         return sweep(runner.model.eval(), dataloader, metric_of, alterations, progress)
 
 
