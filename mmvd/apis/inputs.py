@@ -133,7 +133,14 @@ class InputReader:
         if depth is not None and not is_path(depth):
             raise SampleError(f'{shown(image)}: a folder of images needs a folder of depth files')
         pairs = pair_folders(image, None if depth is None else as_path(depth), self.one_by_one)
-        return [self._file(*pair) for pair in pairs]
+        return [self._of_pair(*pair, depth) for pair in pairs]
+
+    def _of_pair(self, image: Path, depth: Path | None, folder: object) -> Source:
+        """An image of a folder; that the folder of depth files has none for it is told when it is read."""
+        if folder is None or depth is not None:
+            return self._file(image, depth)
+        error = SampleError(f'{shown(image)}: no depth file of this name in {shown(folder)}')
+        return Source(image.stem, shown(image), partial(_raise, error))
 
     @staticmethod
     def _pair(pair: tuple, depth: object) -> tuple[object, object]:

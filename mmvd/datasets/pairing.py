@@ -27,8 +27,7 @@ def pair_folders(
     Args:
         images: Folder of images.
         depths: Folder of depth files; None pairs every image with None.
-        allow_missing: Whether an image without a depth file is paired with the name of a file that is not there, which
-            is told when it is read, instead of ending the call.
+        allow_missing: Whether an image without a depth file is paired with None, instead of ending the call.
 
     Returns:
         Pairs in the order of the image names.
@@ -53,8 +52,7 @@ def pair_folders(
             f'{shown(missing[0])}: no depth file of this name in {shown(depths)} '
             f'({len(missing)} of {len(found)} images have none)'
         )
-    nothing = [Path(depths) / f'{common_name(path)}_depth.png' for path in found]
-    return [(path, by_name.get(common_name(path), [gone])[0]) for path, gone in zip(found, nothing, strict=True)]
+    return [(path, by_name.get(common_name(path), [None])[0]) for path in found]
 
 
 def common_name(path: Path) -> str:

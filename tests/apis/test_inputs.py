@@ -221,7 +221,7 @@ def test_one_by_one_everything_is_told_when_it_is_read(files):
         InputReader().sources(files, files)
     sources = InputReader(one_by_one=True).sources(files, files)
     assert sources[0].read().name == '0_rgb'
-    with pytest.raises(DepthFileError, match='1_depth.png: no such depth file'):
+    with pytest.raises(SampleError, match='1_rgb.png: no depth file of this name in '):
         sources[1].read()
 
 
