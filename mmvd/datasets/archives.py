@@ -21,6 +21,7 @@ from mmvd.errors import SampleError, SavingError
 from .tables import arrow, map_table, place, save_table
 
 _ENDINGS = ('.zip', '.tar')
+_TO_UNPACK = ('.tar.gz', '.tgz', '.tar.bz2', '.tar.xz', '.7z', '.rar')  # no place in them can be gone to at once
 _LOCAL_HEADER, _ENCRYPTED, _TAR_END = '<26xHH', 1, 1024
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -70,6 +71,11 @@ def in_parts(path: Path) -> bool:
 def archives_in(root: Path) -> list[Path]:
     """Archives directly below a folder."""
     return sorted(path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
+
+
+def to_unpack(root: Path) -> str | None:
+    """An archive directly below a folder of a kind that is not read in place; None if there is none."""
+    return next((path.name for path in sorted(root.glob('*')) if path.name.lower().endswith(_TO_UNPACK)), None)
 
 
 def located(root: Path, name: str) -> Path:

@@ -122,8 +122,8 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
     changed = entries.changed()
     if changed is not None:
         MMLogger.get_current_instance().warning(
-            f'{path}: older than {root / changed}: its samples are listed anew, which takes long: prepare it again '
-            '(tools/dataset_converters/prepare.py)'
+            f'{path}: older than {root / changed}: its samples are listed anew, which takes long, at every start until '
+            'tools/dataset_converters/prepare.py has written it anew'
         )
         return None
     if entries.left_out['count']:

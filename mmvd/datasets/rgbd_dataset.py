@@ -20,7 +20,7 @@ from mmvd.arguments import (
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
-from .archives import is_file, located
+from .archives import is_file, located, to_unpack
 from .cameras import read_camera
 from .decoders import get_decoder
 from .index import open_index
@@ -136,7 +136,9 @@ class RGBDDataset(BaseDataset):
         problems: list[str] = []
         name = next(walk(root, config['images'], config.get('exclude'), problems=problems), None)
         if name is None:
-            return problems[0] if problems else f'{root / config["images"]} (no such files)'
+            packed = to_unpack(root)
+            remedy = f'; {packed} is not read in place: unpack it' if packed else ''
+            return problems[0] if problems else f'{root / config["images"]} (no such files{remedy})'
         needs = (
             ['labels_from']
             if any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))

@@ -148,6 +148,15 @@ def test_loops_and_folders_that_cannot_be_read(tmp_path, monkeypatch):
         samples(settings)
 
 
+def test_an_archive_of_another_kind_is_to_be_unpacked(tmp_path):
+    (tmp_path / 'lm').mkdir()
+    with tarfile.open(tmp_path / 'lm/lm_test.tar.gz', 'w:gz'):
+        pass
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')
+    with pytest.raises(MissingInputsError, match='no such files; lm_test.tar.gz is not read in place: unpack it'):
+        prepare(settings)
+
+
 def test_an_archive_beside_what_was_unpacked_from_it(tmp_path, monkeypatch):
     fabricate_bop(tmp_path / 'lm/test/000001', 3)
     shutil.copytree(tmp_path / 'lm/test', tmp_path / 'copy/test')
