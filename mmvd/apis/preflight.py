@@ -1,19 +1,19 @@
 """One message about everything that is missing, seconds after the start."""
 
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
 from mmengine.fileio import load
-from mmengine.registry import OPTIMIZERS, init_default_scope
+from mmengine.registry import OPTIMIZERS
 
 from mmvd.datasets.even_mixture import selected
 from mmvd.errors import ConfigError, MissingInputsError
-from mmvd.registry import DATASETS, METRICS, TRANSFORMS
+from mmvd.registry import DATASETS, METRICS
 
-from .configs import building, shipped_configs
+from .configs import shipped_configs
+from .data_configs import check_datasets
 
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
@@ -46,68 +46,39 @@ def check_inputs(config: Config, training: bool) -> None:
             by name, or sliding windows of one image would be brought into range by different factors.
     """
     loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',)
-    _check_parts(config, loaders)
+    check_datasets(config, loaders)
+    _check_optimizer(config)
     _check_classes(config, loaders)
     _check_frozen(config, training)
     _check_windows(config)
     missing = missing_inputs(config, training)
     if not missing:
         return
-    raise MissingInputsError(
-        '\n'.join(
-            [
-                f'{Path(config.filename).name} needs what is not in place:',
-                *(f'  {each}' for each in missing),
-                'What to do:',
-                '  put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides,',
-                '  and weights below the folder MMVD_WEIGHTS (default: weights);',
-                *(
-                    ['  train on some of the datasets:  --cfg-options train_dataloader.dataset.only=nyuv2,scannet']
-                    if _is_mixture(config)
-                    else []
-                ),
-                '  name a weights file yourself:   --cfg-options model.backbone.init_cfg.checkpoint=PATH',
-                '  a random encoder, on purpose:   --cfg-options model.backbone.init_cfg.type=Random',
-                "  name a checkpoint to start from (the second stage needs the first one's last): --cfg-options "
-                'load_from=PATH',
-                '  without any data or weights:    make pretrain   (a small model on built-in rooms)',
-            ]
-        )
-    )
+    lines = [f'{Path(config.filename).name} needs what is not in place:', *(f'  {each}' for each in missing)]
+    remedies = [f'  {each}' for each in _remedies(config, training, missing)]
+    raise MissingInputsError('\n'.join([*lines, *(['What to do:', *remedies] if remedies else [])]))
 
 
-def _check_parts(config: Config, loaders: tuple[str, ...]) -> None:
-    """Every dataset must be known, and every transform take its arguments: the workers would find out later."""
-    init_default_scope(config.get('default_scope') or 'mmengine')
-    for loader in loaders:
-        for node in datasets_in((config.get(loader) or {}).get('dataset')):
-            kind = node.get('type')
-            if not isinstance(kind, type) and (not isinstance(kind, str) or DATASETS.get(kind) is None):
-                raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
-            _check_arguments(loader, DATASETS.get(kind) if isinstance(kind, str) else kind, node)
-            for step in node.get('pipeline') or ():
-                with building(f'{loader}: the transform {dict(step).get("type")}'):
-                    TRANSFORMS.build(step)
+def _remedies(config: Config, training: bool, missing: list[str]) -> Iterator[str]:
+    weights = [each for each in missing if each.startswith('weights')]
+    if len(weights) < len(missing):
+        yield 'put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides'
+    if not training:
+        return
+    if len(weights) < len(missing) and _is_mixture(config):
+        yield 'train on some of the datasets:  --cfg-options train_dataloader.dataset.only=nyuv2,scannet'
+    if weights:
+        yield 'put weights below the folder MMVD_WEIGHTS (default: weights)'
+        yield 'name a weights file yourself:   --cfg-options model.backbone.init_cfg.checkpoint=PATH'
+        yield 'a random encoder, on purpose:   --cfg-options model.backbone.init_cfg.type=Random'
+        yield "a checkpoint to start from (the second stage needs the first one's last): --cfg-options load_from=PATH"
+    yield 'without any data or weights:    make pretrain   (a small model on built-in rooms)'
+
+
+def _check_optimizer(config: Config) -> None:
     optimizer = (config.get('optim_wrapper') or {}).get('optimizer', {}).get('type')
     if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
         raise ConfigError(f'optim_wrapper.optimizer: there is no optimizer {optimizer!r}')
-
-
-def _check_arguments(loader: str, kind: type, node: dict) -> None:
-    parameters = inspect.signature(kind).parameters
-    open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
-    unknown = set(node) - set(parameters) - {'type'}
-    if unknown and not open_ended:
-        raise ConfigError(f'{loader}: {kind.__name__} has no argument {", ".join(sorted(map(str, unknown)))}')
-
-
-def datasets_in(node: object) -> Iterator[dict]:
-    """A dataset config and those within it."""
-    if isinstance(node, dict):
-        yield node
-        parts = node.get('datasets') or ()
-        for part in (node.get('dataset'), *(parts.values() if isinstance(parts, dict) else parts)):
-            yield from datasets_in(part)
 
 
 def _missing_weights(config: Config, training: bool) -> Iterator[str]:

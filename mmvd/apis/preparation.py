@@ -11,10 +11,10 @@ from mmvd.errors import ConfigError, MMVDError
 from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
-from .preflight import datasets_in, missing_inputs
+from .data_configs import LOADERS, datasets_in
+from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _PROMISED = ('vd/pretrain_*', 'seg/*', 'cls/*', 'det/*', 'pose/*', 'completion/*')
 
 
@@ -28,7 +28,7 @@ def paper_datasets() -> dict[str, dict]:
 
 def listed_datasets(config: Config) -> list[dict]:
     """Configs of the datasets of files that a config reads, each once, whatever its pipeline is."""
-    nodes = (node for loader in _LOADERS for node in datasets_in((config.get(loader) or {}).get('dataset')))
+    nodes = (node for loader in LOADERS for node in datasets_in((config.get(loader) or {}).get('dataset')))
     found = [dict(node, pipeline=[]) for node in nodes if issubclass(DATASETS.get(node['type']), RGBDDataset)]
     return list({str(node): node for node in found}.values())
 

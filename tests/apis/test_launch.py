@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from mmvd.apis import launch
 from mmvd.apis.launch import _warn_of_another_batch, load_config
 from mmvd.apis.preflight import check_inputs
-from mmvd.errors import ConfigError, Interrupted, exit_code
+from mmvd.errors import ConfigError, Interrupted, MissingInputsError, exit_code
 from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_distributed import free_port
@@ -143,3 +143,23 @@ def test_training_without_validation_is_no_missing_input():
     config = Config.fromfile(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py')
     config.merge_from_dict(dict(val_dataloader=None, val_evaluator=None, val_cfg=None))
     check_inputs(config, training=True)
+
+
+def test_remedies_are_those_of_what_is_missing(tmp_path):
+    """Who mistypes a checkpoint to test is not advised to train."""
+    config = Config.fromfile(ROOT / 'configs/vd/pretrain_dinov2_pde.py')
+    lm = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')
+    config.train_dataloader.dataset.datasets = dict(lm=lm)
+    with pytest.raises(MissingInputsError) as told:
+        check_inputs(config, training=True)
+    assert all(text in str(told.value) for text in ('MMVD_DATA', 'dataset.only=', 'MMVD_WEIGHTS', 'make pretrain'))
+    config.load_from = str(tmp_path / 'none.pth')
+    with pytest.raises(MissingInputsError) as told:
+        check_inputs(config, training=False)
+    assert str(told.value).splitlines()[1:] == [f'  weights {tmp_path}/none.pth (no such checkpoint)']
+    config.test_dataloader = config.train_dataloader
+    with pytest.raises(MissingInputsError) as told:
+        check_inputs(config, training=False)
+    assert str(told.value).splitlines()[-1] == (
+        '  put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides'
+    )

@@ -103,6 +103,48 @@ def test_only_what_a_config_draws_from_is_timed(tmp_path):
     assert done.returncode == 0 and done.stdout.startswith('rooms '), done.stderr
 
 
+@pytest.mark.parametrize(
+    ('change', 'text'),
+    [
+        ("lm = dict(type='mmvd.BOPDataset', data_root='/none')", 'BOPDataset needs the argument split'),
+        ("lm = dict(type='mmvd.BOBDataset', data_root='/none')", "there is no dataset 'mmvd.BOBDataset'"),
+        ('lm = 3', 'train_dataloader.dataset.datasets.lm must be dict(...), got 3'),
+    ],
+)
+@pytest.mark.parametrize(
+    'tool',
+    [
+        'dataset_converters/prepare',
+        'dataset_converters/verify',
+        'analysis/browse_dataset',
+        'analysis/benchmark_mixture',
+    ],
+)
+def test_configs_that_cannot_work_are_one_line(tmp_path, tool, change, text):
+    path = tmp_path / 'config.py'
+    path.write_text(
+        f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\n{change}\n"
+        'train_dataloader = dict(dataset=dict(datasets=dict(lm=lm)))\n'
+    )
+    done = script(tool, path)
+    assert done.returncode == 2 and text in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    ('change', 'text'),
+    [
+        ("train_dataloader = dict(sampler=dict(type='NoSampler'))", 'the loader cannot be built'),
+        ("model = dict(data_preprocessor=dict(type='NoPre'))", 'the data preprocessor cannot be built'),
+        ('model = dict(_delete_=True)', 'has no model'),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(tmp_path, change, text):
+    path = tmp_path / 'config.py'
+    path.write_text(f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\n{change}\n")
+    done = browse(path, '--out', tmp_path / 'out')
+    assert done.returncode == 2 and text in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def test_a_config_without_validation(tmp_path):
     path = tmp_path / 'config.py'
     path.write_text(f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\nval_dataloader = None\n")
@@ -110,3 +152,8 @@ def test_a_config_without_validation(tmp_path):
     assert done.returncode == 2 and 'has no val_dataloader' in done.stderr
     done = script('dataset_converters/verify', path)
     assert done.returncode == 2 and 'none of its datasets reads files' in done.stderr
+    done = script('dataset_converters/prepare', path)
+    assert done.returncode == 2 and 'there is nothing to prepare' in done.stderr
+    path.write_text('work_dir = 3\n')
+    done = script('analysis/benchmark_mixture', path)
+    assert done.returncode == 2 and 'trains on no mmvd.EvenMixture' in done.stderr

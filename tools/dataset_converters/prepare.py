@@ -17,7 +17,7 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
-from mmvd.apis.configs import read_config
+from mmvd.apis.data_configs import read_data_config
 from mmvd.apis.preparation import expectations, listed_datasets, paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
@@ -79,12 +79,14 @@ def prepare_config(args: argparse.Namespace) -> int:
     """Prepare what a config reads; a dataset that cannot be read does not stop the others. Returns the exit code.
 
     Raises:
-        ConfigError: If there is no such config, or options are given that are for one dataset.
+        ConfigError: If there is no such config, it reads no files, or options are given that are for one dataset.
     """
     if args.root or args.verify or args.limit is not None:
         raise ConfigError(f'{args.name}: --root, --verify and --limit go with the name of a dataset')
-    code = 0
-    for settings in listed_datasets(read_config(args.name)):
+    datasets, code = listed_datasets(read_data_config(args.name)), 0
+    if not datasets:
+        raise ConfigError(f'{args.name}: none of its datasets reads files, there is nothing to prepare')
+    for settings in datasets:
         try:
             code = max(code, int(tell_of_left_out(prepare(settings)) > 0))
         except MMVDError as error:

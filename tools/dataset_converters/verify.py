@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
-from mmvd.apis.configs import read_config
+from mmvd.apis.data_configs import read_data_config
 from mmvd.apis.preparation import expectations
 from mmvd.datasets.verification import examine, format_facts
 from mmvd.errors import ConfigError, exit_code
@@ -58,8 +58,8 @@ def verify(path: Path, limit: int | None = None, root: Path | None = None) -> in
 
     Returns how many samples could not be read.
     """
-    config = read_config(path)
-    num_classes = (config.model.get('head') or {}).get('num_classes')
+    config = read_data_config(path)
+    num_classes = ((config.get('model') or {}).get('head') or {}).get('num_classes')
     return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in file_datasets(config, root))
 
 

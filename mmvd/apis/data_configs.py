@@ -1,0 +1,72 @@
+"""Datasets that a config names: known ones, with arguments and transforms that fit, before anything reads them."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmvd.errors import ConfigError
+from mmvd.registry import DATASETS, TRANSFORMS
+
+from .config_schema import check_kinds
+from .configs import building, read_config
+
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def read_data_config(path: str | Path) -> Config:
+    """Read a config whose datasets are about to be read.
+
+    Raises:
+        ConfigError: If it cannot be read, a shared key has a value of another kind, or see :func:`check_datasets`.
+    """
+    config = read_config(path)
+    check_kinds(config)
+    check_datasets(config, LOADERS)
+    return config
+
+
+def check_datasets(config: Config, loaders: tuple[str, ...]) -> None:
+    """Refuse datasets that cannot be built: the workers would find out later.
+
+    Args:
+        config: The config.
+        loaders: Keys of the loaders whose datasets are looked at.
+
+    Raises:
+        ConfigError: If a dataset is unknown, lacks an argument or has one that it does not take, or a transform cannot
+            be built.
+    """
+    init_default_scope(config.get('default_scope') or 'mmengine')
+    for loader in loaders:
+        for node in datasets_in((config.get(loader) or {}).get('dataset')):
+            kind = node.get('type')
+            if not isinstance(kind, type) and (not isinstance(kind, str) or DATASETS.get(kind) is None):
+                raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
+            _check_arguments(loader, DATASETS.get(kind) if isinstance(kind, str) else kind, node)
+            for step in node.get('pipeline') or ():
+                with building(f'{loader}: the transform {dict(step).get("type")}'):
+                    TRANSFORMS.build(step)
+
+
+def datasets_in(node: object) -> Iterator[dict]:
+    """A dataset config and those within it."""
+    if isinstance(node, dict):
+        yield node
+        parts = node.get('datasets') or ()
+        for part in (node.get('dataset'), *(parts.values() if isinstance(parts, dict) else parts)):
+            yield from datasets_in(part)
+
+
+def _check_arguments(loader: str, kind: type, node: dict) -> None:
+    parameters = inspect.signature(kind).parameters.values()
+    named = {each.name: each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
+    open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    unknown = () if open_ended else set(node) - set(named) - {'type'}
+    if unknown:
+        raise ConfigError(f'{loader}: {kind.__name__} has no argument {", ".join(sorted(map(str, unknown)))}')
+    lacking = [name for name, each in named.items() if each.default is each.empty and name not in node]
+    if lacking:
+        raise ConfigError(f'{loader}: {kind.__name__} needs the argument {", ".join(lacking)}')
