@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -28,7 +29,10 @@ def _reason(error: Exception) -> str:
 
 
 def read_config(path: str | Path) -> Config:
-    """Read a config file.
+    """Read a config file, also a pure Python one (mmengine's ``read_base``).
+
+    Returns:
+        The config; classes in it, and dotted paths to classes of mmvd, are names that the registries know.
 
     Raises:
         ConfigError: If there is no such file, it or one of its bases cannot be read, or it is empty.
@@ -46,7 +50,19 @@ def read_config(path: str | Path) -> Config:
         raise ConfigError(f'{path}: this config cannot be read ({_reason(error)})') from error
     if not config:
         raise ConfigError(f'{path}: an empty config')
-    return config
+    return Config(_named(config.to_dict()), filename=config.filename)
+
+
+def _named(node: Any) -> Any:
+    """With ``mmvd.VDViT`` for ``mmvd.models.backbones.VDViT``, as mmengine writes a class: checks compare names."""
+    if isinstance(node, (list, tuple)):
+        return type(node)(map(_named, node))
+    if not isinstance(node, dict):
+        return node
+    found = {key: _named(value) for key, value in node.items()}
+    if str(found.get('type')).startswith('mmvd.'):
+        found['type'] = f'mmvd.{found["type"].rpartition(".")[2]}'
+    return found
 
 
 @contextmanager

@@ -57,6 +57,28 @@ def test_unreadable_configs(tmp_path, text, match):
         mmvd.load_model(path)
 
 
+def test_classes_of_a_pure_python_config_are_names(tmp_path):
+    (tmp_path / 'base.py').write_text(
+        'from torch.optim import AdamW\nfrom mmvd.datasets import SyntheticRooms\n'
+        'from mmvd.models.backbones import VDViT\nfrom mmvd.models.completers import DepthCompleter\n'
+        "model = dict(type=DepthCompleter, backbone=dict(type=VDViT, frozen='all'))\n"
+        'train_dataloader = dict(batch_size=2, num_workers=0, dataset=dict(type=SyntheticRooms, length=4))\n'
+        'optim_wrapper = dict(optimizer=dict(type=AdamW, lr=1e-4))\n'
+    )
+    (tmp_path / 'c.py').write_text(
+        'from mmengine.config import read_base\nwith read_base():\n    from .base import *\n'
+        'train_dataloader.update(batch_size=3)\n'
+    )
+    config = load_config(arguments(tmp_path / 'c.py'))
+    kinds = (config.model, config.model.backbone, config.train_dataloader.dataset, config.optim_wrapper.optimizer)
+    assert [each.type for each in kinds] == [
+        'mmvd.DepthCompleter', 'mmvd.VDViT', 'mmvd.SyntheticRooms', 'torch.optim.AdamW'
+    ]  # fmt: skip
+    assert config.train_dataloader.batch_size == 3
+    with pytest.raises(ConfigError, match='model.backbone has no weights'):  # as of any other config
+        check_inputs(config, training=True)
+
+
 @pytest.mark.parametrize('data', [b'\xff\xfe\x00m', b'\x80\x81', 'model = dict(type="ü")'.encode('latin-1')])
 def test_configs_of_other_bytes(tmp_path, data):
     (tmp_path / 'c.py').write_bytes(data)
