@@ -267,17 +267,13 @@ def test_classification(classifier, tmp_path):
     assert cv2.imread(str(tmp_path / '00000000_panel.png')).ndim == 3
 
 
-def mmvd(*args):
-    return command(*args)
-
-
 def test_command_lines(segmentor, classifier, frames, tmp_path):
     (frames / '1_rgb.png').write_bytes(b'junk')
-    done = mmvd('segment', frames, frames, '--model', segmentor, '--out', tmp_path / 's')
+    done = command('segment', frames, frames, '--model', segmentor, '--out', tmp_path / 's')
     assert done.returncode == 1 and '3 done' in done.stdout and '1_rgb.png: no readable image' in done.stderr
     assert 'Traceback' not in done.stderr and '100%' in done.stderr and len(list((tmp_path / 's').iterdir())) == 6
     pair = (frames / '0_rgb.png', frames / '0_depth.png')
-    done = mmvd('classify', *pair, '--config', classifier, '--out', tmp_path / 'c')
+    done = command('classify', *pair, '--config', classifier, '--out', tmp_path / 'c')
     assert done.returncode == 0 and '\n0_rgb: ' in f'\n{done.stdout}', done.stderr
 
 
@@ -291,12 +287,12 @@ def test_command_line_of_completion(frames, tmp_path):
     pack(model.completer, config, tmp_path / 'm', 'test')
     args = ('complete', frames, frames, '--model', tmp_path / 'm', '--out', tmp_path / 'o', '--size', 42)
     args = (*args, '--keep-input')
-    done = mmvd(*args, '--format', 'npy', '--ply', '--intrinsics', 60, 60, 35, 28, '--batch-size', 2, '--bf16')
+    done = command(*args, '--format', 'npy', '--ply', '--intrinsics', 60, 60, 35, 28, '--batch-size', 2, '--bf16')
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / 'o').iterdir())) == 12 and '4 done' in done.stdout
-    done = mmvd(*args, '--format', 'npy')
+    done = command(*args, '--format', 'npy')
     assert done.returncode == 2 and 'exists already' in done.stderr and len(done.stderr.splitlines()) == 1
-    done = mmvd('features', frames / '0_rgb.png', '--model', tmp_path / 'm', '--out', tmp_path / 'f')
+    done = command('features', frames / '0_rgb.png', '--model', tmp_path / 'm', '--out', tmp_path / 'f')
     assert done.returncode == 0 and 'colour alone' in done.stdout, done.stderr
-    done = mmvd('complete', frames, '--out', tmp_path / 'x', '--model', 'pretrain_tiny_pde_rooms')
+    done = command('complete', frames, '--out', tmp_path / 'x', '--model', 'pretrain_tiny_pde_rooms')
     assert done.returncode == 2 and 'has no trained weights' in done.stderr and len(done.stderr.splitlines()) == 1

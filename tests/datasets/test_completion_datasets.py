@@ -1,5 +1,7 @@
 """VOID, KITTI and NYUv2 as completion papers have them: the metres that come out are those that were put in."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from mmvd.datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
 from mmvd.datasets.transforms import SparsePoints
 from mmvd.errors import ConfigError, MissingInputsError
-from tests.fabricate import completion_scene, fabricate_kitti_completion, fabricate_void
+from mmvd.registry import DATASETS
+from tests.datasets.test_index import build
+from tests.fabricate import completion_scene, fabricate_kitti_completion, fabricate_kitti_raw, fabricate_void
 from tests.planes import camera
 
 PIPELINE = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadDepth', key='gt_depth')]
@@ -108,3 +112,17 @@ def test_transparent_objects_have_their_painted_twins_as_truth(test_data):
     both = (given > 0) & (truth > 0)
     assert ((given - truth)[both].abs() < 0.02).double().mean() > 0.7  # the scene stays, its glass does not
     assert ((given <= 0) & (truth > 0)).sum() > 10000
+
+
+def test_kitti_raw(tmp_path):
+    fabricate_kitti_raw(tmp_path)
+    settings = dict(type='mmvd.KITTIRawDataset', data_root=str(tmp_path))
+    kind = DATASETS.get('KITTIRawDataset')
+    assert kind.missing(settings) is None and len(build(settings)) == 3
+    pair = build(settings, depth='velodyne_raw').get_data_info(0)
+    assert pair['gt_depth_path'].endswith(
+        'val/2011_09_26_drive_0002_sync/proj_depth/groundtruth/image_02/0000000001.png'
+    )
+    assert pair['intrinsics'][0, 0] == 60 and build(settings).get_data_info(2)['intrinsics'][0, 0] == 9
+    shutil.rmtree(tmp_path / 'val')
+    assert 'val/*_sync/proj_depth/groundtruth' in kind.missing(settings)

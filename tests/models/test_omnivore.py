@@ -14,7 +14,7 @@ from mmvd.errors import ConfigError, WeightsError
 from mmvd.models import DepthCompleter, OmnivoreSwin3D
 from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS, TRANSFORMS
-from tests.models.test_vd_vit import randomise
+from tests.models.test_vd_vit_weights import randomise
 
 SMALL = dict(embed_dims=16, depths=(2, 2, 2, 2), num_heads=(1, 2, 4, 8))
 HEAD = dict(type='mmvd.DepthCompletionHead', in_channels=[32, 64, 128, 128], channels=(16, 12, 8, 8), skip_channels=8)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models import TimmStream, VDViT
 from mmvd.models.backbones import Stream
-from tests.models.test_vd_vit import randomise
+from tests.models.test_vd_vit_weights import randomise
 
 LAYERS = (1, 2, 3, 4)
 SMALL = dict(depth=4, embed_dim=48, num_heads=3)

@@ -10,7 +10,7 @@ from mmvd.errors import SampleError, WeightsError
 from mmvd.models.backbones import VDViT
 from mmvd.models.backbones.fusion import SEFusion
 from tests.conftest import TINY
-from tests.models.test_vd_vit import LAYERS, randomise
+from tests.models.test_vd_vit_weights import LAYERS, randomise
 
 
 def test_gates_follow_their_formula():

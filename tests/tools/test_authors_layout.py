@@ -10,7 +10,7 @@ from mmvd.models.weights.authors import from_authors, is_authors, to_authors
 from mmvd.registry import MODELS
 from tests.commands import script
 from tests.conftest import TINY, tiny_completer
-from tests.models.test_vd_vit import randomise
+from tests.models.test_vd_vit_weights import randomise
 
 
 @pytest.fixture

@@ -1,0 +1,71 @@
+"""What an interrupted listing or verification has done is not done again."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mmvd.datasets import walk
+from mmvd.datasets.journal import Journal
+from mmvd.datasets.verification import examine
+from mmvd.errors import SavingError
+from tests.datasets.test_index import build, pairs
+from tools.dataset_converters.prepare import prepare
+
+
+def test_an_interrupted_listing_goes_on(tmp_path, monkeypatch):
+    settings, seen = pairs(tmp_path / 'set'), []
+
+    def listed(folder):
+        seen.append(folder.parts[-2])
+        if len(seen) == 3:  # the first look is whether there is anything at all
+            raise KeyboardInterrupt
+        return sorted(os.listdir(folder))
+
+    monkeypatch.setattr(walk, '_listed', listed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(settings)
+    (journal,) = (tmp_path / 'set/.mmvd').glob('*.listing')
+    assert len(prepare(settings)) == 6 and not journal.exists()
+    first, _, second, *_ = seen
+    assert seen == [first, first, second, first, second]  # the first folder is not listed again
+
+
+def test_an_interrupted_verification_goes_on(tmp_path):
+    dataset, told = build(pairs(tmp_path)), []
+
+    def stop(done, total):
+        told.append(done)
+        if len(told) == 4:
+            raise KeyboardInterrupt
+
+    whole = examine(dataset)
+    with pytest.raises(KeyboardInterrupt), Journal(tmp_path / 'a.verify', 'x') as done:
+        examine(dataset, progress=stop, done=done)
+    image = Path(dataset.get_data_info(0)['img_path'])
+    image.write_bytes(b'')  # not read again
+    with Journal(tmp_path / 'a.verify', 'x') as done:
+        assert len(done) == 5  # what it is about, and four samples
+        again = examine(dataset, done=done)
+    assert vars(again) == vars(whole) and not (tmp_path / 'a.verify').exists()
+    with Journal(tmp_path / 'a.verify', 'x') as done:
+        assert examine(dataset, done=done).failures
+
+
+def test_a_journal_that_was_cut_off(tmp_path):
+    path = tmp_path / 'a'
+    with pytest.raises(ZeroDivisionError), Journal(path, 'x') as done:
+        done['1'], done['2'] = [1], dict(a=2)
+        raise ZeroDivisionError
+    path.write_bytes(path.read_bytes()[:-3])
+    assert Journal(path, 'x') == {'about': 'x', '1': [1]} and path.read_bytes().count(b'\n') == 2
+    assert Journal(path, 'y') == {'about': 'y'}
+    path.write_bytes(b'\0\0\nxx\n')
+    assert Journal(path, 'y') == {'about': 'y'}
+    with pytest.raises(SavingError, match='set MMVD_INDEX'):
+        Journal(path / 'below')
+
+
+def test_two_at_the_same_work(tmp_path):
+    with Journal(tmp_path / 'a'), pytest.raises(SavingError, match='another process is at the same work'):
+        Journal(tmp_path / 'a')
