@@ -1,7 +1,7 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
 
 import hashlib
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from .rasters import look_at_image
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
 
-_SHOWN_FAILURES, _AT_ONCE = 5, 4096
+_SHOWN_FAILURES, _AT_ONCE = 5, 256  # a pool does all that it was given, also when its work is interrupted
 _COUNT_TOLERANCE = 0.99  # of the release's count; one download in a hundred may have failed
 _SCALE_TOLERANCE = 2.0  # beyond this factor the unit is suspected
 _MEAN_TOLERANCE, _STD_TOLERANCE, _DENSITY_TOLERANCE = 0.3, 0.6, 0.15
@@ -73,7 +73,7 @@ def check_files(dataset) -> None:
                 + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else '')
             )
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(own), _AT_ONCE):  # a pool keeps all that it was given until it is done
+        for start in range(0, len(own), _AT_ONCE):
             list(pool.map(lambda index: _check_sample(dataset, index, loaders), own[start : start + _AT_ONCE]))
 
 
@@ -121,9 +121,7 @@ def examine(
         labels = [dataset.get_data_info(i)['gt_label'] for i in range(total)]
         facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
     seen: dict[str, str] = {}
-    for number, index in enumerate(chosen, 1):
-        key, path = str(index), dataset.get_data_info(int(index))['img_path']
-        found = done[key] if key in done else _look_into(dataset, int(index))
+    for number, (key, path, found) in enumerate(_looks_into(dataset, chosen, done), 1):
         if 'failure' not in found:  # which may be mended before the next call
             done[key] = found
         if 'failure' in found:
@@ -140,6 +138,19 @@ def examine(
         facts.mean_m, facts.std_m, facts.density = map(float, np.mean(depth, axis=0))
     facts.histogram = histogram if histogram.any() else None
     return facts
+
+
+def _looks_into(dataset: BaseDataset, chosen: Sequence[int], done: Mapping[str, dict]) -> Iterator[tuple]:
+    """For each sample, in order, its key in ``done``, its image and what is found; several are read at a time."""
+
+    def look(index: int) -> tuple[str, str, dict]:
+        key = str(index)
+        found = done[key] if key in done else _look_into(dataset, int(index))
+        return key, dataset.get_data_info(int(index))['img_path'], found
+
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(chosen), _AT_ONCE):
+            yield from pool.map(look, chosen[start : start + _AT_ONCE])
 
 
 def _look_into(dataset: BaseDataset, index: int) -> dict:
