@@ -115,6 +115,7 @@ UNBUILDABLE = [  # what is changed in the tiny config, a word of the message
     ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmvd.NoTransform')]))", 'NoTransform'),
     ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmvd.RGBDResize')]))", 'RGBDResize'),
     ("train_dataloader = dict(dataset=dict(pipeline=[dict(type='mmvd.RGBDResize', size=-1)]))", 'size must be'),
+    ('train_dataloader = dict(dataset=dict(samples_per_epoch=3))', 'the 3 samples of an epoch are no whole batch'),
     ("val_dataloader = dict(dataset=dict(dataset=dict(pipeline=[dict(type='mmvd.RGBDRandomFlip', horizontal=2)])))",
      'horizontal must be'),
 ]  # fmt: skip

@@ -21,9 +21,17 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     :class:`mmengine.runner.EpochBasedTrainLoop`.
 
     Raises:
-        ConfigError: If an interrupted epoch is resumed with another number of batches, or an epoch ends within an
-            accumulation of gradients, which no checkpoint holds.
+        ConfigError: If an epoch has no whole batch, an interrupted epoch is resumed with another number of batches, or
+            an epoch ends within an accumulation of gradients, which no checkpoint holds.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not len(self.dataloader):
+            raise ConfigError(
+                f'train_dataloader: the {len(self.dataloader.sampler)} samples of an epoch are no whole batch of '
+                f'{self.dataloader.batch_sampler.batch_size}: choose a smaller batch_size or a larger samples_per_epoch'
+            )
 
     def run(self) -> torch.nn.Module:
         """Train."""
