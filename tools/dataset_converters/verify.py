@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
-from mmvd.apis.data_configs import read_data_config
+from mmvd.apis.data_configs import datasets_in, read_data_config
 from mmvd.apis.preparation import expectations
 from mmvd.datasets.verification import examine, format_facts
 from mmvd.errors import ConfigError, exit_code
@@ -40,10 +40,7 @@ def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
     """
     parts = []
     for loader in filter(config.get, LOADERS):  # a training may have no validation
-        settings = config[loader].dataset
-        settings = settings.get('dataset', settings)  # what a wrapper wraps
-        inner = settings.get('datasets', [settings])
-        for part in inner.values() if isinstance(inner, dict) else inner:
+        for part in datasets_in(config[loader].dataset):
             # a held-out share is one of the training set, which is read whole; rendered data read nothing
             if part.get('part') != 'holdout' and hasattr(DATASETS.get(part['type']), 'missing'):
                 own = {key: value for key, value in part.items() if key != 'part'}
