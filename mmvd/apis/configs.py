@@ -40,11 +40,8 @@ def read_config(path: str | Path) -> Config:
     path = Path(path)
     if not is_file(path):
         raise ConfigError(f'{shown(path)}: no such config file')
-    for name in ('MMVD_DATA', 'MMVD_WEIGHTS'):
-        if os.environ.get(name) == '':  # as if it were not set
-            del os.environ[name]
     try:
-        with _without_notes():
+        with _folders_to_paste(), _without_notes():
             config = Config.fromfile(path)
     except Exception as error:  # a config is a program: whatever it raises is the fault of this file or of a base
         raise ConfigError(f'{path}: this config cannot be read ({_reason(error)})') from error
@@ -63,6 +60,20 @@ def _named(node: Any) -> Any:
     if str(found.get('type')).startswith('mmvd.'):
         found['type'] = f'mmvd.{found["type"].rpartition(".")[2]}'
     return found
+
+
+@contextmanager
+def _folders_to_paste() -> Iterator[None]:
+    """MMVD_DATA and MMVD_WEIGHTS as mmengine can paste them between quotation marks; empty ones are as if not set."""
+    given = {name: os.environ.pop(name) for name in ('MMVD_DATA', 'MMVD_WEIGHTS') if name in os.environ}
+    given = {name: folder for name, folder in given.items() if folder}
+    for name, folder in given.items():
+        escaped = repr(f'"{folder}')[2:-1]  # for Python; then for the replacement of a regular expression
+        os.environ[name] = escaped.replace('\\', r'\\')
+    try:
+        yield
+    finally:
+        os.environ.update(given)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 
 from mmvd.arguments import check_intrinsics
-from mmvd.datasets.rgbd_dataset import intrinsics_matrix
+from mmvd.datasets.cameras import intrinsics_matrix
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS

@@ -73,9 +73,10 @@ def archives_in(root: Path) -> list[Path]:
     return sorted(path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
 
 
-def to_unpack(root: Path) -> str | None:
-    """An archive directly below a folder of a kind that is not read in place; None if there is none."""
-    return next((path.name for path in sorted(root.glob('*')) if path.name.lower().endswith(_TO_UNPACK)), None)
+def told_of_nothing(root: Path, images: str) -> str:
+    """That a glob finds no files below a folder, and what may hold them there but is not read in place."""
+    packed = next((path.name for path in sorted(root.glob('*')) if path.name.lower().endswith(_TO_UNPACK)), None)
+    return f'{root / images} (no such files' + (f'; {packed} is not read in place: unpack it)' if packed else ')')
 
 
 def located(root: Path, name: str) -> Path:
@@ -161,7 +162,7 @@ class Archive:
     def _list(self) -> tuple[dict, dict]:
         members = _zip_members if self.path.suffix.lower() == '.zip' else _tar_members
         try:
-            found = {name: where for name, *where in members(self.path)}  # of one name, the last one counts
+            found = {_as_text(name): where for name, *where in members(self.path)}  # of one name, the last one counts
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
             reason = ' '.join(str(error).split())
             raise SampleError(
@@ -213,6 +214,11 @@ class Archive:
         if len(data) < size or (kind >= 0 and zlib.crc32(content) != checksum):
             raise OSError('damaged in its archive')
         return content
+
+
+def _as_text(name: str) -> str:
+    """A name that a table can hold: bytes that are no UTF-8 are escaped."""
+    return name.encode('utf-8', 'backslashreplace').decode()
 
 
 def _zip_members(path: Path) -> Iterator[tuple]:

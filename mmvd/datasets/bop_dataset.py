@@ -52,6 +52,7 @@ class BOPDataset(RGBDDataset):
         cameras, entries = {}, []
         for entry in super().load_data_list():
             try:
+                self.cameras.add(frame_of(entry['img_path'])[0] / 'scene_camera.json')
                 entries.append(self.with_camera(entry, cameras))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
@@ -83,11 +84,6 @@ class BOPDataset(RGBDDataset):
         source = f'{scene / "scene_camera.json"}, frame {frame}'
         scale, intrinsics = camera_of(cameras[scene].get(str(frame)), source)
         return dict(entry, depth_scale=scale, intrinsics=intrinsics)
-
-    def sources(self, entries: Sequence[dict]) -> list[Path]:
-        """See :meth:`RGBDDataset.sources`."""
-        scenes = {frame_of(entry['img_path'])[0] for entry in entries}
-        return [*super().sources(entries), *(scene / 'scene_camera.json' for scene in sorted(scenes))]
 
 
 def frame_of(image: str) -> tuple[Path, int]:

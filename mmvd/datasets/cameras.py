@@ -16,6 +16,11 @@ from .archives import is_file, read_bytes
 _MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
 
 
+def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
+    """(3, 3) float32 pinhole matrix in pixels."""
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
+
+
 def read_camera(path: Path, image: str) -> np.ndarray:
     """Intrinsics of an image.
 
@@ -59,7 +64,7 @@ def _numbers(content: bytes) -> Callable:
 
 
 def _numpy(content: bytes) -> Callable:
-    matrix = np.load(io.BytesIO(content), allow_pickle=False)
+    matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     return lambda image: matrix
 
 

@@ -18,6 +18,7 @@ from .archives import on_disk
 from .tables import arrow, map_table, place, save_table
 
 _VERSION, _KEPT = 4, 5  # of the samples that were left out, as many are named
+_SECOND_NS = 10**9
 _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
 
@@ -151,14 +152,13 @@ class IndexedEntries(Sequence):
             raise SampleError(f'{path}: no readable index (KeyError): delete it and prepare again') from error
 
     def changed(self) -> str | None:
-        """A folder in which files came or went after the index was written, or a list that was; or what is gone."""
-        written = self.path.stat().st_mtime_ns
+        """A folder or file that is not as old as it was, because something came or went, or that is gone.
+
+        Newer or older: what is unpacked gets the times of its archive. Copies may keep whole seconds alone.
+        """
         for name, then in self.watched.items():
             now = _changed_ns(self.root / name)
-            if now == then:
-                continue
-            # a folder that was copied together with its index is newer than it was, and no newer than the index
-            if now is None or then is None or now > written or not (self.root / name).is_dir():
+            if now != then and (now is None or then is None or now != then - then % _SECOND_NS):
                 return name
         return None
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from mmengine.dataset import BaseDataset
 
 from mmvd.arguments import (
@@ -20,13 +19,15 @@ from mmvd.arguments import (
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
-from .archives import is_file, located, to_unpack
-from .cameras import read_camera
+from .archives import is_file, located, told_of_nothing
+from .cameras import intrinsics_matrix, read_camera
 from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
 from .rasters import look_at_image
-from .walk import visited, walk
+from .walk import first_of_each_folder, visited, walk
+
+_LOOKED_AT = 20  # images of a folder; one that lacks a file does not speak for its dataset
 
 
 @DATASETS.register_module()
@@ -126,7 +127,7 @@ class RGBDDataset(BaseDataset):
 
     @classmethod
     def _missing(cls, config: dict) -> str | None:
-        """Look for the folder, the list or an image, and the files that belong to the first image."""
+        """Look for the folder, the list or an image that has all files that belong to it."""
         root = Path(config['data_root'])
         if not root.is_dir():
             return f'{root} (no such folder)'
@@ -134,20 +135,21 @@ class RGBDDataset(BaseDataset):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
         problems: list[str] = []
-        name = next(walk(root, config['images'], config.get('exclude'), problems=problems), None)
-        if name is None:
-            packed = to_unpack(root)
-            remedy = f'; {packed} is not read in place: unpack it' if packed else ''
-            return problems[0] if problems else f'{root / config["images"]} (no such files{remedy})'
-        needs = (
-            ['labels_from']
-            if any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
-            else ['depth_from', 'labels_from']
-        ) + ['camera_from']
-        beside = [re.sub(*config[key], name) for key in needs if config.get(key)]
-        return next(
-            (f'{root / path} (no such file, for {name})' for path in beside if not is_file(located(root, path))), None
-        )
+        names, lacking = walk(root, config['images'], config.get('exclude'), problems=problems), None
+        for name in first_of_each_folder(names, _LOOKED_AT):
+            gone = cls._gone(config, root, name)
+            if gone is None:
+                return None
+            lacking = lacking or f'{root / gone} (no such file, for {name})'
+        return lacking or next(iter(problems), None) or told_of_nothing(root, config['images'])
+
+    @staticmethod
+    def _gone(config: dict, root: Path, name: str) -> str | None:
+        """A file that belongs to an image and is not there."""
+        without_depth = any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
+        needs = ([] if without_depth else ['depth_from']) + ['labels_from', 'camera_from']
+        beside = (re.sub(*config[key], name) for key in needs if config.get(key))
+        return next((path for path in beside if not is_file(located(root, path))), None)
 
     def full_init(self) -> None:
         """Open the index of the samples if tools/dataset_converters/prepare.py made one, else list them."""
@@ -291,8 +293,3 @@ def _check_sources(owner: str, data_root: Any, images: Any, ann_file: Any, depth
         raise ConfigError(f'{owner}: give either ann_file or images with depth_from')
     if images and depth_from is None:
         raise ConfigError(f'{owner}: images needs depth_from=(pattern, replacement)')
-
-
-def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
-    """(3, 3) float32 pinhole matrix in pixels."""
-    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)

@@ -35,8 +35,11 @@ def save_table(columns: dict[str, Any], about: dict, path: Path) -> None:
         path: Where it goes.
 
     Raises:
+        SampleError: If its path is no text, which Arrow cannot open.
         SavingError: If the file cannot be written.
     """
+    if str(path) != str(path).encode('utf-8', 'replace').decode():
+        raise SampleError(f'{ascii(str(path))}: a path that is no text in UTF-8: rename its folders')
     from mmvd.engine.atomic_backend import AtomicLocalBackend  # the engine imports models, which import datasets
 
     pa = arrow()

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, MutableMapping
 from fnmatch import fnmatchcase
+from itertools import groupby, islice
 from pathlib import Path
 
 from mmengine.logging import MMLogger
@@ -11,6 +12,8 @@ from mmengine.logging import MMLogger
 from mmvd.errors import ConfigError, SampleError
 
 from .archives import archives_in, in_parts, open_archive
+
+_NO_TEXT = 'a name that is no text of one line in UTF-8: rename it'
 
 
 def walk(
@@ -39,7 +42,7 @@ def walk(
     seen = set()
     for name in _on_disk(root, images, exclude, {} if done is None else done):
         if not _is_text(name):
-            _leave_out(f'{root}/{name!r}: a name that is no text of one line in UTF-8: rename it', problems)
+            _leave_out(f'{root}/{name!r}: {_NO_TEXT}', problems)
             continue
         seen.add(name)
         yield name
@@ -50,9 +53,11 @@ def walk(
         for name in _shown(_members(archive, images, problems, unpacked=bool(seen)), exclude):
             if name in seen:
                 twice += 1
-                continue
-            seen.add(name)
-            yield name
+            elif not _is_text(name):
+                _leave_out(f'{archive}/{name!r}: {_NO_TEXT}', problems)
+            else:
+                seen.add(name)
+                yield name
         if twice:
             MMLogger.get_current_instance().warning(
                 f'{archive}: {twice} of its images are unpacked beside it, or in another archive, and read from there'
@@ -81,6 +86,12 @@ def _members(archive: Path, images: str, problems: list[str] | None, unpacked: b
         return
     names = (name.removeprefix(f'{archive.parent.name}/') for name in names)  # as lm_base.zip: lm/...
     yield from (name for name in names if _matches(name.split('/'), images.split('/')))
+
+
+def first_of_each_folder(names: Iterator[str], count: int) -> Iterator[str]:
+    """Some names of each folder, of names that come folder by folder."""
+    for _, inside in groupby(names, os.path.dirname):
+        yield from islice(inside, count)
 
 
 def _leave_out(problem: str, problems: list[str] | None) -> None:

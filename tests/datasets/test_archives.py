@@ -179,6 +179,22 @@ def test_tar_files_with_second_names_and_without_an_end(tmp_path):
         archives.open_archive(tmp_path / 'y.tar')
 
 
+def test_names_of_archives_that_are_no_text(tmp_path):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')
+    rgb, depth = (tmp_path / 'lm/test/000001' / kind / '000000.png' for kind in ('rgb', 'depth'))
+    with tarfile.open(tmp_path / 'lm.tar', 'w') as packed:
+        packed.add(tmp_path / 'lm/test', 'test')
+        packed.add(rgb, os.fsdecode(b'r\xe9sum\xe9.txt'))
+        for name in (os.fsdecode(b'test/000002/rgb/\xe9.jpg'), 'test/000002/rgb/a\nb.jpg'):
+            packed.add(rgb, name)
+            packed.add(depth, name.replace('/rgb/', '/depth/'))
+    shutil.rmtree(tmp_path / 'lm/test')
+    (tmp_path / 'lm.tar').rename(tmp_path / 'lm/lm.tar')
+    left_out = prepare(settings).data_list.left_out
+    assert left_out['count'] == 2 and any('a name that is no text of one line' in each for each in left_out['first'])
+
+
 def test_archives_in_parts_and_of_one_name_twice(tmp_path):
     with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as packed:
         packed.writestr('x', b'old')

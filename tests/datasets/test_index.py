@@ -44,6 +44,7 @@ def prepared(settings):
     """The dataset, read through an index that is written here."""
     listed = build(settings)
     path = index_path(root_of(listed), listed.settings)
+    path.parent.mkdir(exist_ok=True)  # as prepare.py does before it notes times
     write_index([listed.get_data_info(i) for i in range(len(listed))], root_of(listed), path)
     return listed, build(settings), path
 
@@ -96,6 +97,29 @@ def test_an_index_older_than_its_files_is_told_and_left(tmp_path, monkeypatch):
     assert len(dataset) == 7 and any('older than' in text and 'prepare.py' in text for text in told)
     shutil.rmtree(tmp_path / 'ü')
     assert len(build(settings)) == 3 and len(told) == 2
+
+
+@pytest.mark.parametrize('change', ['more', 'fewer'])
+def test_a_folder_that_is_older_than_it_was_has_changed(tmp_path, change):
+    """What is unpacked late gets the times of its archive."""
+    settings = pairs(tmp_path)
+    prepared(settings)
+    for kind in ('rgb', 'depth'):
+        folder = tmp_path / 'ü' / kind
+        if change == 'more':
+            shutil.copy(folder / '0.png', folder / '9.png')
+        else:
+            (folder / '2.png').unlink()
+        os.utime(folder, (1, 1))
+    assert len(build(settings)) == (7 if change == 'more' else 5)
+
+
+def test_a_copy_may_keep_whole_seconds(tmp_path):
+    settings = pairs(tmp_path)
+    prepared(settings)
+    for folder in (tmp_path, *tmp_path.glob('*'), *tmp_path.glob('*/*')):
+        os.utime(folder, (int(folder.stat().st_mtime),) * 2)
+    assert isinstance(build(settings).data_list, IndexedEntries)
 
 
 def test_a_new_scene_and_another_list_are_changes(tmp_path):
@@ -224,3 +248,8 @@ def test_an_index_is_no_class(tmp_path, monkeypatch):
     settings = paper_datasets()['mvip']
     for _ in range(2):
         assert prepare(settings).metainfo['classes'] == ('first', 'second')
+
+
+def test_a_path_that_is_no_text_is_named(tmp_path):
+    with pytest.raises(SampleError, match='a path that is no text in UTF-8: rename its folders'):
+        write_index([dict(a=1)], tmp_path, tmp_path / os.fsdecode(b'r\xff/a.arrow'))

@@ -1,5 +1,6 @@
 """From an archive to a training run: datasets are listed once and verified beside Table 6, and bad input is named."""
 
+import os
 import shutil
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmvd.apis.preparation import listed_datasets, paper_datasets
+from mmvd.datasets import walk
 from mmvd.datasets.index import IndexedEntries
 from mmvd.datasets.verification import DatasetFacts, judge
 from mmvd.errors import MissingInputsError
@@ -109,6 +111,14 @@ def test_a_scene_that_cannot_be_read_is_left_out(tmp_path, capsys, monkeypatch):
         and '2 samples or archives were left out' in told.err
         and '000003/scene_camera.json' in told.err
     )
+    shutil.copy(tmp_path / 'lm/test/000001/scene_camera.json', tmp_path / 'lm/test/000003/scene_camera.json')
+    assert prepare_main() == 0 and ': 4 samples' in capsys.readouterr().out  # mended, and noticed
+    (tmp_path / 'lm/test/000003/scene_camera.json').write_bytes(b'')
+    assert prepare_main() == 1 and ': 2 samples' in capsys.readouterr().out
+    content = (tmp_path / 'lm/test/000001/scene_camera.json').read_bytes()
+    (tmp_path / 'lm/test/000003/scene_camera.json').write_bytes(content)
+    assert prepare_main() == 0 and ': 4 samples' in capsys.readouterr().out
+    (tmp_path / 'lm/test/000003/scene_camera.json').unlink()
     with pytest.raises(MissingInputsError, match='scene_camera.json'):
         build(dict(paper_datasets()['lm'], exclude='none'))  # without an index nothing is left out
 
@@ -149,3 +159,53 @@ def test_a_relative_root(tmp_path, monkeypatch):
     dataset = build(dict(paper_datasets()['lm'], data_root=str(tmp_path)))
     assert isinstance(dataset.data_list, IndexedEntries)
     assert dataset.get_data_info(0)['img_path'] == f'{tmp_path}/test/000001/rgb/000000.png'
+
+
+@pytest.mark.parametrize('first', [True, False])
+def test_one_image_does_not_speak_for_its_dataset(tmp_path, capsys, monkeypatch, first):
+    """Whichever the file system lists first."""
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path, 4)
+    scans = tmp_path / 'scannet/scans'
+    names = sorted(os.listdir(scans / 'scene0000_00/color'))
+    listed = names if first else names[::-1]
+    monkeypatch.setattr(walk, '_listed', lambda folder: listed)
+    (scans / 'scene0000_00/depth' / names[0].replace('.jpg', '.png')).unlink()
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'scannet', '--verify'])
+    assert prepare_main() == 1
+    told = capsys.readouterr().out
+    assert ': 4 samples' in told and 'FAIL readable: 1 samples are not, first ' in told
+
+
+@pytest.mark.parametrize('without', ['scene0000_00', 'scene0001_00'])
+def test_one_scene_does_not_speak_for_its_dataset(tmp_path, capsys, monkeypatch, without):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path)
+    scans = tmp_path / 'scannet/scans'
+    shutil.copytree(scans / 'scene0000_00', scans / 'scene0001_00')
+    shutil.rmtree(scans / without / 'intrinsic')
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'scannet'])
+    assert prepare_main() == 1
+    told = capsys.readouterr()
+    assert ': 2 samples' in told.out and '2 samples or archives were left out' in told.err
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\3\4', b'\x93NUMPY\1\0'])
+def test_a_damaged_camera_is_left_out(tmp_path, capsys, monkeypatch, content):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_nine(tmp_path)
+    scenes = tmp_path / 'graspnet/scenes'
+    shutil.copytree(scenes / 'scene_0000', scenes / 'scene_0001')
+    for camera in (scenes / 'scene_0001').glob('*/camK.npy'):
+        camera.write_bytes(content)
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'graspnet'])
+    assert prepare_main() == 1 and 'camK.npy: holds no camera matrix' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ["Anna's disk", 'ta\\new', 'a "b" \'c\'', r'\g<0>', 'ü\n'])
+def test_data_may_lie_in_any_folder(tmp_path, capsys, monkeypatch, name):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path / name))
+    fabricate_bop(tmp_path / name / 'lm/test/000001', 2)
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm'])
+    assert prepare_main() == 0 and ': 2 samples' in capsys.readouterr().out
+    assert os.environ['MMVD_DATA'] == str(tmp_path / name)
