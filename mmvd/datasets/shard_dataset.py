@@ -6,14 +6,31 @@ from typing import Any
 
 import numpy as np
 
-from mmvd.errors import MissingInputsError, SampleError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import archives_in, open_archive, read_bytes
 from .decoders import get_decoder
 from .rgbd_dataset import RGBDDataset
 
-ABOUT = 'shards.json'
+ABOUT, _KEYS = 'shards.json', ('metainfo', 'decoder', 'samples')
+
+
+def read_about(path: Path) -> dict:
+    """What is written beside shards: ``metainfo``, ``decoder``, ``samples``, and what was packed how.
+
+    Raises:
+        SampleError: If it is damaged.
+    """
+    try:
+        about = json.loads(path.read_bytes())
+        _, decoder, _ = (about[key] for key in _KEYS)
+        get_decoder(decoder)
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise SampleError(
+            f'{path}: not written by tools/dataset_converters/shards.py ({error!r}): delete it, and pack again'
+        ) from error
+    return about
 
 
 @DATASETS.register_module()
@@ -37,12 +54,7 @@ class ShardDataset(RGBDDataset):
         path = Path(data_root) / ABOUT
         if not path.is_file():
             raise MissingInputsError(f'{path}: no such file: it is written when all shards are')
-        try:
-            about = json.loads(path.read_bytes())
-            metainfo, decoder, self.samples = (about[key] for key in ('metainfo', 'decoder', 'samples'))
-            get_decoder(decoder)
-        except (ValueError, KeyError, TypeError) as error:
-            raise SampleError(f'{path}: not written by tools/dataset_converters/shards.py ({error!r})') from error
+        metainfo, decoder, self.samples = (read_about(path)[key] for key in _KEYS)
         unused = dict(images='*.tar', depth_from=('tar$', 'none'))
         super().__init__(data_root, decoder, **unused, metainfo={**metainfo, **kwargs.pop('metainfo', {})}, **kwargs)
 

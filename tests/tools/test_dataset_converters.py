@@ -6,6 +6,7 @@ What they leave is read by the shipped configs.
 import shutil
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -238,3 +239,19 @@ def test_frames_without_a_scene_are_listed_and_dropped(tmp_path):
         dict(type='mmvd.SUNRGBDSceneDataset', data_root=str(tmp_path), ann_file='scenes_train.txt', pipeline=[])
     )
     assert len(dataset) == 1 and dataset.dropped == {'unknown': 1}
+
+
+def test_a_toolbox_of_another_version_is_one_line(tmp_path):
+    fabricate.fabricate_sunrgbd(tmp_path)
+    with h5py.File(tmp_path / 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat', 'r+') as file:
+        kept = file['SUNRGBD2Dseg/seglabel'][:2]
+        del file['SUNRGBD2Dseg/seglabel']
+        file['SUNRGBD2Dseg'].create_dataset('seglabel', data=kept, dtype=h5py.ref_dtype)
+    done = convert('sunrgbd', tmp_path)
+    assert done.returncode == 2 and '2 label maps where ' in done.stderr and 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('limit', [0, -3])
+def test_limits_of_verification_are_numbers_of_samples(limit):
+    done = convert('verify', 'configs/vd/pretrain_scratch_pde.py', '--limit', limit)
+    assert done.returncode == 2 and '--limit must be a whole number of at least 1' in done.stderr

@@ -58,6 +58,7 @@ def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path, capsys):
         stream(tmp_path / f'scans/{name}/{name}.sens', version=3 if name == 'c' else 4)
     cut = tmp_path / 'scans/a/a.sens'
     cut.write_bytes(cut.read_bytes()[:-10])
+    (tmp_path / 'scans/e/e.sens').mkdir(parents=True)
     (tmp_path / 'scans/b/b.sens').write_bytes(b'')
     assert convert(tmp_path, 1) == 1
     told = capsys.readouterr()

@@ -38,6 +38,12 @@ def test_the_same_samples(tmp_path, monkeypatch):
     before = (tmp_path / 'out/000000.tar').stat().st_mtime_ns
     assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
     assert (tmp_path / 'out/000001.tar').is_file() and (tmp_path / 'out/000000.tar').stat().st_mtime_ns == before
+    whole = (tmp_path / 'out/000001.tar').read_bytes()
+    for size in (0, len(whole) // 2):  # copied in part
+        (tmp_path / 'out/000001.tar').write_bytes(whole[:size])
+        mended = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
+        assert mended.returncode == 0 and 'written anew: ' in mended.stderr and '000001.tar' in mended.stderr
+        assert (tmp_path / 'out/000001.tar').read_bytes() == whole
     with Journal(tmp_path / 'out/.packing'):
         busy = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
     assert busy.returncode == 2 and 'another process is at the same work' in busy.stderr
@@ -45,6 +51,16 @@ def test_the_same_samples(tmp_path, monkeypatch):
     for name, count in (('lm', 3), ('tless', 2)):
         other = shards(name, tmp_path / 'out', '--samples-per-shard', count)
         assert other.returncode == 2 and 'choose another folder' in other.stderr
+
+
+@pytest.mark.parametrize('content', ['{', '[]', '{"decoder": "png", "metainfo": {}, "samples": 2}'])
+def test_a_damaged_plan_is_one_line(tmp_path, monkeypatch, content):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/shards.json').write_text(content)
+    done = shards('lm', tmp_path / 'out')
+    assert done.returncode == 2 and 'shards.json: not written by' in done.stderr and 'delete it' in done.stderr
 
 
 def test_the_library_reads_them(tmp_path, monkeypatch):

@@ -142,6 +142,8 @@ def convert(root: Path, every: int) -> int:
             frames += convert_scan(path, every)
         except SampleError as error:
             damaged.append(str(error))
+        except OSError as error:  # in reading: what cannot be written is a SavingError
+            damaged.append(f'{path}: cannot be read ({error.strerror})')
     print(f'{frames} frames of {len(scans) - len(damaged)} scans below {root}')
     for text in damaged:
         print(f'damaged: {text}', file=sys.stderr)

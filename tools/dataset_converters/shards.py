@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Pack a dataset into tar shards in the layout of WebDataset, for file systems on which many small files are slow.
 
-Files are copied byte by byte. Shards that are there already are left alone, so that it can be interrupted and repeated.
+Files are copied byte by byte. Whole shards that are there already are left alone, so that it can be interrupted and
+repeated, which mends damaged ones, too.
 Then: dict(type='mmvd.ShardDataset', data_root=OUT).
 """
 
@@ -19,11 +20,11 @@ from tqdm import tqdm
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
-from mmvd.datasets.archives import read_bytes
+from mmvd.datasets.archives import open_archive, read_bytes
 from mmvd.datasets.index import listing_of
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
-from mmvd.datasets.shard_dataset import ABOUT
+from mmvd.datasets.shard_dataset import ABOUT, read_about
 from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SampleError, exit_code
 from mmvd.registry import DATASETS
@@ -49,7 +50,7 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
 
     Raises:
         ConfigError: If there are shards of another size or of another dataset.
-        SampleError: If a file of a sample is missing.
+        SampleError: If a file of a sample is missing, or what is written beside shards is damaged.
         SavingError: If another process packs there, or nothing can be written.
     """
     count = check_int('shards', '--samples-per-shard', samples_per_shard)
@@ -62,7 +63,7 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
         samples_per_shard=count,
     )
     plan, done = out / f'.{ABOUT}', out / ABOUT
-    before = next((json.loads(path.read_bytes()) for path in (done, plan) if path.is_file()), None)
+    before = next((read_about(path) for path in (done, plan) if path.is_file()), None)
     about = json.loads(json.dumps(about, default=str))
     if before is not None and before != about:
         raise ConfigError(f'{out}: holds shards of {before}, not of {about}: choose another folder')
@@ -70,10 +71,18 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     with Journal(out / '.packing'):  # nobody else
         for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
             path = out / f'{number:06d}.tar'
-            if not path.is_file():
+            if not _is_whole(path):
                 _write_shard(dataset, range(number * count, min((number + 1) * count, len(dataset))), path)
         os.replace(plan, done)
     prepare(dict(type='mmvd.ShardDataset', data_root=str(out)))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return path.is_file() and open_archive(path) is not None
+    except SampleError as error:
+        print(f'written anew: {error}', file=sys.stderr)
+        return False
 
 
 def _write_shard(dataset: RGBDDataset, numbers: range, path: Path) -> None:

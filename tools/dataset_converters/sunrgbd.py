@@ -57,6 +57,11 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     (root / 'labels').mkdir(exist_ok=True)
     with open_hdf5(root / LABELS) as file:
         references = file['SUNRGBD2Dseg']['seglabel']
+        if len(references) != len(frames):
+            raise SampleError(
+                f'{root / LABELS}: {len(references)} label maps where {META} has {len(frames)} frames: one of the two '
+                'is another version'
+            )
         for number, (frame, folder) in enumerate(zip(tqdm(frames, 'SUN RGB-D'), folders, strict=True)):
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():

@@ -13,6 +13,7 @@ from mmengine.config import Config
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.data_configs import datasets_in, read_data_config
 from mmvd.apis.preparation import expectations
+from mmvd.arguments import check_int
 from mmvd.datasets.verification import examine, format_facts
 from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
@@ -55,6 +56,8 @@ def verify(path: Path, limit: int | None = None, root: Path | None = None) -> in
 
     Returns how many samples could not be read.
     """
+    if limit is not None:
+        check_int('verify.py', '--limit', limit)
     config = read_data_config(path)
     num_classes = ((config.get('model') or {}).get('head') or {}).get('num_classes')
     return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in file_datasets(config, root))
