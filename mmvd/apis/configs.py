@@ -2,15 +2,16 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.registry import Registry
 
 import mmvd
+from mmvd import registry
 from mmvd.datasets.archives import is_file
 from mmvd.datasets.rasters import shown
 from mmvd.errors import ConfigError, MMVDError
@@ -32,7 +33,7 @@ def read_config(path: str | Path) -> Config:
     """Read a config file, also a pure Python one (mmengine's ``read_base``).
 
     Returns:
-        The config; classes in it, and dotted paths to classes of mmvd, are names that the registries know.
+        The config; classes that stand in it as types are named.
 
     Raises:
         ConfigError: If there is no such file, it or one of its bases cannot be read, or it is empty.
@@ -47,28 +48,41 @@ def read_config(path: str | Path) -> Config:
         raise ConfigError(f'{path}: this config cannot be read ({_reason(error)})') from error
     if not config:
         raise ConfigError(f'{path}: an empty config')
-    return Config(_named(config.to_dict()), filename=config.filename)
+    _name_types(config.values())
+    return config
 
 
-def _named(node: Any) -> Any:
-    """With ``mmvd.VDViT`` for ``mmvd.models.backbones.VDViT``, as mmengine writes a class: checks compare names."""
-    if isinstance(node, (list, tuple)):
-        return type(node)(map(_named, node))
-    if not isinstance(node, dict):
-        return node
-    found = {key: _named(value) for key, value in node.items()}
-    if str(found.get('type')).startswith('mmvd.'):
-        found['type'] = f'mmvd.{found["type"].rpartition(".")[2]}'
-    return found
+def _name_types(nodes: Iterable) -> None:
+    """Of a pure Python config, classes that stand as types become names: of mmvd's registries, or paths to others.
+
+    Checks compare names.
+    """
+    for node in nodes:
+        if isinstance(node, dict):
+            if isinstance(node.get('type'), type):
+                node['type'] = _name_of(node['type'])
+            _name_types(node.values())
+        elif isinstance(node, (list, tuple)):
+            _name_types(node)
+
+
+def _name_of(kind: type) -> str:
+    registries = (each for each in vars(registry).values() if isinstance(each, Registry))
+    is_ours = any(each.module_dict.get(kind.__name__) is kind for each in registries)
+    return f'mmvd.{kind.__name__}' if is_ours else f'{kind.__module__}.{kind.__qualname__}'
 
 
 @contextmanager
 def _folders_to_paste() -> Iterator[None]:
-    """MMVD_DATA and MMVD_WEIGHTS as mmengine can paste them between quotation marks; empty ones are as if not set."""
+    """MMVD_DATA and MMVD_WEIGHTS as mmengine can paste them between quotation marks; empty ones are as if not set.
+
+    Names without quotation marks, backslashes and line breaks are pasted as they are. Of others, a config that reads
+    the environment itself sees what is pasted.
+    """
     given = {name: os.environ.pop(name) for name in ('MMVD_DATA', 'MMVD_WEIGHTS') if name in os.environ}
     given = {name: folder for name, folder in given.items() if folder}
     for name, folder in given.items():
-        escaped = repr(f'"{folder}')[2:-1]  # for Python; then for the replacement of a regular expression
+        escaped = repr(f'"{folder}')[2:-1].replace('"', r'\x22')  # for Python; then for a regular expression
         os.environ[name] = escaped.replace('\\', r'\\')
     try:
         yield

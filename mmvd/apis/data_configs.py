@@ -1,7 +1,7 @@
 """Datasets that a config names: known ones, with arguments and transforms that fit, before anything reads them."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mmengine.config import Config
@@ -16,39 +16,53 @@ from .configs import building, read_config
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
-def read_data_config(path: str | Path) -> Config:
+def read_data_config(path: str | Path, loaders: tuple[str, ...] = LOADERS) -> Config:
     """Read a config whose datasets are about to be read.
+
+    Args:
+        path: Config file.
+        loaders: Keys of the loaders whose datasets will be read.
 
     Raises:
         ConfigError: If it cannot be read, a shared key has a value of another kind, or see :func:`check_datasets`.
     """
     config = read_config(path)
     check_kinds(config)
-    check_datasets(config, LOADERS)
+    check_datasets(config, loaders)
     return config
 
 
 def check_datasets(config: Config, loaders: tuple[str, ...]) -> None:
-    """Refuse datasets that cannot be built: the workers would find out later.
-
-    Args:
-        config: The config.
-        loaders: Keys of the loaders whose datasets are looked at.
+    """Refuse datasets that are not known, or whose arguments do not fit.
 
     Raises:
-        ConfigError: If a dataset is unknown, lacks an argument or has one that it does not take, or a transform cannot
-            be built.
+        ConfigError: If there is one; names the loader.
     """
     init_default_scope(config.get('default_scope') or 'mmengine')
+    for loader, node in _nodes(config, loaders):
+        kind = node.get('type')
+        if not isinstance(kind, str) or DATASETS.get(kind) is None:
+            raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
+        _check_arguments(loader, DATASETS.get(kind), node)
+
+
+def check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
+    """Refuse transforms that cannot be built: the workers would find out later.
+
+    Raises:
+        ConfigError: If there is one; names the loader.
+    """
+    init_default_scope(config.get('default_scope') or 'mmengine')
+    for loader, node in _nodes(config, loaders):
+        for step in node.get('pipeline') or ():
+            with building(f'{loader}: the transform {dict(step).get("type")}'):
+                TRANSFORMS.build(step)
+
+
+def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict]]:
     for loader in loaders:
         for node in datasets_in((config.get(loader) or {}).get('dataset')):
-            kind = node.get('type')
-            if not isinstance(kind, type) and (not isinstance(kind, str) or DATASETS.get(kind) is None):
-                raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
-            _check_arguments(loader, DATASETS.get(kind) if isinstance(kind, str) else kind, node)
-            for step in node.get('pipeline') or ():
-                with building(f'{loader}: the transform {dict(step).get("type")}'):
-                    TRANSFORMS.build(step)
+            yield loader, node
 
 
 def datasets_in(node: object) -> Iterator[dict]:
@@ -60,11 +74,13 @@ def datasets_in(node: object) -> Iterator[dict]:
             yield from datasets_in(part)
 
 
-def _check_arguments(loader: str, kind: type, node: dict) -> None:
-    parameters = inspect.signature(kind).parameters.values()
+def _check_arguments(loader: str, kind: Callable, node: dict) -> None:
+    """A class says in its ``__init__`` what it takes, whatever its ``__new__`` passes on."""
+    parameters = list(inspect.signature(kind.__init__ if isinstance(kind, type) else kind).parameters.values())
+    parameters = parameters[1:] if isinstance(kind, type) else parameters  # without self
     named = {each.name: each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
     open_ended = any(each.kind is each.VAR_KEYWORD for each in parameters)
-    unknown = () if open_ended else set(node) - set(named) - {'type'}
+    unknown = () if open_ended else set(node) - set(named) - {'type', '_scope_'}
     if unknown:
         raise ConfigError(f'{loader}: {kind.__name__} has no argument {", ".join(sorted(map(str, unknown)))}')
     lacking = [name for name, each in named.items() if each.default is each.empty and name not in node]

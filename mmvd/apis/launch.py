@@ -194,7 +194,7 @@ def build_runner(config: Config, training: bool) -> Runner:
         _warn_of_another_batch(config)
     check_writable(Path(config.work_dir))
     # mmengine writes the config into every checkpoint, and yapf lays out one with long paths for seconds each time
-    config = Config(config.to_dict(), filename=config.filename, format_python_code=False)
+    config = Config(config._to_lazy_dict(), filename=config.filename, format_python_code=False)
     with building('the runner'):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         if type(runner) is Runner:

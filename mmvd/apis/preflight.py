@@ -13,7 +13,7 @@ from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS, METRICS
 
 from .configs import shipped_configs
-from .data_configs import check_datasets
+from .data_configs import check_datasets, check_pipelines
 
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
@@ -47,6 +47,7 @@ def check_inputs(config: Config, training: bool) -> None:
     """
     loaders = ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',)
     check_datasets(config, loaders)
+    check_pipelines(config, loaders)
     _check_optimizer(config)
     _check_classes(config, loaders)
     _check_frozen(config, training)

@@ -18,7 +18,7 @@ from .archives import on_disk
 from .tables import arrow, map_table, place, save_table
 
 _VERSION, _KEPT = 4, 5  # of the samples that were left out, as many are named
-_SECOND_NS = 10**9
+_SECOND_NS, _ROUNDING_NS = 10**9, 1000  # of times of files, which copies cut or round
 _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
 
@@ -111,7 +111,7 @@ def _columns_of(key: str, values: list, root: Path) -> dict[str, Any]:
 
 
 def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
-    """The index of a listing; None if there is none, or files came or went since (which is told).
+    """The index of a listing; None if there is none, or what it was made of has changed since (which is told).
 
     Raises:
         SampleError: If the index is damaged.
@@ -123,8 +123,8 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
     changed = entries.changed()
     if changed is not None:
         MMLogger.get_current_instance().warning(
-            f'{path}: older than {root / changed}: its samples are listed anew, which takes long, at every start until '
-            'tools/dataset_converters/prepare.py has written it anew'
+            f'{path}: {root / changed} has changed since: its samples are listed anew, which takes long, at every '
+            'start until tools/dataset_converters/prepare.py has written it anew'
         )
         return None
     if entries.left_out['count']:
@@ -154,11 +154,11 @@ class IndexedEntries(Sequence):
     def changed(self) -> str | None:
         """A folder or file that is not as old as it was, because something came or went, or that is gone.
 
-        Newer or older: what is unpacked gets the times of its archive. Copies may keep whole seconds alone.
+        Newer or older: what is unpacked gets the times of its archive. Copies may keep them less exactly.
         """
         for name, then in self.watched.items():
             now = _changed_ns(self.root / name)
-            if now != then and (now is None or then is None or now != then - then % _SECOND_NS):
+            if now != then and (None in (now, then) or not then - then % _SECOND_NS <= now <= then + _ROUNDING_NS):
                 return name
         return None
 

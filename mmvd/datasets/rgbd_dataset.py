@@ -25,9 +25,9 @@ from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
 from .rasters import look_at_image
-from .walk import first_of_each_folder, visited, walk
+from .walk import some_of, visited, walk
 
-_LOOKED_AT = 20  # images of a folder; one that lacks a file does not speak for its dataset
+_LOOKED_AT = (100, 20)  # folders, and images of each; one that lacks a file does not speak for its dataset
 
 
 @DATASETS.register_module()
@@ -134,9 +134,11 @@ class RGBDDataset(BaseDataset):
         if config.get('ann_file'):
             listing = root / config['ann_file']
             return None if listing.is_file() else f'{listing} (no such file)'
+        if not config.get('images'):
+            raise ConfigError(f'{cls.__name__}({root}): give either ann_file or images with depth_from')
         problems: list[str] = []
         names, lacking = walk(root, config['images'], config.get('exclude'), problems=problems), None
-        for name in first_of_each_folder(names, _LOOKED_AT):
+        for name in some_of(names, *_LOOKED_AT):
             gone = cls._gone(config, root, name)
             if gone is None:
                 return None

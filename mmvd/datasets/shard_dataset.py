@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.errors import MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import archives_in, open_archive, read_bytes
@@ -20,15 +20,17 @@ def read_about(path: Path) -> dict:
     """What is written beside shards: ``metainfo``, ``decoder``, ``samples``, and what was packed how.
 
     Raises:
+        ConfigError: If the decoder is unknown.
         SampleError: If it is damaged.
     """
     try:
         about = json.loads(path.read_bytes())
         _, decoder, _ = (about[key] for key in _KEYS)
         get_decoder(decoder)
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise SampleError(
-            f'{path}: not written by tools/dataset_converters/shards.py ({error!r}): delete it, and pack again'
+            f'{path}: not written by tools/dataset_converters/shards.py ({error!r}): delete it and its shards, '
+            'and pack again'
         ) from error
     return about
 

@@ -18,7 +18,7 @@ from .rasters import look_at_image
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
 
-_SHOWN_FAILURES, _AT_ONCE = 5, 256  # a pool does all that it was given, also when its work is interrupted
+_SHOWN_FAILURES, _AT_ONCE = 5, 4096  # a pool keeps all that it was given until it is done
 _COUNT_TOLERANCE = 0.99  # of the release's count; one download in a hundred may have failed
 _SCALE_TOLERANCE = 2.0  # beyond this factor the unit is suspected
 _MEAN_TOLERANCE, _STD_TOLERANCE, _DENSITY_TOLERANCE = 0.3, 0.6, 0.15

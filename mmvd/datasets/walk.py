@@ -13,8 +13,6 @@ from mmvd.errors import ConfigError, SampleError
 
 from .archives import archives_in, in_parts, open_archive
 
-_NO_TEXT = 'a name that is no text of one line in UTF-8: rename it'
-
 
 def walk(
     root: Path,
@@ -39,25 +37,20 @@ def walk(
     Raises:
         SampleError: If a folder or an archive cannot be read, or a name is no text of one line.
     """
-    seen = set()
-    for name in _on_disk(root, images, exclude, {} if done is None else done):
-        if not _is_text(name):
-            _leave_out(f'{root}/{name!r}: {_NO_TEXT}', problems)
-            continue
+    seen: set[str] = set()
+    for name in _texts(_on_disk(root, images, exclude, {} if done is None else done), root, problems):
         seen.add(name)
         yield name
     for archive in archives_in(root):
         if '**' in images:
             raise ConfigError(f'{archive}: in an archive images={images!r} cannot be looked for: unpack it')
-        twice = 0
-        for name in _shown(_members(archive, images, problems, unpacked=bool(seen)), exclude):
+        twice, members = 0, _members(archive, images, problems, unpacked=bool(seen))
+        for name in _texts(_shown(members, exclude), archive, problems):
             if name in seen:
                 twice += 1
-            elif not _is_text(name):
-                _leave_out(f'{archive}/{name!r}: {_NO_TEXT}', problems)
-            else:
-                seen.add(name)
-                yield name
+                continue
+            seen.add(name)
+            yield name
         if twice:
             MMLogger.get_current_instance().warning(
                 f'{archive}: {twice} of its images are unpacked beside it, or in another archive, and read from there'
@@ -88,10 +81,10 @@ def _members(archive: Path, images: str, problems: list[str] | None, unpacked: b
     yield from (name for name in names if _matches(name.split('/'), images.split('/')))
 
 
-def first_of_each_folder(names: Iterator[str], count: int) -> Iterator[str]:
-    """Some names of each folder, of names that come folder by folder."""
-    for _, inside in groupby(names, os.path.dirname):
-        yield from islice(inside, count)
+def some_of(names: Iterator[str], folders: int, each: int) -> Iterator[str]:
+    """The first names of the first folders, of names that come folder by folder."""
+    for _, inside in islice(groupby(names, os.path.dirname), folders):
+        yield from islice(inside, each)
 
 
 def _leave_out(problem: str, problems: list[str] | None) -> None:
@@ -99,6 +92,14 @@ def _leave_out(problem: str, problems: list[str] | None) -> None:
         raise SampleError(problem)
     if f'left out: {problem}' not in problems:  # a dataset that walks twice
         problems.append(f'left out: {problem}')
+
+
+def _texts(names: Iterator[str], above: Path, problems: list[str] | None) -> Iterator[str]:
+    for name in names:
+        if _is_text(name):
+            yield name
+        else:
+            _leave_out(f'{above}/{name!r}: a name that is no text of one line in UTF-8: rename it', problems)
 
 
 def _is_text(name: str) -> bool:

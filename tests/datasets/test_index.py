@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import tarfile
 import time
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def test_an_index_older_than_its_files_is_told_and_left(tmp_path, monkeypatch):
         shutil.copy(tmp_path / 'ü' / kind / '0.png', tmp_path / 'ü' / kind / '9.png')
     told = logged(monkeypatch)
     dataset = build(settings)
-    assert len(dataset) == 7 and any('older than' in text and 'prepare.py' in text for text in told)
+    assert len(dataset) == 7 and any('has changed since' in text and 'prepare.py' in text for text in told)
     shutil.rmtree(tmp_path / 'ü')
     assert len(build(settings)) == 3 and len(told) == 2
 
@@ -114,12 +115,25 @@ def test_a_folder_that_is_older_than_it_was_has_changed(tmp_path, change):
     assert len(build(settings)) == (7 if change == 'more' else 5)
 
 
-def test_a_copy_may_keep_whole_seconds(tmp_path):
+@pytest.mark.parametrize('grain_ns', [1, 100, 10**7, 10**9])
+def test_a_copy_may_keep_times_less_exactly(tmp_path, grain_ns):
     settings = pairs(tmp_path)
     prepared(settings)
     for folder in (tmp_path, *tmp_path.glob('*'), *tmp_path.glob('*/*')):
-        os.utime(folder, (int(folder.stat().st_mtime),) * 2)
+        os.utime(folder, ns=(folder.stat().st_mtime_ns // grain_ns * grain_ns,) * 2)
     assert isinstance(build(settings).data_list, IndexedEntries)
+
+
+def test_a_copy_by_pythons_tar_keeps_its_index(tmp_path):
+    settings = pairs(tmp_path / 'a')
+    prepared(settings)
+    with tarfile.open(tmp_path / 'a.tar', 'w') as archive:
+        archive.add(tmp_path / 'a', 'a')
+    (tmp_path / 'b').mkdir()
+    with tarfile.open(tmp_path / 'a.tar') as archive:
+        archive.extractall(tmp_path / 'b', filter='tar')
+    copied = build(dict(settings, data_root=str(tmp_path / 'b/a')))
+    assert isinstance(copied.data_list, IndexedEntries)
 
 
 def test_a_new_scene_and_another_list_are_changes(tmp_path):

@@ -5,7 +5,9 @@ import sys
 from argparse import Namespace
 
 import pytest
+from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
+from torch.optim import AdamW
 
 import mmvd
 from mmvd.__main__ import main
@@ -62,7 +64,9 @@ def test_classes_of_a_pure_python_config_are_names(tmp_path):
         'from torch.optim import AdamW\nfrom mmvd.datasets import SyntheticRooms\n'
         'from mmvd.models.backbones import VDViT\nfrom mmvd.models.completers import DepthCompleter\n'
         "model = dict(type=DepthCompleter, backbone=dict(type=VDViT, frozen='all'))\n"
+        'from mmengine.dataset import pseudo_collate\n'
         'train_dataloader = dict(batch_size=2, num_workers=0, dataset=dict(type=SyntheticRooms, length=4))\n'
+        'train_dataloader.update(collate_fn=pseudo_collate)\n'
         'optim_wrapper = dict(optimizer=dict(type=AdamW, lr=1e-4))\n'
     )
     (tmp_path / 'c.py').write_text(
@@ -72,9 +76,9 @@ def test_classes_of_a_pure_python_config_are_names(tmp_path):
     config = load_config(arguments(tmp_path / 'c.py'))
     kinds = (config.model, config.model.backbone, config.train_dataloader.dataset, config.optim_wrapper.optimizer)
     assert [each.type for each in kinds] == [
-        'mmvd.DepthCompleter', 'mmvd.VDViT', 'mmvd.SyntheticRooms', 'torch.optim.AdamW'
+        'mmvd.DepthCompleter', 'mmvd.VDViT', 'mmvd.SyntheticRooms', f'{AdamW.__module__}.AdamW'
     ]  # fmt: skip
-    assert config.train_dataloader.batch_size == 3
+    assert config.train_dataloader.batch_size == 3 and config.train_dataloader.collate_fn is pseudo_collate
     with pytest.raises(ConfigError, match='model.backbone has no weights'):  # as of any other config
         check_inputs(config, training=True)
 

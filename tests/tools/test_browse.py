@@ -108,6 +108,9 @@ def test_only_what_a_config_draws_from_is_timed(tmp_path):
     [
         ("lm = dict(type='mmvd.BOPDataset', data_root='/none')", 'BOPDataset needs the argument split'),
         ("lm = dict(type='mmvd.BOBDataset', data_root='/none')", "there is no dataset 'mmvd.BOBDataset'"),
+        ("lm = dict(type='mmvd.RGBDDataset', data_root='/')", 'RGBDDataset needs the argument decoder'),
+        ("lm = dict(type='mmvd.RGBDDataset', decoder='mm16')", 'RGBDDataset needs the argument data_root'),
+        ("lm = dict(type='mmvd.RGBDDataset', data_root='/', decoder='mm16')", 'give either ann_file or images'),
         ('lm = 3', 'train_dataloader.dataset.datasets.lm must be dict(...), got 3'),
     ],
 )

@@ -209,3 +209,16 @@ def test_data_may_lie_in_any_folder(tmp_path, capsys, monkeypatch, name):
     monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm'])
     assert prepare_main() == 0 and ': 2 samples' in capsys.readouterr().out
     assert os.environ['MMVD_DATA'] == str(tmp_path / name)
+
+
+def test_what_is_read_alone_is_judged(tmp_path, capsys, monkeypatch):
+    """Preparing needs no transform, and a wrapper of another scope no argument for it."""
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    path = tmp_path / 'c.py'
+    path.write_text(
+        f"lm = dict(type='mmvd.BOPDataset', data_root='{tmp_path}/lm', split='test', pipeline=[dict(type='no.Such')])\n"
+        "twice = dict(type='RepeatDataset', _scope_='mmengine', times=2, dataset=lm)\n"
+        'train_dataloader = dict(batch_size=1, num_workers=0, dataset=twice)\n'
+    )
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', str(path)])
+    assert prepare_main() == 0 and ': 2 samples' in capsys.readouterr().out

@@ -53,7 +53,7 @@ def test_the_same_samples(tmp_path, monkeypatch):
         assert other.returncode == 2 and 'choose another folder' in other.stderr
 
 
-@pytest.mark.parametrize('content', ['{', '[]', '{"decoder": "png", "metainfo": {}, "samples": 2}'])
+@pytest.mark.parametrize('content', ['{', '[]', '{"decoder": "mm16"}'])
 def test_a_damaged_plan_is_one_line(tmp_path, monkeypatch, content):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     fabricate_bop(tmp_path / 'lm/test/000001', 2)

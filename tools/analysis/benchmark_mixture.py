@@ -13,7 +13,7 @@ import time
 import torch
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.data_configs import read_data_config
+from mmvd.apis.data_configs import check_pipelines, read_data_config
 from mmvd.arguments import check_int
 from mmvd.datasets.even_mixture import selected
 from mmvd.datasets.sample_key import KeyedIndex
@@ -36,7 +36,9 @@ def report(path: str, count: int) -> None:
     """Print a line for each dataset, and one for the mixture."""
     check_int('benchmark_mixture', '--samples', count)
     torch.set_num_threads(1)  # as in a worker
-    settings = (read_data_config(path).get('train_dataloader') or {}).get('dataset')
+    config = read_data_config(path, ('train_dataloader',))
+    check_pipelines(config, ('train_dataloader',))
+    settings = (config.get('train_dataloader') or {}).get('dataset')
     if settings is None or settings.type != 'mmvd.EvenMixture':
         raise ConfigError(f'{path}: trains on no mmvd.EvenMixture')
     for name in [*selected(settings.datasets, settings.get('only')), None]:

@@ -20,7 +20,7 @@ from torch import nn
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import building, check_has_model
-from mmvd.apis.data_configs import read_data_config
+from mmvd.apis.data_configs import check_pipelines, read_data_config
 from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.rgbd_dataset import RGBDDataset
@@ -78,11 +78,13 @@ def write_histograms(depths: dict[str, list[np.ndarray]], path: Path) -> None:
 
 def report(args: argparse.Namespace) -> None:
     """Draw both pictures and tell of redraws."""
-    out, config = Path(args.out), read_data_config(args.config)
+    name = f'{args.loader}_dataloader'
+    out, config = Path(args.out), read_data_config(args.config, (name,))
+    check_pipelines(config, (name,))
     check_has_model(config)
-    if not config.get(f'{args.loader}_dataloader'):
-        raise ConfigError(f'{args.config}: has no {args.loader}_dataloader')
-    loader = dict(config[f'{args.loader}_dataloader'], num_workers=0, persistent_workers=False, batch_size=1)
+    if not config.get(name):
+        raise ConfigError(f'{args.config}: has no {name}')
+    loader = dict(config[name], num_workers=0, persistent_workers=False, batch_size=1)
     with building('the loader'):
         loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
     with building('the data preprocessor'):
@@ -93,7 +95,7 @@ def report(args: argparse.Namespace) -> None:
         titles.append(f'{meta.get("dataset", "")} {Path(str(meta.get("img_path", ""))).name}')
         for reason in meta.get('redraw_reasons', ()):
             print(f'redrawn: {reason}')
-        samples.append(seen(preprocessor(data, args.loader == 'train'), preprocessor, config.model))
+        samples.append(seen(data, preprocessor, config.model, args.loader == 'train'))
     samples_picture(samples, titles, out / f'{args.loader}_samples.png')
     print(out / f'{args.loader}_samples.png')
     depths = {name: depth_maps(dataset, args.maps) for name, dataset in file_datasets(loader.dataset)}
@@ -102,8 +104,9 @@ def report(args: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def seen(batch: dict, preprocessor: nn.Module, model: Config) -> dict[str, np.ndarray]:
+def seen(data: dict, preprocessor: nn.Module, model: Config, training: bool) -> dict[str, np.ndarray]:
     """Pictures of one sample, by name, as :func:`samples_picture` takes them."""
+    batch = preprocessor(data, training)
     inputs, encoding = batch['inputs'][0], model.backbone.get('depth_encoding')
     rgb = inputs[:3] * preprocessor.std[0] + preprocessor.mean[0] if hasattr(preprocessor, 'std') else inputs[:3]
     found = {'RGB': rgb.clamp(0, 255).byte().permute(1, 2, 0).numpy()}

@@ -2,7 +2,7 @@
 """Pack a dataset into tar shards in the layout of WebDataset, for file systems on which many small files are slow.
 
 Files are copied byte by byte. Whole shards that are there already are left alone, so that it can be interrupted and
-repeated, which mends damaged ones, too.
+repeated, which mends shards that were cut off, too.
 Then: dict(type='mmvd.ShardDataset', data_root=OUT).
 """
 

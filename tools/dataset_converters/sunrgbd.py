@@ -37,6 +37,13 @@ def relative(path: str) -> str:
     return '/'.join(parts[parts.index(_MARK) :])
 
 
+def _check_as_many(path: Path, labels: int, frames: int) -> None:
+    if labels != frames:
+        raise SampleError(
+            f'{path}: {labels} label maps where {META} has {frames} frames: one of the two is another version'
+        )
+
+
 def convert(root: Path, depth: str) -> dict[str, int]:
     """Write labels and lists; returns the number of frames per split."""
     for name in (META, LABELS, SPLIT):
@@ -57,11 +64,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
     (root / 'labels').mkdir(exist_ok=True)
     with open_hdf5(root / LABELS) as file:
         references = file['SUNRGBD2Dseg']['seglabel']
-        if len(references) != len(frames):
-            raise SampleError(
-                f'{root / LABELS}: {len(references)} label maps where {META} has {len(frames)} frames: one of the two '
-                'is another version'
-            )
+        _check_as_many(root / LABELS, len(references), len(frames))
         for number, (frame, folder) in enumerate(zip(tqdm(frames, 'SUN RGB-D'), folders, strict=True)):
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():

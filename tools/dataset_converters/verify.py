@@ -30,7 +30,7 @@ OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
     'SUNRGBDSegDataset': (5285, 5050),
 }
 TABLE_6 = dict(SUNRGBDSegDataset='sunrgbd', NYUv2SegDataset='nyuv2', CityscapesRGBDDataset='cityscapes')
-LOADERS = ('train_dataloader', 'val_dataloader')
+EXAMINED = ('train_dataloader', 'val_dataloader')
 
 
 def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
@@ -40,7 +40,7 @@ def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
         ConfigError: If none does.
     """
     parts = []
-    for loader in filter(config.get, LOADERS):  # a training may have no validation
+    for loader in filter(config.get, EXAMINED):  # a training may have no validation
         for part in datasets_in(config[loader].dataset):
             # a held-out share is one of the training set, which is read whole; rendered data read nothing
             if part.get('part') != 'holdout' and hasattr(DATASETS.get(part['type']), 'missing'):
@@ -58,7 +58,7 @@ def verify(path: Path, limit: int | None = None, root: Path | None = None) -> in
     """
     if limit is not None:
         check_int('verify.py', '--limit', limit)
-    config = read_data_config(path)
+    config = read_data_config(path, EXAMINED)
     num_classes = ((config.get('model') or {}).get('head') or {}).get('num_classes')
     return sum(verify_part(loader, settings, limit, num_classes) for loader, settings in file_datasets(config, root))
 
@@ -77,7 +77,7 @@ def verify_part(label: str, settings: dict, limit: int | None, num_classes: int 
     facts = examine(dataset, limit, progress)
     name, classes = type(dataset).__name__, dataset.metainfo.get('classes', ())
     print(f'{label}: {format_facts(name, facts, classes, expectations().get(TABLE_6.get(name)))}')
-    official = OFFICIAL_IMAGES[name][LOADERS.index(label)] if name in OFFICIAL_IMAGES else facts.images
+    official = OFFICIAL_IMAGES[name][EXAMINED.index(label)] if name in OFFICIAL_IMAGES else facts.images
     if facts.images != official:
         print(f'  NOT THE OFFICIAL SET, which has {official} images')
     if facts.classes is not None and num_classes not in (None, len(classes)):
