@@ -1,10 +1,13 @@
 """``python -m mmvd``: the command line."""
 
+import io
 import os
 import sys
 
 from mmvd.commands import make_parser
 from mmvd.errors import exit_code
+
+_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -15,7 +18,12 @@ def main() -> int:
     except BrokenPipeError:  # who read our lines has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        print('interrupted: what was written until now is whole', file=sys.stderr)
+        return _INTERRUPTED
 
 
 if __name__ == '__main__':
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may be of any letters and bytes
+        sys.stdout.reconfigure(errors='backslashreplace')
     sys.exit(main())

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class MMVDError(Exception):
     """Base class of all errors of this project."""
@@ -74,7 +76,7 @@ def exit_code(action: Callable[[], int | None]) -> int:
         print(describe(error), file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DISK_FULL:
             raise
         print(
             f'SavingError: {error.filename or "a file"} could not be written ({error.strerror}); what was saved '

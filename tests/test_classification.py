@@ -11,7 +11,8 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmvd.apis import RGBDClassificationInferencer
-from mmvd.apis.launch import build_runner, newest_checkpoint
+from mmvd.apis.launch import build_runner
+from mmvd.apis.resuming import newest_checkpoint
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
@@ -131,7 +132,8 @@ def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeyp
         (probes, tmp_path / 'other.pth', tmp_path / 'x', None, 'holds no probes'),
         ('configs/cls/linear84_vd_sunrgbd.py', checkpoint, tmp_path / 'x', None, r'probes of shape .84, 5, 64'),
         ('configs/seg/m2f_vd_rooms.py', checkpoint, tmp_path / 'x', None, 'has no grid of linear probes'),
-        (probes, checkpoint, trained / 'config', None, 'would overwrite the config'),
+        (probes, checkpoint, trained / 'config', None, 'config.py: would overwrite what it is made of'),
+        (probes, checkpoint, trained / 'run/epoch_2', None, 'epoch_2.pth: would overwrite what it is made of'),
         (tmp_path / 'none.py', checkpoint, tmp_path / 'x', None, 'no such config'),
     ):
         with pytest.raises(ConfigError, match=text):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mmvd.apis.launch import build_runner, set_resume
+from mmvd.apis.launch import build_runner
+from mmvd.apis.resuming import set_resume
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 from tests.test_segmentation import encoder_file, tiny

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from mmvd.errors import ConfigError
 from mmvd.evaluation.robustness import full_grid, predict_altered
 from tests.commands import script
 from tests.conftest import ROOT
@@ -53,6 +54,7 @@ def test_robustness_tool(tmp_path):
         ((), 'either a checkpoint or --retrain'),
         (('CHECKPOINT', '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', 'none.pth'), 'none.pth'),
         (('CHECKPOINT', '--out', '/proc/r.json'), 'cannot be written'),
+        (('CHECKPOINT', '--out', 'r.txt'), 'end it in .json'),
         (
             ('CHECKPOINT', '--cfg-options', 'model.test_cfg.mode=slide', 'model.data_preprocessor.max_depth=15'),
             "test_cfg.mode='whole'",
@@ -98,3 +100,13 @@ def test_retrained_heads(tmp_path, monkeypatch):
     assert [(row['zeros'], row['scale']) for row in rows] == [(1.0, 1.0), (0.0, 2.0)]
     assert rows[0]['missing'] == 1 and rows[1]['mean_m'] > 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ['zeros0_scale2', 'zeros1_scale1']
+    assert robustness.retrain(tiny('x'), tmp_path) == rows  # not trained again
+    with pytest.raises(ConfigError, match='holds a training with another config'):
+        robustness.retrain(tiny('x', **{'optim_wrapper.optimizer.lr': 0.5}), tmp_path)
+
+
+def test_the_sweep_is_for_segmentors(tmp_path):
+    done = script('analysis/robustness', 'configs/vd/pretrain_tiny_pde_rooms.py', 'x.pth', '--work-dir', tmp_path)
+    assert done.returncode == 2 and 'has no decode_head' in done.stderr
+    done = script('analysis/probe_features', 'configs/seg/m2f_vd_rooms_tiny.py', '--knn', 3)
+    assert done.returncode == 2 and 'has no head with num_classes' in done.stderr

@@ -4,7 +4,8 @@
 import argparse
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
-from mmvd.apis.launch import add_common_arguments, leave, load_config, running, set_resume, set_speed
+from mmvd.apis.launch import add_common_arguments, leave, load_config, running, set_speed
+from mmvd.apis.resuming import set_resume
 from mmvd.errors import exit_code
 
 

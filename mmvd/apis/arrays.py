@@ -8,7 +8,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, read_depth, read_npy, suspicion
+from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, get_decoder, read_depth, read_npy, suspicion
 from mmvd.datasets.rasters import read_image, shown
 from mmvd.errors import ConfigError, SampleError
 
@@ -88,6 +88,7 @@ def _check_colours(x: Tensor, name: str) -> Tensor:
     if x.dtype in (torch.uint16, torch.uint32, torch.uint64):
         x = x.to(torch.int64)
     is_float = x.is_floating_point()
+    x = x.float() if is_float and x.element_size() == 1 else x  # torch compares no 8-bit floats
     low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise SampleError(f'{name} holds NaN or infinite values: give 0..255')
@@ -129,6 +130,8 @@ def depth_batch(
         ConfigError: If unit or decoder is unknown.
     """
     check_unit(unit)
+    if decoder is not None:
+        get_decoder(decoder)
     if value is None:
         return torch.zeros(shape[0], 1, *shape[1:])
     if is_path(value):
@@ -151,8 +154,8 @@ def _read_depth_file(path: Path, decoder: str, unit: str | None) -> tuple[np.nda
     """Values of a file, and their unit."""
     if decoder == 'npy' and unit is not None:
         return read_npy(path), unit  # whole numbers are legal where their unit is said
-    if decoder in FLOAT_FORMATS:
-        return read_depth(path, decoder), unit
+    if decoder in FLOAT_FORMATS:  # where their unit is said, values are not judged as metres
+        return (read_depth(path, decoder) if unit is None else get_decoder(decoder).read(str(path))), unit
     if unit not in (None, 'mm' if decoder == 'mm16' else None):
         raise ConfigError(
             f'{shown(path)}: depth_unit={unit!r}, but {decoder} files say their unit themselves: name another decoder'
@@ -186,12 +189,14 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
 def _array_of_pil(image: Image.Image, name: str, has_depth: bool) -> np.ndarray:
     if getattr(image, 'n_frames', 1) > 1:
         raise SampleError(f'{name} has {image.n_frames} frames, an animation or a document: choose one and copy() it')
-    turned = ImageOps.exif_transpose(image)
-    check_upright(has_depth and image.getexif().get(ExifTags.Base.Orientation, 1) != 1, name)
-    image = turned
     if image.mode == 'CMYK' or image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         raise SampleError(f'{name} is an image of mode {image.mode}: convert it to 8-bit RGB')
-    return np.asarray(image.convert('RGB'))
+    try:  # PIL reads a file only now
+        turned = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SampleError(f'{name}: a PIL image of mode {image.mode} that cannot be read as RGB ({error})') from error
+    check_upright(has_depth and image.getexif().get(ExifTags.Base.Orientation, 1) != 1, name)
+    return turned
 
 
 def _tensor(value: object, name: str) -> Tensor:

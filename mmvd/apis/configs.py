@@ -14,7 +14,7 @@ import mmvd
 from mmvd import registry
 from mmvd.datasets.archives import is_file
 from mmvd.datasets.rasters import shown
-from mmvd.errors import ConfigError, MMVDError
+from mmvd.errors import DISK_FULL, ConfigError, MMVDError
 
 
 def shipped_configs() -> Path:
@@ -131,4 +131,6 @@ def building(what: str) -> Iterator[None]:
     except MMVDError:
         raise
     except Exception as error:  # a constructor is foreign code: whatever it raises is the fault of its arguments
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
         raise ConfigError(f'{what} cannot be built from this config ({_reason(error)})') from error

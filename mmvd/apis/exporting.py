@@ -61,6 +61,8 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
         raise ConfigError(f'{path}, {part}: the part must be {" or ".join(PARTS)}, the ending {" or ".join(FORMATS)}')
     if any(side < patch or side % patch for side in size):
         raise ConfigError(f'size {tuple(size)}: sides must be multiples of the patch of {patch} px')
+    if path.is_dir():
+        raise ConfigError(f'{path}: a folder, where a file is to be written: choose another name')
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
     check_writable(path.parent)
     with torch.no_grad():

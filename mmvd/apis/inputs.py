@@ -25,7 +25,7 @@ class Frame:
         name: Name for results: that of the file without ending, or a number.
         rgb: (H, W, 3) uint8, RGB order.
         depth_m: (H, W) float32 metres, 0 = missing; all missing where there is no depth.
-        rgb_only: Whether there is no depth.
+        rgb_only: Whether there is no depth, or none of its pixels is a measurement.
         path: The image file, or the name.
     """
 
@@ -177,7 +177,8 @@ class InputReader:
         unit = unit or self.depth_unit
         called = f'the depth of {shown(path)}' if path else 'depth'
         metres = depth_batch(depth, (1, height, width), unit, self.decoder, called)
-        return Frame(name, rgb, metres[0, 0].float().cpu().numpy(), depth is None, path)
+        depth_m = metres[0, 0].float().cpu().numpy()
+        return Frame(name, rgb, depth_m, not depth_m.any(), path)
 
     @staticmethod
     def _numbered(found: Iterable[Source]) -> Iterator[Source]:

@@ -3,9 +3,8 @@
 import argparse
 import atexit
 import os
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -17,12 +16,13 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmvd.engine.atomic_backend import check_writable
-from mmvd.errors import ConfigError, MissingInputsError, WeightsError
-from mmvd.models.weights import LEFT_OUT, load_checkpoint
+from mmvd.errors import ConfigError
+from mmvd.models.weights import load_checkpoint
 
 from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config
 from .preflight import check_channels, check_inputs
+from .resuming import warn_of_older_run
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = True, with_work_dir: bool = True) -> None:
@@ -110,70 +110,6 @@ def set_speed(config: Config, amp: bool, compiled: bool) -> None:
         config.custom_hooks = [*config.get('custom_hooks', []), dict(type='mmvd.CompileHook')]
 
 
-def set_resume(config: Config, which: str) -> None:
-    """Go on from a checkpoint, or from the newest of the run that is whole.
-
-    Args:
-        config: The config.
-        which: Path of a checkpoint, or ``auto``.
-
-    With ``auto`` and nothing to go on from, training starts from the beginning, as in OpenMMLab.
-
-    Raises:
-        MissingInputsError: If the named checkpoint does not exist.
-        WeightsError: If it is not whole.
-    """
-    if which == 'auto':
-        path, content = newest_checkpoint(_checkpoint_folders(config))
-    else:
-        path = Path(which)
-        if not path.is_file():
-            raise MissingInputsError(
-                f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken'
-            )
-        content = load_checkpoint(path)
-    if path is None:
-        print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
-        return
-    config.resume, config.load_from = True, str(path)
-    if LEFT_OUT not in content:
-        config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
-
-
-def _checkpoint_folders(config: Config) -> list[Path]:
-    """Where a run saves: its work dir, and the folder of the checkpoint hook if it has one of its own."""
-    work_dir, out_dir = Path(config.work_dir), config.get('default_hooks', {}).get('checkpoint', {}).get('out_dir')
-    return [work_dir, *([Path(out_dir) / work_dir.name] if out_dir else [])]
-
-
-def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
-    """The whole checkpoint of a run with the most iterations in it, and its content; (None, {}) if there is none.
-
-    Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
-    change. What is not whole is named and passed over.
-    """
-    numbered = [
-        path for folder in folders for path in folder.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)
-    ]
-    numbered.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
-    stopped = [path for folder in folders for path in folder.glob('interrupted.pth')]
-    return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
-
-
-def _first_whole(paths: Sequence[Path]) -> tuple[Path | None, dict]:
-    for path in paths:
-        try:
-            return path, load_checkpoint(path)
-        except WeightsError as error:
-            print(f'--resume: passed over {error}', file=sys.stderr)
-    return None, {}
-
-
-def _progress(content: dict) -> tuple[int, int]:
-    meta = content.get('meta', {})
-    return meta.get('iter', -1), meta.get('epoch', -1)
-
-
 def build_runner(config: Config, training: bool) -> Runner:
     """Check that inputs and work dir are there, then build mmengine's runner.
 
@@ -192,6 +128,7 @@ def build_runner(config: Config, training: bool) -> Runner:
         )  # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
     if training:
         _warn_of_another_batch(config)
+        warn_of_older_run(config)
     check_writable(Path(config.work_dir))
     # mmengine writes the config into every checkpoint, and yapf lays out one with long paths for seconds each time
     config = Config(config._to_lazy_dict(), filename=config.filename, format_python_code=False)

@@ -8,6 +8,7 @@ import torch
 from mmvd.errors import MemoryLimitError
 
 _SMALLEST = 32
+_TEXTS = ("can't allocate memory", 'not enough memory', 'Storage size calculation overflowed')
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def told_if_full(what: str, remedy: str | Callable[[], str]) -> Iterator[None]:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocation failed."""
     named = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return named or "can't allocate memory" in str(error) or 'not enough memory' in str(error)
+    return named or any(text in str(error) for text in _TEXTS)
 
 
 def fitting_size(run: Callable[[int], object], failed: int) -> str:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmvd import ops
-from mmvd.arguments import check_int, check_intrinsics
+from mmvd.arguments import check_flag, check_int, check_intrinsics
 from mmvd.datasets.cameras import intrinsics_matrix
 from mmvd.datasets.transforms.intrinsics import tell_of_guess
 from mmvd.datasets.transforms.loading import rescale_intrinsics
@@ -161,8 +161,10 @@ class VDModel:
 
         Raises:
             SampleError: If layout or values are not what they should be; names the remedy.
+            ConfigError: If a unit, decoder or flag is none.
             MemoryLimitError: If the images do not fit into memory; names a size that does.
         """
+        check_flag('VDModel', 'keep_input', keep_input)
         if isinstance(rgb, (list, tuple)):
             depths = [None] * len(rgb) if depth is None else depth
             if not isinstance(depths, (list, tuple)) or len(depths) != len(rgb):

@@ -32,18 +32,22 @@ def pack(model: nn.Module, config: Config, folder: str | Path, source: str, over
         config: Its config; what only training needs is left out.
         folder: Where it goes.
         source: Name of the checkpoint, for the card.
-        overwrite: Whether a packed model there may be replaced.
+        overwrite: Whether the three files of a packed model may be replaced where they are.
 
     Returns:
         The card: what was packed, of what, by which versions, and the SHA-256 of the weights.
 
     Raises:
-        ConfigError: If there is a packed model already.
+        ConfigError: If one of its files is there already.
         SavingError: If the folder cannot be written.
     """
     folder = Path(folder)
-    if is_pack(folder) and not overwrite:
-        raise ConfigError(f'{folder}: there is a packed model already: choose another folder, or say --overwrite')
+    there = [name for name in (CARD, CONFIG, WEIGHTS) if (folder / name).exists()]
+    if there and not overwrite:
+        raise ConfigError(
+            f'{folder}: there is {", ".join(there)} already, of a packed model or of something else: choose another '
+            'folder, or say --overwrite'
+        )
     weights = save({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()})
     encoding = getattr(getattr(model, 'backbone', None), 'depth_encoding', None)
     meta = dict(getattr(model, 'dataset_meta', None) or {})

@@ -21,13 +21,19 @@ _MOST_POINTS, _LONGEST_SIDE, _LAST_PORT = 20000, 256, 65535
 
 
 def answer(
-    model: VDModel, image: np.ndarray | None, depth_file: str | None, room: int, kept: float, pattern: str, scale: float
+    model: VDModel,
+    image: np.ndarray | str | None,
+    depth_file: str | None,
+    room: int,
+    kept: float,
+    pattern: str,
+    scale: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Thin, scale and complete.
 
     Args:
         model: The model.
-        image: (H, W, 3) uint8, RGB order; None takes a built-in room.
+        image: (H, W, 3) uint8, RGB order, or an image file; None takes a built-in room.
         depth_file: Depth of the image, see :class:`InputReader`; None where there is none.
         room: Number of the built-in room.
         kept: Percentage of the depth that stays.
@@ -97,7 +103,7 @@ def build_page(model: VDModel):
         gr.Markdown('# Vanishing Depth\nWithout an image a built-in room is shown. PNG depth is in millimetres.')
         with gr.Row():
             with gr.Column(scale=1):
-                image = gr.Image(type='numpy', label='image', height=220)
+                image = gr.Image(type='filepath', image_mode=None, label='image', height=220)  # as it is, EXIF too
                 depth = gr.File(label='depth (PNG in mm, NPY, PFM or EXR in m)', type='filepath', height=120)
                 room = gr.Slider(0, 99, 0, step=1, label='built-in room')
                 kept = gr.Slider(1, 100, 20, step=1, label='depth kept [%]')

@@ -13,7 +13,10 @@ def add_commands(commands) -> None:
     complete.add_argument('--size', type=int, help='shorter side in pixels at which the network works')
     complete.add_argument('--keep-input', action='store_true', help='measured pixels pass through')
     complete.add_argument(
-        '--format', choices=('png', 'npy'), default='png', help='16-bit millimetres or float metres; png by default'
+        '--format',
+        choices=('png', 'npy'),
+        default='png',
+        help='16-bit millimetres, which end at 65.5 m, or float metres; png by default',
     )
     complete.add_argument('--ply', action='store_true', help='write point clouds, coloured by the image')
     _add(commands, 'segment', _segment, 'name the class of every pixel')

@@ -1,6 +1,5 @@
 """Files that exist whole or not at all."""
 
-import errno
 import io
 import json
 import os
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from mmengine.fileio import LocalBackend, register_backend
 
-from mmvd.errors import ConfigError, SavingError
+from mmvd.errors import DISK_FULL, ConfigError, SavingError
 
 BACKEND = 'mmvd_atomic'
 
@@ -40,7 +39,7 @@ class AtomicLocalBackend(LocalBackend):
         except OSError as error:
             with suppress(OSError):  # there may be no such folder at all
                 aside.unlink()
-            remedy = 'free some space' if error.errno in (errno.ENOSPC, errno.EDQUOT) else 'choose another place'
+            remedy = 'free some space' if error.errno in DISK_FULL else 'choose another place'
             raise SavingError(
                 f'{target}: could not be written ({error.strerror}); what was saved before is intact: {remedy} and '
                 'go on (in training with --resume)'
@@ -66,8 +65,10 @@ def save_png_atomically(image: np.ndarray, path: str | Path) -> None:
         path: The file.
 
     Raises:
-        SavingError: If the disk is full or the folder cannot be written.
+        SavingError: If the disk is full, the folder cannot be written, or the name is that of another format.
     """
+    if Path(path).suffix.lower() != '.png':
+        raise SavingError(f'{path}: a PNG is written, give a name that ends in .png')
     AtomicLocalBackend().put(cv2.imencode('.png', image[..., ::-1] if image.ndim == 3 else image)[1].tobytes(), path)
 
 
@@ -89,6 +90,16 @@ def save_json(content: dict, path: str | Path) -> None:
         SavingError: If the disk is full or the folder cannot be written.
     """
     AtomicLocalBackend().put(json.dumps(content, indent=1).encode(), path)
+
+
+def check_other(out: str | Path, read: str | Path) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        ConfigError: If both are one file.
+    """
+    if Path(out).resolve() == Path(read).resolve():
+        raise ConfigError(f'{out}: would overwrite what it is made of, choose another name')
 
 
 def check_writable(folder: Path) -> None:

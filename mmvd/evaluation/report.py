@@ -51,11 +51,11 @@ def format_table(result: dict, untrained: dict | None = None) -> str:
 
     Args:
         result: ``DepthCompletionMetric.result``.
-        untrained: The same of the untrained network.
+        untrained: The same of the untrained network; left out if it was measured by another protocol.
     """
     curves = {name: errors['removed']['rmse_mm'] for name, errors in result['errors'].items()}
     areas = {name: area['removed']['area_per_width'] for name, area in result.get('auc', {}).items()}
-    if untrained:
+    if untrained and untrained['protocol'] == result['protocol']:
         curves['untrained'] = untrained['errors']['model']['removed']['rmse_mm']
         areas['untrained'] = untrained.get('auc', {}).get('model', {}).get('removed', {}).get('area_per_width')
     names = [name for name in _COLUMNS if name in curves]

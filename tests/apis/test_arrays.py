@@ -11,6 +11,7 @@ from PIL import Image
 from mmvd.apis.arrays import depth_batch, rgb_batch
 from mmvd.errors import ConfigError, DepthFileError, MMVDError, SampleError
 from tests.apis.test_inputs import DEPTH, RGB
+from tests.conftest import logged
 from tests.doors import files as files_of_doors
 
 
@@ -158,3 +159,38 @@ BAD_DEPTH = [
 def test_bad_depth(value, unit, match):
     with pytest.raises(MMVDError, match=match):
         depth_batch(value, (1, 20, 30), unit)
+
+
+@pytest.mark.parametrize('ending', ['npy', 'exr', 'pfm'])
+def test_millimetres_of_float_files(tmp_path, monkeypatch, ending):
+    """Ten metres are ten thousand millimetres, which no file in metres holds."""
+    far = np.full((20, 30), 12000, np.float32)
+    far[:10] = 3000
+    path = tmp_path / f'd.{ending}'
+    if ending == 'npy':
+        np.save(path, far)
+    elif ending == 'exr':
+        cv2.imwrite(str(path), far)
+    else:
+        path.write_bytes(b'Pf\n30 20\n-1.0\n' + far[::-1].astype('<f4').tobytes())
+    told = logged(monkeypatch)
+    metres = depth_batch(path, (1, 20, 30), 'mm')
+    assert metres[0, 0, :10].unique() == 3 and metres[0, 0, 10:].unique() == 12 and not told
+
+
+def test_pictures_that_pil_cannot_read(tmp_path):
+    Image.fromarray(RGB).resize((300, 200)).save(tmp_path / 'a.jpg')
+    (tmp_path / 'a.jpg').write_bytes((tmp_path / 'a.jpg').read_bytes()[:1500])
+    for image in (Image.open(tmp_path / 'a.jpg'), Image.new('La', (30, 20))):
+        with pytest.raises(SampleError, match='that cannot be read as RGB'):
+            rgb_batch(image)
+
+
+def test_colours_of_eight_bit_floats():
+    batch, _ = rgb_batch((torch.rand(20, 30, 3) * 8).round().mul(16).to(torch.float8_e5m2))
+    assert batch.dtype == torch.float32
+
+
+def test_a_decoder_beside_an_array_must_be_known():
+    with pytest.raises(ConfigError, match='unknown depth decoder'):
+        depth_batch(DEPTH, (1, 20, 30), None, 'foo')

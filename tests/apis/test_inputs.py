@@ -158,3 +158,8 @@ def test_names_of_any_bytes(tmp_path, name):
 def test_errors_are_config_errors_where_arguments_are_wrong():
     with pytest.raises(ConfigError):
         InputReader(depth_unit='inch')
+
+
+def test_depth_without_a_measurement_is_none():
+    (frame,) = read(RGB, np.where(DEPTH > 0, np.nan, DEPTH))
+    assert frame.rgb_only and not frame.depth_m.any()

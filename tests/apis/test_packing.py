@@ -74,7 +74,7 @@ def test_a_later_format(packed):
 
 def test_what_is_there_is_not_replaced(packed, config):
     folder, model = packed
-    with pytest.raises(ConfigError, match='there is a packed model already'):
+    with pytest.raises(ConfigError, match='there is mmvd_model.json, config.json, model.safetensors already'):
         pack(model.completer, config, folder, 'x')
     pack(model.completer, config, folder, 'x', overwrite=True)
     with pytest.raises(ConfigError, match='brings its weights'):
@@ -129,3 +129,18 @@ def test_the_encoder_is_one_graph(packed):
         compiled = torch.compile(encoder, fullgraph=True, backend='eager')(inputs)
         for a, b in zip(compiled, encoder(inputs), strict=True):
             torch.testing.assert_close(a, b)
+
+
+def test_files_of_others_are_not_replaced(packed, config, tmp_path):
+    """Hugging Face's folders have the same names."""
+    (tmp_path / 'config.json').write_text('precious')
+    with pytest.raises(ConfigError, match='there is config.json already'):
+        pack(packed[1].completer, config, tmp_path, 'x')
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ['config.json']
+
+
+@pytest.mark.parametrize('ending', ['pt2', 'onnx'])
+def test_a_folder_is_no_place_for_a_graph(packed, tmp_path, ending):
+    (tmp_path / f'a.{ending}').mkdir()
+    with pytest.raises(ConfigError, match='a folder, where a file is to be written'):
+        export(packed[1], 'encoder', (56, 56), tmp_path / f'a.{ending}')

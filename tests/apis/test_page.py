@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmvd.apis.page import answer, build_page, points_figure
-from mmvd.errors import DepthFileError
+from mmvd.errors import DepthFileError, SampleError
 from tests.apis.chromium import CHROMIUM, screenshot
 from tests.conftest import tiny_model
 
@@ -29,6 +30,11 @@ def test_answer_on_a_room_and_on_files(model, tmp_path):
     assert rgb is image or np.array_equal(rgb, image)
     assert completed.shape == (60, 80)
     panel, _, _ = answer(model, image, None, 0, 50, 'coarse', 1.0)  # colour alone
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    Image.fromarray(image).save(tmp_path / 'turned.jpg', exif=turned)
+    with pytest.raises(SampleError, match='its EXIF data turn or mirror it'):
+        answer(model, str(tmp_path / 'turned.jpg'), str(tmp_path / 'd.png'), 0, 50, 'perlin', 2.0)
     assert panel.ndim == 3
     with pytest.raises(DepthFileError, match='missing.npy: no such'):
         answer(model, image, str(tmp_path / 'missing.npy'), 0, 50, 'pixel', 1.0)

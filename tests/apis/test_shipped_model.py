@@ -1,16 +1,24 @@
 """The model inside the package: opens without arguments, is small, and beats filling in the nearest pixel."""
 
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
 import mmvd
+from mmvd import __main__
 from mmvd.apis import DepthCompletionInferencer
 from mmvd.apis.packing import SHIPPED, WEIGHTS
 from mmvd.datasets import SyntheticRooms
 from mmvd.errors import ConfigError
 from mmvd.evaluation.baselines import inpaint, nearest_fill
 from mmvd.evaluation.input_patterns import removed_pixels
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope='module')
@@ -71,3 +79,22 @@ def test_nothing_measured_is_completed_all_the_same(model, rooms):
     """Colour alone: it was not trained for that, but gives numbers of a room's size."""
     found = model.complete(rooms[0].rgb[0].numpy())
     assert np.isfinite(found).all() and 0.1 < np.median(found) < 30
+
+
+def test_names_of_any_letters(tmp_path):
+    """Where the output knows few of them, as in a redirect on Windows."""
+    for name in ('1', '日本', 'z'):
+        cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((42, 56, 3), 90, np.uint8))
+    command = [sys.executable, '-m', 'mmvd', 'complete', str(tmp_path), '--out', str(tmp_path / 'out')]
+    environment = dict(os.environ, PYTHONIOENCODING='cp1252', OMP_NUM_THREADS='1')
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding='cp1252')
+    assert done.returncode == 0 and '\\u65e5\\u672c: ' in done.stdout and '3 done' in done.stdout, done.stderr
+
+
+def test_an_interrupted_command_is_one_line(monkeypatch, capsys):
+    def run(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, 'make_parser', lambda: SimpleNamespace(parse_args=lambda: SimpleNamespace(run=run)))
+    assert __main__.main() == 130
+    assert capsys.readouterr().err == 'interrupted: what was written until now is whole\n'

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmvd.apis.launch import newest_checkpoint, set_resume
+from mmvd.apis.resuming import newest_checkpoint, set_resume
 from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import DepthFileError, MissingInputsError, SavingError, WeightsError, describe
 from mmvd.models.weights import attach, leave_out, load_checkpoint, part_hash
@@ -189,6 +189,8 @@ def test_adapter_goes_through_the_commands(tmp_path):
     }
     torch.save(rgb, tmp_path / 'rgb.pth')
     torch.save({key: value + 1 for key, value in rgb.items()}, tmp_path / 'wrong.pth')
+    same = (tmp_path / 'run/epoch_1.pth',) * 2
+    assert 'would overwrite what it is made of' in script('model_converters/publish_adapter', *same).stderr
     done = script('model_converters/publish_adapter', tmp_path / 'run/epoch_1.pth', tmp_path / 'adapter.pth')
     assert done.returncode == 0 and 'SHA-256' in done.stdout, done.stderr
     for name, code in (('rgb.pth', 0), ('wrong.pth', 2)):
@@ -250,13 +252,20 @@ def test_resume_without_checkpoint_starts_from_the_beginning(tmp_path, capsys):
 
 
 def test_resume_needs_no_other_weights(tmp_path):
-    save_atomically(dict(meta=dict(iter=1)), tmp_path / 'epoch_1.pth')
+    save_atomically(dict(meta=dict(epoch=1, iter=1), message_hub={}), tmp_path / 'epoch_1.pth')
     config = tiny_config(tmp_path)
     config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='gone.pth')
     set_resume(config, 'auto')
     assert (
         config.resume and config.load_from == str(tmp_path / 'epoch_1.pth') and config.model.backbone.init_cfg is None
     )
+
+
+@pytest.mark.parametrize('content', [{}, dict(meta={}), dict(meta=dict(epoch='x', iter=None), message_hub={})])
+def test_weights_are_no_state_of_a_run(tmp_path, content):
+    save_atomically(dict(content, state_dict={}), tmp_path / 'w.pth')
+    with pytest.raises(WeightsError, match='w.pth: holds weights, but not the state of a run: .*load_from=.*w.pth'):
+        set_resume(tiny_config(tmp_path), str(tmp_path / 'w.pth'))
 
 
 def test_errors_of_workers_are_told_in_one_line():

@@ -1,14 +1,18 @@
 """Schedule, strict loading, reports: small pieces; whole runs are in tests/test_training.py."""
 
+import errno
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from mmvd.apis.configs import building
 from mmvd.datasets.transforms import RandomDensityMask
 from mmvd.engine import DensityScheduleHook, ProbeReportHook, StrictLoadHook
+from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.engine.hooks.density_schedule_hook import _transforms
-from mmvd.errors import ConfigError, WeightsError
+from mmvd.errors import ConfigError, SavingError, WeightsError
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,13 @@ def test_strict_load():
 def test_linear_heads_need_a_validation():
     with pytest.raises(ConfigError, match='val_dataloader: the heads are chosen by validation'):
         ProbeReportHook().before_train(SimpleNamespace(val_loop=None))
+
+
+def test_pictures_are_named_by_their_format(tmp_path):
+    with pytest.raises(SavingError, match='ends in .png'):
+        save_png_atomically(np.zeros((4, 4), np.uint8), tmp_path / 'a.jpg')
+
+
+def test_a_full_disk_is_no_fault_of_a_config():
+    with pytest.raises(OSError, match='No space left'), building('the runner'):
+        raise OSError(errno.ENOSPC, 'No space left on device')

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
-from mmvd.apis.launch import set_resume
+from mmvd.apis.resuming import set_resume, warn_of_older_run
 from mmvd.errors import ConfigError, Interrupted
 from mmvd.models.weights import load_checkpoint
 from tests import test_segmentation
@@ -120,3 +120,15 @@ def test_pictures_of_a_long_training_are_bounded(tmp_path):
         'epoch004_sample0.png',
         'epoch007_sample0.png',
     ]
+
+
+def test_a_used_work_dir_is_warned_of(tmp_path, capsys):
+    config = tiny_config(tmp_path)
+    warn_of_older_run(config)
+    assert not capsys.readouterr().err
+    (tmp_path / 'epoch_2.pth').write_bytes(b'')
+    warn_of_older_run(config)
+    assert f'{tmp_path} holds checkpoints of an earlier run' in capsys.readouterr().err
+    config.resume = True
+    warn_of_older_run(config)
+    assert not capsys.readouterr().err

@@ -13,6 +13,7 @@ from mmvd.errors import ConfigError
 from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
 from mmvd.evaluation.errors import KEYS
 from mmvd.evaluation.guided_fills import guided_fill, joint_bilateral_fill
+from mmvd.evaluation.report import format_table
 from mmvd.registry import METRICS
 
 GRID = [0.2, 0.5, 0.9]
@@ -187,3 +188,11 @@ def test_baselines_that_read_the_image():
             lacks = (depth <= 0) & (target > 0)
             expected = reference(fill(depth, image.permute(1, 2, 0).numpy())[lacks], target[lacks])['rmse_mm']
             assert metric.result['errors'][name]['removed']['rmse_mm'][d] == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_untrained_network_by_another_protocol_stands_beside_nothing():
+    metric, _ = run([make_sample(seed) for seed in range(2)])
+    result = metric.result
+    assert 'untrained' in format_table(result, result)
+    other = dict(result, protocol=dict(result['protocol'], kept_densities=[0.1, 0.9]))
+    assert 'untrained' not in format_table(result, other)

@@ -140,6 +140,12 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
         *('--stored', 'exact', predictions, '--tests', 'void_500'),
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    other = script(
+        'analysis/completion_tables',
+        *(tmp_path / 'tiny.pth', '--config', ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py', '--tests', 'void_500'),
+        *('--work-dir', tmp_path / 'other'),
+    )
+    assert other.returncode == 2 and 'WeightsError' in other.stderr and 'does not fit' in other.stderr
     text = (tmp_path / 'out/tables.txt').read_text()
     assert (
         'exact: 0.0' in text

@@ -74,6 +74,7 @@ def test_command(model, tmp_path):
     tool = 'model_converters/authors_layout'
     done = script(tool, tmp_path / 'ours.pth', tmp_path / 'theirs.pth', '--verify', tmp_path / 'c.py')
     assert done.returncode == 0 and 'largest distance 0' in done.stdout, done.stderr
+    assert 'would overwrite what it is' in script(tool, tmp_path / 'ours.pth', tmp_path / 'ours.pth').stderr
     done = script(tool, tmp_path / 'theirs.pth', tmp_path / 'back.pth')
     back = torch.load(tmp_path / 'back.pth', weights_only=True)['state_dict']
     assert all(torch.equal(back[key], value) for key, value in model.state_dict().items()), done.stderr

@@ -21,7 +21,7 @@ from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import MissingInputsError, exit_code
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
-from mmvd.models.weights import load_checkpoint
+from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
 ABLATION = 'vd/ablation'
 LONG = ('frames_auc', 'rooms_auc')
@@ -47,7 +47,7 @@ def under(protocol: Config, model: dict, work_dir: str) -> Config:
     config = deepcopy(protocol)
     keeps_sweep = dict(test_cfg=protocol.model.get('test_cfg')) if model.type == 'mmvd.DepthCompleter' else {}
     config.model, config.work_dir = Config(dict(model=dict(model, **keeps_sweep))).model, work_dir
-    config.custom_hooks = []
+    config.custom_hooks = [dict(type='mmvd.StrictLoadHook')]
     return config
 
 
@@ -125,9 +125,10 @@ def report(args: argparse.Namespace) -> None:
     check_writable(out)
     packed = args.checkpoint is None or is_pack(args.checkpoint)
     config, checkpoint = open_model(args.checkpoint) if packed else open_model(args.config, args.checkpoint)
-    load_checkpoint(checkpoint)  # what is wrong with it is told before anything is evaluated
+    content = load_checkpoint(checkpoint)  # what is wrong with it is told before anything is evaluated
     model, texts, table_1 = config.model, [], paper_table_1()
-    model.backbone.init_cfg = None
+    if LEFT_OUT not in content:
+        model.backbone.init_cfg = None
     for name, path in protocols().items():
         if name not in args.tests if args.tests else name in LONG:
             continue

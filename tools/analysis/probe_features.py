@@ -30,6 +30,8 @@ def features_of(config, cache: str | None, device: str) -> tuple[Features, Featu
     Raises:
         ConfigError: If head, classes and test set do not fit, before anything is computed.
     """
+    if 'num_classes' not in (config.model.get('head') or {}):
+        raise ConfigError(f'{config.filename}: has no head with num_classes: features are fitted to classes of images')
     model = build_filled(config, config.get('load_from')).to(device)
     check_channels(config, model)
     test = dict(config.val_dataloader)

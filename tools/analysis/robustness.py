@@ -11,11 +11,15 @@ from mmengine.registry import METRICS
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
-from mmvd.apis.launch import add_common_arguments, load_config, running, set_resume
+from mmvd.apis.launch import add_common_arguments, load_config, running
+from mmvd.apis.resuming import set_resume
 from mmvd.engine.atomic_backend import check_writable, save_json
-from mmvd.errors import exit_code
+from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tools.analysis.tables import claim  # noqa: E402
 
 
 def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
@@ -43,6 +47,7 @@ def retrain(config: Config, folder: Path) -> list[dict]:
     for alteration in PAPER_COLUMNS:
         own = with_alteration(config, alteration)
         own.work_dir = str(folder / f'zeros{alteration.zeros:g}_scale{alteration.scale:g}')
+        claim(own, Path(own.work_dir))
         checkpoint = Path(own.work_dir) / f'epoch_{own.train_cfg.max_epochs}.pth'
         if not checkpoint.is_file():
             set_resume(own, 'auto')
@@ -91,6 +96,10 @@ def report(args: argparse.Namespace) -> None:
     """Sweep, print and write."""
     torch.manual_seed(0)
     config, out = load_config(args), Path(args.out)
+    if out.suffix == '.txt':
+        raise ConfigError(f'--out {out}: JSON goes there, and a table of this name beside it: end it in .json')
+    if 'decode_head' not in config.model:
+        raise ConfigError(f'{args.config}: has no decode_head: the sweep is for segmentors')
     check_writable(out.parent)
     rgb_only = rgb_only_miou(args)  # what is wrong with it must not be found out after the sweep
     if args.retrain:

@@ -32,14 +32,8 @@ def train_once(config: Config, folder: Path) -> Path:
     Raises:
         ConfigError: If the folder holds a training with another config or encoder, or the training fails.
     """
-    wanted = f'{_weights_hash(config)}\n{config.pretty_text}'
-    stamp, last = folder / 'trained_with.txt', folder / f'epoch_{config.train_cfg.max_epochs}.pth'
-    if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
-        raise ConfigError(
-            f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir'
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(wanted)
+    claim(config, folder)
+    last = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
     if not last.is_file():
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
         path = folder / 'config.py'
@@ -49,6 +43,22 @@ def train_once(config: Config, folder: Path) -> Path:
         if done.returncode:
             raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
     return last
+
+
+def claim(config: Config, folder: Path) -> None:
+    """Make the work dir of a training, or see that it is that of this training.
+
+    Raises:
+        ConfigError: If it is that of another one.
+    """
+    wanted = f'{_weights_hash(config)}\n{config.pretty_text}'
+    stamp = folder / 'trained_with.txt'
+    if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
+        raise ConfigError(
+            f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir'
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted)
 
 
 def _weights_hash(config: Config) -> str:

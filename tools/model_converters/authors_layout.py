@@ -11,7 +11,7 @@ import torch
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import build_filled, find_config
-from mmvd.engine.atomic_backend import save_atomically
+from mmvd.engine.atomic_backend import check_other, save_atomically
 from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import check_fills, load_checkpoint, tensors_of
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
@@ -29,6 +29,7 @@ def main() -> int:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, verify if asked for, and tell."""
+    check_other(args.out, args.checkpoint)
     state = tensors_of(load_checkpoint(args.checkpoint), args.checkpoint)
     theirs = is_authors(state)
     turn, back = (from_authors, to_authors) if theirs else (to_authors, from_authors)

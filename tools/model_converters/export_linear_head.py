@@ -14,7 +14,7 @@ from mmengine.config import Config
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import find_config
 from mmvd.datasets.probe_splits import TEST, class_names
-from mmvd.engine.atomic_backend import save_atomically
+from mmvd.engine.atomic_backend import check_other, save_atomically
 from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
@@ -51,7 +51,7 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
     """Config, checkpoint, and the settings of the heads, which must belong together.
 
     Raises:
-        ConfigError: If they do not, or OUT would overwrite the config.
+        ConfigError: If they do not, or OUT would overwrite one of them.
     """
     config, checkpoint = find_config(args.config), load_checkpoint(args.checkpoint)
     if (config.model.get('head') or {}).get('type') != 'mmvd.LinearProbeHead':
@@ -63,8 +63,8 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
         raise ConfigError(
             f'{args.checkpoint}: holds {shape}, {args.config} has {tuple(head.weight.shape)} (heads, classes, features)'
         )
-    if Path(f'{args.out}.py').resolve() == Path(args.config).resolve():
-        raise ConfigError(f'{args.out}.py: would overwrite the config of the probes, choose another name')
+    check_other(f'{args.out}.py', args.config)
+    check_other(f'{args.out}.pth', args.checkpoint)
     return config, checkpoint, head.settings
 
 

@@ -19,6 +19,8 @@ def main() -> int:
     parser.add_argument('out', help='folder to make')
     parser.add_argument('--overwrite', action='store_true', help='replace a packed model there')
     args = parser.parse_args()
+    if not args.out:
+        parser.error('the folder to make has no name')
     return exit_code(lambda: print(run(args)))
 
 

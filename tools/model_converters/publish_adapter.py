@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.engine.atomic_backend import save_atomically
+from mmvd.engine.atomic_backend import check_other, save_atomically
 from mmvd.errors import exit_code
 from mmvd.models.weights import BACKBONE, LEFT_OUT, RGB, leave_out, load_checkpoint
 
@@ -31,6 +31,7 @@ def main() -> int:
 
 def publish(args: argparse.Namespace) -> None:
     """Write the adapter and tell its size."""
+    check_other(args.out, args.checkpoint)
     full = load_checkpoint(args.checkpoint)
     weights = dict(state_dict=full.get('state_dict', full), meta=full.get('meta', {}))
     adapter = leave_out(weights, dict(rgb=RGB, backbone=BACKBONE)[args.part])

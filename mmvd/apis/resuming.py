@@ -1,0 +1,95 @@
+"""Which checkpoint a training goes on from."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmvd.errors import MissingInputsError, WeightsError
+from mmvd.models.weights import LEFT_OUT, load_checkpoint
+
+
+def set_resume(config: Config, which: str) -> None:
+    """Go on from a checkpoint, or from the newest of the run that is whole.
+
+    Args:
+        config: The config.
+        which: Path of a checkpoint, or ``auto``.
+
+    With ``auto`` and nothing to go on from, training starts from the beginning, as in OpenMMLab.
+
+    Raises:
+        MissingInputsError: If the named checkpoint does not exist.
+        WeightsError: If it is not whole, or not the state of a run.
+    """
+    if which == 'auto':
+        path, content = newest_checkpoint(_checkpoint_folders(config))
+    else:
+        path = Path(which)
+        if not path.is_file():
+            raise MissingInputsError(
+                f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken'
+            )
+        content = load_checkpoint(path)
+    if path is None:
+        print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
+        return
+    meta = content.get('meta') or {}
+    if 'message_hub' not in content or not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):
+        raise WeightsError(
+            f'{path}: holds weights, but not the state of a run: start from it with --cfg-options load_from={path}'
+        )
+    config.resume, config.load_from = True, str(path)
+    if LEFT_OUT not in content:
+        config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
+
+
+def _checkpoint_folders(config: Config) -> list[Path]:
+    """Where a run saves: its work dir, and the folder of the checkpoint hook if it has one of its own."""
+    work_dir, out_dir = Path(config.work_dir), config.get('default_hooks', {}).get('checkpoint', {}).get('out_dir')
+    return [work_dir, *([Path(out_dir) / work_dir.name] if out_dir else [])]
+
+
+def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
+    """The whole checkpoint of a run with the most iterations in it, and its content; (None, {}) if there is none.
+
+    Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
+    change. What is not whole is named and passed over.
+    """
+    numbered = [
+        path for folder in folders for path in folder.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)
+    ]
+    numbered.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
+    stopped = [path for folder in folders for path in folder.glob('interrupted.pth')]
+    return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
+
+
+def _first_whole(paths: Sequence[Path]) -> tuple[Path | None, dict]:
+    for path in paths:
+        try:
+            return path, load_checkpoint(path)
+        except WeightsError as error:
+            print(f'--resume: passed over {error}', file=sys.stderr)
+    return None, {}
+
+
+def _progress(content: dict) -> tuple[int, int]:
+    meta = content.get('meta', {})
+    return meta.get('iter', -1), meta.get('epoch', -1)
+
+
+def warn_of_older_run(config: Config) -> None:
+    """A training that begins where another one ended: ``--resume`` would take the newest of both.
+
+    Args:
+        config: Of a training that is about to start.
+    """
+    found = [path for folder in _checkpoint_folders(config) for path in folder.glob('*.pth')]
+    if found and not config.get('resume'):
+        print(
+            f'WARNING: {found[0].parent} holds checkpoints of an earlier run, from which --resume may go on: choose '
+            'another --work-dir, or delete them',
+            file=sys.stderr,
+        )
