@@ -56,7 +56,8 @@ class ShardDataset(RGBDDataset):
         path = Path(data_root) / ABOUT
         if not path.is_file():
             raise MissingInputsError(f'{path}: no such file: it is written when all shards are')
-        metainfo, decoder, self.samples = (read_about(path)[key] for key in _KEYS)
+        about = read_about(path)
+        metainfo, decoder, self.samples = (about[key] for key in _KEYS)
         unused = dict(images='*.tar', depth_from=('tar$', 'none'))
         super().__init__(data_root, decoder, **unused, metainfo={**metainfo, **kwargs.pop('metainfo', {})}, **kwargs)
 
