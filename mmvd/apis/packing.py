@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from torch import nn
 
 from mmvd.compat import inspect_versions
 from mmvd.datasets.archives import is_file
-from mmvd.engine.atomic_backend import AtomicLocalBackend, save_json
+from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import ENCODING
 from mmvd.version import __version__
@@ -65,10 +67,22 @@ def pack(model: nn.Module, config: Config, folder: str | Path, source: str, over
     )
     text = _without_training(config)
     card['sha256'][CONFIG] = hashlib.sha256(text).hexdigest()
-    AtomicLocalBackend().put(weights, folder / WEIGHTS)
-    AtomicLocalBackend().put(text, folder / CONFIG)
-    save_json(card, folder / CARD)  # the last: a folder without it is none
+    _put_all(folder, {WEIGHTS: weights, CONFIG: text, CARD: json.dumps(card, indent=1).encode()})
     return card
+
+
+def _put_all(folder: Path, contents: dict[str, bytes]) -> None:
+    """A model that is there is replaced when all of the new one is written; the card last."""
+    aside = {name: folder / f'.{name}.new' for name in contents}
+    try:
+        for name, path in aside.items():
+            AtomicLocalBackend().put(contents[name], path)
+        for name, path in aside.items():
+            os.replace(path, folder / name)
+    finally:
+        for path in aside.values():
+            with suppress(OSError):
+                path.unlink()
 
 
 def _without_training(config: Config) -> bytes:

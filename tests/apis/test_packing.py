@@ -14,6 +14,7 @@ from mmvd import ops
 from mmvd.apis.exporting import Completer, export
 from mmvd.apis.model import VDModel
 from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, pack, read_card
+from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SavingError, WeightsError
 from tests.conftest import ROOT
 from tests.models.test_depth_encodings import CONFIGS, completer
@@ -144,3 +145,23 @@ def test_a_folder_is_no_place_for_a_graph(packed, tmp_path, ending):
     (tmp_path / f'a.{ending}').mkdir()
     with pytest.raises(ConfigError, match='a folder, where a file is to be written'):
         export(packed[1], 'encoder', (56, 56), tmp_path / f'a.{ending}')
+
+
+def test_a_model_that_is_replaced_is_there_until_the_new_one_is(packed, config, monkeypatch):
+    folder, model = packed
+    before = mmvd.load_model(folder, device='cpu').complete(RGB)
+    names = sorted(path.name for path in folder.iterdir())
+
+    put = AtomicLocalBackend.put
+
+    def full(self, content, path):
+        if CARD in str(path):
+            raise SavingError('a full disk')
+        put(self, content, path)
+
+    monkeypatch.setattr(AtomicLocalBackend, 'put', full)
+    other = mmvd.load_model(config, device='cpu')
+    with pytest.raises(SavingError, match='a full disk'):
+        pack(other.completer, config, folder, 'x', overwrite=True)
+    assert np.array_equal(mmvd.load_model(folder, device='cpu').complete(RGB), before)
+    assert sorted(path.name for path in folder.iterdir()) == names
