@@ -154,8 +154,8 @@ def _read_depth_file(path: Path, decoder: str, unit: str | None) -> tuple[np.nda
     """Values of a file, and their unit."""
     if decoder == 'npy' and unit is not None:
         return read_npy(path), unit  # whole numbers are legal where their unit is said
-    if decoder in FLOAT_FORMATS:  # where their unit is said, values are not judged as metres
-        return (read_depth(path, decoder) if unit is None else get_decoder(decoder).read(str(path))), unit
+    if decoder in FLOAT_FORMATS:  # millimetres are not judged as metres, which end at 10 km
+        return (get_decoder(decoder).read(str(path)) if unit == 'mm' else read_depth(path, decoder)), unit
     if unit not in (None, 'mm' if decoder == 'mm16' else None):
         raise ConfigError(
             f'{shown(path)}: depth_unit={unit!r}, but {decoder} files say their unit themselves: name another decoder'

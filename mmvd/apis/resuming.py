@@ -58,12 +58,16 @@ def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
     Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
     change. What is not whole is named and passed over.
     """
-    numbered = [
-        path for folder in folders for path in folder.glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)
-    ]
+    numbered, stopped = _saved(folders)
     numbered.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
-    stopped = [path for folder in folders for path in folder.glob('interrupted.pth')]
     return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
+
+
+def _saved(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Checkpoints of a run: those with a number, and that of an interruption."""
+    found = [path for folder in folders for path in folder.glob('*.pth')]
+    numbered = [path for path in found if re.fullmatch(r'(epoch|iter)_\d+', path.stem)]
+    return numbered, [path for path in found if path.name == 'interrupted.pth']
 
 
 def _first_whole(paths: Sequence[Path]) -> tuple[Path | None, dict]:
@@ -86,7 +90,7 @@ def warn_of_older_run(config: Config) -> None:
     Args:
         config: Of a training that is about to start.
     """
-    found = [path for folder in _checkpoint_folders(config) for path in folder.glob('*.pth')]
+    found = [path for kind in _saved(_checkpoint_folders(config)) for path in kind]
     if found and not config.get('resume'):
         print(
             f'WARNING: {found[0].parent} holds checkpoints of an earlier run, from which --resume may go on: choose '

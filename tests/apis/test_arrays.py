@@ -178,6 +178,16 @@ def test_millimetres_of_float_files(tmp_path, monkeypatch, ending):
     assert metres[0, 0, :10].unique() == 3 and metres[0, 0, 10:].unique() == 12 and not told
 
 
+def test_the_sky_of_a_renderer_is_missing_in_metres(tmp_path):
+    far = np.full((20, 30), 2, np.float32)
+    far[:5] = 1e10
+    cv2.imwrite(str(tmp_path / 'd.exr'), far)
+    for unit in (None, 'm'):
+        assert depth_batch(tmp_path / 'd.exr', (1, 20, 30), unit).unique().tolist() == [0, 2]
+    with pytest.raises(SampleError, match='set what is no measurement .sky. to 0'):
+        depth_batch(tmp_path / 'd.exr', (1, 20, 30), 'mm')
+
+
 def test_pictures_that_pil_cannot_read(tmp_path):
     Image.fromarray(RGB).resize((300, 200)).save(tmp_path / 'a.jpg')
     (tmp_path / 'a.jpg').write_bytes((tmp_path / 'a.jpg').read_bytes()[:1500])
