@@ -30,11 +30,6 @@ def test_answer_on_a_room_and_on_files(model, tmp_path):
     assert rgb is image or np.array_equal(rgb, image)
     assert completed.shape == (60, 80)
     panel, _, _ = answer(model, image, None, 0, 50, 'coarse', 1.0)  # colour alone
-    turned = Image.Exif()
-    turned[0x0112] = 3
-    Image.fromarray(image).save(tmp_path / 'turned.jpg', exif=turned)
-    with pytest.raises(SampleError, match='its EXIF data turn or mirror it'):
-        answer(model, str(tmp_path / 'turned.jpg'), str(tmp_path / 'd.png'), 0, 50, 'perlin', 2.0)
     assert panel.ndim == 3
     with pytest.raises(DepthFileError, match='missing.npy: no such'):
         answer(model, image, str(tmp_path / 'missing.npy'), 0, 50, 'pixel', 1.0)
@@ -46,6 +41,21 @@ def test_points_lie_where_the_camera_saw_them():
     cloud = points_figure(np.full((4, 6, 3), 7, np.uint8), depth_m).data[0]
     assert len(cloud.x) == 1 and cloud.y[0] == 2.0 and cloud.marker.color[0] == 'rgb(7,7,7)'
     assert cloud.x[0] < 0 < cloud.z[0]  # left of the centre and above it
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L'])
+def test_an_uploaded_image_is_judged_as_it_is(model, tmp_path, mode):
+    """Gradio turns images as their EXIF data say, and leaves the depth beside them."""
+    import gradio as gr
+
+    turned, path = Image.Exif(), str(tmp_path / 'turned.jpg')
+    turned[0x0112] = 3
+    Image.new(mode, (80, 60), 90).save(path, exif=turned)
+    cv2.imwrite(str(tmp_path / 'd.png'), np.full((60, 80), 2000, np.uint16))
+    upload = next(block for block in build_page(model).blocks.values() if getattr(block, 'label', None) == 'image')
+    with pytest.raises(SampleError, match='its EXIF data turn or mirror it'):
+        given = upload.preprocess(gr.data_classes.ImageData(path=path, orig_name='turned.jpg'))
+        answer(model, given, str(tmp_path / 'd.png'), 0, 50, 'perlin', 2.0)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason='no Chromium on this machine')
