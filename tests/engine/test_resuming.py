@@ -27,10 +27,10 @@ def resume(config, **changes) -> Runner:
     return runner
 
 
-def stop_after(runner: Runner, iteration: int) -> None:
-    """Ask the run to stop, as a signal would, when it has done so many iterations."""
+def stop_after(runner: Runner, iteration: int, saves: bool = True) -> str:
+    """Ask the run to stop, as a signal would, when it has done so many iterations; returns what is told."""
     hook = next(hook for hook in runner.hooks if type(hook).__name__ == 'InterruptHook')
-    hook.save_mid_epoch = True
+    hook.save_mid_epoch = saves
     note = hook.after_train_iter
 
     def after_train_iter(runner, *args, **kwargs):
@@ -39,8 +39,9 @@ def stop_after(runner: Runner, iteration: int) -> None:
         note(runner, *args, **kwargs)
 
     hook.after_train_iter = after_train_iter
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted) as caught:
         runner.train()
+    return str(caught.value)
 
 
 def test_segmentation_draws_its_points_anew_in_a_resumed_run(tmp_path):
@@ -120,6 +121,29 @@ def test_pictures_of_a_long_training_are_bounded(tmp_path):
         'epoch004_sample0.png',
         'epoch007_sample0.png',
     ]
+
+
+def test_a_run_that_goes_on_in_another_folder(tmp_path):
+    """The best checkpoint of the old folder stays, and a stop names what there is in the new one."""
+    changes = {'default_hooks.checkpoint.save_best': 'completion/all_rmse_mm', 'default_hooks.checkpoint.rule': 'less'}
+    Runner.from_cfg(tiny_config(tmp_path / 'old', **changes, **{'train_cfg.max_epochs': 1})).train()
+    shutil.copytree(tmp_path / 'old', tmp_path / 'new')
+    content = load_checkpoint(tmp_path / 'new/epoch_1.pth')
+    content['message_hub']['runtime_info']['best_score'] = 1e9  # whatever comes is better
+    torch.save(content, tmp_path / 'new/epoch_1.pth')
+    config = tiny_config(tmp_path / 'new', **changes)
+    set_resume(config, 'auto')
+    told = stop_after(Runner.from_cfg(config), 3, saves=False)
+    assert f'last state: {tmp_path / "new/epoch_1.pth"}: go on' in told
+    resume(tiny_config(tmp_path / 'new', **changes))
+    assert [len(list((tmp_path / run).glob('best_completion_all_rmse_mm_epoch_*'))) for run in ('old', 'new')] == [1, 1]
+
+
+def test_the_best_of_a_metric_that_is_not_measured(tmp_path):
+    changes = {'default_hooks.checkpoint.save_best': 'depth/rmse', 'default_hooks.checkpoint.rule': 'less'}
+    with pytest.raises(ConfigError, match="save_best='depth/rmse': no such metric among completion/removed_rmse"):
+        Runner.from_cfg(tiny_config(tmp_path, **changes)).train()
+    assert not list(tmp_path.glob('*.pth'))  # it is told before training
 
 
 def test_a_used_work_dir_is_warned_of(tmp_path, capsys):

@@ -28,7 +28,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     Raises:
         ConfigError: If several metrics are to be best; before training, if the part to leave out is not frozen or could
-            not come again.
+            not come again; after a validation, if the best is to be of a metric that it did not measure.
     """
 
     def __init__(
@@ -64,6 +64,11 @@ class AtomicCheckpointHook(CheckpointHook):
                 'parts can be left out'
             )
         super().before_train(runner)
+        if (
+            self.save_best and self.best_ckpt_path
+        ):  # a run that goes on in another folder never removes the best of the old one
+            own = Path(self.out_dir) / Path(self.best_ckpt_path).name
+            self.best_ckpt_path = str(own) if own.is_file() else None
         self._steps = list(runner.message_hub.get_info('saved_steps', [])) if runner.iter else []
         if is_main_process():
             for part in Path(self.out_dir).glob('.*.part'):
@@ -76,6 +81,10 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         if not self.save_best:
+            return
+        if self.save_best[0] not in ('auto', *metrics):
+            raise ConfigError(f'save_best={self.save_best[0]!r}: no such metric among {", ".join(metrics)}')
+        if runner.iter == 0:  # the untrained network is never the best
             return
         old, self.best_ckpt_path = self.best_ckpt_path, None  # the parent would remove it before the new one is written
         super()._save_best_checkpoint(runner, metrics)
