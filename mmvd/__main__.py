@@ -7,8 +7,6 @@ import sys
 from mmvd.commands import make_parser
 from mmvd.errors import exit_code
 
-_INTERRUPTED = 130
-
 
 def main() -> int:
     """Parse the command line and run one command; returns the exit code."""
@@ -18,9 +16,6 @@ def main() -> int:
     except BrokenPipeError:  # who read our lines has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print('interrupted: what was written until now is whole', file=sys.stderr)
-        return _INTERRUPTED
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_INTERRUPTED = 130  # as a shell says it
 
 
 class MMVDError(Exception):
@@ -68,13 +69,16 @@ def describe(error: MMVDError) -> str:
 def exit_code(action: Callable[[], int | None]) -> int:
     """Run the work of a command.
 
-    Its exit code, or 2 after one line on stderr about what the user can mend (a full disk too).
+    Its exit code, 2 after one line on stderr about what the user can mend (a full disk too), or 130 after Ctrl-C.
     """
     try:
         return action() or 0
     except MMVDError as error:
         print(describe(error), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('interrupted: what was written until now is whole; the same command can be run again', file=sys.stderr)
+        return _INTERRUPTED
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise

@@ -27,8 +27,6 @@ from mmvd.datasets.verification import examine, judge
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError, describe, exit_code
 from mmvd.registry import DATASETS
 
-_INTERRUPTED = 130
-
 
 def main() -> int:
     """Parse the command line, prepare or verify; returns the exit code."""
@@ -41,14 +39,10 @@ def main() -> int:
     args = parser.parse_args()
     if args.name not in datasets and not args.name.endswith('.py'):
         parser.error(f'{args.name!r} is none of {", ".join(sorted(datasets))}, and no config file')
-    try:
-        if args.name not in datasets:
-            return exit_code(lambda: prepare_config(args))
-        settings = dict(datasets[args.name], **({'data_root': str(args.root.absolute())} if args.root else {}))
-        return exit_code(lambda: run(args, settings))
-    except KeyboardInterrupt:
-        print('interrupted: the same command goes on from here', file=sys.stderr)
-        return _INTERRUPTED
+    if args.name not in datasets:
+        return exit_code(lambda: prepare_config(args))
+    settings = dict(datasets[args.name], **({'data_root': str(args.root.absolute())} if args.root else {}))
+    return exit_code(lambda: run(args, settings))
 
 
 def run(args: argparse.Namespace, settings: dict) -> int:
