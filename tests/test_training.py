@@ -193,6 +193,8 @@ def test_a_whole_run_and_its_evaluation(tmp_path):
     )
     assert evaluated.returncode == 0, evaluated.stderr[-3000:]
     again = json.loads((tmp_path / 'test' / 'results' / 'test.json').read_text())
+    assert again['checkpoint'].endswith('run/epoch_2.pth') and 'epoch' not in again
+    assert [path.name for path in sorted((tmp_path / 'test').rglob('panels/*.png'))][0] == 'test_sample0.png'
     for a, b in zip(
         again['result']['errors']['model']['removed']['rmse_mm'],
         result['result']['errors']['model']['removed']['rmse_mm'],

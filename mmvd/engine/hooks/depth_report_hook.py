@@ -45,11 +45,11 @@ class DepthReportHook(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._save(runner, runner.val_evaluator, self._stage or f'epoch_{runner.epoch}.json')
+        self._save(runner, runner.val_evaluator, self._stage or f'epoch_{runner.epoch}.json', dict(epoch=runner.epoch))
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result and print the table."""
-        table = self._save(runner, runner.test_evaluator, 'test.json')
+        table = self._save(runner, runner.test_evaluator, 'test.json', dict(checkpoint=runner.cfg.get('load_from')))
         if table:
             runner.logger.info('\n' + format_table(table))
 
@@ -66,12 +66,12 @@ class DepthReportHook(Hook):
         runner.logger.info(f'depth completion after {runner.epoch} epochs, see {folder}\n{text}')
 
     @staticmethod
-    def _save(runner, evaluator, name: str) -> dict | None:
+    def _save(runner, evaluator, name: str, state: dict) -> dict | None:
         results = [metric.result for metric in evaluator.metrics if isinstance(metric, DepthCompletionMetric)]
         if not results or not is_main_process():
             return None
         save_json(
-            dict(result=results[0], epoch=runner.epoch, **provenance(runner.cfg, runner.seed)),
+            dict(result=results[0], **state, **provenance(runner.cfg, runner.seed)),
             Path(runner.work_dir) / 'results' / name,
         )
         return results[0]

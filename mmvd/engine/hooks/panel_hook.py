@@ -13,7 +13,8 @@ from mmvd.engine.atomic_backend import save_png_atomically
 class PanelHook(Hook):
     """Base of hooks that draw the first samples of validations and tests.
 
-    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png`` and to the visualizer backends. Of a long training
+    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png``, those of a test to ``test_sample<N>.png``, and to
+    the visualizer backends. Of a long training
     as many validations are drawn as ``max_validations`` says, spread evenly, and the last one.
 
     Args:
@@ -27,10 +28,12 @@ class PanelHook(Hook):
 
     def before_val_epoch(self, runner) -> None:
         """Start counting."""
+        self._stage = f'epoch{runner.epoch:03d}'
         self._left = self.max_samples if is_main_process() and self._is_drawn(runner) else 0
 
     def before_test_epoch(self, runner) -> None:
         """Start counting."""
+        self._stage = 'test'
         self._left = self.max_samples if is_main_process() else 0
 
     def _is_drawn(self, runner) -> bool:
@@ -41,5 +44,5 @@ class PanelHook(Hook):
     def save(self, runner, picture: np.ndarray) -> None:
         """Keep a picture, and count it: (H, W, 3) uint8 RGB."""
         number, self._left = self.max_samples - self._left, self._left - 1
-        save_png_atomically(picture, Path(runner.log_dir) / 'panels' / f'epoch{runner.epoch:03d}_sample{number}.png')
+        save_png_atomically(picture, Path(runner.log_dir) / 'panels' / f'{self._stage}_sample{number}.png')
         runner.visualizer.add_image(f'panel_sample{number}', picture, step=runner.epoch)

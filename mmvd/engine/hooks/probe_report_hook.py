@@ -112,21 +112,18 @@ class ProbeReportHook(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._report(runner, runner.val_evaluator, f'epoch_{runner.epoch}')
+        self._report(runner, runner.val_evaluator, f'epoch_{runner.epoch}', dict(epoch=runner.epoch, iter=runner.iter))
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._report(runner, runner.test_evaluator, 'test')
+        self._report(runner, runner.test_evaluator, 'test', dict(checkpoint=runner.cfg.get('load_from')))
 
     @staticmethod
-    def _report(runner, evaluator, name: str) -> None:
+    def _report(runner, evaluator, name: str, state: dict) -> None:
         if not is_main_process():
             return
         metric, path = _metric_of(evaluator), Path(runner.work_dir) / 'results' / f'{name}.json'
-        save_json(
-            dict(result=metric.result, epoch=runner.epoch, iter=runner.iter, **provenance(runner.cfg, runner.seed)),
-            path,
-        )
+        save_json(dict(result=metric.result, **state, **provenance(runner.cfg, runner.seed)), path)
         runner.logger.info(f'{path}\n{metric.table()}')
 
 
