@@ -1,6 +1,8 @@
 """Encoder and completer as graphs at a fixed size, with the distance between what they give and what eager gives."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +46,8 @@ class Completer(nn.Module):
 def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -> dict[str, float]:
     """Export a part for images of one size, and compare it with eager on an input it was not traced with.
 
+    A graph that is there is replaced when the new one is whole and compared.
+
     Args:
         model: The model, on the CPU.
         part: ``'encoder'`` or ``'completer'``.
@@ -65,10 +69,12 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
         raise ConfigError(f'{path}: a folder, where a file is to be written: choose another name')
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
     check_writable(path.parent)
-    with torch.no_grad():
-        run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, _example(part, size, 0), path)
-        other = _example(part, size, 1)
+    with TemporaryDirectory(dir=path.parent, prefix='.') as aside, torch.no_grad():
+        graph, other = Path(aside) / path.name, _example(part, size, 1)
+        run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, _example(part, size, 0), graph)
         expected, found = _as_tuple(module(*other)), run(other)
+        for file in Path(aside).iterdir():  # ONNX keeps weights of more than 2 GB beside the graph
+            os.replace(file, path.parent / file.name)
     distance = max(float((a - b).abs().max()) for a, b in zip(expected, found, strict=True))
     return dict(max_abs=distance, max_rel=distance / max(float(a.abs().max()) for a in expected))
 

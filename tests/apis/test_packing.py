@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,8 +99,9 @@ def test_command(config, tmp_path):
 def test_export(packed, tmp_path, part, ending):
     pytest.importorskip('onnxruntime', reason='the extra [export] is not installed')
     path = tmp_path / f'graph.{ending}'
+    path.write_text('an older graph')
     distance = export(packed[1], part, (56, 72), path)
-    assert path.stat().st_size > 1000
+    assert path.stat().st_size > 1000 and not list(tmp_path.glob('.*'))
     assert distance['max_rel'] < (1e-6 if ending == 'pt2' else 1e-4)  # onnxruntime multiplies in another order
 
 
@@ -145,6 +147,20 @@ def test_a_folder_is_no_place_for_a_graph(packed, tmp_path, ending):
     (tmp_path / f'a.{ending}').mkdir()
     with pytest.raises(ConfigError, match='a folder, where a file is to be written'):
         export(packed[1], 'encoder', (56, 56), tmp_path / f'a.{ending}')
+
+
+def test_a_graph_is_there_until_the_new_one_is_whole(packed, tmp_path, monkeypatch):
+    path = tmp_path / 'graph.pt2'
+    path.write_text('an older graph')
+
+    def cut(program, file):
+        Path(file).write_text('the beginning')
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.export, 'save', cut)
+    with pytest.raises(KeyboardInterrupt):
+        export(packed[1], 'encoder', (56, 56), path)
+    assert path.read_text() == 'an older graph' and not list(tmp_path.glob('.*'))
 
 
 def test_a_model_that_is_replaced_is_there_until_the_new_one_is(packed, config, monkeypatch):
