@@ -24,6 +24,11 @@ def shipped_configs() -> Path:
     return installed if installed.is_dir() else package.parent / 'configs'
 
 
+def data_folder() -> Path:
+    """The folder below which datasets lie: MMVD_DATA, or ``data``."""
+    return Path(os.path.expanduser(os.environ.get('MMVD_DATA') or 'data'))
+
+
 def _reason(error: Exception) -> str:
     """The error in one line; of a chain of builders the last, which names the class at fault."""
     return f'{type(error).__name__}: {" ".join(str(error).split())}'
@@ -76,13 +81,16 @@ def _name_of(kind: type) -> str:
 def _folders_to_paste() -> Iterator[None]:
     """MMVD_DATA and MMVD_WEIGHTS as mmengine can paste them between quotation marks; empty ones are as if not set.
 
-    Names without quotation marks, backslashes and line breaks are pasted as they are. Of others, a config that reads
+    A ``~`` is the home folder, as in a shell. Names without quotation marks, backslashes and line breaks are pasted as
+    they are. Of others, a config that reads
     the environment itself sees what is pasted.
     """
     given = {name: os.environ.pop(name) for name in ('MMVD_DATA', 'MMVD_WEIGHTS') if name in os.environ}
     given = {name: folder for name, folder in given.items() if folder}
     for name, folder in given.items():
-        escaped = repr(f'"{folder}')[2:-1].replace('"', r'\x22')  # for Python; then for a regular expression
+        escaped = repr(f'"{os.path.expanduser(folder)}')[2:-1].replace(
+            '"', r'\x22'
+        )  # for Python; then for a regular expression
         os.environ[name] = escaped.replace('\\', r'\\')
     try:
         yield

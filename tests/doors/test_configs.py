@@ -1,8 +1,10 @@
 """Config files and command lines: what is wrong is told in one line, before anything is built or read."""
 
+import os
 import subprocess
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 from mmengine.dataset import pseudo_collate
@@ -12,7 +14,7 @@ from torch.optim import AdamW
 import mmvd
 from mmvd.__main__ import main
 from mmvd.apis.config_schema import check_kinds
-from mmvd.apis.configs import read_config
+from mmvd.apis.configs import data_folder, read_config
 from mmvd.apis.launch import build_runner, load_config
 from mmvd.apis.loading import build_filled, find_config
 from mmvd.apis.preflight import check_inputs
@@ -203,8 +205,16 @@ def test_folders_of_the_environment_are_not_told_of_in_every_base(monkeypatch):
     assert read_config(ROOT / 'configs/pose/poet_vd_rooms.py').root == '/somewhere/bop_rooms' and not told
     monkeypatch.setenv('MMVD_DATA', '')
     assert read_config(ROOT / 'configs/pose/poet_vd_rooms.py').root == 'data/bop_rooms'
+    assert data_folder() == Path('data')
     logger.info('Using env variable')  # by others
     assert told == ['Using env variable']
+
+
+def test_a_folder_below_home(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/of someone')
+    monkeypatch.setenv('MMVD_DATA', '~/rgbd')
+    assert read_config(ROOT / 'configs/pose/poet_vd_rooms.py').root == '/home/of someone/rgbd/bop_rooms'
+    assert data_folder() == Path('/home/of someone/rgbd') and os.environ['MMVD_DATA'] == '~/rgbd'
 
 
 LAZY = [  # what mmengine builds only when it trains

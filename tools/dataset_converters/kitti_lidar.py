@@ -6,7 +6,6 @@ metre, 0 = no point). What is there already is left alone.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 import mmvd  # noqa: F401
+from mmvd.apis.configs import data_folder
 from mmvd.datasets.rasters import read_image
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
@@ -107,8 +107,7 @@ def convert(root: Path) -> int:
 def main() -> int:
     """Parse the command line and convert; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get('MMVD_DATA', 'data')) / 'kitti_object'
-    parser.add_argument('root', nargs='?', type=Path, default=default)
+    parser.add_argument('root', nargs='?', type=Path, default=data_folder() / 'kitti_object')
     args = parser.parse_args()
     return exit_code(lambda: print(f'{convert(args.root)} depth maps in {args.root / "training/velodyne_depth"}'))
 

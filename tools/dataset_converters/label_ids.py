@@ -7,7 +7,6 @@ Cityscapes: gtFine/SPLIT/CITY/*_gtFine_labelIds.png -> *_labelTrainIds.png, 19 c
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
+from mmvd.apis.configs import data_folder
 from mmvd.datasets.rasters import read_labels
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument('root', nargs='?', type=Path, help='folder of the dataset; below MMVD_DATA by default')
     parser.add_argument('--verify', action='store_true', help='tell what is there instead')
     args = parser.parse_args()
-    root = args.root or Path(os.environ.get('MMVD_DATA', 'data')) / FOLDERS[args.dataset]
+    root = args.root or data_folder() / FOLDERS[args.dataset]
     if args.verify or args.dataset not in LAYOUTS:
         return exit_code(lambda: verify_root(args.dataset, root))
     return exit_code(lambda: print(f'{convert(args.dataset, root)} label maps'))

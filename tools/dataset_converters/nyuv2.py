@@ -7,7 +7,6 @@ to 40) and scenes_{train,test}.txt.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
+from mmvd.apis.configs import data_folder
 from mmvd.datasets.decoders import to_millimetres
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
@@ -63,7 +63,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
 def main() -> int:
     """Parse the command line and convert or verify; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('root', nargs='?', type=Path, default=Path(os.environ.get('MMVD_DATA', 'data')) / 'nyuv2')
+    parser.add_argument('root', nargs='?', type=Path, default=data_folder() / 'nyuv2')
     parser.add_argument(
         '--depth',
         choices=('raw', 'filled'),

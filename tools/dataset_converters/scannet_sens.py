@@ -7,7 +7,6 @@ and repeated.
 """
 
 import argparse
-import os
 import struct
 import sys
 import zlib
@@ -20,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 import mmvd  # noqa: F401
+from mmvd.apis.configs import data_folder
 from mmvd.arguments import check_int
 from mmvd.engine.atomic_backend import AtomicLocalBackend, save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
@@ -153,8 +153,7 @@ def convert(root: Path, every: int) -> int:
 def main() -> int:
     """Parse the command line and convert; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get('MMVD_DATA', 'data')) / 'scannet'
-    parser.add_argument('root', nargs='?', type=Path, default=default)
+    parser.add_argument('root', nargs='?', type=Path, default=data_folder() / 'scannet')
     parser.add_argument('--every', type=int, default=1, help='take each n-th frame')
     args = parser.parse_args()
     return exit_code(lambda: convert(args.root, args.every))

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from verify import verify_root
 
 import mmvd  # noqa: F401
+from mmvd.apis.configs import data_folder
 from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
@@ -89,7 +90,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
 def main() -> int:
     """Parse the command line and convert or verify; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('root', nargs='?', type=Path, default=Path(os.environ.get('MMVD_DATA', 'data')) / 'sunrgbd')
+    parser.add_argument('root', nargs='?', type=Path, default=data_folder() / 'sunrgbd')
     parser.add_argument(
         '--depth', choices=('depth', 'depth_bfx'), default='depth', help="the sensor's depth, or the filled one"
     )
