@@ -18,12 +18,13 @@ from mmvd.apis.launch import running
 from mmvd.apis.loading import open_model
 from mmvd.apis.packing import is_pack
 from mmvd.engine.atomic_backend import check_writable, save_json
-from mmvd.errors import MissingInputsError, exit_code
+from mmvd.errors import ConfigError, MissingInputsError, exit_code
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
 ABLATION = 'vd/ablation'
+OWN = 'this checkpoint'
 LONG = ('frames_auc', 'rooms_auc')
 
 
@@ -121,7 +122,9 @@ def main() -> int:
 
 def report(args: argparse.Namespace) -> None:
     """Evaluate under each protocol, write JSON and text."""
-    out = Path(args.work_dir)
+    out, methods = Path(args.work_dir), [OWN, *(method for method, _ in args.stored)]
+    if len(set(methods)) < len(methods):
+        raise ConfigError(f'--stored: {", ".join(methods)}: give each METHOD another name')
     check_writable(out)
     packed = args.checkpoint is None or is_pack(args.checkpoint)
     config, checkpoint = open_model(args.checkpoint) if packed else open_model(args.config, args.checkpoint)
@@ -134,7 +137,7 @@ def report(args: argparse.Namespace) -> None:
             continue
         protocol = read_config(path)
         try:
-            results = {'this checkpoint': evaluate(under(protocol, model, str(out / name)), str(checkpoint))}
+            results = {OWN: evaluate(under(protocol, model, str(out / name)), str(checkpoint))}
         except MissingInputsError as error:
             if args.tests:
                 raise
