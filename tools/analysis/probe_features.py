@@ -11,6 +11,7 @@ import argparse
 import sys
 
 import torch
+from mmengine.runner import set_random_seed
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.devices import find_device
@@ -121,6 +122,7 @@ def probe(args: argparse.Namespace) -> None:
     check_inputs(config, training=True)
     find_device(args.device)
     check_neighbours(args.knn)
+    set_random_seed(**config.get('randomness', dict(seed=0)))  # of an encoder without weights, and of the heads
     train, evaluated = features_of(config, args.cache, args.device)
     test = evaluated.part(True)
     print(f'{len(train.labels)} training, {len(test.labels)} test images, {train.features.shape[1]} features')
