@@ -94,11 +94,11 @@ setup(
             'websockets>=12',
         ],
         'data': [
-            'h5py>=3.10',
-            'tqdm>=4.60',
-            'pyarrow>=16',  # the index of a dataset's samples: columns mapped into memory
+            'h5py>=3.10',  # MATLAB files of SUN RGB-D and NYUv2
+            'tqdm>=4.60',  # progress of the converters
+            'pyarrow>=16',  # the index of a dataset's samples and of archives: columns mapped into memory
             'webdataset>=1.0',  # writes tar shards in its layout
-        ],  # MATLAB files of SUN RGB-D and NYUv2, progress of the converters
+        ],
         'pose': [
             'trimesh>=4',  # meshes of objects
             'embreex>=2.17',  # renders their depth on the CPU, without OpenGL

@@ -36,13 +36,12 @@ def check_unit(unit: str | None) -> None:
         raise ConfigError(f'depth_unit must be one of {", ".join(UNITS)}, got {unit!r}')
 
 
-def rgb_batch(value: object, name: str = 'rgb', has_depth: bool = False) -> tuple[Tensor, bool]:
+def rgb_batch(value: object, has_depth: bool = False) -> tuple[Tensor, bool]:
     """Bring images to one layout.
 
     Args:
         value: (H, W, 3) or (3, H, W), or a batch of either: array, tensor, or a PIL image, or an image file. RGB order,
             0..255; three channels at both ends are taken as the last of an array and the first of a tensor.
-        name: What it is called, for errors.
         has_depth: Whether depth goes with it: then EXIF data must not turn it.
 
     Returns:
@@ -57,16 +56,16 @@ def rgb_batch(value: object, name: str = 'rgb', has_depth: bool = False) -> tupl
         check_upright(is_turned and has_depth, shown(path))
         value = image[..., ::-1]
     elif isinstance(value, Image.Image):
-        value = _array_of_pil(value, name, has_depth)
-    x = _tensor(value, name)
+        value = _array_of_pil(value, has_depth)
+    x = _tensor(value, 'rgb')
     is_batch = x.ndim == 4
     x = x if is_batch else x[None]
     ends = (x.shape[-1] == 3, x.shape[1] == 3) if x.ndim == 4 else (False, False)
     if not any(ends) or not x.numel():
-        raise SampleError(f'{name} must be (H, W, 3) or (3, H, W), or a batch of them, got {tuple(np.shape(value))}')
+        raise SampleError(f'rgb must be (H, W, 3) or (3, H, W), or a batch of them, got {tuple(np.shape(value))}')
     channels_last = ends[0] and not (ends[1] and isinstance(value, Tensor))
     x = x.permute(0, 3, 1, 2) if channels_last else x
-    return _check_colours(x, name), is_batch
+    return _check_colours(x), is_batch
 
 
 def check_upright(turns: bool, name: str) -> None:
@@ -79,22 +78,22 @@ def check_upright(turns: bool, name: str) -> None:
         raise SampleError(f'{name}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright')
 
 
-def _check_colours(x: Tensor, name: str) -> Tensor:
+def _check_colours(x: Tensor) -> Tensor:
     """8-bit values, whatever holds them."""
     if x.dtype == torch.uint8:
         return x
     if x.dtype == torch.bool or x.is_complex():
-        raise SampleError(f'{name} is {x.dtype} where colours in 0..255 are expected: convert it to uint8')
+        raise SampleError(f'rgb is {x.dtype} where colours in 0..255 are expected: convert it to uint8')
     if x.dtype in (torch.uint16, torch.uint32, torch.uint64):
         x = x.to(torch.int64)
     is_float = x.is_floating_point()
     x = x.float() if is_float and x.element_size() == 1 else x  # torch compares no 8-bit floats
     low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise SampleError(f'{name} holds NaN or infinite values: give 0..255')
+        raise SampleError('rgb holds NaN or infinite values: give 0..255')
     if high > 255 or low < 0:
         raise SampleError(
-            f'{name} runs from {low:.5g} to {high:.5g} where 0..255 is expected: bring 16-bit colour to 8 bits '
+            f'rgb runs from {low:.5g} to {high:.5g} where 0..255 is expected: bring 16-bit colour to 8 bits '
             '(x / 257), undo a normalisation'
         )
     x = x.float()
@@ -102,7 +101,7 @@ def _check_colours(x: Tensor, name: str) -> Tensor:
     dark = (brightest > 0) & (brightest < _BRIGHTEST_OF_ONE)
     if is_float and dark.any():
         raise SampleError(
-            f'{name} is floating-point with a maximum of {float(brightest[dark][0]):.3g}: give 0..255 (x * 255)'
+            f'rgb is floating-point with a maximum of {float(brightest[dark][0]):.3g}: give 0..255 (x * 255)'
         )
     return x
 
@@ -186,16 +185,16 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
     return x
 
 
-def _array_of_pil(image: Image.Image, name: str, has_depth: bool) -> np.ndarray:
+def _array_of_pil(image: Image.Image, has_depth: bool) -> np.ndarray:
     if getattr(image, 'n_frames', 1) > 1:
-        raise SampleError(f'{name} has {image.n_frames} frames, an animation or a document: choose one and copy() it')
+        raise SampleError(f'rgb has {image.n_frames} frames, an animation or a document: choose one and copy() it')
     if image.mode == 'CMYK' or image.mode in ('I', 'F') or image.mode.startswith('I;16'):
-        raise SampleError(f'{name} is an image of mode {image.mode}: convert it to 8-bit RGB')
+        raise SampleError(f'rgb is an image of mode {image.mode}: convert it to 8-bit RGB')
     try:  # PIL reads a file only now
         turned = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     except (OSError, ValueError, SyntaxError) as error:
-        raise SampleError(f'{name}: a PIL image of mode {image.mode} that cannot be read as RGB ({error})') from error
-    check_upright(has_depth and image.getexif().get(ExifTags.Base.Orientation, 1) != 1, name)
+        raise SampleError(f'rgb: a PIL image of mode {image.mode} that cannot be read as RGB ({error})') from error
+    check_upright(has_depth and image.getexif().get(ExifTags.Base.Orientation, 1) != 1, 'rgb')
     return turned
 
 

@@ -82,8 +82,7 @@ def _folders_to_paste() -> Iterator[None]:
     """MMVD_DATA and MMVD_WEIGHTS as mmengine can paste them between quotation marks; empty ones are as if not set.
 
     A ``~`` is the home folder, as in a shell. Names without quotation marks, backslashes and line breaks are pasted as
-    they are. Of others, a config that reads
-    the environment itself sees what is pasted.
+    they are. Of others, a config that reads the environment itself sees what is pasted.
     """
     given = {name: os.environ.pop(name) for name in ('MMVD_DATA', 'MMVD_WEIGHTS') if name in os.environ}
     given = {name: folder for name, folder in given.items() if folder}

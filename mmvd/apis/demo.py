@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from mmvd import ops
-from mmvd.datasets.rooms import CLASSES, render_rooms
+from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
 from mmvd.visualization import completion_panel, contact_sheet
 
@@ -42,4 +42,4 @@ def rooms_sheet(count: int, seed: int = 0, sensor: bool = False, shuffle_texture
         sensor=sensor,
         shuffle_textures=shuffle_textures,
     )
-    return contact_sheet(rooms.rgb.numpy(), rooms.depth.numpy(), rooms.semantic.numpy(), len(CLASSES))
+    return contact_sheet(rooms.rgb.numpy(), rooms.depth.numpy(), rooms.semantic.numpy())

@@ -25,8 +25,8 @@ class BOPPoseDataset(BOPDataset):
 
     Each entry of the data list has, beside those of :class:`BOPDataset`, ``scene_id``, ``image_id`` and ``instances``:
     for each object what :func:`mmvd.datasets.bop_files.poses_of` says (none with ``test_mode`` where the truth is not
-    public), its ``bbox_label`` (place of its id in
-    ``objects``) and the paths of its masks, ``mask_path`` (whole outline) and ``mask_visib_path``.
+    public), its ``bbox_label`` (place of its id in ``objects``) and the paths of its masks, ``mask_path`` (whole
+    outline) and ``mask_visib_path``.
 
     Args:
         data_root: Folder of the dataset.

@@ -49,7 +49,7 @@ NYU40 = (
     'other prop',
 )
 SUNRGBD37 = NYU40[:37]  # the same classes, without the three that collect the rest
-_OF_MMSEG = dict(cityscapes='cityscapes', ade20k='ade20k', cocostuff='cocostuff')
+_OF_MMSEG = ('cityscapes', 'ade20k', 'cocostuff')
 _OWN = dict(rooms=ROOMS, sunrgbd=SUNRGBD37, nyuv2=NYU40)
 LABEL_SETS = (*_OWN, *_OF_MMSEG)
 
@@ -73,7 +73,7 @@ def label_metainfo(name: str | None, classes: Sequence[str] = ()) -> dict:
         )
     from mmseg.utils import get_classes, get_palette
 
-    return dict(classes=tuple(get_classes(_OF_MMSEG[name])), palette=get_palette(_OF_MMSEG[name]))
+    return dict(classes=tuple(get_classes(name)), palette=get_palette(name))
 
 
 def _distinct_colour(index: int) -> list[int]:

@@ -38,25 +38,23 @@ def shown(path: str | Path) -> str:
     return text if text.isprintable() else text.encode('unicode_escape', 'surrogateescape').decode()
 
 
-def read_raster(path: str | Path, what: str = 'depth') -> np.ndarray:
-    """Read an image file as it is stored: (H, W) or (H, W, C), channels in BGR order.
+def read_raster(path: str | Path) -> np.ndarray:
+    """Read an image file of depth as it is stored: (H, W) or (H, W, C), channels in BGR order.
 
     Args:
         path: File; its name may be any bytes.
-        what: What it should be, for the error: ``'image'``, ``'depth'`` or ``'label'``.
 
     Raises:
-        DepthFileError: If, for depth, it is missing, empty, truncated, damaged, absurdly large, or no image.
+        DepthFileError: If it is missing, empty, truncated, damaged, absurdly large, or no image.
     """
-    return _decode(path, what)[0]
+    return _decode(path, 'depth')[0]
 
 
-def read_image(path: str | Path, turn: bool = True, allow_cmyk: bool = False) -> tuple[np.ndarray, bool]:
-    """Read a colour image.
+def read_image(path: str | Path, allow_cmyk: bool = False) -> tuple[np.ndarray, bool]:
+    """Read a colour image, turned as its EXIF data say.
 
     Args:
         path: File.
-        turn: Whether to turn it as its EXIF data say.
         allow_cmyk: Whether print colours are converted, roughly; else they are an error.
 
     Returns:
@@ -73,7 +71,7 @@ def read_image(path: str | Path, turn: bool = True, allow_cmyk: bool = False) ->
             f'{shown(path)}: {image.dtype} where 8-bit colour is expected: convert the image, or is it a depth file?'
         )
     image = np.repeat(image[..., None], 3, 2) if image.ndim == 2 else image[..., :3]
-    if turn and header.orientation > 1:
+    if header.orientation > 1:
         turns, mirror = _TURNS[header.orientation]
         image = np.rot90(image, turns)
         image = image[:, ::-1] if mirror else image

@@ -58,8 +58,7 @@ class RGBDClassDataset(RGBDDataset):
     """Pairs of image and depth with a class.
 
     Each entry of the data list has, beside those of :class:`RGBDDataset`, ``gt_label`` and ``split``. With ``ann_file``
-    the list has three
-    columns: image, depth, class name (spaces as underscores).
+    the list has three columns: image, depth, class name (spaces as underscores).
 
     Args:
         data_root: Folder of the dataset.

@@ -76,5 +76,5 @@ def arrow():
         import pyarrow
         import pyarrow.ipc
     except ImportError as error:
-        raise ConfigError("an index of samples needs pyarrow: pip install 'mmvd[data]'") from error
+        raise ConfigError("indices of samples and archives need pyarrow: pip install 'mmvd[data]'") from error
     return pyarrow

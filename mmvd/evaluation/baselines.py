@@ -6,8 +6,6 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from mmvd.errors import ConfigError
-
 from .guided_fills import guided_fill, joint_bilateral_fill
 
 
@@ -33,10 +31,7 @@ def linear_fill(depth: np.ndarray) -> np.ndarray:
 
     (H, W) metres -> (H, W) metres.
     """
-    try:
-        from scipy.interpolate import LinearNDInterpolator  # an optional dependency, and slow to import
-    except ImportError as error:
-        raise ConfigError("linear interpolation needs SciPy: pip install 'mmvd[data]'") from error
+    from scipy.interpolate import LinearNDInterpolator  # slow to import
 
     measured, missing = np.argwhere(depth > 0), np.argwhere(depth <= 0)
     filled = nearest_fill(depth)

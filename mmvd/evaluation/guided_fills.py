@@ -5,8 +5,6 @@ import math
 import cv2
 import numpy as np
 
-from mmvd.errors import ConfigError
-
 _SIGMA_COLOUR, _NEIGHBOURS = 12.0, 16  # of 255; measured pixels that have a say
 _FLATNESS = (0.02 * 255) ** 2  # variance of grey below which a window counts as flat
 
@@ -23,14 +21,8 @@ def joint_bilateral_fill(depth: np.ndarray, image: np.ndarray) -> np.ndarray:
 
     Returns:
         (H, W) metres.
-
-    Raises:
-        ConfigError: If SciPy is not installed.
     """
-    try:
-        from scipy.spatial import cKDTree  # an optional dependency, and slow to import
-    except ImportError as error:
-        raise ConfigError("the joint bilateral fill needs SciPy: pip install 'mmvd[data]'") from error
+    from scipy.spatial import cKDTree  # slow to import
 
     measured, missing = np.argwhere(depth > 0), np.argwhere(depth <= 0)
     filled = depth.copy()

@@ -17,10 +17,9 @@ class LinearProbeMetric(BaseMetric):
     """Top-1 accuracy per head on a held-out part of the training set and on the test set.
 
     Two numbers are reported: the test accuracy of the head that is best on the held-out part (default), and the best
-        test accuracy of any
-    head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the second;
-    ``selection_accuracy`` is what the head was chosen by, and what a best checkpoint should be chosen by. Of heads that
-    are equally good the first counts (least dropout, then least rate). The whole grid is in ``result``.
+    test accuracy of any head, as the paper seems to report. ``accuracy`` is the first, or with ``paper_compat`` the
+    second; ``selection_accuracy`` is what the head was chosen by, and what a best checkpoint should be chosen by. Of
+    heads that are equally good the first counts (least dropout, then least rate). The whole grid is in ``result``.
 
     Args:
         paper_compat: Which of the two numbers is called ``accuracy``.

@@ -54,9 +54,7 @@ def si_loss(
 def balanced_si_loss(
     pred: Tensor, target: Tensor, removed_mask: Tensor, alpha: float = 10.0, lam: float = 0.85
 ) -> Tensor:
-    """Mean of reconstruction (kept pixels) and prediction (removed pixels) of each sample, then mean over samples (Eq.
-
-    4).
+    """Mean of reconstruction (kept pixels) and prediction (removed) of each sample, then over samples (Eq. 4).
 
     Balanced per sample as the paper says (the authors' code pools the batch). If one of the two sets is empty the other
     counts alone; a sample without any valid target is left out; a batch without any gives 0 with zero gradient. Runs in

@@ -6,21 +6,20 @@ import numpy as np
 _PER_ROW = 4
 
 
-def contact_sheet(rgb: np.ndarray, depth: np.ndarray, classes: np.ndarray, num_classes: int) -> np.ndarray:
+def contact_sheet(rgb: np.ndarray, depth: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Rows of RGB, depth and class map, four frames wide.
 
     Args:
         rgb: (B, H, W, 3) uint8, RGB order.
         depth: (B, H, W) metres, 0 = missing (black).
         classes: (B, H, W) integer labels.
-        num_classes: Number of classes.
 
     Returns:
         (h, w, 3) uint8 picture, RGB order.
     """
     turbo, palette = matplotlib.colormaps['turbo'], matplotlib.colormaps['tab20']
     depth_rgb = (turbo(depth / max(depth.max(), 1e-6))[..., :3] * 255 * (depth > 0)[..., None]).astype(np.uint8)
-    class_rgb = (palette(classes % num_classes)[..., :3] * 255).astype(np.uint8)
+    class_rgb = (palette(classes)[..., :3] * 255).astype(np.uint8)
     missing = -len(rgb) % _PER_ROW
     rows = []
     for start in range(0, len(rgb), _PER_ROW):

@@ -23,5 +23,5 @@ def test_panel_of_nothing():
 
 def test_contact_sheet():
     rgb = np.full((5, 8, 10, 3), 200, np.uint8)
-    sheet = contact_sheet(rgb, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int), 3)
+    sheet = contact_sheet(rgb, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
     assert sheet.shape == (2 * 3 * 8, 40, 3) and (sheet[:8, :40] == 200).all() and (sheet[24:32, 10:] == 0).all()

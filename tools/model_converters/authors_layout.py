@@ -32,15 +32,14 @@ def convert(args: argparse.Namespace) -> None:
     check_other(args.out, args.checkpoint)
     state = tensors_of(load_checkpoint(args.checkpoint), args.checkpoint)
     theirs = is_authors(state)
-    turn, back = (from_authors, to_authors) if theirs else (to_authors, from_authors)
-    converted = turn(state, args.checkpoint)
+    converted = (from_authors if theirs else to_authors)(state, args.checkpoint)
     if args.verify:
-        print(verify(args.verify, converted if theirs else state, back(converted, args.out) if not theirs else None))
+        print(verify(args.verify, converted if theirs else state))
     save_atomically(dict(state_dict=converted), args.out)
     print(f'{args.out}: {len(converted)} tensors, {"ours" if theirs else "in the layout of the authors"}')
 
 
-def verify(config: str, ours: dict, round_trip: dict | None) -> str:
+def verify(config: str, ours: dict) -> str:
     """The largest distance between what the model answers with our tensors and with those that went there and back.
 
     Raises:
@@ -53,9 +52,8 @@ def verify(config: str, ours: dict, round_trip: dict | None) -> str:
     whole = any(key.startswith('head.') for key in ours)
     part = model if whole else model.backbone
     inputs = torch.cat((torch.randn(1, 3, 112, 112), 5 * torch.rand(1, 1, 112, 112)), 1)
-    round_trip = from_authors(to_authors(ours, 'ours'), 'theirs') if round_trip is None else round_trip
     answers = []
-    for state in (ours, round_trip):
+    for state in (ours, from_authors(to_authors(ours, 'ours'), 'theirs')):
         state = state if whole else {key.removeprefix('backbone.'): value for key, value in state.items()}
         check_fills(part, state, 'the converted checkpoint')
         part.load_state_dict(state)

@@ -30,7 +30,8 @@ class PackRGBDInputs(BaseTransform):
     Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask
         (1, H, W) where they exist. The meta information gets ``missing_depth``, ``intrinsics``, ``depth_sensor``,
         ``range_factor`` of depth that was encoded in the pipeline, and the random ``sample_key`` of the sample if it
-        has one, or else its ``sample_idx``.
+        has one, or else its ``sample_idx``; without either it comes from a host's inference function, which batches
+        inputs and samples alone, and gets ``carried_depth``, its depth.
 
     Args:
         packer: Config of the host's packer, e.g. ``dict(type='mmseg.PackSegInputs')``, which then makes inputs and
@@ -82,9 +83,8 @@ class PackRGBDInputs(BaseTransform):
         )
         known = {name: value for name, value in about.items() if value is not None}
         packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))
-        if (
-            'sample_idx' not in results
-        ):  # no dataset: a host's inference function, which batches inputs and samples alone
+        # no dataset: a host's inference function, which batches inputs and samples alone
+        if 'sample_idx' not in results:
             packed['data_samples'].set_metainfo(dict(carried_depth=maps['depth']))
         packed.update(maps)
         return packed

@@ -15,13 +15,8 @@ from mmvd.registry import TRANSFORMS
 
 from .loading import rescale_intrinsics
 
-_NEAREST_KEYS = {
-    'depth': 0,
-    'gt_depth': 0,
-    'removed_mask': 0,
-    'gt_seg_map': 255,
-    'gt_instance_map': 0,
-}  # and what fills new pixels
+# and what fills new pixels
+_NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}
 # OpenCV's INTER_NEAREST takes the pixel left of the centre; the exact one stays aligned with the image.
 _NEAREST = cv2.INTER_NEAREST_EXACT
 
@@ -71,9 +66,8 @@ def resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def resize_image(img: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
     """(H, W, 3) uint8 at another (height, width)."""
     if interpolation == 'bicubic':
-        return imresize(
-            img, size[::-1], interpolation='bicubic', backend='pillow'
-        )  # OpenCV's has aliasing when it shrinks
+        # OpenCV's has aliasing when it shrinks
+        return imresize(img, size[::-1], interpolation='bicubic', backend='pillow')
     smaller = size[0] * size[1] < img.shape[0] * img.shape[1]
     return cv2.resize(img, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
@@ -88,7 +82,7 @@ class RGBDResize(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         intrinsics (optional)
 
-    Modified Keys: those, img_shape
+    Modified Keys: those, img_shape, scale_factor (added where it is not)
 
     Args:
         size: (height, width) in pixels, or one number for the shorter side, keeping the aspect ratio.
@@ -131,7 +125,7 @@ class RGBDRandomFlip(JointTransform):
 
     Modified Keys: those
 
-    Added Keys: flip, flip_direction
+    Added Keys: flip, flip_direction, depth_flip (that depth moved along)
 
     Args:
         horizontal: Probability of a horizontal flip.

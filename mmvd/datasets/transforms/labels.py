@@ -53,8 +53,8 @@ class LoadRoomInstances(BaseTransform):
     Required Keys: gt_instance_map (0 = the room, 1 + o = object o), object_class, sample_idx
 
     Added Keys: gt_bboxes (N, 4) float32 x1, y1, x2, y2 in pixels, gt_bboxes_labels (N,) int64, gt_ignore_flags (N,)
-        bool, gt_masks
-    (``BitmapMasks``), and for ``mmdet.CocoMetric`` img_id and instances (boxes, labels and run-length masks)
+        bool, gt_masks (``BitmapMasks``), and for ``mmdet.CocoMetric`` img_id and instances (boxes, labels and
+        run-length masks)
 
     Args:
         min_pixels: Objects with fewer visible pixels are left out.

@@ -53,7 +53,7 @@ class LoadDepth(BaseTransform):
     Required Keys: depth_path (or img_path, with ``depth_from``), decoder (optional if given here), depth_scale
         (optional), resize_image (optional), img (optional)
 
-    Modified Keys: img, intrinsics (only with ``resize_image``)
+    Modified Keys: img, img_shape, intrinsics (only with ``resize_image``)
 
     Added Keys: depth, (H, W) float32 metres, 0 = missing; missing_depth; seg_fields (the key is added for mmseg's
         transforms)

@@ -78,9 +78,9 @@ class RandomGrayscale(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ThreeAugment(BaseTransform):
-    """Exactly one of grayscale, solarisation and Gaussian blur (the authors' code.
+    """Exactly one of grayscale, solarisation and Gaussian blur.
 
-    The paper, A.5 and A.6, lists the three).
+    As in the authors' code; the paper, A.5 and A.6, lists the three.
 
     Required Keys: img, (H, W, 3) uint8 BGR
 

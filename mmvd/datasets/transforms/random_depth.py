@@ -48,7 +48,8 @@ class RandomDensityMask(BaseTransform):
 
     Modified Keys: depth
 
-    Added Keys: gt_depth (unless there), removed_mask (H, W) bool, True where depth existed and was taken away
+    Added Keys: gt_depth (unless there), removed_mask (H, W) bool, True where depth existed and was taken away;
+        seg_fields
 
     Args:
         patterns: Kinds of noise, drawn with equal probability, see :func:`mmvd.ops.density_mask`.
@@ -120,7 +121,7 @@ class SparsePoints(BaseTransform):
 
     Modified Keys: depth
 
-    Added Keys: gt_depth (unless there)
+    Added Keys: gt_depth (unless there), seg_fields
 
     Args:
         count: Pixels that stay; all of a map that has no more.

@@ -12,9 +12,9 @@ from .model_of import model_of
 
 @HOOKS.register_module()
 class DensityScheduleHook(Hook):
-    """Moves mean and standard deviation of the removed share: constant, linear, constant (authors' code.
+    """Moves mean and standard deviation of the removed share: constant, linear, constant.
 
-    The paper's Fig. 4 is lost).
+    As the authors' code does; the paper's Fig. 4 is lost.
 
     On the device the schedule follows the iterations, in a pipeline (``mmvd.RandomDensityMask``) the epochs: workers
     fetch ahead, and what they draw must not depend on how far. Both are functions of the runner's counters alone, so a

@@ -14,8 +14,8 @@ class PanelHook(Hook):
     """Base of hooks that draw the first samples of validations and tests.
 
     Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png``, those of a test to ``test_sample<N>.png``, and to
-    the visualizer backends. Of a long training
-    as many validations are drawn as ``max_validations`` says, spread evenly, and the last one.
+    the visualizer backends. Of a long training as many validations are drawn as ``max_validations`` says, spread
+    evenly, and the last one.
 
     Args:
         max_samples: Pictures per validation.

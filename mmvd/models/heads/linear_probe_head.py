@@ -23,10 +23,9 @@ class LinearProbeHead(BaseModule):
     """A grid of learning rates and dropouts, one classifier each, as one grouped weight.
 
     Each head follows the trajectory it would have alone: all start from the same weights, drawn from ``seed``; dropout
-        is keyed by sample and
-    dropout probability, so it does not depend on the neighbours; and each head's loss is multiplied by its learning
-    rate while the optimizer runs SGD at rate 1 without weight decay, which gives every head exactly its own step and
-    momentum.
+    is keyed by sample and dropout probability, so it does not depend on the neighbours; and each head's loss is
+    multiplied by its learning rate while the optimizer runs SGD at rate 1 without weight decay, which gives every head
+    exactly its own step and momentum.
 
     Heads are ordered by dropout, then by learning rate: head h has ``settings[h]``.
 

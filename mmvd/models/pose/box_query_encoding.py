@@ -6,8 +6,6 @@ from torch import Tensor, nn
 from mmvd.arguments import check_int
 from mmvd.errors import ConfigError
 
-POET_FREQUENCIES = 32
-
 
 class BoxQueryEncoding(nn.Module):
     """Sines and cosines of centre and size of a box, without anything learned.
