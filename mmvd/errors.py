@@ -83,9 +83,8 @@ def exit_code(action: Callable[[], int | None]) -> int:
         if error.errno not in DISK_FULL:
             raise
         print(
-            f'SavingError: {error.filename or "a file"} could not be written ({error.strerror}); what was saved '
-            'before is intact: free some space '
-            'and go on (in training with --resume)',
+            f'SavingError: {error.filename or "a file"} could not be written ({error.strerror}); what was saved before '
+            'is intact: free some space and go on (in training with --resume)',
             file=sys.stderr,
         )
         return 2

@@ -74,8 +74,7 @@ def test_promised_command_trains_on_fabricated_data(tmp_path):
     config.write_text(
         f'_base_ = {str(ROOT / "configs/seg/m2f_vd_sunrgbd.py")!r}\nmodel = dict(data_preprocessor=dict(size=(56, 56), '
         'size_divisor=8), backbone=dict(arch=dict(_delete_=True, embed_dims=32, depth=4, num_heads=2), patch_size=8, '
-        'img_size=56), '
-        f'decode_head=dict(_delete_=True, **{dict(small.model.decode_head.to_dict())!r}))\n'
+        f'img_size=56), decode_head=dict(_delete_=True, **{dict(small.model.decode_head.to_dict())!r}))\n'
     )
     done = run(
         'tools/train.py',

@@ -10,8 +10,9 @@ model = dict(
         out_type='avg_featmap',
         init_cfg=dict(checkpoint='work_dirs/pretrain_tiny_pde_rooms/epoch_6.pth'),
     ),
+    # sixteen times DINOv2's rule (64 / 256), for half of the paper's steps
     head=dict(num_classes=5, in_channels=192, lr_scale=4.0),
-)  # sixteen times DINOv2's rule (64 / 256), for half of the paper's steps
+)
 pack = dict(
     type='mmvd.PackRGBDInputs',
     packer=dict(type='mmpretrain.PackInputs', meta_keys=('img_path', 'img_shape', 'split', 'sample_idx')),

@@ -87,10 +87,8 @@ def _folders_to_paste() -> Iterator[None]:
     given = {name: os.environ.pop(name) for name in ('MMVD_DATA', 'MMVD_WEIGHTS') if name in os.environ}
     given = {name: folder for name, folder in given.items() if folder}
     for name, folder in given.items():
-        escaped = repr(f'"{os.path.expanduser(folder)}')[2:-1].replace(
-            '"', r'\x22'
-        )  # for Python; then for a regular expression
-        os.environ[name] = escaped.replace('\\', r'\\')
+        in_python = repr(f'"{os.path.expanduser(folder)}')[2:-1].replace('"', r'\x22')
+        os.environ[name] = in_python.replace('\\', r'\\')  # mmengine pastes by a regular expression
     try:
         yield
     finally:

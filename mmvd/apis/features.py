@@ -28,14 +28,9 @@ from mmvd.models.weights import BACKBONE, part_hash
 
 _CHUNK = 256  # images of which all heads are asked at once: 84 000 scores each on ImageNet
 _DETERMINISTIC = (
-    'LoadImageFromFile',
-    'mmvd.LoadImage',
-    'mmvd.LoadDepth',
-    'mmvd.RGBDResize',
-    'mmvd.RGBDCenterCrop',
-    'mmvd.PositionalDepthEncoding',
-    'mmvd.PackRGBDInputs',
-)
+    'LoadImageFromFile', 'mmvd.LoadImage', 'mmvd.LoadDepth', 'mmvd.RGBDResize', 'mmvd.RGBDCenterCrop',
+    'mmvd.PositionalDepthEncoding', 'mmvd.PackRGBDInputs',
+)  # fmt: skip
 
 
 @dataclass

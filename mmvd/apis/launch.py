@@ -46,9 +46,8 @@ def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = Tr
     parser.add_argument(
         '--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='who starts the processes'
     )
-    parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
-    )  # torchrun and its forerunner
+    # torchrun and its forerunner
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def load_config(args: argparse.Namespace) -> Config:
@@ -123,9 +122,8 @@ def build_runner(config: Config, training: bool) -> Runner:
         _check_sharded(config)
     check_inputs(config, training)
     if config.get('load_from') and not config.get('resume'):
-        load_checkpoint(
-            config.load_from
-        )  # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
+        # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
+        load_checkpoint(config.load_from)
     if training:
         _warn_of_another_batch(config)
         warn_of_older_run(config)

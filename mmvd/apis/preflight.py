@@ -179,8 +179,7 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
     if weights and 'num_classes' in head and len(weights) != head['num_classes'] + 1:
         raise ConfigError(
             f'model.decode_head.loss_cls.class_weight has {len(weights)} entries, num_classes={head["num_classes"]} '
-            'asks for '
-            f'{head["num_classes"] + 1}: one per class and one for "none of them"'
+            f'asks for {head["num_classes"] + 1}: one per class and one for "none of them"'
         )
 
 

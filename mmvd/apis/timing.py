@@ -16,24 +16,9 @@ from mmvd.compat import inspect_versions
 from mmvd.version import __version__
 
 FIELDS = (
-    'name',
-    'a',
-    'b',
-    'median_a',
-    'median_b',
-    'unit',
-    'ratio',
-    'repeats',
-    'note',
-    'device',
-    'dtype',
-    'mmvd',
-    'torch',
-    'python',
-    'numpy',
-    'timm',
-    'command',
-)
+    'name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'mmvd', 'torch',
+    'python', 'numpy', 'timm', 'command',
+)  # fmt: skip
 
 
 @dataclass
@@ -57,8 +42,7 @@ class Comparison:
     def __str__(self) -> str:
         return (
             f'{self.name:<26} {self.a}: {self.median_a:.4g} {self.unit}   {self.b}: {self.median_b:.4g} {self.unit}   '
-            f'ratio {self.ratio:.3f}   '
-            f'({self.note})'
+            f'ratio {self.ratio:.3f}   ({self.note})'
         )
 
 

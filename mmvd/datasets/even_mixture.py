@@ -93,8 +93,7 @@ class EvenMixture(_Joined):
             return self.agreeing(self.names[number], sample)
         raise SampleError(
             f'sample {int(index)} of epoch {index.epoch} was redrawn {self.max_redraws} times without enough depth, '
-            'last '
-            f'{tried[-1]}: check the depth files or lower min_valid_pixels of mmvd.RequireDepth'
+            f'last {tried[-1]}: check the depth files or lower min_valid_pixels of mmvd.RequireDepth'
         )
 
 

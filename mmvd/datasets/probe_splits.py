@@ -66,9 +66,8 @@ def check_classes(trained: Sequence[str], parts: Sequence, label: str) -> None:
             here, there = (repr(found[number]) if number < len(found) else 'none' for found in (names, trained))
             raise ConfigError(
                 f'{label}: {type(part).__name__}({getattr(part, "data_root", "")}) has {len(names)} classes and the '
-                'training data '
-                f'{len(trained)}; class {number} is {here} here and {there} there: give both the same names in the '
-                'same order'
+                f'training data {len(trained)}; class {number} is {here} here and {there} there: give both the same '
+                'names in the same order'
             )
 
 
@@ -97,8 +96,7 @@ def trained_on_holdout(train, evaluated) -> list[str]:
         if tested & others:
             raise ConfigError(
                 f'val_dataloader: {len(tested & others)} test samples are {label}, e.g. {min(tested & others)}: what '
-                'is tested '
-                'must be neither trained on nor chosen by'
+                'is tested must be neither trained on nor chosen by'
             )
     return sorted(trained & held_out)
 
@@ -116,6 +114,5 @@ def _name(dataset, index: int) -> str:
     except (AttributeError, KeyError) as error:
         raise ConfigError(
             f'{type(dataset).__name__}: its samples have no img_path, so it cannot be told whether what is tested is '
-            'trained on: take '
-            'mmvd.RGBDClassDataset'
+            'trained on: take mmvd.RGBDClassDataset'
         ) from error

@@ -20,12 +20,8 @@ import cv2  # noqa: E402
 import simplejpeg  # noqa: E402
 
 _ERRORS = {'image': SampleError, 'depth': DepthFileError, 'label': SampleError}
-_BY_OPENCV = (
-    'PNG',
-    'EXR',
-    'TIFF',
-    'PPM',
-)  # 16 bits, floats; of the others Pillow decodes what it knows, and notices if the end lacks
+# 16 bits, floats; of the others Pillow decodes what it knows, and notices if the end lacks
+_BY_OPENCV = ('PNG', 'EXR', 'TIFF', 'PPM')
 _PNG_START, _PNG_END, _JPEG_END, _TAIL_BYTES = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82', b'\xff\xd9', 64
 _TURNS = {  # EXIF orientation: quarter turns against the clock, then whether to mirror left and right
     2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False),

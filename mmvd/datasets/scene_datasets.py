@@ -18,38 +18,14 @@ from .sample_key import sample_key
 from .sunrgbd_camera import sunrgbd_camera
 
 NYU10 = (
-    'bedroom',
-    'kitchen',
-    'living_room',
-    'bathroom',
-    'dining_room',
-    'office',
-    'home_office',
-    'classroom',
-    'bookstore',
+    'bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore',
     'others',
-)
+)  # fmt: skip
 SUN19 = (
-    'bathroom',
-    'bedroom',
-    'classroom',
-    'computer_room',
-    'conference_room',
-    'corridor',
-    'dining_area',
-    'dining_room',
-    'discussion_area',
-    'furniture_store',
-    'home_office',
-    'kitchen',
-    'lab',
-    'lecture_theatre',
-    'library',
-    'living_room',
-    'office',
-    'rest_space',
-    'study_space',
-)
+    'bathroom', 'bedroom', 'classroom', 'computer_room', 'conference_room', 'corridor', 'dining_area', 'dining_room',
+    'discussion_area', 'furniture_store', 'home_office', 'kitchen', 'lab', 'lecture_theatre', 'library',
+    'living_room', 'office', 'rest_space', 'study_space',
+)  # fmt: skip
 _PARTS = ('all', 'train', 'holdout')
 
 
@@ -150,8 +126,7 @@ class RGBDClassDataset(RGBDDataset):
             first = self.metainfo['classes'][min(absent)]
             raise ConfigError(
                 f'{self.data_root}/{self.images}: {len(absent)} of {len(self.metainfo["classes"])} classes have no '
-                'images here, first '
-                f'{first}: the splits must have the same class folders, each with images'
+                f'images here, first {first}: the splits must have the same class folders, each with images'
             )
         if self.part == 'all':
             return known

@@ -177,6 +177,5 @@ class COCOStuffRGBDDataset(_SplitDataset):
     )
     PREPARED_BY = (
         'python tools/dataset_converters/label_ids.py cocostuff {root}, then python '
-        'tools/dataset_converters/predict_depth.py {root} '
-        '--model MODEL'
+        'tools/dataset_converters/predict_depth.py {root} --model MODEL'
     )

@@ -54,9 +54,8 @@ class LinearProbeMetric(BaseMetric):
         if not right[TEST] or not right[HOLDOUT] and not self.paper_compat:
             raise ConfigError(
                 'LinearProbeMetric: the evaluation data need a test set and a held-out part of the training set, not '
-                'trained on, to '
-                'choose the head: see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True '
-                'test_evaluator.paper_compat=True'
+                'trained on, to choose the head: see configs/_base_/datasets/cls.py, or set '
+                'val_evaluator.paper_compat=True test_evaluator.paper_compat=True'
             )
         test = 100 * np.mean(right[TEST], axis=0)
         if len(self.settings) != len(test):
@@ -89,8 +88,7 @@ class LinearProbeMetric(BaseMetric):
         """The two reported heads as text."""
         lines = [
             f'accuracy in % on {self.result["images"][TEST]} test and {self.result["images"][HOLDOUT]} held-out '
-            'images, '
-            f'{len(self.settings)} heads; reported: chosen on the {self.result["chosen_on"]}'
+            f'images, {len(self.settings)} heads; reported: chosen on the {self.result["chosen_on"]}'
         ]
         for label, key in (
             ('chosen on the held-out part', 'selected_on_holdout'),
@@ -102,7 +100,6 @@ class LinearProbeMetric(BaseMetric):
             holdout = '-' if head['holdout'] is None else f'{head["holdout"]:.2f}'
             lines.append(
                 f'{label:<46} test {head["test"]:6.2f}   held-out {holdout:>6}   head {head["head"]}: rate '
-                f'{head["learning_rate"]:g}, '
-                f'dropout {head["dropout"]:g}'
+                f'{head["learning_rate"]:g}, dropout {head["dropout"]:g}'
             )
         return '\n'.join(lines)

@@ -66,9 +66,8 @@ def perlin_noise(shape: tuple[int, int, int], seeds: Tensor, cells: Tensor | Non
     row, dy = _lattice(height, cells[:, 0])
     column, dx = _lattice(width, cells[:, 1])
     corner = torch.arange(pitch, device=seeds.device)
-    keys = fold(
-        fold(fold(seeds, _STREAM_VALUES).view(-1, 1, 1), corner[:, None]), corner
-    )  # by coordinates: no sample sees the pitch
+    # by coordinates: no sample sees the pitch
+    keys = fold(fold(fold(seeds, _STREAM_VALUES).view(-1, 1, 1), corner[:, None]), corner)
     angle = to_unit(keys.flatten(1)) * (2 * torch.pi)
     gradient = torch.stack((angle.sin(), angle.cos()), dim=-1)  # (B, corners, 2): y, x
     dy, dx = dy[:, :, None], dx[:, None, :]

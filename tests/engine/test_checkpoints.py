@@ -216,9 +216,8 @@ def test_sigterm_then_resume_equals_uninterrupted(tmp_path, mid_epoch):
     stopper = tmp_path / 'stopper.py'
     stopper.write_text(
         'import os, signal\nfrom mmengine.hooks import Hook\nfrom mmvd.registry import '
-        'HOOKS\n\n\n@HOOKS.register_module()\n'
-        'class StopperHook(Hook):\n\n    def before_train_iter(self, runner, batch_idx, data_batch=None):\n'
-        '        if runner.iter == 2:\n            os.kill(os.getpid(), signal.SIGTERM)\n'
+        'HOOKS\n\n\n@HOOKS.register_module()\nclass StopperHook(Hook):\n\n    def before_train_iter(self, runner, '
+        'batch_idx, data_batch=None):\n        if runner.iter == 2:\n            os.kill(os.getpid(), signal.SIGTERM)\n'
     )
     config = tiny_config(tmp_path / 'parts')
     config.custom_imports = dict(imports=['mmvd', 'stopper'], allow_failed_imports=False)

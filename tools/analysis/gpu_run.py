@@ -26,18 +26,9 @@ from mmvd.datasets.sample_key import sample_key
 from mmvd.registry import MODELS
 
 FIELDS = (
-    'step',
-    'seconds',
-    'rooms_per_s',
-    'samples_per_s',
-    'loss',
-    'loss_float32_same_batch',
-    'peak_gib',
-    'device',
-    'dtype',
-    'torch',
-    'command',
-)
+    'step', 'seconds', 'rooms_per_s', 'samples_per_s', 'loss', 'loss_float32_same_batch', 'peak_gib', 'device',
+    'dtype', 'torch', 'command',
+)  # fmt: skip
 
 
 def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:

@@ -60,8 +60,7 @@ def holdout_chooses(num_classes: int, train, evaluated) -> bool:
     if not 1 < len(names) == num_classes:
         raise ConfigError(
             f'the training data have {len(names)} classes, and the head of the model num_classes={num_classes}: they '
-            'must be equal, '
-            'and more than one'
+            'must be equal, and more than one'
         )
     check_classes(names, parts_of(evaluated), 'val_dataloader')
     shared = trained_on_holdout(train, evaluated)

@@ -21,27 +21,8 @@ from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
 
 IGNORE = 255
-CITYSCAPES = (
-    7,
-    8,
-    11,
-    12,
-    13,
-    17,
-    19,
-    20,
-    21,
-    22,
-    23,
-    24,
-    25,
-    26,
-    27,
-    28,
-    31,
-    32,
-    33,
-)  # label ids that are evaluated, in training order
+# label ids that are evaluated, in training order
+CITYSCAPES = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 COCO_UNUSED = {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}  # of the 182 ids of the pixel maps
 LAYOUTS = {
     'cityscapes': ('gtFine/*/*/*_gtFine_labelIds.png', ('_labelIds.png', '_labelTrainIds.png'), CITYSCAPES),

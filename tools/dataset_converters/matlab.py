@@ -11,15 +11,8 @@ from scipy.io.matlab import MatReadError
 
 from mmvd.errors import SampleError
 
-_DAMAGED = (
-    OSError,
-    ValueError,
-    IndexError,
-    KeyError,
-    TypeError,
-    NotImplementedError,
-    MatReadError,
-)  # what scipy ends in on cut files
+# what scipy ends in on cut files
+_DAMAGED = (OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, MatReadError)
 
 
 def read_mat(path: Path, name: str) -> np.ndarray:

@@ -27,12 +27,8 @@ from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
 
 SUFFIX = '_depth.png'
-METRIC_FAMILIES = (
-    'depth_anything',
-    'zoedepth',
-    'glpn',
-    'depth_pro',
-)  # Depth Anything tells itself whether it is metric
+# Depth Anything itself tells whether it is metric
+METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')
 
 
 def load(name: str, device: str, trusted: bool = False) -> tuple:
@@ -62,9 +58,8 @@ def load(name: str, device: str, trusted: bool = False) -> tuple:
         raise WeightsError(f'{name}: predicts relative depth, VD needs metres: take the metric variant of the model')
     if family not in METRIC_FAMILIES and not trusted:
         raise WeightsError(
-            f'{name}: models of the family {family!r} may predict relative or inverse depth, and VD needs metres: '
-            'pass --trust-metric '
-            'if this one predicts metres'
+            f'{name}: models of the family {family!r} may predict relative or inverse depth, and VD needs metres: pass '
+            '--trust-metric if this one predicts metres'
         )
     return processor, model.to(device).eval()
 

@@ -39,8 +39,7 @@ def choose(args: argparse.Namespace, meta: dict, count: int) -> int:
         if found.get('iter') != meta.get('iter'):
             raise ConfigError(
                 f'{path}: is the result after {found.get("iter")} steps, but {args.checkpoint} is of step '
-                f'{meta.get("iter")}: '
-                'name a head with --head'
+                f'{meta.get("iter")}: name a head with --head'
             )
     if not 0 <= args.head < count:
         raise ConfigError(f'--head {args.head}: the checkpoint has heads 0 to {count - 1}')

@@ -39,8 +39,8 @@ nine = dict(
         images='scans/*/color/*.jpg',
         depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'),
         camera_from=('color/.*', 'intrinsic/intrinsic_color.txt'),
-        resize_image=True,
-    ),  # its colour is larger than its depth
+        resize_image=True,  # its colour is larger than its depth
+    ),
     blendedmvs=dict(
         type='mmvd.RGBDDataset',
         data_root='{{$MMVD_DATA:data}}/blendedmvs',

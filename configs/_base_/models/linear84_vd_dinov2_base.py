@@ -21,8 +21,8 @@ model = dict(
         in_channels=2 * embed_dims,
         learning_rates=learning_rates,
         dropouts=dropouts,
-        lr_scale=128 / 256,
+        lr_scale=128 / 256,  # DINOv2's rule: learning rate x global batch / 256
     ),
-)  # DINOv2's rule: learning rate x global batch / 256
+)
 val_evaluator = dict(type='mmvd.LinearProbeMetric', paper_compat=False)
 test_evaluator = val_evaluator

@@ -3,24 +3,9 @@
 import torch
 
 CLASSES = (
-    'wall',
-    'floor',
-    'ceiling',
-    'bed',
-    'table',
-    'chair',
-    'sofa',
-    'cabinet',
-    'shelf',
-    'desk',
-    'fridge',
-    'bathtub',
-    'lamp',
-    'ball',
-    'bin',
-    'picture',
-    'board',
-)
+    'wall', 'floor', 'ceiling', 'bed', 'table', 'chair', 'sofa', 'cabinet', 'shelf', 'desk', 'fridge', 'bathtub',
+    'lamp', 'ball', 'bin', 'picture', 'board',
+)  # fmt: skip
 SCENES = ('bedroom', 'living room', 'office', 'kitchen', 'bathroom')
 SURFACES = 6  # of a room: walls at -x, +x, -y, +y, then floor and ceiling
 SURFACE_CLASSES = (0, 0, 0, 0, 1, 2)

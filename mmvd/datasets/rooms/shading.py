@@ -108,9 +108,7 @@ def light_up(keys: Tensor, layout: Layout, albedo: Tensor, point: Tensor, normal
     to_walls = torch.cat(
         (half[..., :2] - point[..., :2].abs(), torch.minimum(point[..., 2:], half[..., 2:] - point[..., 2:])), -1
     )
-    edge = (
-        to_walls.clamp(min=0).sort(-1).values[..., 1]
-    )  # distance to the second surface: small in the edges of the room
+    edge = to_walls.clamp(min=0).sort(-1).values[..., 1]  # to the second surface: small in the edges of the room
     ambient = (0.30 + 0.25 * u[:, :1]) * (1 - 0.35 * torch.exp(-edge / 0.25))
     ambient = ambient * (0.85 + 0.15 * normal[..., 2])
     white = 1 + 0.12 * (u[:, 1:4] - 0.5)

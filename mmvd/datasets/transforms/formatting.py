@@ -63,8 +63,7 @@ class PackRGBDInputs(BaseTransform):
             if tuple(tensor.shape[-2:]) != shape:
                 raise SampleError(
                     f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a '
-                    'transform '
-                    'moved one without the other, use the joint transforms of mmvd'
+                    'transform moved one without the other, use the joint transforms of mmvd'
                 )
         # mmseg's flip, which moves seg_fields, leaves swap_seg_labels; those of mmcv, mmpretrain and mmdet leave depth
         if results.get('flip') and not results.get('depth_flip') and 'swap_seg_labels' not in results:
@@ -95,8 +94,7 @@ class PackRGBDInputs(BaseTransform):
         if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] != 3 or not img.size:
             raise SampleError(
                 f'{results.get("img_path")}: the image is {img.shape} {img.dtype} where (H, W, 3) uint8 is expected: '
-                'load it with '
-                'mmvd.LoadImage, which reads 8-bit colour alone'
+                'load it with mmvd.LoadImage, which reads 8-bit colour alone'
             )
         return img.shape[:2]
 

@@ -146,8 +146,7 @@ class LoadDepth(BaseTransform):
         if abs(width * shape[0] / (height * shape[1]) - 1) > _ASPECT_TOLERANCE:
             raise SampleError(
                 f'{results.get("img_path")}: {width}x{height} has another aspect ratio than its depth, '
-                f'{shape[1]}x{shape[0]}: '
-                'they show different fields of view, register them'
+                f'{shape[1]}x{shape[0]}: they show different fields of view, register them'
             )
         results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
         results['img_shape'] = shape

@@ -50,8 +50,7 @@ class AtomicCheckpointHook(CheckpointHook):
         if self._leave_out and init != 'Pretrained' and runner.cfg.get('randomness', {}).get('seed') is None:
             raise ConfigError(
                 f'leave_out={self._leave_out!r}: what is left out must come again: name '
-                'model.backbone.init_cfg.checkpoint, or set '
-                'randomness.seed'
+                'model.backbone.init_cfg.checkpoint, or set randomness.seed'
             )
         trained = [
             name

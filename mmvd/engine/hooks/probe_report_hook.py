@@ -53,15 +53,13 @@ class ProbeReportHook(Hook):
         if TEST not in splits or not (HOLDOUT in splits or metric.paper_compat):
             raise ConfigError(
                 'val_dataloader: the heads need a test set and a held-out part of the training set to choose among '
-                'them: see '
-                'configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True'
+                'them: see configs/_base_/datasets/cls.py, or set val_evaluator.paper_compat=True'
             )
         shared = trained_on_holdout(train, evaluated)
         if shared and not metric.paper_compat:
             raise ConfigError(
                 f'{len(shared)} held-out samples are in the training set, e.g. {shared[0]}: set part="train" and the '
-                'same holdout in '
-                'train_dataloader.dataset, or val_evaluator.paper_compat=True to choose on the test set'
+                'same holdout in train_dataloader.dataset, or val_evaluator.paper_compat=True to choose on the test set'
             )
         self.holdout_is_trained_on |= bool(shared)  # by these probes, perhaps before they were resumed
         self._instruct(metric, runner)
@@ -82,8 +80,7 @@ class ProbeReportHook(Hook):
         if self.holdout_is_trained_on and not metric.paper_compat:
             raise ConfigError(
                 'these probes were trained on held-out samples, which cannot choose among them: set '
-                'val_evaluator.paper_compat=True '
-                'test_evaluator.paper_compat=True to choose on the test set'
+                'val_evaluator.paper_compat=True test_evaluator.paper_compat=True to choose on the test set'
             )
         metric.settings, metric.ignores_holdout = model_of(runner).head.settings, self.holdout_is_trained_on
 
@@ -104,8 +101,7 @@ class ProbeReportHook(Hook):
         if different:
             raise ConfigError(
                 'the checkpoint was trained with another grid: set model.head.learning_rates, dropouts, lr_scale and '
-                'seed as they were '
-                f'(different: {", ".join(different)})'
+                f'seed as they were (different: {", ".join(different)})'
             )
         self.holdout_is_trained_on = saved.get('holdout_is_trained_on', False)
         self.trained_classes = class_names(meta.get('dataset_meta') or {})

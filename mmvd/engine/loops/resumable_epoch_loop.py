@@ -53,8 +53,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         if batches % steps:
             raise ConfigError(
                 f'an epoch of {batches} batches ends within an accumulation of {steps}: choose samples_per_epoch such '
-                'that '
-                'optim_wrapper.accumulative_counts divides the batches of an epoch'
+                'that optim_wrapper.accumulative_counts divides the batches of an epoch'
             )
 
     def _validate_if_due(self) -> None:
@@ -73,8 +72,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         if done and length != len(self.dataloader):
             raise ConfigError(
                 f'the interrupted epoch had {length} batches, now it has {len(self.dataloader)}: resume with the same '
-                'batch '
-                'size and number of processes, or from the last epoch_*.pth'
+                'batch size and number of processes, or from the last epoch_*.pth'
             )
         return done
 

@@ -189,8 +189,7 @@ class VDViT(BaseModule):
         elif any(side % self.patch_size for side in depth.shape[-2:]):
             raise SampleError(
                 f'VDViT: encoded depth channels have no empty value to pad with: {tuple(depth.shape[-2:])} must be '
-                'multiples of '
-                f'{self.patch_size}'
+                f'multiples of {self.patch_size}'
             )
         stream, kept, cls_tokens = self.depth_stream, [], []
         tokens, positions = stream.embed(depth, key)

@@ -126,9 +126,8 @@ class DepthCompleter(BaseModel):
     def _check_metric(self) -> None:
         if self.backbone.depth_encoding is None:
             raise ConfigError(
-                'DepthCompleter: evaluation compares metres, and depth_encoding=None brings encoded channels: '
-                'evaluate with '
-                'model.backbone.depth_encoding, which has no weights of its own'
+                'DepthCompleter: evaluation compares metres, and depth_encoding=None brings encoded channels: evaluate '
+                'with model.backbone.depth_encoding, which has no weights of its own'
             )
 
     def predict(

@@ -67,8 +67,7 @@ class LinearProbeHead(BaseModule):
         if len(set(self.settings)) != len(self.settings) or not self.settings:
             raise ConfigError(
                 f'LinearProbeHead: the grid of {len(learning_rates)} learning rates and {len(dropouts)} dropouts is '
-                'empty or '
-                'holds a head twice: remove what is repeated'
+                'empty or holds a head twice: remove what is repeated'
             )
         if not all(0 < rate * lr_scale < math.inf for rate in learning_rates) or not all(
             0 <= dropout < 1 for dropout in dropouts

@@ -65,7 +65,6 @@ def attach(checkpoint: dict, model: nn.Module, source: str) -> None:
     if found != wanted:
         raise WeightsError(
             f'{source}: was trained beside a {part.rstrip(".")} with SHA-256 {wanted}, but the config brings {found}: '
-            'name the '
-            'weights it was trained with in model.backbone.init_cfg.checkpoint'
+            'name the weights it was trained with in model.backbone.init_cfg.checkpoint'
         )
     checkpoint['state_dict'].update({key: value for key, value in own.items() if part in key})

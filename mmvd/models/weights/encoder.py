@@ -32,8 +32,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
     if LEFT_OUT in content:
         raise WeightsError(
             f'{path}: leaves out {content[LEFT_OUT]["part"].rstrip(".")} and cannot fill an encoder: name the full '
-            'checkpoint, or '
-            'give this one as load_from beside the weights it was trained with'
+            'checkpoint, or give this one as load_from beside the weights it was trained with'
         )
     state, theirs = tensors_of(content, path), ''
     if is_authors(state):
@@ -64,10 +63,8 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
 def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> str:
     if encoder.depth_stream is None:
         state = {key: value for key, value in state.items() if key.startswith('rgb_stream.')}
-    elif len(encoder.fusions) == 3:
-        state = {
-            key: value for key, value in state.items() if not key.startswith('fusions.3.')
-        }  # read by no output of this encoder
+    elif len(encoder.fusions) == 3:  # no output of this encoder reads the fourth
+        state = {key: value for key, value in state.items() if not key.startswith('fusions.3.')}
     load_fully(encoder, state, f'{path}: VD encoder')
     return f'{path}: VD checkpoint, {len(state)} tensors into the encoder'
 

@@ -177,8 +177,7 @@ def check_encoding(encoder: nn.Module, checkpoint: dict, source: str) -> None:
     if trained is not None and own is not None and trained != own.constants():
         raise WeightsError(
             f'{source}: was trained with the depth encoding {_brief(trained)}, but the config has '
-            f'{_brief(own.constants())}: '
-            'set model.backbone.depth_encoding as it was in training'
+            f'{_brief(own.constants())}: set model.backbone.depth_encoding as it was in training'
         )
 
 

@@ -84,8 +84,7 @@ def to_dinov2_names(state: dict[str, Tensor], source: str) -> tuple[dict[str, Te
     if layout is None:
         raise WeightsError(
             f'{source}: fits nothing: neither a DINOv2 ViT in official, mmpretrain, timm or Hugging Face layout nor a '
-            'VD '
-            f'checkpoint (first names: {", ".join(list(state)[:3])})'
+            f'VD checkpoint (first names: {", ".join(list(state)[:3])})'
         )
     if layout == 'mmpretrain':
         state = _rename(state, _MMPRETRAIN)
