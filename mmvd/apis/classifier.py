@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from mmvd.engine.atomic_backend import save_json
 from mmvd.errors import ConfigError
+from mmvd.saving import save_json
 from mmvd.visualization import rgbd_panel
 
 from .inputs import Frame

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmvd.arguments import check_choice, check_flag
 from mmvd.datasets.decoders import to_millimetres
-from mmvd.engine.atomic_backend import AtomicLocalBackend, save_npy_atomically, save_png_atomically
+from mmvd.saving import AtomicLocalBackend, save_npy_atomically, save_png_atomically
 from mmvd.visualization import completion_panel, guess_intrinsics, ply_bytes
 
 from .inputs import Frame

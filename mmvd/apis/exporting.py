@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor, nn
 
-from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import ConfigError
+from mmvd.saving import check_writable
 
 from .model import VDModel
 

@@ -14,8 +14,8 @@ from rich.progress import track
 
 from mmvd.arguments import check_flag, check_int
 from mmvd.datasets.rasters import shown
-from mmvd.engine.atomic_backend import check_writable, save_png_atomically
 from mmvd.errors import ConfigError, MMVDError
+from mmvd.saving import check_writable, save_png_atomically
 
 from .inputs import Frame, InputReader, Source
 from .memory import told_if_full

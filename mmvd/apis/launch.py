@@ -15,9 +15,9 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import ConfigError
 from mmvd.models.weights import load_checkpoint
+from mmvd.saving import check_writable
 
 from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config

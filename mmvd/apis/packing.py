@@ -13,9 +13,9 @@ from torch import nn
 
 from mmvd.compat import inspect_versions
 from mmvd.datasets.archives import is_file
-from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, WeightsError
 from mmvd.models.weights import ENCODING
+from mmvd.saving import AtomicLocalBackend
 from mmvd.version import __version__
 
 SHIPPED = Path(__file__).parents[1] / 'shipped'  # the model that comes with the package

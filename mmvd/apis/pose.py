@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmvd.datasets.bop_files import model_file, read_models_info
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.transforms.poses import detection_of, queries_of, read_rows
-from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SampleError
 from mmvd.evaluation.pose.submission import Estimate, is_pose
+from mmvd.saving import AtomicLocalBackend
 from mmvd.visualization.poses import ESTIMATE, pose_picture
 
 from .inputs import Frame

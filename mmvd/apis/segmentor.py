@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 from mmengine.config import Config
 
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import ConfigError
+from mmvd.saving import save_png_atomically
 from mmvd.visualization import segmentation_panel
 
 from .inputs import Frame

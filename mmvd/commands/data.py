@@ -50,7 +50,7 @@ def _data(args: argparse.Namespace) -> int:
         return _write_bop(args)
     from mmvd.apis.demo import rooms_sheet
     from mmvd.arguments import check_int
-    from mmvd.engine.atomic_backend import save_png_atomically
+    from mmvd.saving import save_png_atomically
 
     check_int('data', '--rooms', args.rooms)
     check_int('data', '--seed', args.seed, 0)

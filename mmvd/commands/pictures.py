@@ -23,7 +23,7 @@ def _demo(args: argparse.Namespace) -> int:
     from mmvd.apis import load_model
     from mmvd.apis.demo import demo_panel
     from mmvd.arguments import check_int
-    from mmvd.engine.atomic_backend import save_png_atomically
+    from mmvd.saving import save_png_atomically
 
     check_int('demo', '--index', args.index, 0)
     require_weights(args)

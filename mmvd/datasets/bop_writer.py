@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmvd.engine.atomic_backend import AtomicLocalBackend, save_png_atomically
 from mmvd.errors import ConfigError
+from mmvd.saving import AtomicLocalBackend, save_png_atomically
 
 from .rooms.pose_frames import PoseFrame, PoseFrames
 from .rooms.rigid_objects import OBJECTS, build

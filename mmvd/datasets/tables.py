@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvd.errors import ConfigError, SampleError
+from mmvd.saving import AtomicLocalBackend
 
 FOLDER = '.mmvd'
 
@@ -40,7 +41,6 @@ def save_table(columns: dict[str, Any], about: dict, path: Path) -> None:
     """
     if str(path) != str(path).encode('utf-8', 'replace').decode():
         raise SampleError(f'{ascii(str(path))}: a path that is no text in UTF-8: rename its folders')
-    from mmvd.engine.atomic_backend import AtomicLocalBackend  # the engine imports models, which import datasets
 
     pa = arrow()
     table = pa.table(columns).replace_schema_metadata({'mmvd': json.dumps(about)})

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import SampleError
 from mmvd.registry import METRICS
+from mmvd.saving import check_writable
 
 _STEPS_PER_M, _MOST = 256.0, np.iinfo(np.uint16).max
 

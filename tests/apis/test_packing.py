@@ -15,8 +15,8 @@ from mmvd import ops
 from mmvd.apis.exporting import Completer, export
 from mmvd.apis.model import VDModel
 from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, pack, read_card
-from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SavingError, WeightsError
+from mmvd.saving import AtomicLocalBackend
 from tests.conftest import ROOT
 from tests.models.test_depth_encodings import CONFIGS, completer
 

@@ -9,9 +9,9 @@ import torch
 from mmengine.runner import Runner
 
 from mmvd.apis.resuming import newest_checkpoint, set_resume
-from mmvd.engine.atomic_backend import save_atomically
 from mmvd.errors import DepthFileError, MissingInputsError, SavingError, WeightsError, describe
 from mmvd.models.weights import attach, leave_out, load_checkpoint, part_hash
+from mmvd.saving import save_atomically
 from tests.commands import forked, script
 from tests.conftest import ROOT, tiny_completer
 from tests.test_training import TINY_RUN, tiny_config
@@ -25,7 +25,7 @@ from mmengine.fileio import get_file_backend
 from mmengine.logging import MessageHub
 from mmengine.runner.checkpoint import save_checkpoint
 from mmvd.engine import AtomicCheckpointHook
-from mmvd.engine.atomic_backend import BACKEND
+from mmvd.saving import BACKEND
 
 torch.set_num_threads(1)
 
@@ -102,7 +102,7 @@ def test_real_file_size_limit(tmp_path):
     """The kernel's own refusal, by a limit on the size of files."""
     code = (
         'import mmvd, resource, signal, sys\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n'
-        'from mmvd.engine.atomic_backend import AtomicLocalBackend\nfrom mmvd.errors import SavingError\n'
+        'from mmvd.saving import AtomicLocalBackend\nfrom mmvd.errors import SavingError\n'
         'AtomicLocalBackend().put(b"x" * 1000, sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n'
         'try:\n    AtomicLocalBackend().put(b"y" * 100000, sys.argv[1])\nexcept SavingError as e:\n    '
         'print("refused", e)'

@@ -10,9 +10,9 @@ import torch
 from mmvd.apis.configs import building
 from mmvd.datasets.transforms import RandomDensityMask
 from mmvd.engine import DensityScheduleHook, ProbeReportHook, StrictLoadHook
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.engine.hooks.density_schedule_hook import _transforms
 from mmvd.errors import ConfigError, SavingError, WeightsError
+from mmvd.saving import save_png_atomically
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mmvd.engine.atomic_backend import save_png_atomically
+from mmvd.saving import save_png_atomically
 from mmvd.visualization import completion_panel, contact_sheet
 
 

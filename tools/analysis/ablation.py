@@ -18,9 +18,9 @@ import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-in
 from mmvd.apis.configs import read_config
 from mmvd.apis.devices import find_device
 from mmvd.apis.loading import build_filled
-from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.completion_curves import area_per_width, changes, completion_curves, rgb_shares
+from mmvd.saving import check_writable, save_json
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))

@@ -25,9 +25,9 @@ from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.transforms.loading import LoadDepth, LoadImage
-from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, exit_code
 from mmvd.registry import DATASETS, MODELS
+from mmvd.saving import check_writable
 from mmvd.visualization import depth_histograms, samples_picture
 
 _CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, the last

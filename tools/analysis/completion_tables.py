@@ -17,11 +17,11 @@ from mmvd.apis.configs import read_config, shipped_configs
 from mmvd.apis.launch import running
 from mmvd.apis.loading import open_model
 from mmvd.apis.packing import is_pack
-from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import ConfigError, MissingInputsError, exit_code
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
+from mmvd.saving import check_writable, save_json
 
 ABLATION = 'vd/ablation'
 OWN = 'this checkpoint'

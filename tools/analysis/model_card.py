@@ -18,9 +18,9 @@ from mmengine.runner import Runner
 import mmvd
 from mmvd.apis.configs import read_config, shipped_configs
 from mmvd.apis.timing import time_ms
-from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import exit_code
 from mmvd.evaluation.completion_curves import FARTHEST_M, NEAREST_M, DepthChange, completion_curves, scale_ratios
+from mmvd.saving import check_writable
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -13,10 +13,10 @@ import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-in
 from mmvd.apis.configs import read_config
 from mmvd.apis.launch import add_common_arguments, load_config, running
 from mmvd.apis.resuming import set_resume
-from mmvd.engine.atomic_backend import check_writable, save_json
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
+from mmvd.saving import check_writable, save_json
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import claim  # noqa: E402

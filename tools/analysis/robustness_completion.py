@@ -12,12 +12,12 @@ from mmengine.runner import Runner
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.loading import load_model, open_model
-from mmvd.engine.atomic_backend import check_writable
 from mmvd.errors import exit_code
 from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.completion_curves import AXES, changes, completion_curves
 from mmvd.evaluation.input_patterns import PATTERNS
 from mmvd.evaluation.protocols import check_comparable
+from mmvd.saving import check_writable
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -15,8 +15,8 @@ from tqdm import tqdm
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.datasets.rasters import read_image
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
+from mmvd.saving import save_png_atomically
 
 PER_M, FARTHEST_M = 256, 250.0  # 16 bits end at 256 m, the lidar before
 _MATRICES = dict(P2=(3, 4), R0_rect=(3, 3), Tr_velo_to_cam=(3, 4))

@@ -17,8 +17,8 @@ from verify import verify_root
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.datasets.rasters import read_labels
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
+from mmvd.saving import save_png_atomically
 
 IGNORE = 255
 # label ids that are evaluated, in training order

@@ -19,8 +19,8 @@ from verify import verify_root
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.datasets.decoders import to_millimetres
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
+from mmvd.saving import save_png_atomically
 
 LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
 

@@ -23,8 +23,8 @@ from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.devices import find_device
 from mmvd.datasets.decoders import to_millimetres
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
+from mmvd.saving import save_png_atomically
 
 SUFFIX = '_depth.png'
 # Depth Anything itself tells whether it is metric

@@ -21,8 +21,8 @@ from tqdm import tqdm
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.arguments import check_int
-from mmvd.engine.atomic_backend import AtomicLocalBackend, save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
+from mmvd.saving import AtomicLocalBackend, save_png_atomically
 
 _VERSION, _JPEG, _ZLIB = 4, 2, 1
 _LONGEST_NAME, _LARGEST_FRAME = 4096, 1 << 28

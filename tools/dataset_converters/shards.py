@@ -25,9 +25,9 @@ from mmvd.datasets.index import listing_of
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.shard_dataset import ABOUT, read_about
-from mmvd.engine.atomic_backend import AtomicLocalBackend
 from mmvd.errors import ConfigError, SampleError, exit_code
 from mmvd.registry import DATASETS
+from mmvd.saving import AtomicLocalBackend
 
 _SUFFIX = '_path'
 

@@ -18,8 +18,8 @@ from verify import verify_root
 
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import MissingInputsError, SampleError, exit_code
+from mmvd.saving import save_png_atomically
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
 SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'

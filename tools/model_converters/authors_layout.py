@@ -11,10 +11,10 @@ import torch
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import build_filled, find_config
-from mmvd.engine.atomic_backend import check_other, save_atomically
 from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import check_fills, load_checkpoint, tensors_of
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
+from mmvd.saving import check_other, save_atomically
 
 
 def main() -> int:

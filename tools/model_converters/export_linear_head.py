@@ -14,10 +14,10 @@ from mmengine.config import Config
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import find_config
 from mmvd.datasets.probe_splits import TEST, class_names
-from mmvd.engine.atomic_backend import check_other, save_atomically
 from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import load_checkpoint
 from mmvd.registry import MODELS
+from mmvd.saving import check_other, save_atomically
 
 
 def choose(args: argparse.Namespace, meta: dict, count: int) -> int:

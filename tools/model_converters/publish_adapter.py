@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.engine.atomic_backend import check_other, save_atomically
 from mmvd.errors import exit_code
 from mmvd.models.weights import BACKBONE, LEFT_OUT, RGB, leave_out, load_checkpoint
+from mmvd.saving import check_other, save_atomically
 
 
 def main() -> int:

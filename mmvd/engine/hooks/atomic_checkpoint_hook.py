@@ -7,10 +7,10 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmvd.arguments import check_choice, check_int
-from mmvd.engine.atomic_backend import BACKEND
 from mmvd.errors import ConfigError
 from mmvd.models.weights import BACKBONE, RGB, leave_out
 from mmvd.registry import HOOKS
+from mmvd.saving import BACKEND
 
 
 @HOOKS.register_module()

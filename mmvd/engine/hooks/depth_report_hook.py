@@ -7,10 +7,10 @@ from mmengine.fileio import load
 from mmengine.hooks import Hook
 
 from mmvd.arguments import check_flag
-from mmvd.engine.atomic_backend import save_json
 from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
 from mmvd.evaluation.report import format_table, provenance
 from mmvd.registry import HOOKS
+from mmvd.saving import save_json
 
 _UNTRAINED = 'untrained.json'
 

@@ -10,10 +10,10 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 
 from mmvd.arguments import check_flag
-from mmvd.engine.atomic_backend import BACKEND
 from mmvd.engine.loops.resumable_epoch_loop import MID_EPOCH
 from mmvd.errors import Interrupted
 from mmvd.registry import HOOKS
+from mmvd.saving import BACKEND
 
 INTERRUPTED = 'interrupted.pth'
 

@@ -7,7 +7,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from mmvd.arguments import check_int
-from mmvd.engine.atomic_backend import save_png_atomically
+from mmvd.saving import save_png_atomically
 
 
 class PanelHook(Hook):

@@ -10,9 +10,9 @@ from mmengine.hooks import Hook
 
 from mmvd.arguments import check_int
 from mmvd.datasets.rasters import read_image
-from mmvd.engine.atomic_backend import save_png_atomically
 from mmvd.errors import ConfigError
 from mmvd.registry import HOOKS
+from mmvd.saving import save_png_atomically
 from mmvd.visualization.poses import ESTIMATE, TRUTH, pose_picture, sheet
 
 _MISS = 9.0  # diameters

@@ -6,11 +6,11 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from mmvd.datasets.probe_splits import HOLDOUT, TEST, check_classes, class_names, parts_of, trained_on_holdout
-from mmvd.engine.atomic_backend import save_json
 from mmvd.errors import ConfigError
 from mmvd.evaluation.linear_probe_metric import LinearProbeMetric
 from mmvd.evaluation.report import provenance
 from mmvd.registry import HOOKS
+from mmvd.saving import save_json
 
 from .model_of import model_of
 

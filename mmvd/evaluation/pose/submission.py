@@ -8,6 +8,7 @@ import numpy as np
 
 from mmvd.datasets.bop_files import check_rotation
 from mmvd.errors import MissingInputsError, SampleError
+from mmvd.saving import AtomicLocalBackend
 
 _HEADER = 'scene_id,im_id,obj_id,score,R,t,time'
 
@@ -52,8 +53,6 @@ def write_submission(estimates: Sequence[Estimate], path: str | Path) -> None:
     Raises:
         SavingError: If it cannot be written.
     """
-    from mmvd.engine.atomic_backend import AtomicLocalBackend  # the engine imports models, which import datasets
-
     lines = [_HEADER]
     for each in filter(is_pose, estimates):
         numbers = (' '.join(repr(float(x)) for x in np.ravel(part)) for part in (each.R, each.t))
