@@ -83,7 +83,7 @@ def save_npy_atomically(array: np.ndarray, path: str | Path) -> None:
     AtomicLocalBackend().put(buffer.getvalue(), path)
 
 
-def save_json(content: dict, path: str | Path) -> None:
+def save_json(content: dict | list, path: str | Path) -> None:
     """Write JSON, whole or not at all; makes the folder.
 
     Raises:

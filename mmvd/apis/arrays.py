@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, get_decoder, read_depth, read_npy, suspicion
-from mmvd.datasets.rasters import read_image, shown
+from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import ConfigError, SampleError
 
 UNITS = dict(m=1.0, mm=1000.0)  # steps per metre
@@ -66,16 +66,6 @@ def rgb_batch(value: object, has_depth: bool = False) -> tuple[Tensor, bool]:
     channels_last = ends[0] and not (ends[1] and isinstance(value, Tensor))
     x = x.permute(0, 3, 1, 2) if channels_last else x
     return _check_colours(x), is_batch
-
-
-def check_upright(turns: bool, name: str) -> None:
-    """Refuse an image that EXIF data turn away from its depth.
-
-    Raises:
-        SampleError: If it does.
-    """
-    if turns:
-        raise SampleError(f'{name}: its EXIF data turn or mirror it, which its depth knows nothing of: save it upright')
 
 
 def _check_colours(x: Tensor) -> Tensor:

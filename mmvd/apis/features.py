@@ -26,6 +26,8 @@ from mmvd.models.heads import LinearProbeHead
 from mmvd.models.weights import BACKBONE, part_hash
 from mmvd.saving import AtomicLocalBackend
 
+from .data_configs import datasets_in
+
 _CHUNK = 256  # images of which all heads are asked at once: 84 000 scores each on ImageNet
 _DETERMINISTIC = (
     'LoadImageFromFile', 'mmvd.LoadImage', 'mmvd.LoadDepth', 'mmvd.RGBDResize', 'mmvd.RGBDCenterCrop',
@@ -80,7 +82,8 @@ def extract_features(
     Raises:
         ConfigError: If the pipeline is random.
     """
-    random = [name for name in _transforms(loader['dataset']) if name not in _DETERMINISTIC]
+    steps = [step['type'] for node in datasets_in(loader['dataset']) for step in node.get('pipeline') or ()]
+    random = [name for name in steps if name not in _DETERMINISTIC]
     if random:
         raise ConfigError(
             f'features are computed once, but the pipeline may draw at random: take {", ".join(random)} out'
@@ -125,17 +128,6 @@ def cache_key(model: nn.Module, settings: dict, loader: dict, dataset) -> str:
         versions=inspect_versions(),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _transforms(node) -> Iterator[str]:
-    """Names of the transforms of all pipelines in a dataset config."""
-    if isinstance(node, dict):
-        yield from (step['type'] for step in node.get('pipeline') or ())
-        for value in node.values():
-            yield from _transforms(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _transforms(value)
 
 
 def _files(dataset) -> Iterator[tuple]:

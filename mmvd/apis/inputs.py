@@ -11,10 +11,10 @@ from torch import Tensor
 
 from mmvd.datasets.decoders import get_decoder
 from mmvd.datasets.pairing import pair_folders
-from mmvd.datasets.rasters import read_image, shown
+from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import MMVDError, SampleError
 
-from .arrays import as_path, check_unit, check_upright, depth_batch, is_path, rgb_batch
+from .arrays import as_path, check_unit, depth_batch, is_path, rgb_batch
 
 
 @dataclass(frozen=True)

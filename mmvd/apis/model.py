@@ -9,9 +9,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_flag, check_int, check_intrinsics
-from mmvd.datasets.cameras import intrinsics_matrix
-from mmvd.datasets.transforms.intrinsics import tell_of_guess
-from mmvd.datasets.transforms.loading import rescale_intrinsics
+from mmvd.datasets.cameras import intrinsics_matrix, rescale_intrinsics, tell_of_guess
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.backbones import StreamFeatures, VDViT
 

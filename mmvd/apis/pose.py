@@ -1,6 +1,5 @@
 """6D poses of objects in RGB-D images."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.transforms.poses import detection_of, queries_of, read_rows
 from mmvd.errors import ConfigError, SampleError
 from mmvd.evaluation.pose.submission import Estimate, is_pose
-from mmvd.saving import AtomicLocalBackend
+from mmvd.saving import save_json
 from mmvd.visualization.poses import ESTIMATE, pose_picture
 
 from .inputs import Frame
@@ -146,7 +145,7 @@ class RGBDPoseInferencer(TaskInferencer):
             )
             for n in range(len(prediction['obj_ids']))
         ]
-        AtomicLocalBackend().put(json.dumps(rows, indent=1).encode(), folder / f'{frame.name}_poses.json')
+        save_json(rows, folder / f'{frame.name}_poses.json')
 
 
 def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:

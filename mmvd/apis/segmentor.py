@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from mmengine.config import Config
 
+from mmvd.datasets.label_sets import label_metainfo
 from mmvd.errors import ConfigError
 from mmvd.saving import save_png_atomically
 from mmvd.visualization import segmentation_panel
@@ -43,8 +43,7 @@ class RGBDSegInferencer(TaskInferencer):
         """RGB | depth | prediction."""
         names, palette = prediction['classes'], self.meta.get('palette') or ()
         if len(palette) != len(names):
-            colours = matplotlib.colormaps['turbo'](np.linspace(0, 1, len(names)))
-            palette = (colours[:, :3] * 255).astype(int).tolist()
+            palette = label_metainfo(None, names)['palette']
         return segmentation_panel(frame.rgb, frame.depth_m, None, prediction['sem_seg'], names, palette)
 
     def save(self, frame: Frame, prediction: dict, folder: Path) -> None:

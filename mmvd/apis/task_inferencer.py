@@ -1,6 +1,6 @@
 """Inferencers of models that live in a host: images go through the geometry of the config's test pipeline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
 
 from .configs import building
+from .data_configs import datasets_in
 from .devices import autocast, check_dtype, find_device
 from .inferencer import RGBDInferencer
 from .inputs import Frame
@@ -58,7 +59,7 @@ class TaskInferencer(RGBDInferencer):
         init_default_scope(config.get('default_scope') or 'mmengine')
         self.model = build_filled(config, checkpoint).to(self.device).eval()
         dataset = _dataset_of(config)
-        leaf = next(_leaves(dataset))
+        leaf = next(node for node in datasets_in(dataset) if not (node.get('datasets') or 'dataset' in node))
         kind = DATASETS.get(leaf['type'])
         self.meta = self._metainfo(config, leaf, kind)
         decoder = leaf.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder')
@@ -131,12 +132,3 @@ def _dataset_of(config: Config) -> dict:
             f'{config.filename or "the config"}: has no test_dataloader.dataset, whose pipeline says how images come in'
         )
     return loader['dataset']
-
-
-def _leaves(dataset: dict) -> Iterator[dict]:
-    """The datasets within containers."""
-    inner = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
-    for part in inner.values() if isinstance(inner, dict) else inner:
-        yield from _leaves(part)
-    if not inner:
-        yield dataset

@@ -5,6 +5,7 @@ own modules list an archive once; the list is kept beside it as a table that all
 neither the seconds nor the memory of a million names.
 """
 
+import bisect
 import os
 import struct
 import tarfile
@@ -179,15 +180,11 @@ class Archive:
 
     def find(self, name: str) -> tuple[int, int, int, int] | None:
         """Place, stored size, kind and checksum of a file; None if it is not there."""
-        low, high = 0, self.length if name.split('/')[0] in self._folders else 0
-        while low < high:
-            middle = (low + high) // 2
-            if self._names[middle].as_py() < name:
-                low = middle + 1
-            else:
-                high = middle
-        is_there = low < self.length and self._names[low].as_py() == name
-        return tuple(self._places[low].as_py()) if is_there else None
+        if name.split('/')[0] not in self._folders:
+            return None
+        row = bisect.bisect_left(self._names, name, 0, self.length, key=lambda each: each.as_py())
+        is_there = row < self.length and self._names[row].as_py() == name
+        return tuple(self._places[row].as_py()) if is_there else None
 
     def read(self, name: str) -> bytes:
         """Content of a file.

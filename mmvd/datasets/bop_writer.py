@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmvd.errors import ConfigError
-from mmvd.saving import AtomicLocalBackend, save_png_atomically
+from mmvd.saving import AtomicLocalBackend, save_json, save_png_atomically
 
 from .rooms.pose_frames import PoseFrame, PoseFrames
 from .rooms.rigid_objects import OBJECTS, build
@@ -47,14 +47,14 @@ def write_rooms(
         mesh, info = build(thing)
         infos[str(number)] = dict(info, name=thing.name)
         AtomicLocalBackend().put(mesh.export(file_type='ply'), out / f'models/obj_{number:06d}.ply')
-    _write_json(out / 'models/models_info.json', infos)
+    save_json(infos, out / 'models/models_info.json')
     for split, count in frames.items():
         drawn = PoseFrames(size, field_deg, 10 * seed + _SEEDS[split])
         yield from _write_scene(out / split / f'{_SEEDS[split]:06d}', drawn, count)
     if 'test' in frames:
         scene = out / 'test' / f'{_SEEDS["test"]:06d}'
         poses, info = (json.loads((scene / f'scene_{kind}.json').read_bytes()) for kind in ('gt', 'gt_info'))
-        _write_json(out / TARGETS, _targets(_SEEDS['test'], poses, info))
+        save_json(_targets(_SEEDS['test'], poses, info), out / TARGETS)
 
 
 def _write_scene(folder: Path, drawn: PoseFrames, count: int) -> Iterable[str]:
@@ -74,7 +74,7 @@ def _write_scene(folder: Path, drawn: PoseFrames, count: int) -> Iterable[str]:
         _write_masks(folder, name, frame)
         yield f'{folder.parent.name}/{name}'
     for kind, content in dict(camera=cameras, gt=poses, gt_info=infos).items():
-        _write_json(folder / f'scene_{kind}.json', content)
+        save_json(content, folder / f'scene_{kind}.json')
 
 
 def _write_masks(folder: Path, name: str, frame: PoseFrame) -> None:
@@ -125,7 +125,3 @@ def _targets(scene: int, poses: dict, infos: dict) -> list[dict]:
             for each in sorted(set(visible))
         ]
     return found
-
-
-def _write_json(path: Path, content: object) -> None:
-    AtomicLocalBackend().put(json.dumps(content).encode(), path)

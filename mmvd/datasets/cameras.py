@@ -1,13 +1,14 @@
-"""Intrinsics out of the files that datasets come with."""
+"""Cameras: their matrices, out of the files that datasets come with, and what is said where they are not known."""
 
 import io
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, MissingInputsError
 
@@ -19,6 +20,24 @@ _MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
 def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
     """(3, 3) float32 pinhole matrix in pixels."""
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
+
+
+def rescale_intrinsics(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
+    """(3, 3) pinhole matrix after a resize by (x, y); pixel centres are at integers, so the image corner is at -0.5."""
+    matrix = matrix.copy()
+    matrix[0] *= x
+    matrix[1] *= y
+    matrix[0, 2] += (x - 1) / 2
+    matrix[1, 2] += (y - 1) / 2
+    return matrix
+
+
+@cache
+def tell_of_guess(reader: str) -> None:
+    """Say once that cameras are guessed, and for whom."""
+    MMLogger.get_current_instance().warning(
+        f'{reader}: samples without intrinsics: their camera is guessed (intrinsics of the dataset would be used)'
+    )
 
 
 def read_camera(path: Path, image: str) -> np.ndarray:

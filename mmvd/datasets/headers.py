@@ -9,7 +9,6 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow's own limit against decompression bombs
 _PFM = re.compile(rb'(P[fF])\s+(\S{1,20})\s+(\S{1,20})\s+(\S{1,30})(?:\r\n|\n|\r|\s)')
-_PGM16 = re.compile(rb'P5\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+(\d{1,5})\s')
 _EXR_MAGIC, _EXR_WINDOW = b'\x76\x2f\x31\x01', b'dataWindow\x00box2i\x00\x10\x00\x00\x00'
 
 
@@ -18,7 +17,7 @@ class Header:
     """What is known of a raster before it is decoded.
 
     Attributes:
-        kind: ``'PNG'``, ``'JPEG'``, ``'EXR'``, ``'PFM'``, ``'PGM16'`` or Pillow's name of another format.
+        kind: ``'PNG'``, ``'JPEG'``, ``'EXR'``, ``'PFM'`` or Pillow's name of another format.
         shape: (height, width) as stored.
         mode: Pillow's name of the channels, e.g. ``'RGB'``, ``'L'``, ``'P'``, ``'CMYK'``.
         orientation: EXIF orientation, 1 (upright) to 8.
@@ -52,8 +51,6 @@ def parse_header(file: io.BufferedIOBase) -> Header:
     file.seek(0)
     if start[:2] in (b'Pf', b'PF'):
         header = Header('PFM', pfm_layout(start)[0])
-    elif pgm16_layout(start):
-        header = Header('PGM16', pgm16_layout(start)[0])
     elif start[:4] == _EXR_MAGIC:
         header = Header('EXR', _exr_shape(start))
     else:
@@ -80,14 +77,6 @@ def pfm_layout(start: bytes) -> tuple[tuple[int, int], int, str, int]:
     if abs(scale) != 1:
         raise ValueError(f'the scale in its header is {scale:g} where 1 or -1 is expected: store plain metres')
     return (height, width), 3 if found[1] == b'PF' else 1, '<f4' if scale < 0 else '>f4', found.end()
-
-
-def pgm16_layout(start: bytes) -> tuple[tuple[int, int], int] | None:
-    """(height, width) of a 16-bit portable grey map and where its values begin; None for other files."""
-    found = _PGM16.match(start)
-    if found is None or int(found[3]) < 256:
-        return None
-    return (int(found[2]), int(found[1])), found.end()
 
 
 def _exr_shape(start: bytes) -> tuple[int, int]:

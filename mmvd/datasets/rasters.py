@@ -13,7 +13,7 @@ from PIL import Image
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .archives import is_file, read_bytes, split
-from .headers import Header, parse_header, pfm_layout, pgm16_layout
+from .headers import Header, parse_header, pfm_layout
 
 os.environ.setdefault('OPENCV_IO_ENABLE_OPENEXR', '1')  # OpenCV looks before it opens its first EXR file
 import cv2  # noqa: E402
@@ -72,6 +72,18 @@ def read_image(path: str | Path, allow_cmyk: bool = False) -> tuple[np.ndarray, 
         image = np.rot90(image, turns)
         image = image[:, ::-1] if mirror else image
     return np.ascontiguousarray(image), header.orientation > 1
+
+
+def check_upright(turns: bool, name: str) -> None:
+    """Refuse an image that EXIF data turn away from what belongs to it.
+
+    Raises:
+        SampleError: If it does.
+    """
+    if turns:
+        raise SampleError(
+            f'{name}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save it upright'
+        )
 
 
 def read_labels(path: str | Path) -> np.ndarray:
@@ -164,8 +176,6 @@ def _pixels(data: bytes, header: Header) -> np.ndarray:
         return _jpeg(data, header)
     if header.kind == 'PFM':
         return _pfm(data)
-    if header.kind == 'PGM16':
-        return _pgm16(data)
     if header.kind not in _BY_OPENCV:
         with Image.open(io.BytesIO(data)) as image:
             return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
@@ -197,11 +207,6 @@ def _pfm(data: bytes) -> np.ndarray:
         raise ValueError(f'{len(data) - start} bytes of values where its header asks for {4 * count}')
     values = np.frombuffer(data, dtype, count, start).reshape((height, width, channels)[: 2 if channels == 1 else 3])
     return values[::-1].astype(np.float32)  # the bottom row comes first
-
-
-def _pgm16(data: bytes) -> np.ndarray:
-    (height, width), start = pgm16_layout(data[:4096])
-    return np.frombuffer(data, '>u2', height * width, start).reshape(height, width).astype(np.uint16)
 
 
 def _check_png(data: bytes) -> None:

@@ -14,7 +14,7 @@ from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .archives import is_file
 from .decoders import depth_shape
-from .rasters import look_at_image
+from .rasters import check_upright, look_at_image
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
 
@@ -82,11 +82,7 @@ def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]
     shape, is_turned = look_at_image(entry['img_path'])
     depth = entry.get('depth_path', '')
     turns_along = getattr(dataset, 'DEPTH_OF_TURNED_IMAGE', False)
-    if is_turned and ('seg_map_path' in entry or (depth and not turns_along)):
-        raise SampleError(
-            f'{entry["img_path"]}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save '
-            'it upright'
-        )
+    check_upright(is_turned and ('seg_map_path' in entry or (depth and not turns_along)), entry['img_path'])
     if depth and is_file(depth):  # what is said in the pipeline counts more than what the dataset says
         decoder = next(
             (loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder')

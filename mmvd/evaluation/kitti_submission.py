@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
 from mmvd.errors import SampleError
 from mmvd.registry import METRICS
-from mmvd.saving import check_writable
+from mmvd.saving import check_writable, save_png_atomically
 
 _STEPS_PER_M, _MOST = 256.0, np.iinfo(np.uint16).max
 
@@ -45,9 +44,7 @@ class KITTISubmissionWriter(BaseMetric):
             if len(depth_m) != 1 or not np.isfinite(depth_m).all():
                 raise SampleError(f'{sample["img_path"]}: one finite prediction per image is submitted')
             steps = np.rint(depth_m[0].astype(np.float64) * _STEPS_PER_M).clip(1, _MOST).astype(np.uint16)
-            self.out_dir.mkdir(parents=True, exist_ok=True)
-            if not cv2.imwrite(str(self.out_dir / f'{name}.png'), steps):
-                raise SampleError(f'{self.out_dir / name}.png: cannot be written')
+            save_png_atomically(steps, self.out_dir / f'{name}.png')
             self.results.append(name)
 
     def compute_metrics(self, results: list[str]) -> dict[str, float]:

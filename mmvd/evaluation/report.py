@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from mmvd.compat import inspect_versions
+from mmvd.saving import save_json
 from mmvd.version import __version__
 
 _COLUMNS = dict(
@@ -33,6 +34,26 @@ def provenance(config: Config, seed: int | None) -> dict:
         versions=dict(inspect_versions(), mmvd=__version__, python=sys.version.split()[0]),
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else 'cpu',
     )
+
+
+def save_result(runner, name: str, result: dict, **state: int | str | None) -> Path:
+    """Write what an evaluation found, with where it comes from, to ``<work_dir>/results/<name>.json``.
+
+    Args:
+        runner: mmengine's runner.
+        name: Of the file, without ending.
+        result: What a metric found.
+        **state: Of what was evaluated: epoch, or checkpoint.
+
+    Returns:
+        The file.
+
+    Raises:
+        SavingError: If it cannot be written.
+    """
+    path = Path(runner.work_dir) / 'results' / f'{name}.json'
+    save_json(dict(result=result, **state, **provenance(runner.cfg, runner.seed)), path)
+    return path
 
 
 def _git_revision() -> str | None:

@@ -1,13 +1,12 @@
 """Pictures of features: their first three principal components as colours (paper Figs. 3, 9 and 10)."""
 
-import matplotlib
 import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .panels import figure_picture
+from .panels import figure_picture, show_depth
 
 _MOST_TOKENS = 4096
 
@@ -51,13 +50,10 @@ def features_panel(rgb: np.ndarray, depth_m: np.ndarray, streams: dict[str, list
     stages = max(map(len, streams.values()))
     figure = Figure(figsize=(2.6 * (stages + 1), 2.6 * len(streams) * height / width + 0.6), layout='constrained')
     axes = figure.subplots(len(streams), stages + 1, squeeze=False)
-    turbo = matplotlib.colormaps['turbo'].with_extremes(bad='lightgrey')
-    measured = depth_m[depth_m > 0]
-    near, far = np.percentile(measured, (1, 99)) if measured.size else (0, 1)
     axes[0, 0].imshow(rgb)
     axes[0, 0].set_title('RGB')
     for row in range(1, len(streams)):
-        axes[row, 0].imshow(np.ma.masked_less_equal(depth_m, 0), turbo, vmin=near, vmax=far, interpolation='nearest')
+        show_depth(axes[row, 0], depth_m)
         axes[row, 0].set_title('depth')
     for row, (name, maps) in enumerate(streams.items()):
         for column, features in enumerate(maps, 1):

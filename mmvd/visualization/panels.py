@@ -25,7 +25,7 @@ def completion_panel(
     has_truth = gt_depth is not None
     rows, (height, width) = len(input_depth), rgb.shape[:2]
     scale = gt_depth if has_truth else np.concatenate((input_depth, pred_depth))
-    near, far = np.percentile(scale[scale > 0], (1, 99)) if (scale > 0).any() else (0, 1)
+    near, far = depth_limits(scale)
     columns = 5 if has_truth else 3
     figure = Figure(figsize=(2.6 * columns, rows * 2.4 * height / width + 0.7), layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -33,7 +33,7 @@ def completion_panel(
         axes[row, 0].imshow(rgb)
         maps = [input_depth[row], pred_depth[row], *([gt_depth] if has_truth else [])]
         for axis, depth in zip(axes[row, 1:], maps, strict=False):
-            shown = _show_depth(axis, depth, near, far)
+            shown = show_depth(axis, depth, (near, far))
         if has_truth:
             errors = _show_error(axes[row, 4], pred_depth[row], gt_depth, max(0.1 * (far - near), 1e-3))
         known = (gt_depth > 0).sum() if has_truth else height * width
@@ -50,9 +50,16 @@ def completion_panel(
     return figure_picture(figure)
 
 
-def _show_depth(axis, depth: np.ndarray, near: float, far: float):
+def depth_limits(depth_m: np.ndarray) -> tuple[float, float]:
+    """Near and far end of a colour scale in metres; stray points are far off."""
+    return tuple(np.percentile(depth_m[depth_m > 0], (1, 99))) if (depth_m > 0).any() else (0.0, 1.0)
+
+
+def show_depth(axis, depth_m: np.ndarray, limits: tuple[float, float] | None = None):
+    """Draw (H, W) metres, grey where it is missing, between limits in metres or its own."""
+    near, far = limits or depth_limits(depth_m)
     colours = matplotlib.colormaps['turbo'].with_extremes(bad='lightgrey')
-    return axis.imshow(np.ma.masked_less_equal(depth, 0), colours, vmin=near, vmax=far, interpolation='nearest')
+    return axis.imshow(np.ma.masked_less_equal(depth_m, 0), colours, vmin=near, vmax=far, interpolation='nearest')
 
 
 def _show_error(axis, pred_depth: np.ndarray, gt_depth: np.ndarray, limit: float):
@@ -72,11 +79,10 @@ def rgbd_panel(rgb: np.ndarray, depth_m: np.ndarray, title: str) -> np.ndarray:
         (h, w, 3) uint8 picture, RGB order.
     """
     height, width = depth_m.shape
-    near, far = np.percentile(depth_m[depth_m > 0], (1, 99)) if (depth_m > 0).any() else (0, 1)
     figure = Figure(figsize=(7, 3.2 * height / width + 0.7), layout='constrained')
     axes = figure.subplots(1, 2)
     axes[0].imshow(rgb)
-    figure.colorbar(_show_depth(axes[1], depth_m, near, far), ax=axes[1], label='depth [m]', shrink=0.8)
+    figure.colorbar(show_depth(axes[1], depth_m), ax=axes[1], label='depth [m]', shrink=0.8)
     for axis in axes:
         axis.set(xticks=[], yticks=[])
     figure.suptitle(title)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.meshes import MeshRenderer
 
 TRUTH, ESTIMATE = (60, 220, 60), (230, 40, 200)
@@ -29,9 +30,7 @@ def pose_picture(
     factor = max(round(_SMALLEST / max(rgb.shape[:2])), 1)
     shape = (rgb.shape[0] * factor, rgb.shape[1] * factor)
     picture = cv2.resize(rgb, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    large = K.copy()
-    large[:2] *= factor
-    large[:2, 2] += (factor - 1) / 2
+    large = rescale_intrinsics(K, factor, factor)
     for renderer, R, t, colour in poses:
         if not (np.isfinite(R).all() and np.isfinite(t).all()):
             continue

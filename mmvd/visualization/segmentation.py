@@ -1,11 +1,10 @@
 """Segmentation panels: RGB | depth | truth (where known) | prediction, classes as colours with their names."""
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .panels import figure_picture
+from .panels import figure_picture, show_depth
 
 _OPACITY = 0.6
 _MOST_NAMES = 12
@@ -48,12 +47,8 @@ def segmentation_panel(
     maps = dict(truth=truth, prediction=prediction) if truth is not None else dict(prediction=prediction)
     figure = Figure(figsize=(3 * (2 + len(maps)), 2.9 * height / width + 0.9), layout='constrained')
     axes = figure.subplots(1, 2 + len(maps))
-    turbo = matplotlib.colormaps['turbo'].with_extremes(bad='lightgrey')
     axes[0].imshow(rgb)
-    near, far = (
-        np.percentile(depth_m[depth_m > 0], (1, 99)) if (depth_m > 0).any() else (0, 1)
-    )  # stray points are far off
-    shown = axes[1].imshow(np.ma.masked_less_equal(depth_m, 0), turbo, vmin=near, vmax=far, interpolation='nearest')
+    shown = show_depth(axes[1], depth_m)
     for axis, labels in zip(axes[2:], maps.values(), strict=True):
         axis.imshow(overlay(rgb, labels, colours))
     for axis, title in zip(axes, ('RGB', 'depth', *maps), strict=True):

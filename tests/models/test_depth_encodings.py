@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmvd import ops
+from mmvd.datasets.cameras import tell_of_guess
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
 from mmvd.models import DisparityEncoding, NormalizeDepth, PositionalDepthEncoding, PositionalPointEncoding
@@ -196,10 +197,7 @@ def test_the_transform_of_the_same_name_gives_the_same(name):
 
 
 def test_samples_without_a_camera_are_guessed_and_told_once(monkeypatch):
-
-    from mmvd.models.data_preprocessors import stacker
-
-    stacker.tell_of_guess.cache_clear()
+    tell_of_guess.cache_clear()
     lines = logged(monkeypatch)
     model = completer(CONFIGS['p3de'])
     for _ in range(2):

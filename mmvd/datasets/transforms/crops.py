@@ -3,11 +3,11 @@
 import numpy as np
 
 from mmvd.arguments import check_choice, check_flag, check_int, check_range, check_share, check_size
+from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
 from mmvd.registry import TRANSFORMS
 
 from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map
-from .loading import rescale_intrinsics
 
 
 @TRANSFORMS.register_module()

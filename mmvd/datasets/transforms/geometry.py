@@ -9,11 +9,10 @@ from mmcv.image import imresize
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_int, check_number, check_share, check_size
+from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
 from mmvd.errors import ConfigError
 from mmvd.registry import TRANSFORMS
-
-from .loading import rescale_intrinsics
 
 # and what fills new pixels
 _NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}

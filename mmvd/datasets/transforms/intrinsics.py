@@ -1,20 +1,9 @@
 """Cameras that are not known."""
 
-from functools import cache
-
 from mmcv.transforms import BaseTransform
-from mmengine.logging import MMLogger
 
 from mmvd import ops
 from mmvd.registry import TRANSFORMS
-
-
-@cache
-def tell_of_guess(reader: str) -> None:
-    """Say once that cameras are guessed, and for whom."""
-    MMLogger.get_current_instance().warning(
-        f'{reader}: samples without intrinsics: their camera is guessed (intrinsics of the dataset would be used)'
-    )
 
 
 @TRANSFORMS.register_module()

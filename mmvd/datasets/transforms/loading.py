@@ -9,8 +9,9 @@ from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_flag, check_substitution
 from mmvd.datasets.archives import is_file
+from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.decoders import get_decoder, read_depth
-from mmvd.datasets.rasters import read_image, shown
+from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -37,11 +38,7 @@ class LoadImage(BaseTransform):
         path = results['img_path']
         img, is_turned = read_image(path, allow_cmyk=results.get('may_be_cmyk', False))
         has_others = 'seg_map_path' in results or ('depth_path' in results and not results.get('depth_of_turned_image'))
-        if is_turned and has_others:
-            raise SampleError(
-                f'{shown(path)}: its EXIF data turn or mirror it, which its depth and labels know nothing of: save it '
-                'upright'
-            )
+        check_upright(is_turned and has_others, shown(path))
         results.update(img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2])
         return results
 
@@ -152,13 +149,3 @@ class LoadDepth(BaseTransform):
         results['img_shape'] = shape
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], shape[1] / width, shape[0] / height)
-
-
-def rescale_intrinsics(matrix, x: float, y: float):
-    """(3, 3) pinhole matrix after a resize by (x, y); pixel centres are at integers, so the image corner is at -0.5."""
-    matrix = matrix.copy()
-    matrix[0] *= x
-    matrix[1] *= y
-    matrix[0, 2] += (x - 1) / 2
-    matrix[1, 2] += (y - 1) / 2
-    return matrix

@@ -8,11 +8,10 @@ from mmengine.hooks import Hook
 
 from mmvd.arguments import check_flag
 from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
-from mmvd.evaluation.report import format_table, provenance
+from mmvd.evaluation.report import format_table, save_result
 from mmvd.registry import HOOKS
-from mmvd.saving import save_json
 
-_UNTRAINED = 'untrained.json'
+_UNTRAINED = 'untrained'
 
 
 @HOOKS.register_module()
@@ -45,11 +44,11 @@ class DepthReportHook(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._save(runner, runner.val_evaluator, self._stage or f'epoch_{runner.epoch}.json', dict(epoch=runner.epoch))
+        self._save(runner, runner.val_evaluator, self._stage or f'epoch_{runner.epoch}', epoch=runner.epoch)
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result and print the table."""
-        table = self._save(runner, runner.test_evaluator, 'test.json', dict(checkpoint=runner.cfg.get('load_from')))
+        table = self._save(runner, runner.test_evaluator, 'test', checkpoint=runner.cfg.get('load_from'))
         if table:
             runner.logger.info('\n' + format_table(table))
 
@@ -59,19 +58,16 @@ class DepthReportHook(Hook):
         last = folder / f'epoch_{runner.epoch}.json'
         if not is_main_process() or not last.is_file():
             return
-        untrained = folder / _UNTRAINED
+        untrained = folder / f'{_UNTRAINED}.json'
         reference = load(str(untrained))['result'] if untrained.is_file() else None
         text = format_table(load(str(last))['result'], reference)
         (folder / 'table.txt').write_text(text + '\n')
         runner.logger.info(f'depth completion after {runner.epoch} epochs, see {folder}\n{text}')
 
     @staticmethod
-    def _save(runner, evaluator, name: str, state: dict) -> dict | None:
+    def _save(runner, evaluator, name: str, **state: int | str | None) -> dict | None:
         results = [metric.result for metric in evaluator.metrics if isinstance(metric, DepthCompletionMetric)]
         if not results or not is_main_process():
             return None
-        save_json(
-            dict(result=results[0], **state, **provenance(runner.cfg, runner.seed)),
-            Path(runner.work_dir) / 'results' / name,
-        )
+        save_result(runner, name, results[0], **state)
         return results[0]

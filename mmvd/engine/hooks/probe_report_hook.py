@@ -1,16 +1,13 @@
 """Results of linear probes with provenance as JSON, and the two reported heads as text."""
 
-from pathlib import Path
-
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from mmvd.datasets.probe_splits import HOLDOUT, TEST, check_classes, class_names, parts_of, trained_on_holdout
 from mmvd.errors import ConfigError
 from mmvd.evaluation.linear_probe_metric import LinearProbeMetric
-from mmvd.evaluation.report import provenance
+from mmvd.evaluation.report import save_result
 from mmvd.registry import HOOKS
-from mmvd.saving import save_json
 
 from .model_of import model_of
 
@@ -108,19 +105,18 @@ class ProbeReportHook(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._report(runner, runner.val_evaluator, f'epoch_{runner.epoch}', dict(epoch=runner.epoch, iter=runner.iter))
+        self._report(runner, runner.val_evaluator, f'epoch_{runner.epoch}', epoch=runner.epoch, iter=runner.iter)
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._report(runner, runner.test_evaluator, 'test', dict(checkpoint=runner.cfg.get('load_from')))
+        self._report(runner, runner.test_evaluator, 'test', checkpoint=runner.cfg.get('load_from'))
 
     @staticmethod
-    def _report(runner, evaluator, name: str, state: dict) -> None:
+    def _report(runner, evaluator, name: str, **state: int | str | None) -> None:
         if not is_main_process():
             return
-        metric, path = _metric_of(evaluator), Path(runner.work_dir) / 'results' / f'{name}.json'
-        save_json(dict(result=metric.result, **state, **provenance(runner.cfg, runner.seed)), path)
-        runner.logger.info(f'{path}\n{metric.table()}')
+        metric = _metric_of(evaluator)
+        runner.logger.info(f'{save_result(runner, name, metric.result, **state)}\n{metric.table()}')
 
 
 def _metric_of(evaluator) -> LinearProbeMetric:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_flag, check_number, check_row
-from mmvd.datasets.transforms.intrinsics import tell_of_guess
+from mmvd.datasets.cameras import tell_of_guess
 from mmvd.errors import SampleError
 from mmvd.registry import MODELS
 
