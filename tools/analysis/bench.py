@@ -1,12 +1,12 @@
 """What the comparisons of speed share: sizes, models, batches."""
 
 import argparse
-from contextlib import nullcontext
 
 import torch
 from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.devices import autocast
 from mmvd.apis.timing import Comparison, compare
 from mmvd.models.backbones.maps import to_stride
 from mmvd.models.backbones.vd_vit import VDViT
@@ -33,7 +33,7 @@ class Bench:
 
     def autocast(self):
         """Context of the chosen type."""
-        return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
+        return autocast(self.device, self.dtype)
 
     def compare(self, name: str, a: tuple, b: tuple) -> Comparison:
         """Two functions with their labels, in turns."""

@@ -104,12 +104,12 @@ def table(name: str, rows: Sequence[dict]) -> str:
     """A line per input, a column per method; the best of each line is marked."""
     methods = list(dict.fromkeys(row['method'] for row in rows))
     lines = [f'{SETS[name]}: median RMSE on removed pixels [mm], * best']
-    lines.append(f'{"input":<20}' + ''.join(f'{LABELS.get(method, method):>19}' for method in methods))
+    lines.append(f'{"input":<23}' + ''.join(f'{LABELS.get(method, method):>19}' for method in methods))
     for point in POINTS:
         cells = [median(rows, point, method) for method in methods]
         best = np.nanmin(cells)
         texts = (f'{cell:.1f}{"*" if cell == best else " "}' for cell in cells)
-        lines.append(f'{_label(point):<20}' + ''.join(f'{text:>19}' for text in texts))
+        lines.append(f'{_label(point):<23}' + ''.join(f'{text:>19}' for text in texts))
     return '\n'.join(lines)
 
 

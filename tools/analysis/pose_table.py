@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
+from mmvd.apis.launch import running
 from mmvd.errors import exit_code
 
 ROOT = Path(__file__).parents[2]
@@ -126,10 +126,10 @@ def judge(config: Config, checkpoint: Path, folder: Path, kind: str | None = Non
     config.update(load_from=str(checkpoint), work_dir=str(folder))
     config.test_evaluator = dict(config.test_evaluator, submission=str(folder / 'poet-vd_rooms-test.csv'))
     config.test_evaluator.pop('reference', None) if kind else None
-    runner = Runner.from_cfg(config)
-    if kind:
-        runner.register_hook(Alter(kind))
-    return {key.removeprefix('pose/'): value for key, value in runner.test().items()}
+    with running(config, training=False) as runner:
+        if kind:
+            runner.register_hook(Alter(kind))
+        return {key.removeprefix('pose/'): value for key, value in runner.test().items()}
 
 
 def run(args: argparse.Namespace) -> None:
