@@ -1,5 +1,6 @@
 """The paper's fifteen datasets: their configs, what Table 6 says of them, and what of them is here."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from .data_configs import LOADERS, datasets_in
 from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
+_MADE_BY = '; made by: '
 _PROMISED = ('vd/pretrain_*', 'seg/*', 'cls/*', 'det/*', 'pose/*', 'completion/*')
 
 
@@ -48,28 +50,47 @@ def expectations() -> dict[str, dict]:
 
 
 def status() -> Iterator[str]:
-    """Lines for people: which datasets are here and prepared, and what each shipped recipe still needs."""
+    """Lines for people: which datasets are here and prepared, what each shipped recipe still needs, who makes that."""
     yield 'Datasets of the paper:'
+    named, made_by = {}, {}
     for name, settings in paper_datasets().items():
-        yield f'  {name:<14}{_state(name, settings)}'
+        missing = _missing(settings)
+        named[_place(missing or '')] = name
+        yield f'  {name:<14}{f"not here: {missing}" if missing else _state(name, settings)}'
     yield 'Recipes (training; test for completion):'
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
-            config = read_config(path)
-            try:
-                missing = missing_inputs(config, training=not pattern.startswith('completion'))
-            except MMVDError as error:
-                missing = [str(error)]
-            needs = f'needs {missing[0]}' if missing else 'ready'
-            yield f'  {path.relative_to(shipped_configs()).with_suffix("").as_posix():<40}{needs}'
-            yield from (f'{"":<42}and {each}' for each in missing[1:])
+            lines = _missing_of_recipe(path, training=not pattern.startswith('completion'))
+            made_by.update((_place(line), line.split(_MADE_BY)[1]) for line in lines if _MADE_BY in line)
+            needs = ', '.join(dict.fromkeys(named.get(_place(line), _place(line)) for line in lines))
+            recipe = path.relative_to(shipped_configs()).with_suffix('').as_posix()
+            yield f'  {recipe:<40}{f"needs {needs}" if needs else "ready"}'
+    unnamed = {place: recipe for place, recipe in made_by.items() if place not in named}
+    yield from ['Made by:'] * bool(unnamed)
+    yield from (f'  {place}: {recipe}' for place, recipe in unnamed.items())
+
+
+def _missing(settings: dict) -> str | None:
+    try:
+        return DATASETS.get(settings['type']).missing(settings)
+    except MMVDError as error:
+        return str(error)
+
+
+def _missing_of_recipe(path: Path, training: bool) -> list[str]:
+    try:
+        return missing_inputs(read_config(path), training)
+    except MMVDError as error:
+        return [str(error)]
+
+
+def _place(missing: str) -> str:
+    """The path in what is told of something missing."""
+    return re.sub(r'^(weights |dataset [^:]+: |evaluation: )| \(no such .*', '', missing)
 
 
 def _state(name: str, settings: dict) -> str:
     try:
-        missing = DATASETS.get(settings['type']).missing(settings)
-        if missing:
-            return f'not here: {missing}'
         dataset = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))
         root = Path(dataset.data_root)
         entries = open_index(root, dataset.settings)

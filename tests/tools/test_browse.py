@@ -68,8 +68,11 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     assert 'here, not prepared: python tools/dataset_converters/prepare.py lm' in lines['lm']
     assert 'not here' in lines['homebrew'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
     assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')
-    assert 'needs weights' in lines['vd/pretrain_dinov2_pde']
-    assert 'work_dirs' in lines['and'] or 'no such' in lines['and']  # whatever else a recipe needs
+    assert lines['vd/pretrain_dinov2_pde'].endswith('needs weights/dinov2_vitb14_pretrain.pth')
+    assert lines['weights/dinov2_vitb14_pretrain.pth:'].endswith('docs/guides/pretraining.md')  # made by
+    assert lines['pose/poet_vd_lmo'].endswith(
+        f'needs weights/vd_dinov2_pde.pth, lmo, {tmp_path}/lmo/models_eval/models_info.json'
+    )
     assert {'pose/poet_rgb_ycbv', 'seg/m2f_rgb_rooms', 'det/mask2former_vd_rooms'} <= lines.keys()
     assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random
 
