@@ -120,6 +120,17 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
+def check_file(path: Path) -> None:
+    """See that a file can be written, before the work for it starts; makes its folder.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
+    if path.is_dir():
+        raise ConfigError(f'{path}: a folder, where a file is to be written: choose another name')
+    check_writable(path.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -11,9 +11,9 @@ from mmengine.runner import Runner
 pytest.importorskip('embreex')
 
 from mmvd.apis.preflight import check_inputs, missing_inputs  # noqa: E402
-from mmvd.errors import ConfigError, MissingInputsError  # noqa: E402
+from mmvd.errors import ConfigError, MissingInputsError, SampleError  # noqa: E402
 from mmvd.evaluation.pose import read_submission  # noqa: E402
-from tests.conftest import ROOT  # noqa: E402
+from tests.conftest import ROOT, logged  # noqa: E402
 
 
 def small(bop_rooms, work_dir, monkeypatch, **options) -> Config:
@@ -53,12 +53,14 @@ def test_heads_of_other_objects_are_told_before_the_start(bop_rooms, tmp_path, m
 
 def test_boxes_of_a_detector_are_evaluated(bop_rooms, tmp_path, monkeypatch):
     (tmp_path / 'boxes.json').write_text('[]')
+    told = logged(monkeypatch, 'info')
     config = small(bop_rooms, tmp_path, monkeypatch)
     pipeline = config.test_dataloader.dataset.pipeline
     pipeline[2] = dict(type='mmvd.LoadDetectedBoxes', file=str(tmp_path / 'boxes.json'))
     config.test_evaluator.update(reference=None)
     found = Runner.from_cfg(config).test()
     assert found['pose/AR'] == 0 and found['pose/missed'] == found['pose/targets']  # nothing was found
+    assert any('left out: none; none at all in 3 images' in line for line in told)
 
 
 def test_objects_without_a_box_do_not_train_and_are_missed(bop_rooms, tmp_path, monkeypatch):
@@ -73,6 +75,22 @@ def test_objects_without_a_box_do_not_train_and_are_missed(bop_rooms, tmp_path, 
     runner = Runner.from_cfg(config)
     runner.train()
     assert runner.test()['pose/missed'] == 1
+
+
+def test_objects_without_a_model_and_data_without_an_object(bop_rooms, tmp_path, monkeypatch):
+    config = small(bop_rooms, tmp_path / 'run', monkeypatch)
+    shutil.copytree(bop_rooms / 'models', tmp_path / 'models')
+    infos = json.loads((tmp_path / 'models/models_info.json').read_text())
+    (tmp_path / 'models/models_info.json').write_text(json.dumps({'1': infos['1']}))
+    config.model.head.loss.models = str(tmp_path / 'models')
+    with pytest.raises(ConfigError, match='models: has no object [2-8], only 1'):
+        Runner.from_cfg(config).train()
+    shutil.copytree(bop_rooms, tmp_path / 'bop_rooms')
+    (path,) = (tmp_path / 'bop_rooms/train').glob('*/scene_gt.json')
+    for name in ('scene_gt.json', 'scene_gt_info.json'):
+        path.with_name(name).write_text(json.dumps({frame: [] for frame in json.loads(path.read_text())}))
+    with pytest.raises(SampleError, match='there is nothing to learn from'):
+        Runner.from_cfg(small(tmp_path / 'bop_rooms', tmp_path / 'run', monkeypatch)).train()
 
 
 def test_missing_data_are_one_message(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmvd.errors import ConfigError
-from mmvd.saving import check_writable
+from mmvd.saving import check_file
 
 from .model import VDModel
 
@@ -65,10 +65,8 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
         raise ConfigError(f'{path}, {part}: the part must be {" or ".join(PARTS)}, the ending {" or ".join(FORMATS)}')
     if any(side < patch or side % patch for side in size):
         raise ConfigError(f'size {tuple(size)}: sides must be multiples of the patch of {patch} px')
-    if path.is_dir():
-        raise ConfigError(f'{path}: a folder, where a file is to be written: choose another name')
+    check_file(path)
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
-    check_writable(path.parent)
     with TemporaryDirectory(dir=path.parent, prefix='.') as aside, torch.no_grad():
         graph, other = Path(aside) / path.name, _example(part, size, 1)
         run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, _example(part, size, 0), graph)

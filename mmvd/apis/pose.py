@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from mmvd.datasets.bop_files import model_file, read_models_info
+from mmvd.datasets.bop_files import model_file, read_model_info
+from mmvd.datasets.detections import detection_of, queries_of, read_rows, whole
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
-from mmvd.datasets.transforms.poses import detection_of, queries_of, read_rows
 from mmvd.errors import ConfigError, SampleError
 from mmvd.evaluation.pose.submission import Estimate, is_pose
 from mmvd.saving import save_json
@@ -72,9 +72,10 @@ class RGBDPoseInferencer(TaskInferencer):
                 f'RGBDPoseInferencer: the head has {self.model.head.num_classes} classes, checkpoint and config name '
                 f'the objects {self.obj_ids}: set objects=[...] of the test dataset'
             )
-        self.models, self._renderers = None if models is None else Path(models), {}
-        if self.models is not None:
-            read_models_info(self.models)  # now, not after the network
+        self.models, self._renderers, self._named = None if models is None else Path(models), {}, set()
+        wanted = {row['detection'][0] for row in self.boxes} if self.models else ()
+        for obj_id in sorted(set(self.obj_ids).intersection(wanted)):
+            self._renderer(obj_id)  # now, not after the network
 
     def check(self, config: Config) -> None:
         """Refuse what estimates no poses."""
@@ -87,8 +88,10 @@ class RGBDPoseInferencer(TaskInferencer):
 
     def _results(self, frame: Frame) -> dict:
         found = super()._results(frame)
+        self._named.add(frame.name)
         rows = [row['detection'] for row in self.boxes if row['image'] in (None, frame.name)]
-        queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape)
+        packer = next(step.packer for step in self.pipeline.transforms if hasattr(step, 'packer'))
+        queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape, max_queries=packer.max_queries)
         return dict(found, queries=queries, dropped_boxes=dropped, instances=[])
 
     def predict(self, frames: list[Frame]) -> list[dict]:
@@ -115,6 +118,10 @@ class RGBDPoseInferencer(TaskInferencer):
             left_out['whose estimate is no pose'] = int((~poses).sum())
         return dict({key: value[poses] for key, value in prediction.items()}, left_out=left_out)
 
+    def unused_boxes(self) -> list[str]:
+        """For each box whose image was not among those that were predicted, the name of that image."""
+        return [row['image'] for row in self.boxes if row['image'] not in (None, *self._named)]
+
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:
         """The image with the outlines, or the axes, of the objects."""
         K, outlines, rgb = self.camera.astype(np.float64), [], np.ascontiguousarray(frame.rgb)
@@ -127,7 +134,7 @@ class RGBDPoseInferencer(TaskInferencer):
 
     def _renderer(self, obj_id: int) -> MeshRenderer:
         if obj_id not in self._renderers:
-            diameter = read_models_info(self.models)[obj_id]['diameter']
+            diameter = read_model_info(self.models, obj_id)['diameter']
             self._renderers[obj_id] = MeshRenderer(
                 load_mesh(model_file(self.models, f'obj_{obj_id:06d}.ply'), diameter)
             )
@@ -163,9 +170,12 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
 
 
 def _row(row: dict[str, Any]) -> dict:
-    image = row.get('image') and Path(str(row['image'])).stem
+    image = row.get('image')
     if image is None and row.get('image_id') is not None:
-        image = f'{int(row["image_id"]):06d}'
+        image = f'{whole(row["image_id"]):06d}'
+    if image == '':
+        raise ValueError('an image without a name')
+    image = None if image is None else Path(str(image)).stem
     return dict(image=image, detection=detection_of(row))
 
 

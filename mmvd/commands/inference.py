@@ -111,7 +111,11 @@ def _pose(args: argparse.Namespace) -> int:
         return ', '.join(told) or 'no box of this image'
 
     settings = dict(intrinsics=args.intrinsics, boxes=args.boxes, models=args.models)
-    return _run(RGBDPoseInferencer(*_common(args), **settings), args, tell)
+    inferencer = RGBDPoseInferencer(*_common(args), **settings)
+    code, others = _run(inferencer, args, tell), inferencer.unused_boxes()
+    if others:
+        print(f'{len(others)} boxes are of other images, e.g. {others[0]}', file=sys.stderr)
+    return code
 
 
 def _features(args: argparse.Namespace) -> int:

@@ -144,7 +144,8 @@ def _check_symmetries(info: dict, where: str) -> None:
             raise SampleError(f'{where}: symmetries_discrete={matrix.tolist()}, in rows, leads out of the object')
     for symmetry in info.get('symmetries_continuous', ()):
         axis = check_row(where, 'axis', symmetry['axis'], 3, check_number)
-        check_row(where, 'offset', symmetry['offset'], 3, check_number)
+        if np.linalg.norm(check_row(where, 'offset', symmetry['offset'], 3, check_number)) > 2 * reach:
+            raise SampleError(f'{where}: an axis of symmetry through {symmetry["offset"]} lies far from the object')
         check_positive(where, 'length of the axis', float(np.linalg.norm(axis)))
 
 
@@ -211,15 +212,18 @@ def read_targets(path: Path) -> list[dict]:
 
     Raises:
         MissingInputsError: If there is no such file.
-        SampleError: If it is damaged.
+        SampleError: If it is damaged, or empty.
     """
     path = located(path.parent, path.name)
     if not is_file(path):
         raise MissingInputsError(f'{path}: no such list of targets')
     try:
-        return [{key: int(target[key]) for key in _TARGET} for target in json.loads(read_bytes(path))]
+        targets = [{key: int(target[key]) for key in _TARGET} for target in json.loads(read_bytes(path))]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SampleError(f'{path}: no list of targets with {", ".join(_TARGET)} ({error!r})') from error
+    if not targets:
+        raise SampleError(f'{path}: an empty list of targets, nothing is to be found')
+    return targets
 
 
 def model_file(folder: Path, name: str) -> Path:
@@ -253,3 +257,15 @@ def read_models_info(folder: Path) -> dict[int, dict]:
     if not models:
         raise SampleError(f'{path}: no object at all')
     return dict(sorted(models.items()))
+
+
+def read_model_info(folder: Path, obj_id: int) -> dict:
+    """What :func:`read_models_info` knows of one object.
+
+    Raises:
+        ConfigError: If it knows nothing of it.
+    """
+    models = read_models_info(folder)
+    if obj_id not in models:
+        raise ConfigError(f'{folder}: has no object {obj_id}, only {", ".join(map(str, models))}')
+    return models[obj_id]

@@ -41,8 +41,8 @@ class BOPPoseDataset(BOPDataset):
     Raises:
         ConfigError: If an id has no model.
         MissingInputsError: If there is no such data.
-        SampleError: If poses, models or targets are damaged, or, in more than a hundredth of the frames, objects are
-            elsewhere than their camera sees them.
+        SampleError: If poses, models or targets are damaged, no object is seen in training, or, in more than a
+            hundredth of the frames, objects are elsewhere than their camera sees them.
     """
 
     PREPARED_BY = (
@@ -102,6 +102,11 @@ class BOPPoseDataset(BOPDataset):
                 self.leave_out(entry['img_path'], error)
         if not entries:
             raise MissingInputsError(f'{self.data_root}: no frame of {self.images}, or none that {self.targets} names')
+        if not (self.test_mode or any(entry['instances'] for entry in entries)):
+            raise SampleError(
+                f'{self.data_root}: in {self.images} none of the objects {", ".join(map(str, self.objects))} is at '
+                f'least {self.min_visib_fract:g} visible: there is nothing to learn from'
+            )
         return self._well_placed(entries)
 
     def _well_placed(self, entries: list[dict]) -> list[dict]:

@@ -18,6 +18,7 @@ from mmvd.datasets.bop_files import model_file, read_models_info, read_targets
 from mmvd.datasets.decoders import read_depth
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, METRICS
+from mmvd.saving import check_file
 
 from .pose.scores import PoseScores, Truth
 from .pose.submission import Estimate, is_pose, write_submission
@@ -52,7 +53,7 @@ class BOPPoseMetric(BaseMetric):
         **kwargs: As in mmengine.
 
     Raises:
-        ConfigError: If an argument is outside its domain.
+        ConfigError: If an argument is outside its domain, or the submission cannot be written.
         MissingInputsError: If there are no models or targets.
     """
 
@@ -77,6 +78,8 @@ class BOPPoseMetric(BaseMetric):
         self.with_vsd = check_flag(owner, 'with_vsd', with_vsd)
         self.delta_mm = check_number(owner, 'delta_mm', delta_mm, 0)
         self.reference, self.submission = reference, submission
+        if submission is not None:
+            check_file(Path(submission))
 
     @classmethod
     def missing(cls, config: dict) -> Iterator[str]:
@@ -84,6 +87,11 @@ class BOPPoseMetric(BaseMetric):
         models = Path(config['models'])
         if not is_file(model_file(models, 'models_info.json')):
             yield f'{models}/models_info.json (no such file); made by: the official archive of models'
+        else:
+            meshes = [model_file(models, f'obj_{obj_id:06d}.ply') for obj_id in read_models_info(models)]
+            gone = [mesh for mesh in meshes if not is_file(mesh)]
+            if gone:
+                yield f'{gone[0]} (no such file, {len(gone)} of {len(meshes)}); made by: the official archive of models'
         targets = config.get('targets') and Path(config['targets'])
         if targets and not is_file(located(targets.parent, targets.name)):
             yield f'{targets} (no such file)'
@@ -181,6 +189,7 @@ class BOPPoseMetric(BaseMetric):
     def _report(self, tables: dict, results: list[dict], no_poses: int) -> str:
         columns = [name for name in _COLUMNS if name in tables['network']['all']]
         boxes, dropped = sorted({each['boxes'] for each in results}), Counter()
+        boxless = sum(not (each['seen'] or each['dropped']) for each in results)
         for each in results:
             dropped.update(each['dropped'])
         left_out = ', '.join(f'{count} {reason}' for reason, count in sorted(dropped.items())) or 'none'
@@ -188,7 +197,7 @@ class BOPPoseMetric(BaseMetric):
         symmetric = ', '.join(map(str, self.scores.symmetric)) or 'none'
         lines = [
             f'6D pose: {len(results)} images of {len({each["camera"] for each in results})} cameras',
-            f'boxes: {" and ".join(boxes)}; left out: {left_out}',
+            f'boxes: {" and ".join(boxes)}; left out: {left_out}; none at all in {boxless} images',
             f'to find: {wanted}; misses count as infinite errors; {no_poses} estimates are no pose and left out',
             f'ADD(-S) takes ADD-S for {symmetric}; AUC: exact area up to 100 mm, all instances pooled',
             f'{"":<26}' + ''.join(f'{name.replace("median_", "med "):>20}' for name in columns) + f'{"missed":>14}',

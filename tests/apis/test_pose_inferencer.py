@@ -1,6 +1,7 @@
 """Poses by a few lines of Python and by the command."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ pytest.importorskip('embreex')
 from mmvd.apis import RGBDPoseInferencer  # noqa: E402
 from mmvd.apis.pose import read_boxes  # noqa: E402
 from mmvd.commands import make_parser  # noqa: E402
+from mmvd.datasets.bop_files import read_models_info  # noqa: E402
 from mmvd.errors import ConfigError, MissingInputsError, SampleError  # noqa: E402
 from mmvd.registry import MODELS  # noqa: E402
 from tests.apis.test_inferencers import pack_of  # noqa: E402
@@ -110,10 +112,34 @@ def test_what_is_missing_is_named(estimator, tmp_path):
         read_boxes([dict(BOXES[0], scene_id=48, image_id=1), dict(BOXES[0], scene_id=49, image_id=1)])
     with pytest.raises(MissingInputsError, match='no such file of boxes'):
         read_boxes(tmp_path / 'none.json')
-    for content in ('x', '{"a": 1}', '[{"bbox": [1, 2, 3]}]', '[{"bbox": [1, 2, 3, NaN], "category_id": 1}]'):
+    odd = dict(BOXES[0], category_id=3.7), dict(BOXES[0], category_id=True), dict(BOXES[0], image='')
+    odd += dict(BOXES[0], bbox='1234'), dict(BOXES[0], image_id='x')
+    for content in ('x', '{"a": 1}', '[{"bbox": [1, 2, 3]}]', '[{"bbox": [1, 2, 3, NaN], "category_id": 1}]', *odd):
+        content = content if isinstance(content, str) else json.dumps([content])
         (tmp_path / 'b.json').write_text(content)
         with pytest.raises(SampleError, match='b.json: no '):
             read_boxes(tmp_path / 'b.json')
+
+
+def test_of_many_boxes_the_best_scored_count(estimator):
+    """Detectors leave up to a hundred."""
+    boxes = [dict(category_id=3, bbox=[n / 10, 5, 20, 20], score=n / 40) for n in range(40)]
+    (found,) = RGBDPoseInferencer(estimator, device='cpu', intrinsics=K, boxes=boxes)((RGB, DEPTH))['predictions']
+    assert found['scores'].tolist() == pytest.approx([n / 40 for n in range(39, 9, -1)])
+    assert found['left_out'] == {'beyond the best 30': 10}
+
+
+def test_models_are_read_before_the_network_runs(estimator, bop_rooms, tmp_path):
+    shutil.copytree(bop_rooms / 'models', tmp_path / 'models')
+    settings = dict(device='cpu', intrinsics=K, boxes=BOXES[:1], models=tmp_path / 'models')
+    (tmp_path / 'models/obj_000003.ply').write_bytes(b'')
+    with pytest.raises(SampleError, match='obj_000003.ply: no readable mesh'):
+        RGBDPoseInferencer(estimator, **settings)
+    infos = json.loads((tmp_path / 'models/models_info.json').read_text())
+    (tmp_path / 'models/models_info.json').write_text(json.dumps({'1': infos['1'], '2': infos['2']}))
+    read_models_info.cache_clear()
+    with pytest.raises(ConfigError, match='models: has no object 3, only 1, 2'):
+        RGBDPoseInferencer(estimator, **settings)
 
 
 def test_command(estimator, tmp_path, capsys):
@@ -125,6 +151,7 @@ def test_command(estimator, tmp_path, capsys):
     options = ('--model', str(estimator), '--boxes', str(tmp_path / 'boxes.json'), '--out', str(tmp_path / 'o'))
     args = make_parser().parse_args(['pose', *pair, *options, '--intrinsics', *map(str, K)])
     assert args.run(args) == 0
-    told = capsys.readouterr().out
+    told, warned = capsys.readouterr()
+    assert '1 boxes are of other images, e.g. another\n' in warned
     assert 'object 3 at ' in told and 'm, left out: 1 of other objects\n' in told
     assert (tmp_path / 'o/000007_rgb_poses.json').is_file()

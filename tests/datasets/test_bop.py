@@ -66,11 +66,11 @@ def test_targets_and_objects(root):
     )
     with pytest.raises(ConfigError, match='objects=.3.* must be different ids of 1'):
         build(root, objects=[3])
-    for content in ('[{"scene_id": 2}]', '{}'[:1], '[1]'):
+    for content in ('[{"scene_id": 2}]', '{}'[:1], '[1]', '[]', '{}'):
         (root / 'targets.json').write_text(content)
-        with pytest.raises(SampleError, match='no list of targets'):
+        with pytest.raises(SampleError, match='list of targets'):
             build(root, targets='targets.json')
-    (root / 'targets.json').write_text('[]')
+    (root / 'targets.json').write_text(json.dumps([dict(scene_id=3, im_id=1, obj_id=1, inst_count=1)]))
     with pytest.raises(MissingInputsError, match='or none that targets.json names'):
         build(root, targets='targets.json')
 
@@ -121,6 +121,7 @@ def test_what_is_wrong_is_named(root, file, keys, to, told):
         ),
         (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 0], offset=[0, 0, 0])]), 'length of the axis'),
         (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 1])]), 'no readable symmetry'),
+        (dict(BOX_MM, symmetries_continuous=[dict(axis=[0, 0, 1], offset=[0, 0, 1e9])]), 'lies far from the object'),
     ],
 )
 def test_models_that_are_none(root, info, told):

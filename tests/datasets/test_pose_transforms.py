@@ -131,6 +131,13 @@ def test_boxes_of_a_detector(tmp_path):
     assert len(step_without_scenes(sample())['queries']['labels']) == 2
     with pytest.raises(SampleError, match='its rows name no scene_id, and the images are of scenes 2 and 4'):
         step_without_scenes(sample(scene_id=4))
+    path = tmp_path / 'texts.json'
+    path.write_text(json.dumps([dict(row, scene_id='2', image_id='5') for row in rows[:2]]))
+    assert len(apply(sample(), dict(step, file=str(path)))['queries']['labels']) == 2
+    path = tmp_path / 'mixed.json'
+    path.write_text(json.dumps([{key: value for key, value in rows[0].items() if key != 'scene_id'}, *rows[1:]]))
+    with pytest.raises(SampleError, match='mixed.json: some of its rows name a scene_id, others do not'):
+        apply(sample(), dict(step, file=str(path)))
     for number, content in enumerate(('{}', '[1]', '[{"bbox": [1, 2, 3, NaN], "score": 1, "image_id": 1}]', 'x')):
         path = tmp_path / f'{number}.json'
         path.write_text(content if content != '{}' else '{"a": 1}')

@@ -13,7 +13,8 @@ trimesh = pytest.importorskip('trimesh')
 pytest.importorskip('embreex')
 
 from mmvd.datasets.bop_files import read_models_info  # noqa: E402
-from mmvd.errors import ConfigError, MissingInputsError  # noqa: E402
+from mmvd.errors import ConfigError, MissingInputsError, SampleError  # noqa: E402
+from mmvd.evaluation import BOPPoseMetric  # noqa: E402
 from mmvd.evaluation.pose import (  # noqa: E402
     Estimate,
     PoseScores,
@@ -203,10 +204,23 @@ def test_without_public_truth_there_is_a_submission_alone(bop_rooms, tmp_path):
     assert metric.evaluate(3) == {'pose/estimates': 3} and len(read_submission(tmp_path / 'a.csv')) == 3
 
 
+def test_what_is_told_before_the_images(bop_rooms, tmp_path):
+    settings = dict(type='mmvd.BOPPoseMetric', models=str(tmp_path / 'models'))
+    with pytest.raises(ConfigError, match='a folder, where a file is to be written'):
+        METRICS.build(dict(settings, submission=str(tmp_path)))
+    shutil.copytree(bop_rooms / 'models', tmp_path / 'models')
+    (tmp_path / 'models/obj_000002.ply').unlink()
+    (missing,) = BOPPoseMetric.missing(settings)
+    assert missing.startswith(f'{tmp_path}/models/obj_000002.ply (no such file, 1 of 8)')
+
+
 def test_targets_that_are_not_there(bop_rooms, tmp_path):
     rows = json.loads((bop_rooms / 'test_targets_bop19.json').read_bytes())
     (tmp_path / 't.json').write_text(json.dumps([*rows, dict(scene_id=9, im_id=0, obj_id=1, inst_count=2)]))
     with pytest.raises(ConfigError, match='2 of its targets are none of the objects that were evaluated'):
         evaluate(bop_rooms, targets=str(tmp_path / 't.json'))
+    (tmp_path / 'none.json').write_text('[]')
+    with pytest.raises(SampleError, match='none.json: an empty list of targets'):
+        evaluate(bop_rooms, targets=str(tmp_path / 'none.json'))
     with pytest.raises(ConfigError, match='min_visib_fract'):
         METRICS.build(dict(type='mmvd.BOPPoseMetric', models='x', min_visib_fract=2))

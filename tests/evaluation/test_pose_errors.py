@@ -148,6 +148,8 @@ def test_files_of_results(tmp_path):
         b'scene_id,im_id,obj_id,score,R,t,time\n'
     )
     assert len(again) == 2 and (again[0].R == R).all() and again[1].time == -1
+    (tmp_path / 'b.csv').write_bytes(b'\xef\xbb\xbf' + content)  # as spreadsheets save it
+    assert len(read_submission(tmp_path / 'b.csv')) == 2
     with pytest.raises(MissingInputsError):
         read_submission(tmp_path / 'none.csv')
     row = '1,2,3,0.5,{},1 2 3,-1'

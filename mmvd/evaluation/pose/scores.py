@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from mmvd.datasets.bop_files import model_file, read_models_info
+from mmvd.datasets.bop_files import model_file, read_model_info, read_models_info
 from mmvd.datasets.decoders import read_depth
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.datasets.symmetries import symmetry_transforms
@@ -59,11 +59,12 @@ class ObjectModel:
         obj_id: Id of the object.
 
     Raises:
+        ConfigError: If the folder has no such object.
         SampleError: If its mesh is damaged, or in other units than ``models_info.json``.
     """
 
     def __init__(self, folder: Path, obj_id: int):
-        info = read_models_info(folder)[obj_id]
+        info = read_model_info(folder, obj_id)
         self.diameter, self.symmetries = info['diameter'], symmetry_transforms(info)
         mesh = load_mesh(model_file(folder, f'obj_{obj_id:06d}.ply'), self.diameter)
         self.points = np.asarray(mesh.vertices, np.float64)

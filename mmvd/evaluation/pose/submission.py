@@ -71,7 +71,7 @@ def read_submission(path: str | Path) -> list[Estimate]:
     path = Path(path)
     if not path.is_file():
         raise MissingInputsError(f'{path}: no such file of results')
-    lines = path.read_text(errors='replace').splitlines()
+    lines = path.read_text('utf-8-sig', errors='replace').splitlines()  # spreadsheets write its mark
     if not lines or lines[0].strip() != _HEADER:
         raise SampleError(f'{path}: its first line must be {_HEADER}, alone')
     return [_estimate(line, f'{path}, line {number}') for number, line in enumerate(lines[1:], 2) if line.strip()]

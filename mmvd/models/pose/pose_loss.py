@@ -87,12 +87,11 @@ class PoseLoss(nn.Module):
 
     def _motions_of(self, obj_id: int) -> Tensor:
         """(S, 4, 4) symmetries of an object, metres."""
-        if not self._motions:
-            from mmvd.datasets.bop_files import read_models_info
+        if obj_id not in self._motions:
+            from mmvd.datasets.bop_files import read_model_info
             from mmvd.datasets.symmetries import symmetry_transforms
 
-            for known, info in read_models_info(Path(self.models)).items():
-                motions = symmetry_transforms(info, _STEP)
-                motions[:, :3, 3] /= 1000
-                self._motions[known] = torch.from_numpy(motions).float()
+            motions = symmetry_transforms(read_model_info(Path(self.models), obj_id), _STEP)
+            motions[:, :3, 3] /= 1000
+            self._motions[obj_id] = torch.from_numpy(motions).float()
         return self._motions[obj_id]
