@@ -108,5 +108,11 @@ def test_retrained_heads(tmp_path, monkeypatch):
 def test_the_sweep_is_for_segmentors(tmp_path):
     done = script('analysis/robustness', 'configs/vd/pretrain_tiny_pde_rooms.py', 'x.pth', '--work-dir', tmp_path)
     assert done.returncode == 2 and 'has no decode_head' in done.stderr
+    own = ('configs/seg/m2f_vd_rooms_tiny.py', 'x.pth', '--work-dir', tmp_path)
+    other = ('--rgb', 'configs/vd/pretrain_tiny_pde_rooms.py', 'y.pth')
+    done = script('analysis/robustness', *own, *other, '--out', tmp_path / 'r.json')
+    assert done.returncode == 2 and 'pretrain_tiny_pde_rooms.py: has no decode_head' in done.stderr
+    done = script('analysis/robustness', *own, '--out', tmp_path)
+    assert done.returncode == 2 and 'a folder, where a file is to be written' in done.stderr
     done = script('analysis/probe_features', 'configs/seg/m2f_vd_rooms_tiny.py', '--knn', 3)
     assert done.returncode == 2 and 'has no head with num_classes' in done.stderr

@@ -24,7 +24,7 @@ from mmvd.datasets.synthetic_rooms import SyntheticRooms
 from mmvd.errors import ConfigError
 from mmvd.models.heads import LinearProbeHead
 from mmvd.models.weights import BACKBONE, part_hash
-from mmvd.saving import AtomicLocalBackend
+from mmvd.saving import AtomicLocalBackend, check_writable
 
 from .data_configs import datasets_in
 
@@ -91,6 +91,7 @@ def extract_features(
     dataloader = Runner.build_dataloader(dict(loader, drop_last=False, dataset=dataset or loader['dataset']), seed=0)
     if cache_dir is None:
         return _compute(model, dataloader, progress)
+    check_writable(Path(cache_dir))
     key = cache_key(model, settings, loader, dataloader.dataset)
     path = Path(cache_dir) / f'features_{key[:16]}.safetensors'
     logger, cached = MMLogger.get_current_instance(), _read(path, key)

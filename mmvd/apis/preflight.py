@@ -84,15 +84,16 @@ def _check_optimizer(config: Config) -> None:
 
 def _missing_weights(config: Config, training: bool) -> Iterator[str]:
     if config.get('load_from') and not Path(config.load_from).is_file():
-        yield f'{config.load_from} (no such checkpoint){_hint(config.load_from)}'
+        yield f'{config.load_from} (no such checkpoint){recipe_of(config.load_from)}'
     if not training or config.get('resume'):
         return  # a checkpoint brings every tensor; nothing else is read
     init = config.model.get('backbone', {}).get('init_cfg') or {}
     if init.get('type') == 'Pretrained' and not Path(init['checkpoint']).is_file():
-        yield f'{init["checkpoint"]} (no such file){_hint(init["checkpoint"])}'
+        yield f'{init["checkpoint"]} (no such file){recipe_of(init["checkpoint"])}'
 
 
-def _hint(path: str) -> str:
+def recipe_of(path: str) -> str:
+    """What makes a weights file that recipes name (``configs/weights.yml``), to be told after its path; or nothing."""
     recipes = load(str(shipped_configs() / 'weights.yml'))
     made_by = next((made_by for end, made_by in recipes.items() if f'/{path}'.endswith(f'/{end}')), None)
     return f'; made by: {made_by}' if made_by else ''

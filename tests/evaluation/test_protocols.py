@@ -146,6 +146,8 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
         *('--work-dir', tmp_path / 'other'),
     )
     assert other.returncode == 2 and 'WeightsError' in other.stderr and 'does not fit' in other.stderr
+    gone = script('analysis/completion_tables', '--stored', 'other', tmp_path / 'none')
+    assert gone.returncode == 2 and 'none: no such folder of predictions' in gone.stderr
     twice = script('analysis/completion_tables', '--stored', 'this checkpoint', predictions)
     assert twice.returncode == 2 and 'this checkpoint, this checkpoint: give each METHOD another name' in twice.stderr
     text = (tmp_path / 'out/tables.txt').read_text()

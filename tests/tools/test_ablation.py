@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 
 from mmvd.errors import ConfigError
+from tests.commands import script
 from tests.conftest import ROOT
 
 
@@ -19,6 +20,13 @@ def tools(monkeypatch):
 
 def config(name: str) -> Config:
     return Config.fromfile(ROOT / f'configs/vd/{name}.py')
+
+
+def test_statistics_of_a_task_whose_encoder_is_not_here():
+    options = [f'train_dataloader.{each}' for each in ('num_workers=0', 'persistent_workers=False', 'batch_size=2')]
+    path = 'configs/cls/linear84_vd_rooms.py'
+    done = script('analysis/depth_statistics', path, '--samples', 2, '--cfg-options', *options)
+    assert done.returncode == 0 and 'over 2 samples with depth' in done.stdout, done.stderr[-2000:]
 
 
 def test_every_row_of_table_1_is_there_with_the_papers_numbers(tools):

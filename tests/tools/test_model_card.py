@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.commands import script
 from tools.analysis import model_card
 from tools.analysis.model_card import DENSITIES, HOLES, POINTS, SCALES
 
@@ -36,6 +37,12 @@ def test_a_missed_target_is_a_miss(changes, ratios, misses):
     assert len(lines) == 4 + 4 + 3 + 2 * len(HOLES) + len(SCALES)  # nearest, swapped, inpaint; holes; scales
     assert sum(line.startswith('MISS') for line in lines) == misses
     assert all(line.startswith(('PASS', 'MISS')) for line in lines)
+
+
+def test_a_set_that_is_missing_is_told_before_the_first(tmp_path):
+    done = script('analysis/model_card', '--out', tmp_path, MMVD_TEST_DATA=str(tmp_path / 'none'))
+    assert done.returncode == 2 and 'frames_auc.py needs what is not in place' in done.stderr
+    assert 'images' not in done.stderr and not list(tmp_path.iterdir())
 
 
 def test_table_marks_the_best():

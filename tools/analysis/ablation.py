@@ -20,11 +20,11 @@ from mmvd.apis.devices import find_device
 from mmvd.apis.loading import build_filled
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.completion_curves import area_per_width, changes, completion_curves, rgb_shares
-from mmvd.saving import check_writable, save_json
+from mmvd.saving import save_json
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
+from tools.analysis.tables import check_runs, train_once, with_spread, write_rows  # noqa: E402
 
 ROWS, PAPER_SETS = ROOT / 'configs/vd/ablation', ('cityscapes', 'nyuv2', 'void', 'lm')
 
@@ -98,6 +98,11 @@ def numbers_of(config: Config, checkpoint: Path) -> dict[str, float]:
     return numbers
 
 
+def folder_of(args: argparse.Namespace) -> Path:
+    """Where the trainings of a budget lie."""
+    return Path(args.work_dir) / (Path(args.budget).stem if args.budget else 'paper')
+
+
 def train_and_measure(args: argparse.Namespace, name: str) -> dict[str, list[float]]:
     """Numbers of a row, one for each seed."""
     budget = read_config(args.budget) if args.budget else None
@@ -106,8 +111,7 @@ def train_and_measure(args: argparse.Namespace, name: str) -> dict[str, list[flo
     runs = []
     for seed in args.seeds:
         config.randomness = dict(config.get('randomness', {}), seed=seed)
-        folder = Path(args.work_dir) / f'{Path(budget.filename).stem if budget else "paper"}/{Path(name).stem}_{seed}'
-        runs.append(numbers_of(config, train_once(config, folder)))
+        runs.append(numbers_of(config, train_once(config, folder_of(args) / f'{Path(name).stem}_{seed}')))
     return {key: [run[key] for run in runs] for key in runs[0]}
 
 
@@ -149,7 +153,7 @@ def main() -> int:
     parser.add_argument('--budget', help='pretraining config that sets model size, data and schedule of all rows')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--work-dir', default='work_dirs/ablation')
-    parser.add_argument('--out', help='CSV; ablation.csv in the work dir by default')
+    parser.add_argument('--out', help="CSV; ablation.csv in the budget's folder of the work dir by default")
     args = parser.parse_args()
     return exit_code(lambda: make_table(args))
 
@@ -173,8 +177,8 @@ def chosen_rows(names: list[str], budget: str | None) -> list[str]:
 
 def make_table(args: argparse.Namespace) -> None:
     """Train what is not trained yet, print and write."""
-    out, rows, names = Path(args.out or f'{args.work_dir}/ablation.csv'), [], chosen_rows(args.rows, args.budget)
-    check_writable(Path(args.work_dir))
+    out, rows, names = Path(args.out or f'{folder_of(args)}/ablation.csv'), [], chosen_rows(args.rows, args.budget)
+    check_runs(args.seeds, out)
     for name in names:
         rows.append(row_of(name, train_and_measure(args, name)))
         write_rows(out, rows)

@@ -125,6 +125,9 @@ def report(args: argparse.Namespace) -> None:
     out, methods = Path(args.work_dir), [OWN, *(method for method, _ in args.stored)]
     if len(set(methods)) < len(methods):
         raise ConfigError(f'--stored: {", ".join(methods)}: give each METHOD another name')
+    gone = next((folder for _, folder in args.stored if not Path(folder).is_dir()), None)
+    if gone is not None:
+        raise MissingInputsError(f'--stored: {gone}: no such folder of predictions')
     check_writable(out)
     packed = args.checkpoint is None or is_pack(args.checkpoint)
     config, checkpoint = open_model(args.checkpoint) if packed else open_model(args.config, args.checkpoint)

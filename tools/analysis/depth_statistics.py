@@ -69,7 +69,7 @@ def main() -> int:
 def report(args: argparse.Namespace) -> None:
     """Measure and print."""
     config = load_config(args)
-    config.model.backbone.init_cfg = None  # the encoder has no part in it
+    config.model.backbone.init_cfg = dict(type='Random')  # the encoder has no part in it
     for name, (mean, std, count) in measure(config, check_int('--samples', 'samples', args.samples)).items():
         print(f'{name}: mean {mean:.5g}, std {std:.5g}, over {count} samples with depth')
 

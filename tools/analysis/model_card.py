@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 import mmvd
 from mmvd.apis.configs import read_config, shipped_configs
+from mmvd.apis.preflight import check_inputs
 from mmvd.apis.timing import time_ms
 from mmvd.errors import exit_code
 from mmvd.evaluation.completion_curves import FARTHEST_M, NEAREST_M, DepthChange, completion_curves, scale_ratios
@@ -60,6 +61,8 @@ def report(args: argparse.Namespace) -> None:
     check_writable(out)
     model = mmvd.load_model(args.model, args.checkpoint)
     for name in args.sets:
+        check_inputs(read_config(config_of(name)), training=False)
+    for name in args.sets:
         found, ratios = evaluate(model, name)
         rows += [dict(set=name, **row) for row in found]
         texts += [table(name, found), *verdicts(found, ratios), '']
@@ -88,9 +91,14 @@ def report(args: argparse.Namespace) -> None:
     )
 
 
+def config_of(name: str) -> Path:
+    """The protocol of a set."""
+    return shipped_configs() / 'completion' / f'{name}_auc.py'
+
+
 def evaluate(model: mmvd.apis.VDModel, name: str) -> tuple[list[dict], np.ndarray]:
     """Rows of :func:`completion_curves`, and the (images, scales) ratios of :func:`scale_ratios`."""
-    config = read_config(shipped_configs() / 'completion' / f'{name}_auc.py')
+    config = read_config(config_of(name))
     loader = Runner.build_dataloader(config.test_dataloader, seed=0)
 
     def progress(done: int, total: int = len(loader)) -> None:

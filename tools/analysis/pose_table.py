@@ -6,6 +6,7 @@ altered at test. Goes on where it was interrupted. Data: python -m mmvd data bop
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -20,11 +21,13 @@ from mmengine.hooks import Hook
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
 from mmvd.apis.launch import running
-from mmvd.errors import exit_code
+from mmvd.errors import MissingInputsError, exit_code
+from mmvd.models.weights import load_checkpoint
+from mmvd.saving import save_atomically, save_json
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
+from tools.analysis.tables import check_runs, train_once, weights_hash, with_spread, write_rows  # noqa: E402
 
 SHOWN = ('AR', 'AUC_ADD', 'AUC_ADD-S', 'AUC_ADD(-S)', 'ADD(-S)<0.1d', 'median_rotation_deg', 'median_translation_mm')
 VARIANTS = ('VD', 'RGB alone', 'P3DE', 'random depth stream', 'loss without symmetries', 'shuffled poses')
@@ -64,7 +67,8 @@ class Alter(Hook):
 def configured(name: str, seed: int, work_dir: Path) -> Config:
     """The config of a variant."""
     config = read_config(ROOT / f'configs/pose/poet_{"vdp3de" if name == "P3DE" else "vd"}_rooms.py')
-    config.merge_from_dict({'randomness.seed': seed})
+    # other data make another training
+    config.merge_from_dict({'randomness.seed': seed, 'data_sha256': digest(Path(config.root))})
     backbone, head = config.model.backbone, config.model.head
     if name == 'RGB alone':
         backbone.out, head.in_channels = 'rgb', [96] * 4
@@ -73,35 +77,47 @@ def configured(name: str, seed: int, work_dir: Path) -> Config:
     elif name == 'loss without symmetries':
         head.loss.models = None
     elif name == 'shuffled poses':
-        config.train_dataloader.dataset.data_root = str(shuffled_poses(Path(config.root), work_dir))
+        shuffled = work_dir.absolute() / f'shuffled_{config.data_sha256[:12]}'
+        config.train_dataloader.dataset.data_root = str(shuffled_poses(Path(config.root), shuffled))
     return config
+
+
+def digest(root: Path) -> str:
+    """SHA-256 of the files that say what is in the rooms: cameras, poses, models, targets.
+
+    Raises:
+        MissingInputsError: If there are none.
+    """
+    if not (root / 'train').is_dir():
+        raise MissingInputsError(f'{root}: no rooms with objects: make them by python -m mmvd data bop {root}')
+    return hashlib.sha256(b''.join(path.read_bytes() for path in sorted(root.rglob('*.json')))).hexdigest()
 
 
 def random_depth(checkpoint: Path, work_dir: Path) -> Path:
     """The encoder with depth stream and fusions as they were before training."""
     from mmvd.registry import MODELS
 
-    out = work_dir / 'random_depth.pth'
+    content = load_checkpoint(checkpoint)
+    out = work_dir / f'random_depth_{hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:12]}.pth'
     if not out.is_file():
-        content = torch.load(checkpoint, weights_only=True)
         torch.manual_seed(0)
         fresh = MODELS.build(read_config(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py').model).state_dict()
         for key in content['state_dict']:
             if key.startswith(('backbone.depth_stream', 'backbone.fusions')):
                 content['state_dict'][key] = fresh[key]
-        out.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(dict(state_dict=content['state_dict'], meta={}), out)
+        save_atomically(dict(state_dict=content['state_dict'], meta={}), out)
     return out
 
 
-def shuffled_poses(root: Path, work_dir: Path) -> Path:
+def shuffled_poses(root: Path, out: Path) -> Path:
     """The training data with the rotations and translations of each object dealt out among its appearances."""
-    out = (work_dir / 'shuffled').absolute()
     scene = next((root / 'train').iterdir())
     if not out.is_dir():
-        folder = out / 'train' / scene.name
+        aside = out.with_name(f'.{out.name}')
+        shutil.rmtree(aside, ignore_errors=True)  # of an interruption
+        folder = aside / 'train' / scene.name
         folder.mkdir(parents=True)
-        os.symlink((root / 'models').absolute(), out / 'models')
+        os.symlink((root / 'models').absolute(), aside / 'models')
         for part in ('rgb', 'depth', 'mask', 'mask_visib'):
             os.symlink((scene / part).absolute(), folder / part)
         shutil.copy(scene / 'scene_camera.json', folder)
@@ -117,6 +133,7 @@ def shuffled_poses(root: Path, work_dir: Path) -> Path:
             for row, (R, t) in zip(mine, dealt, strict=True):
                 row.update(cam_R_m2c=R, cam_t_m2c=t)
         (folder / 'scene_gt.json').write_text(json.dumps(poses))
+        os.replace(aside, out)
     return out
 
 
@@ -134,18 +151,21 @@ def judge(config: Config, checkpoint: Path, folder: Path, kind: str | None = Non
 
 def run(args: argparse.Namespace) -> None:
     """Train, judge and write the table."""
-    found: dict[str, list[dict]] = {}
-    for seed in args.seeds:
-        for name in (each for each in args.variants if each in COMPARED or seed == args.seeds[0]):
-            folder = Path(args.work_dir) / f'{name.replace(" ", "_")}_{seed}'
-            config = configured(name, seed, Path(args.work_dir))
-            checkpoint = train_once(config, folder)
-            for kind in (None, *(ALTERATIONS if name == 'VD' else ())):
-                title = f'{name}, {kind} at test' if kind else name
-                cached = folder / f'{(kind or "test").replace(" ", "_")}.json'
-                if not cached.is_file():
-                    cached.write_text(json.dumps(judge(config, checkpoint, folder / 'test', kind)))
-                found.setdefault(title, []).append(json.loads(cached.read_text()))
+    work_dir, found = Path(args.work_dir), {}
+    out = args.out or f'{work_dir}/pose_table.csv'
+    check_runs(args.seeds, out)
+    runs = [(name, seed) for seed in args.seeds for name in args.variants if name in COMPARED or seed == args.seeds[0]]
+    configs = [configured(name, seed, work_dir) for name, seed in runs]
+    for config in configs:
+        weights_hash(config)  # an encoder that is missing is told of before the first training
+    for (name, seed), config in zip(runs, configs, strict=True):
+        folder = work_dir / f'{name.replace(" ", "_")}_{seed}'
+        checkpoint = train_once(config, folder)
+        for kind in (None, *(ALTERATIONS if name == 'VD' else ())):
+            cached = folder / f'{(kind or "test").replace(" ", "_")}.json'
+            if not cached.is_file():
+                save_json(judge(config, checkpoint, folder / 'test', kind), cached)
+            found.setdefault(f'{name}, {kind} at test' if kind else name, []).append(json.loads(cached.read_text()))
     rows = []
     for title, scores in found.items():
         row = dict(network=title, seeds=len(scores))
@@ -154,8 +174,8 @@ def run(args: argparse.Namespace) -> None:
             row.update({key: f'{mean:.2f}', f'{key} std': f'{spread:.2f}'})
         rows.append(row)
         print(f'{title:<44}' + '  '.join(f'{key} {row[key]} +- {row[f"{key} std"]}' for key in SHOWN), flush=True)
-    write_rows(Path(args.out), rows)
-    print(args.out)
+    write_rows(Path(out), rows)
+    print(out)
 
 
 def main() -> int:
@@ -164,7 +184,7 @@ def main() -> int:
     parser.add_argument('--variants', nargs='+', choices=VARIANTS, default=VARIANTS)
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--work-dir', default='work_dirs/pose_table')
-    parser.add_argument('--out', default='docs/benchmarks/rooms_pose.csv')
+    parser.add_argument('--out', help='CSV; pose_table.csv in the work dir by default')
     args = parser.parse_args()
     return exit_code(lambda: run(args))
 

@@ -16,7 +16,7 @@ from mmvd.apis.resuming import set_resume
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
-from mmvd.saving import check_writable, save_json
+from mmvd.saving import check_file, save_json
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import claim  # noqa: E402
@@ -58,11 +58,17 @@ def retrain(config: Config, folder: Path) -> list[dict]:
     return rows
 
 
+def _check_segmentor(config: Config) -> None:
+    if 'decode_head' not in (config.get('model') or {}):
+        raise ConfigError(f'{config.filename}: has no decode_head: the sweep is for segmentors')
+
+
 def rgb_only_miou(args: argparse.Namespace) -> float | None:
     """MIoU of the RGB-only baseline, if it was named."""
     if not args.rgb:
         return None
     config = read_config(args.rgb[0])
+    _check_segmentor(config)
     config.work_dir = str(Path(args.out).parent / 'rgb')
     config.load_from = args.rgb[1]
     with running(config, training=False) as runner:
@@ -98,9 +104,8 @@ def report(args: argparse.Namespace) -> None:
     config, out = load_config(args), Path(args.out)
     if out.suffix == '.txt':
         raise ConfigError(f'--out {out}: JSON goes there, and a table of this name beside it: end it in .json')
-    if 'decode_head' not in config.model:
-        raise ConfigError(f'{args.config}: has no decode_head: the sweep is for segmentors')
-    check_writable(out.parent)
+    _check_segmentor(config)
+    check_file(out)
     rgb_only = rgb_only_miou(args)  # what is wrong with it must not be found out after the sweep
     if args.retrain:
         rows, config = retrain(config, Path(config.work_dir)), load_config(args)

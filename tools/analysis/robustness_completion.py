@@ -12,12 +12,12 @@ from mmengine.runner import Runner
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.loading import load_model, open_model
-from mmvd.errors import exit_code
+from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.completion_curves import AXES, changes, completion_curves
 from mmvd.evaluation.input_patterns import PATTERNS
 from mmvd.evaluation.protocols import check_comparable
-from mmvd.saving import check_writable
+from mmvd.saving import check_file
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -40,12 +40,18 @@ def main() -> int:
 
 def report(args: argparse.Namespace) -> None:
     """Evaluate one model after the other on the test data of its config, write and draw."""
-    out, rows = Path(args.out), []
-    check_writable(out.parent)
-    check_comparable({label: open_model(name)[0].test_dataloader.dataset.to_dict() for label, name, _ in args.model})
-    for number, (label, name, checkpoint) in enumerate(args.model):
-        config = open_model(name)[0]
-        model, loader = load_model(config, checkpoint), Runner.build_dataloader(config.test_dataloader, seed=0)
+    out, rows, labels = Path(args.out), [], [label for label, *_ in args.model]
+    if out.suffix == '.png':
+        raise ConfigError(f'--out {out}: CSV goes there, and a picture of this name beside it: end it in .csv')
+    if len({*labels, *BASELINES}) < len(labels) + len(BASELINES):
+        raise ConfigError(f'--model {", ".join(labels)}: give each LABEL another name, and none of a floor')
+    check_file(out)
+    configs = [open_model(name)[0] for _, name, _ in args.model]
+    datasets = [config.test_dataloader.dataset.to_dict() for config in configs]
+    check_comparable(dict(zip(labels, datasets, strict=True)))
+    models = [load_model(each, checkpoint) for each, (*_, checkpoint) in zip(configs, args.model, strict=True)]
+    for number, (label, config, model) in enumerate(zip(labels, configs, models, strict=True)):
+        loader = Runner.build_dataloader(config.test_dataloader, seed=0)
 
         def progress(done: int, label: str = label, total: int = len(loader)) -> None:
             print(f'\r{label}: {done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)

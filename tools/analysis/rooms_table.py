@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 from tools.analysis.probe_features import features_of, grid_accuracy, logistic_regression  # noqa: E402
 from tools.analysis.robustness import evaluate  # noqa: E402
-from tools.analysis.tables import train_once, with_spread, write_rows  # noqa: E402
+from tools.analysis.tables import check_runs, train_once, with_spread, write_rows  # noqa: E402
 
 TEXTURES = dict(ordinary=False, shuffled=True)
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -135,6 +135,7 @@ def make_table(args: argparse.Namespace) -> None:
     """Train what is not trained yet, print and write."""
     run, unit = TASKS[args.task]
     rows = []
+    check_runs(args.seeds, args.out)
     for textures in args.textures:
         runs = [run(args, seed, textures) for seed in args.seeds]
         for name in runs[0]:

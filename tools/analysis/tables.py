@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import shlex
 import statistics
 import subprocess
@@ -12,9 +13,11 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from mmvd.apis.preflight import recipe_of
 from mmvd.apis.timing import device_name
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError
+from mmvd.saving import AtomicLocalBackend, check_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +54,7 @@ def claim(config: Config, folder: Path) -> None:
     Raises:
         ConfigError: If it is that of another one.
     """
-    wanted = f'{_weights_hash(config)}\n{config.pretty_text}'
+    wanted = f'{weights_hash(config)}\n{config.pretty_text}'
     stamp = folder / 'trained_with.txt'
     if folder.is_dir() and not (stamp.is_file() and stamp.read_text() == wanted):
         raise ConfigError(
@@ -61,15 +64,30 @@ def claim(config: Config, folder: Path) -> None:
     stamp.write_text(wanted)
 
 
-def _weights_hash(config: Config) -> str:
-    """SHA-256 of the weights that the encoder starts from, empty if it starts at random."""
+def weights_hash(config: Config) -> str:
+    """SHA-256 of the weights that the encoder starts from, empty if it starts at random.
+
+    Raises:
+        ConfigError: If they are not here.
+    """
     start = (config.model.backbone.get('init_cfg') or {}).get('checkpoint')
     if not start:
         return ''
     path = ROOT / start
     if not path.is_file():
-        raise ConfigError(f'{path}: no such checkpoint (that of the rooms: configs/vd/pretrain_tiny_pde_rooms.py)')
+        raise ConfigError(f'{path}: no such checkpoint{recipe_of(start)}')
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_runs(seeds: Sequence[int], out: str) -> None:
+    """See that runs are independent and that their table can be written, before the first one starts.
+
+    Raises:
+        ConfigError: If a seed stands twice, or there can be no such file.
+    """
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f'--seeds {" ".join(map(str, seeds))}: two runs of one seed are the same run')
+    check_file(Path(out))
 
 
 def with_spread(values: Sequence[float]) -> tuple[float, float]:
@@ -79,13 +97,13 @@ def with_spread(values: Sequence[float]) -> tuple[float, float]:
 
 def write_rows(path: Path, rows: Sequence[dict]) -> None:
     """Rows as CSV, with machine, torch and command in the first; what a row lacks stays empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     common = dict(
         device=device_name(torch.device('cpu')),
         torch=inspect_versions()['torch'],
         command='python ' + shlex.join(sys.argv),
     )
-    with path.open('w', newline='') as file:
-        writer = csv.DictWriter(file, [*dict.fromkeys(key for row in rows for key in row), *common])
-        writer.writeheader()
-        writer.writerows([dict(rows[0], **common), *rows[1:]])
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, [*dict.fromkeys(key for row in rows for key in row), *common])
+    writer.writeheader()
+    writer.writerows([dict(rows[0], **common), *rows[1:]])
+    AtomicLocalBackend().put(text.getvalue().encode(), path)
