@@ -66,7 +66,8 @@ def status() -> Iterator[str]:
             recipe = path.relative_to(shipped_configs()).with_suffix('').as_posix()
             yield f'  {recipe:<40}{f"needs {needs}" if needs else "ready"}'
     unnamed = {place: recipe for place, recipe in made_by.items() if place not in named}
-    yield from ['Made by:'] * bool(unnamed)
+    if unnamed:
+        yield 'Made by:'
     yield from (f'  {place}: {recipe}' for place, recipe in unnamed.items())
 
 
