@@ -9,9 +9,9 @@ import torch
 
 from mmvd.apis.configs import building
 from mmvd.datasets.transforms import RandomDensityMask
-from mmvd.engine import DensityScheduleHook, ProbeReportHook, StrictLoadHook
+from mmvd.engine import DensityScheduleHook, InterruptHook, ProbeReportHook, StrictLoadHook
 from mmvd.engine.hooks.density_schedule_hook import _transforms
-from mmvd.errors import ConfigError, SavingError, WeightsError
+from mmvd.errors import ConfigError, Interrupted, SavingError, WeightsError
 from mmvd.saving import save_png_atomically
 
 
@@ -44,6 +44,17 @@ def test_strict_load():
 def test_linear_heads_need_a_validation():
     with pytest.raises(ConfigError, match='val_dataloader: the heads are chosen by validation'):
         ProbeReportHook().before_train(SimpleNamespace(val_loop=None))
+
+
+def test_an_interrupted_run_of_shards_is_not_sent_to_resume():
+    hook, hub = InterruptHook(), SimpleNamespace(get_info=lambda key: 'run/epoch_1.pth')
+    hook._signal = 15
+    runner = SimpleNamespace(message_hub=hub, epoch=1, iter=3, cfg=dict(strategy=dict(type='FSDPStrategy')))
+    with pytest.raises(Interrupted, match='start from it with --cfg-options load_from=run/epoch_1.pth'):
+        hook.after_train_iter(runner, 0)
+    runner.cfg = {}
+    with pytest.raises(Interrupted, match='last state: run/epoch_1.pth: go on with --resume'):
+        hook.after_train_iter(runner, 0)
 
 
 def test_pictures_are_named_by_their_format(tmp_path):

@@ -91,4 +91,6 @@ class InterruptHook(Hook):
     def _leave(self, runner, place: str) -> None:
         self._give_back()
         last = runner.message_hub.get_info('last_ckpt') or 'nothing saved yet'
-        raise Interrupted(f'stopped by a signal in {place}; last state: {last}: go on with --resume')
+        is_sharded = 'FSDP' in (runner.cfg.get('strategy') or {}).get('type', '')  # those cannot be resumed yet
+        advice = f'start from it with --cfg-options load_from={last}' if is_sharded else 'go on with --resume'
+        raise Interrupted(f'stopped by a signal in {place}; last state: {last}: {advice}')
