@@ -77,7 +77,7 @@ def exit_code(action: Callable[[], int | None]) -> int:
         print(describe(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print('interrupted: what was written until now is whole; the same command can be run again', file=sys.stderr)
+        print('interrupted: what was written until now is whole', file=sys.stderr)
         return _INTERRUPTED
     except OSError as error:
         if error.errno not in DISK_FULL:

@@ -37,13 +37,14 @@ class AtomicLocalBackend(LocalBackend):
             os.replace(aside, target)
             _sync_folder(target.parent)
         except OSError as error:
-            with suppress(OSError):  # there may be no such folder at all
-                aside.unlink()
             remedy = 'free some space' if error.errno in DISK_FULL else 'choose another place'
             raise SavingError(
                 f'{target}: could not be written ({error.strerror}); what was saved before is intact: {remedy} and '
                 'go on (in training with --resume)'
             ) from error
+        finally:
+            with suppress(OSError):  # it is in its place; after an error or Ctrl-C there may be no such folder at all
+                aside.unlink()
 
 
 def save_atomically(content: object, path: str | Path) -> None:

@@ -239,11 +239,11 @@ def fabricate_void(root: Path, frames: int = 2, points: int = 1500, above: str =
         folder = root / f'void_{points}/data/{sequence}'
         _text(folder / 'K.txt', _rows(camera()))
         for i in range(frames):
-            truth, sparse = completion_scene(i)
-            _image(folder / f'image/{i}.png', i)
-            _div256(folder / f'ground_truth/{i}.png', truth)
-            _div256(folder / f'sparse_depth/{i}.png', sparse)
-            names.append(f'{above}void_{points}/data/{sequence}/image/{i}.png')
+            (truth, sparse), name = completion_scene(i), f'{len(names)}.png'  # a time in the release, no name twice
+            _image(folder / 'image' / name, i)
+            _div256(folder / 'ground_truth' / name, truth)
+            _div256(folder / 'sparse_depth' / name, sparse)
+            names.append(f'{above}void_{points}/data/{sequence}/image/{name}')
     (root / f'void_{points}/test_image.txt').write_text('\n'.join(names) + '\n')
 
 

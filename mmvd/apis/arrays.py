@@ -134,7 +134,7 @@ def depth_batch(
     if [side for side in x.shape if side != 1] != [side for side in shape if side != 1]:
         raise SampleError(
             f'{name} {tuple(x.shape)} does not fit rgb, {shape[0]} of {shape[1:]}: one (H, W) map for each image, '
-            'registered to it'
+            'registered to it and of its size (or bring the image to the size of its depth)'
         )
     return _metres(x.reshape(shape[0], 1, *shape[1:]), unit, name)
 

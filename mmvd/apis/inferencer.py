@@ -1,5 +1,6 @@
 """What the inferencers of all tasks share: reading, batches, progress, results, pictures."""
 
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ class _Output:
     with_pred: bool
     with_vis: bool
     written: set[str] = field(default_factory=set)
+    inputs: set[str] = field(default_factory=set)
 
     @classmethod
     def at(cls, folder: str | Path | None, overwrite: bool, with_pred: bool, with_vis: bool) -> '_Output':
@@ -40,17 +42,26 @@ class _Output:
             check_writable(Path(folder))
         return cls(None if folder is None else Path(folder), overwrite, with_pred, with_vis)
 
+    def protecting(self, sources: Iterable[Source]) -> Iterator[Source]:
+        """The sources, whose files no result may replace."""
+        for source in sources:
+            self.inputs.update(map(os.path.realpath, source.files))
+            yield source
+
     def claim(self, name: str, files: Sequence[str]) -> None:
         """Reserve the files of a result.
 
         Raises:
-            ConfigError: If two results would be written to one file, or there is a file already.
+            ConfigError: If two results would be written to one file, there is a file already, or it is an input.
         """
         if self.folder is None:
             return
         if name in self.written:
             raise ConfigError(f'{shown(name)}: two inputs of this name would be written to one file: rename one')
         self.written.add(name)
+        read = next((file for file in files if os.path.realpath(self.folder / file) in self.inputs), None)
+        if read:
+            raise ConfigError(f'{shown(self.folder / read)}: is read, and would be replaced: choose another folder')
         there = next((file for file in files if (self.folder / file).exists()), None)
         if there and not self.overwrite:
             raise ConfigError(
@@ -159,7 +170,10 @@ class RGBDInferencer(ABC):
         given = _given(decoder=decoder, depth_unit=depth_unit, one_by_one=failures is not None)
         sources = InputReader(**dict(self.reader_settings, **given)).sources(inputs, depth)
         output = _Output.at(out_dir, overwrite, not no_save_pred, not no_save_vis)
-        if isinstance(sources, list):  # before the work starts
+        is_known = isinstance(sources, list)
+        sources = output.protecting(sources)
+        if is_known:  # before the work starts
+            sources = list(sources)
             for source in sources:
                 output.claim(source.name, self._names(source.name, output))
         sources = self._tracked(sources) if show_progress else sources

@@ -38,11 +38,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Source:
-    """A frame that is not read yet; its name and path for messages, and how to read it."""
+    """A frame that is not read yet; its name and path for messages, how to read it, and its files."""
 
     name: str
     path: str
     read: Callable[[], Frame]
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ class InputReader:
         return pair
 
     def _file(self, image: Path, depth: object) -> Source:
-        return Source(image.stem, shown(image), lambda: self._read_file(image, depth))
+        files = (image, as_path(depth)) if is_path(depth) else (image,)
+        return Source(image.stem, shown(image), lambda: self._read_file(image, depth), files)
 
     def _read_file(self, path: Path, depth: object) -> Frame:
         image, is_turned = read_image(path)

@@ -43,8 +43,8 @@ def _warn_of(decoder: str, path: str, what: str) -> None:
         return
     _warned.add(decoder)
     MMLogger.get_current_instance().warning(
-        f'{path}: {what}: read by another decoder than {decoder}, or in another unit or order of bytes? (told for the '
-        'first such file)'
+        f'{path}: {what}: read by another decoder than {decoder}, or in another unit (float_mm, npy_mm) or order of '
+        'bytes? (told for the first such file)'
     )
 
 
@@ -58,7 +58,7 @@ def _read_uint16(path: str) -> np.ndarray:
     if image.dtype != np.uint16:
         raise DepthFileError(
             f'{shown(path)}: {image.dtype} where unsigned 16-bit depth is expected: 8-bit pictures hold no metric '
-            'depth, float files need another decoder (exr, pfm, npy)'
+            'depth, float files need another decoder (exr for metres, also in a TIFF, pfm, npy; float_mm, npy_mm)'
         )
     return np.where(image == _CLIPPED, np.uint16(0), image)
 
@@ -97,8 +97,8 @@ def _read_npy(path: str) -> np.ndarray:
     depth = read_npy(path)
     if depth.dtype.kind != 'f':
         raise DepthFileError(
-            f'{shown(path)}: {depth.dtype} where a (H, W) floating-point array of metres is expected: store metres, or '
-            "say depth_unit='mm' to an inferencer"
+            f'{shown(path)}: {depth.dtype} where a (H, W) floating-point array of metres is expected: store metres, '
+            "name the decoder npy_mm, or say depth_unit='mm' to an inferencer"
         )
     return depth
 
@@ -196,10 +196,16 @@ DECODERS: dict[str, Decoder] = {
     'exr': Decoder('OpenEXR, float metres, one channel or three alike: d = raw', _read_float, lambda raw, scale: raw),
     'pfm': Decoder('portable float map, metres: d = raw', _read_float, lambda raw, scale: raw),
     'npy': Decoder('numpy file, (H, W) float metres: d = raw', _read_npy, lambda raw, scale: raw),
+    'float_mm': Decoder(
+        'OpenEXR, portable float map or TIFF of float millimetres: d = raw / 1000',
+        _read_float,
+        lambda raw, scale: raw / np.float32(1000),
+    ),
+    'npy_mm': Decoder(
+        'numpy file, (H, W) millimetres: d = raw / 1000', read_npy, lambda raw, scale: raw / np.float32(1000)
+    ),
 }
-
-
-FLOAT_FORMATS = tuple(name for name, decoder in DECODERS.items() if decoder.read is not _read_uint16)
+FLOAT_FORMATS = ('exr', 'pfm', 'npy')  # metres, by the ending of a file
 
 
 def get_decoder(name: str) -> Decoder:

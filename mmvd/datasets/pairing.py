@@ -12,8 +12,8 @@ from .rasters import shown
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 DEPTH_ENDINGS = ('.png', '.tif', '.tiff', '.pgm', '.exr', '.pfm', '.npy')
 _WORDS = '(rgb|color|colour|image|depth)'
-_KIND = re.compile(rf'^{_WORDS}[-_. ]|[-_. ]?{_WORDS}$', re.IGNORECASE)
-_DEPTH = re.compile(r'^depth([-_. ]|$)|depth$', re.IGNORECASE)
+_KIND = re.compile(rf'^{_WORDS}([-_. ]|(?=\d))|[-_. ]?{_WORDS}$', re.IGNORECASE)
+_DEPTH = re.compile(r'^depth([-_. \d]|$)|depth$', re.IGNORECASE)
 
 
 def pair_folders(
@@ -41,9 +41,9 @@ def pair_folders(
         raise SampleError(f'{shown(images)}: no images in this folder ({", ".join(IMAGE_ENDINGS)})')
     if depths is None:
         return [(path, None) for path in found]
-    by_name = defaultdict(list)
+    by_name, images_found = defaultdict(list), set(found)
     for path in _files(depths, DEPTH_ENDINGS):
-        if path not in found or _is_depth(path):
+        if path not in images_found or _is_depth(path):
             by_name[common_name(path)].append(path)
     _check_doubts(found, by_name)
     missing = [path for path in found if common_name(path) not in by_name]

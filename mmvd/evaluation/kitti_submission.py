@@ -44,6 +44,8 @@ class KITTISubmissionWriter(BaseMetric):
             if len(depth_m) != 1 or not np.isfinite(depth_m).all():
                 raise SampleError(f'{sample["img_path"]}: one finite prediction per image is submitted')
             steps = np.rint(depth_m[0].astype(np.float64) * _STEPS_PER_M).clip(1, _MOST).astype(np.uint16)
+            if name in self.results:
+                raise SampleError(f'{sample["img_path"]}: a second image of this name: their files would be one')
             save_png_atomically(steps, self.out_dir / f'{name}.png')
             self.results.append(name)
 

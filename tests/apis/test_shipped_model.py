@@ -91,13 +91,23 @@ def test_names_of_any_letters(tmp_path):
     assert done.returncode == 0 and '\\u65e5\\u672c: ' in done.stdout and '3 done' in done.stdout, done.stderr
 
 
+def test_what_is_read_is_never_replaced(tmp_path):
+    """Results are named as the depth files of many recorders are."""
+    cv2.imwrite(str(tmp_path / '1.jpg'), np.full((42, 56, 3), 90, np.uint8))
+    cv2.imwrite(str(tmp_path / '1_depth.png'), np.full((42, 56), 1500, np.uint16))
+    before = (tmp_path / '1_depth.png').read_bytes()
+    complete = DepthCompletionInferencer(device='cpu', size=42)
+    pair = (tmp_path / '1.jpg', tmp_path / '1_depth.png')
+    for inputs, depth in ((tmp_path, tmp_path), (pair, None), ([pair], None), (iter([pair]), None)):
+        with pytest.raises(ConfigError, match='1_depth.png: is read, and would be replaced: choose another folder'):
+            complete(inputs, depth, out_dir=tmp_path, overwrite=True)
+        assert (tmp_path / '1_depth.png').read_bytes() == before
+
+
 def test_an_interrupted_command_is_one_line(monkeypatch, capsys):
     def run(args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(__main__, 'make_parser', lambda: SimpleNamespace(parse_args=lambda: SimpleNamespace(run=run)))
     assert __main__.main() == 130
-    assert (
-        capsys.readouterr().err
-        == 'interrupted: what was written until now is whole; the same command can be run again\n'
-    )
+    assert capsys.readouterr().err == 'interrupted: what was written until now is whole\n'

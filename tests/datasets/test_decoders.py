@@ -83,6 +83,18 @@ def test_truncated_png(tmp_path, share):
         read_depth(path, 'mm16')
 
 
+def test_float_millimetres(tmp_path):
+    millimetres = np.array([[1500.5, 0, np.nan], [np.inf, -5, 20000]], np.float32)
+    expected = np.array([[1.5005, 0, 0], [0, 0, 20]], np.float32)
+    for name in ('a.tiff', 'a.exr'):
+        cv2.imwrite(str(tmp_path / name), millimetres)
+        np.testing.assert_allclose(read_depth(tmp_path / name, 'float_mm'), expected)
+    np.save(tmp_path / 'a.npy', millimetres)
+    np.testing.assert_allclose(read_depth(tmp_path / 'a.npy', 'npy_mm'), expected)
+    np.save(tmp_path / 'b.npy', np.array([[1500, 0]], np.int32))
+    np.testing.assert_allclose(read_depth(tmp_path / 'b.npy', 'npy_mm'), [[1.5, 0]])
+
+
 @pytest.mark.parametrize('ending', ['npy', 'exr', 'pfm'])
 def test_truncated_float_files(tmp_path, ending):
     path, depth = tmp_path / f'cut.{ending}', np.random.default_rng(0).random((64, 64), np.float32)

@@ -27,6 +27,15 @@ def test_two_folders_and_one(tmp_path):
     assert names(pair_folders(images, None)) == [('a.png', None), ('b.jpg', None), ('c.WEBP', None)]
 
 
+def test_words_before_digits(tmp_path):
+    make(tmp_path / 'a', 'color0001.png', 'color0002.png')
+    make(tmp_path / 'b', 'depth0001.png', 'depth0002.png')
+    found = [('color0001.png', 'depth0001.png'), ('color0002.png', 'depth0002.png')]
+    assert names(pair_folders(tmp_path / 'a', tmp_path / 'b')) == found
+    make(tmp_path / 'a', 'depth0001.png', 'depth0002.png')
+    assert names(pair_folders(tmp_path / 'a', tmp_path / 'a')) == found
+
+
 def test_what_is_no_depth_is_not_taken_for_it(tmp_path):
     images = make(tmp_path / 'i', 'a.png')
     depths = make(tmp_path / 'd', 'a.txt', 'a.json', '._a.png')

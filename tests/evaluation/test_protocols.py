@@ -107,6 +107,14 @@ def test_predictions_on_disk(tmp_path):
         assert torch.isnan(stored(tmp_path, image, size)).all()
     with pytest.raises(ConfigError, match='no such folder of predictions'):
         StoredPredictions(str(tmp_path / 'none'))
+    model, inputs = StoredPredictions(str(tmp_path)), torch.zeros(1, 4, 20, 30)
+    for scene in ('/1/', '/1/', '/2/'):  # the first one twice
+        sample = BaseDataElement(metainfo=dict(img_path=f'{scene}b.png'))
+        if scene == '/2/':
+            with pytest.raises(ConfigError, match='for /1/b.png and /2/b.png: tell them apart by name_from'):
+                model(inputs, [sample])
+        else:
+            model(inputs, [sample])
 
 
 def test_kitti_files(tmp_path):
@@ -116,6 +124,9 @@ def test_kitti_files(tmp_path):
     assert writer.evaluate(1) == {'kitti/files': 1}
     found = cv2.imread(str(tmp_path / 'out/0000000007.png'), cv2.IMREAD_UNCHANGED)
     assert found.dtype == np.uint16 and found.tolist() == [[1, 384, 20480, 65535]]
+    writer.process({}, [dict(pred_depth=depth, img_path='/x/7.png')])
+    with pytest.raises(SampleError, match='a second image of this name'):
+        writer.process({}, [dict(pred_depth=depth, img_path='/y/7.png')])
     with pytest.raises(SampleError, match='one finite prediction'):
         writer.process({}, [dict(pred_depth=depth * torch.nan, img_path='a.png')])
 
@@ -130,9 +141,9 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict(), meta={}), tmp_path / 'tiny.pth')
     fabricate_void(tmp_path / 'data/void_release', points=500)
     predictions = tmp_path / 'exact'
-    for i in range(2):
+    for i in range(4):
         predictions.mkdir(exist_ok=True)
-        np.save(predictions / f'{i}.npy', np.where((t := completion_scene(i)[0]) > 0, t, 1).astype(np.float32))
+        np.save(predictions / f'{i}.npy', np.where((t := completion_scene(i % 2)[0]) > 0, t, 1).astype(np.float32))
     monkeypatch.setenv('MMVD_DATA', str(tmp_path / 'data'))
     done = script(
         'analysis/completion_tables',
@@ -146,6 +157,20 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
         *('--work-dir', tmp_path / 'other'),
     )
     assert other.returncode == 2 and 'WeightsError' in other.stderr and 'does not fit' in other.stderr
+    alone = tmp_path / 'alone.py'
+    model = f"model = dict(_delete_=True, type='mmvd.StoredPredictions', folder='{predictions}')"
+    alone.write_text(f"_base_ = '{ROOT}/configs/completion/void_500.py'\n{model}\ncustom_hooks = []\n")
+    tested = script('test', alone, '--work-dir', tmp_path / 'alone')
+    assert tested.returncode == 0 and 'all_rmse_mm: 0.0' in tested.stdout + tested.stderr, tested.stderr[-2000:]
+    unnamed = script('test', 'configs/completion/void_500.py')
+    assert unnamed.returncode == 2 and 'name the checkpoint to evaluate, after the config' in unnamed.stderr
+    fabricate_void(tmp_path / 'data/void_release', 1, points=1500)
+    swept = script(
+        'analysis/completion_tables',
+        *(tmp_path / 'tiny.pth', '--config', tmp_path / 'tiny.py', '--work-dir', tmp_path / 'swept'),
+        *('--stored', 'exact', predictions, '--tests', 'void_auc'),
+    )
+    assert swept.returncode == 0 and 'no stored predictions: they are of one density' in swept.stdout, swept.stderr
     gone = script('analysis/completion_tables', '--stored', 'other', tmp_path / 'none')
     assert gone.returncode == 2 and 'none: no such folder of predictions' in gone.stderr
     twice = script('analysis/completion_tables', '--stored', 'this checkpoint', predictions)

@@ -109,7 +109,18 @@ def test_nyuv2(tmp_path, monkeypatch):
         1
     ] == 'train/images/0003_rgb.png train/depth/0003_depth.png study'
     assert convert('nyuv2', root, '--depth', 'filled').returncode == 0
+    check(samples(monkeypatch, tmp_path, 'nyuv2')[0], [255, 4, 39])  # what is there stays
+    root.rename(tmp_path / 'raw')
+    (tmp_path / 'nyuv2_filled').rename(root)
     check(samples(monkeypatch, tmp_path, 'nyuv2')[0], [255, 4, 39], 2, 5)
+
+
+def test_nyuv2_of_two_versions(tmp_path):
+    fabricate.fabricate_nyuv2_mat(tmp_path)
+    with h5py.File(tmp_path / 'nyu_depth_v2_labeled.mat', 'r+') as file:
+        file['labels'][0, 0, 0] = 5000
+    done = convert('nyuv2', tmp_path)
+    assert done.returncode == 2 and 'frame 1 of nyu_depth_v2_labeled.mat has 5000' in done.stderr
 
 
 def test_cityscapes(tmp_path, monkeypatch):

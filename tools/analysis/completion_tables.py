@@ -132,28 +132,34 @@ def report(args: argparse.Namespace) -> None:
     packed = args.checkpoint is None or is_pack(args.checkpoint)
     config, checkpoint = open_model(args.checkpoint) if packed else open_model(args.config, args.checkpoint)
     content = load_checkpoint(checkpoint)  # what is wrong with it is told before anything is evaluated
-    model, texts, table_1 = config.model, [], paper_table_1()
     if LEFT_OUT not in content:
-        model.backbone.init_cfg = None
-    for name, path in protocols().items():
-        if name not in args.tests if args.tests else name in LONG:
-            continue
-        protocol = read_config(path)
-        try:
-            results = {OWN: evaluate(under(protocol, model, str(out / name)), str(checkpoint))}
-        except MissingInputsError as error:
-            if args.tests:
-                raise
-            texts.append(f'{name}: data not here ({str(error).splitlines()[1].strip()})')
-            continue
-        for method, folder in args.stored:
-            stored = Config(dict(model=dict(type='mmvd.StoredPredictions', folder=folder))).model
-            results[method] = evaluate(under(protocol, stored, str(out / name / method)), None)
-        check_comparable({method: result['protocol'] for method, result in results.items()})
-        save_json(dict(results=results, **provenance(protocol, 0)), out / f'{name}.json')
-        texts.append(format_rows(name, results, dict(protocol.get('paper', {}), **table_1.get(name, {}))))
-    (out / 'tables.txt').write_text('\n'.join(texts) + '\n')
+        config.model.backbone.init_cfg = None
+    texts: list[str] = []
+    for name in protocols():
+        if name in args.tests if args.tests else name not in LONG:
+            texts.append(table(name, args, config.model, str(checkpoint)))
+            (out / 'tables.txt').write_text('\n'.join(texts) + '\n')
     print('\n'.join(texts))
+
+
+def table(name: str, args: argparse.Namespace, model: dict, checkpoint: str) -> str:
+    """Evaluate under one protocol, write JSON; returns the text."""
+    out, protocol = Path(args.work_dir), read_config(protocols()[name])
+    try:
+        results = {OWN: evaluate(under(protocol, model, str(out / name)), checkpoint)}
+    except MissingInputsError as error:
+        if args.tests:
+            raise
+        return f'{name}: data not here ({str(error).splitlines()[1].strip()})'
+    sweeps = bool(protocol.model.get('test_cfg'))  # a stored map is of one density
+    for method, folder in () if sweeps else args.stored:
+        stored = Config(dict(model=dict(type='mmvd.StoredPredictions', folder=folder))).model
+        results[method] = evaluate(under(protocol, stored, str(out / name / method)), None)
+    check_comparable({method: result['protocol'] for method, result in results.items()})
+    save_json(dict(results=results, **provenance(protocol, 0)), out / f'{name}.json')
+    text = format_rows(name, results, dict(protocol.get('paper', {}), **paper_table_1().get(name, {})))
+    without = '\n  no stored predictions: they are of one density, the protocol asks for several'
+    return text + (without if sweeps and args.stored else '')
 
 
 if __name__ == '__main__':

@@ -31,7 +31,7 @@ def read_calibration(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise MissingInputsError(f'{path}: no such calibration, unpack data_object_calib.zip')
-    lines = dict(line.split(':', 1) for line in path.read_text().splitlines() if ':' in line)
+    lines = dict(line.split(':', 1) for line in path.read_text(errors='replace').splitlines() if ':' in line)
     found = {}
     for name, shape in _MATRICES.items():
         try:

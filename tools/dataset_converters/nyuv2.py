@@ -2,8 +2,9 @@
 """NYUv2: the labelled .mat file to images, millimetre depth, label maps of 40 classes and lists with scene names.
 
 Put nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat into one folder (default: MMVD_DATA/nyuv2), then run
-this. It writes there {train,test}/{images/NNNN_rgb.png,depth/NNNN_depth.png,masks/NNNN_mask.png} (labels: 0 = none, 1
-to 40) and scenes_{train,test}.txt.
+this. It writes there, or with --depth filled into NAME_filled beside it,
+{train,test}/{images/NNNN_rgb.png,depth/NNNN_depth.png,masks/NNNN_mask.png} (labels: 0 = none, 1 to 40) and
+scenes_{train,test}.txt.
 """
 
 import argparse
@@ -29,8 +30,14 @@ def _text(file: h5py.File, reference) -> str:
     return ''.join(map(chr, np.asarray(file[reference]).ravel()))
 
 
+def folder_of(root: Path, depth: str) -> Path:
+    """Where the files of a kind of depth go: no folder holds both."""
+    return root if depth == 'raw' else root.with_name(f'{root.name}_filled')
+
+
 def convert(root: Path, depth: str) -> dict[str, int]:
     """Write files and lists; returns the number of frames per split."""
+    out = folder_of(root, depth)
     for name in (LABELED, SPLITS, MAPPING):
         if not (root / name).is_file():
             raise MissingInputsError(f'{root / name}: no such file, put {LABELED}, {SPLITS} and {MAPPING} into {root}')
@@ -51,12 +58,18 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 ]
                 image = file['images'][number - 1].transpose(2, 1, 0)  # MATLAB's arrays are column by column
                 metres = file['rawDepths' if depth == 'raw' else 'depths'][number - 1].T
-                save_png_atomically(image, root / names[0])
-                save_png_atomically(to_millimetres(metres), root / names[1])
-                save_png_atomically(table[file['labels'][number - 1].T], root / names[2])
+                labels = file['labels'][number - 1].T
+                if labels.max() >= len(table):
+                    raise SampleError(
+                        f'{root / MAPPING}: knows {len(table) - 1} labels, frame {number} of {LABELED} has '
+                        f'{labels.max()}: one of them is another version'
+                    )
+                save_png_atomically(image, out / names[0])
+                save_png_atomically(to_millimetres(metres), out / names[1])
+                save_png_atomically(table[labels], out / names[2])
                 scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')
     for split, rows in scenes.items():
-        (root / f'scenes_{split}.txt').write_text('\n'.join(rows) + '\n')
+        (out / f'scenes_{split}.txt').write_text('\n'.join(rows) + '\n')
     return {split: len(rows) for split, rows in scenes.items()}
 
 
@@ -74,7 +87,9 @@ def main() -> int:
         '--verify', action='store_true', help='tell what is there instead (official: 795 train, 654 test)'
     )
     args = parser.parse_args()
-    return exit_code(lambda: verify_root('nyuv2', args.root) if args.verify else print(convert(args.root, args.depth)))
+    if args.verify:
+        return exit_code(lambda: verify_root('nyuv2', folder_of(args.root, args.depth)))
+    return exit_code(lambda: print(convert(args.root, args.depth)))
 
 
 if __name__ == '__main__':

@@ -76,7 +76,10 @@ def prepare_config(args: argparse.Namespace) -> int:
         ConfigError: If there is no such config, it reads no files, or options are given that are for one dataset.
     """
     if args.root or args.verify or args.limit is not None:
-        raise ConfigError(f'{args.name}: --root, --verify and --limit go with the name of a dataset')
+        raise ConfigError(
+            f'{args.name}: --root, --verify and --limit go with the name of a dataset; of a config, '
+            'tools/dataset_converters/verify.py CONFIG reads the data'
+        )
     datasets, code = listed_datasets(read_data_config(args.name)), 0
     if not datasets:
         raise ConfigError(f'{args.name}: none of its datasets reads files, there is nothing to prepare')

@@ -78,7 +78,8 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 raise MissingInputsError(f'{root / missing}: no such file, unpack SUNRGBD.zip into {root}')
             rows[split].append(' '.join((*files, label)))
             scene = root / folder / 'scene.txt'
-            name = scene.read_text().strip() if scene.is_file() else 'unknown'  # which the dataset drops and counts
+            # the dataset drops and counts the unknown
+            name = scene.read_text(errors='replace').strip() if scene.is_file() else 'unknown'
             name = name.replace(' ', '_')
             scenes[split].append(' '.join((*files, name)))
     for split in rows:

@@ -37,6 +37,8 @@ class StoredPredictions(BaseModel):
         ConfigError: If there is no such folder, or an argument is outside its domain.
     """
 
+    NEEDS_WEIGHTS = False  # tools/test.py asks for no checkpoint
+
     def __init__(
         self,
         folder: str,
@@ -52,6 +54,7 @@ class StoredPredictions(BaseModel):
         if decoder is not None:
             get_decoder(decoder)
         self.folder, self.name_from, self.decoder = Path(folder), name_from, decoder
+        self._images: dict[Path, str] = {}  # by the file of their prediction
 
     def forward(
         self,
@@ -64,6 +67,7 @@ class StoredPredictions(BaseModel):
         """The data samples with ``pred_depth``, ``input_depth`` and ``gt_depth`` (1, H, W) in metres.
 
         Raises:
+            ConfigError: If one file would be the prediction for two images.
             RuntimeError: If the mode is another than ``'predict'``: there is nothing to train.
         """
         if mode != 'predict':
@@ -84,6 +88,10 @@ class StoredPredictions(BaseModel):
     def _read(self, image: str, target: Tensor) -> Tensor:
         """(1, H, W) metres, NaN where the file holds none of this size."""
         path = self._path(image)
+        if self._images.setdefault(path, image) != image:
+            raise ConfigError(
+                f'{path}: would be the prediction for {self._images[path]} and {image}: tell them apart by name_from'
+            )
         try:
             pred = torch.from_numpy(read_depth(path, self.decoder or decoder_of(path)))[None].to(target)
             if pred.shape != target.shape:
