@@ -23,6 +23,7 @@ TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_s
 
 
 def pytest_configure(config):
+    torch.set_num_threads(THREADS)  # of what fixtures compute, too
     config.addinivalue_line('markers', 'gpu: needs a GPU and `make test-gpu`, skipped elsewhere')
 
 

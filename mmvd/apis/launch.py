@@ -115,8 +115,8 @@ def build_runner(config: Config, training: bool) -> Runner:
     Raises:
         MissingInputsError: If datasets or weights are missing.
         WeightsError: If the checkpoint is not whole.
-        ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without
-            GPUs or without a process starter.
+        ConfigError: If the work dir cannot be written, the config contradicts itself or lacks a part, or FSDP is asked
+            for without GPUs or without a process starter.
     """
     if 'FSDP' in (config.get('strategy') or {}).get('type', ''):
         _check_sharded(config)
@@ -125,6 +125,7 @@ def build_runner(config: Config, training: bool) -> Runner:
         # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
         load_checkpoint(config.load_from)
     if training:
+        _check_training_parts(config)
         _warn_of_another_batch(config)
         warn_of_older_run(config)
     check_writable(Path(config.work_dir))
@@ -136,6 +137,14 @@ def build_runner(config: Config, training: bool) -> Runner:
             _build_parts(runner, training)
     check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
     return runner
+
+
+def _check_training_parts(config: Config) -> None:
+    lacking = [name for name in ('train_dataloader', 'train_cfg', 'optim_wrapper') if not config.get(name)]
+    if lacking:
+        raise ConfigError(f'{config.filename}: a training needs {" and ".join(lacking)}: this config is for testing')
+    if config.get('compile'):
+        raise ConfigError('compile: mmengine compiles the reading of a batch, too, which torch cannot: say --compile')
 
 
 def _check_sharded(config: Config) -> None:
@@ -159,6 +168,8 @@ def _build_parts(runner: Runner, training: bool) -> None:
         return
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    runner.auto_scale_lr = None  # once is enough
     if runner.param_schedulers is not None:
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
     if runner._val_loop is not None:
@@ -215,7 +226,7 @@ def _warn_of_another_batch(config: Config) -> None:
     """
     told_by = dict(pytorch='WORLD_SIZE', slurm='SLURM_NTASKS', mpi='OMPI_COMM_WORLD_SIZE').get(config.get('launcher'))
     count = int(os.environ.get(told_by, 1)) if told_by else 1
-    own, steps = config.train_dataloader.batch_size, config.optim_wrapper.get('accumulative_counts', 1)
+    own, steps = config.train_dataloader.get('batch_size', 1), config.optim_wrapper.get('accumulative_counts', 1)
     wanted = config.get('global_batch_size', own * count * steps)
     if own * count * steps != wanted:
         print(

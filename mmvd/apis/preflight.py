@@ -13,7 +13,7 @@ from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS, METRICS
 
 from .configs import shipped_configs
-from .data_configs import check_datasets, check_pipelines
+from .data_configs import check_datasets, check_pipelines, datasets_in
 
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
@@ -87,9 +87,10 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
         yield f'{config.load_from} (no such checkpoint){recipe_of(config.load_from)}'
     if not training or config.get('resume'):
         return  # a checkpoint brings every tensor; nothing else is read
-    init = config.model.get('backbone', {}).get('init_cfg') or {}
-    if init.get('type') == 'Pretrained' and not Path(init['checkpoint']).is_file():
-        yield f'{init["checkpoint"]} (no such file){recipe_of(init["checkpoint"])}'
+    for part in (config.model.get('backbone', {}), config.model):
+        init = part.get('init_cfg')
+        if isinstance(init, dict) and init.get('type') == 'Pretrained' and not Path(init['checkpoint']).is_file():
+            yield f'{init["checkpoint"]} (no such file){recipe_of(init["checkpoint"])}'
 
 
 def recipe_of(path: str) -> str:
@@ -167,15 +168,15 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
     head = _head_of(config) or {}
     counters = ('count_classes',) if 'decode_head' in config.model else ('count_scenes', 'count_objects')
     for loader in filter(config.get, loaders):  # a training without validation has none
-        dataset = config[loader]['dataset']
-        kind = DATASETS.get(dataset['type'])
-        count = next((getattr(kind, name) for name in counters if hasattr(kind, name)), None)
-        found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
-        if found and 'num_classes' in head and head['num_classes'] != found:
-            raise ConfigError(
-                f'{loader}: {dataset["type"]} has {found} classes, but the head of the model has '
-                f'num_classes={head["num_classes"]}'
-            )
+        for dataset in datasets_in(config[loader]['dataset']):
+            kind = DATASETS.get(dataset['type'])
+            count = next((getattr(kind, name) for name in counters if hasattr(kind, name)), None)
+            found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
+            if found and 'num_classes' in head and head['num_classes'] != found:
+                raise ConfigError(
+                    f'{loader}: {dataset["type"]} has {found} classes, but the head of the model has '
+                    f'num_classes={head["num_classes"]}'
+                )
     weights = (head.get('loss_cls') or {}).get('class_weight')
     if weights and 'num_classes' in head and len(weights) != head['num_classes'] + 1:
         raise ConfigError(

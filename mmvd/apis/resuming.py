@@ -25,7 +25,7 @@ def set_resume(config: Config, which: str) -> None:
         WeightsError: If it is not whole, or not the state of a run.
     """
     if which == 'auto':
-        path, content = newest_checkpoint(_checkpoint_folders(config))
+        path, content = newest_checkpoint(_checkpoint_folders(config), _checkpoint_hook(config).get('filename_tmpl'))
     else:
         path = Path(which)
         if not path.is_file():
@@ -41,6 +41,9 @@ def set_resume(config: Config, which: str) -> None:
         raise WeightsError(
             f'{path}: holds weights, but not the state of a run: start from it with --cfg-options load_from={path}'
         )
+    fresh = [name for name in ('optimizer', 'param_schedulers') if name not in content]
+    if fresh:
+        print(f'WARNING: {path} was saved without {" and ".join(fresh)}, which start anew', file=sys.stderr)
     config.resume, config.load_from = True, str(path)
     if LEFT_OUT not in content:
         config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
@@ -48,25 +51,30 @@ def set_resume(config: Config, which: str) -> None:
 
 def _checkpoint_folders(config: Config) -> list[Path]:
     """Where a run saves: its work dir, and the folder of the checkpoint hook if it has one of its own."""
-    work_dir, out_dir = Path(config.work_dir), config.get('default_hooks', {}).get('checkpoint', {}).get('out_dir')
+    work_dir, out_dir = Path(config.work_dir), _checkpoint_hook(config).get('out_dir')
     return [work_dir, *([Path(out_dir) / work_dir.name] if out_dir else [])]
 
 
-def newest_checkpoint(folders: Sequence[Path]) -> tuple[Path | None, dict]:
+def _checkpoint_hook(config: Config) -> dict:
+    return (config.get('default_hooks') or {}).get('checkpoint') or {}
+
+
+def newest_checkpoint(folders: Sequence[Path], template: str | None = None) -> tuple[Path | None, dict]:
     """The whole checkpoint of a run with the most iterations in it, and its content; (None, {}) if there is none.
 
     Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
-    change. What is not whole is named and passed over.
+    change. What is not whole is named and passed over. ``template`` is the ``filename_tmpl`` of the run's checkpoints.
     """
-    numbered, stopped = _saved(folders)
-    numbered.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
+    numbered, stopped = _saved(folders, template)
+    numbered.sort(key=lambda path: int(re.findall(r'\d+', path.stem)[-1]), reverse=True)
     return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
 
 
-def _saved(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def _saved(folders: Sequence[Path], template: str | None) -> tuple[list[Path], list[Path]]:
     """Checkpoints of a run: those with a number, and that of an interruption."""
-    found = [path for folder in folders for path in folder.glob('*.pth')]
-    numbered = [path for path in found if re.fullmatch(r'(epoch|iter)_\d+', path.stem)]
+    own = re.sub(r'\\\{.*?\\\}', r'\\d+', re.escape(template or 'epoch_{}.pth'))
+    found = [path for folder in folders for path in folder.glob('*')]
+    numbered = [path for path in found if re.fullmatch(rf'(epoch|iter)_\d+\.pth|{own}', path.name)]
     return numbered, [path for path in found if path.name == 'interrupted.pth']
 
 
@@ -90,7 +98,8 @@ def warn_of_older_run(config: Config) -> None:
     Args:
         config: Of a training that is about to start.
     """
-    found = [path for kind in _saved(_checkpoint_folders(config)) for path in kind]
+    saved = _saved(_checkpoint_folders(config), _checkpoint_hook(config).get('filename_tmpl'))
+    found = [path for kind in saved for path in kind]
     if found and not config.get('resume'):
         print(
             f'WARNING: {found[0].parent} holds checkpoints of an earlier run, from which --resume may go on: choose '

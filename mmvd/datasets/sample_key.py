@@ -79,10 +79,11 @@ def _tell_once() -> None:
         told, _TOLD.value = _TOLD.value, True
     if not told:
         MMLogger.get_current_instance().info(
-            "mmvd: the sampler is the host's, so random depth, density and augmentation draw from its seeding: "
-            'different in every epoch, but not the '
-            "same for another number of workers or after a resume; sampler=dict(type='mmvd.EpochSampler', "
-            'shuffle=True) promises both'
+            "mmvd: the sampler is the host's, or RepeatDataset or ConcatDataset of mmengine drops what ours says, so "
+            'random depth, density and augmentation draw from the seeding of the host: different in every epoch, but '
+            "not the same for another number of workers or after a resume; sampler=dict(type='mmvd.EpochSampler', "
+            'shuffle=True) promises both, with its samples_per_epoch instead of repeats and mmvd.KeyedConcat for '
+            'several datasets'
         )
 
 

@@ -52,8 +52,9 @@ def check_files(dataset) -> None:
             expects.
         SampleError: If label files are missing or odd, or image, depth and label do not lie on each other.
     """
-    for inner in getattr(dataset, 'datasets', ()):
-        check_files(inner)
+    inner = getattr(dataset, 'datasets', [dataset.dataset] if hasattr(dataset, 'dataset') else ())
+    for part in inner:
+        check_files(part)
     if not isinstance(dataset, BaseDataset):
         return
     kinds = {'seg_map_path': SampleError}

@@ -27,7 +27,9 @@ def choose(args: argparse.Namespace, meta: dict, count: int) -> int:
         ConfigError: If there is no such head or no result of this very state.
     """
     if args.head is None:
-        path = Path(args.checkpoint).parent / 'results' / f'epoch_{meta.get("epoch")}.json'
+        results = Path(args.checkpoint).parent / 'results'
+        by_iteration = results / f'iter_{meta.get("iter")}.json'  # of loops without epochs
+        path = by_iteration if by_iteration.is_file() else results / f'epoch_{meta.get("epoch")}.json'
         try:
             found = json.loads(path.read_text())
             args.head = found['result']['selected']['head']

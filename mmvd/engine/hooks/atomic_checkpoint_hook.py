@@ -7,7 +7,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmvd.arguments import check_choice, check_int
-from mmvd.errors import ConfigError
+from mmvd.engine.loops.resumable_epoch_loop import VALIDATED
+from mmvd.errors import ConfigError, config_errors
 from mmvd.models.weights import BACKBONE, RGB, leave_out
 from mmvd.registry import HOOKS
 from mmvd.saving import BACKEND
@@ -40,6 +41,11 @@ class AtomicCheckpointHook(CheckpointHook):
         check_int('AtomicCheckpointHook', 'interval', kwargs.get('interval', 1), -1)
         if leave_out is not None:
             check_choice('AtomicCheckpointHook', 'leave_out', leave_out, (RGB, BACKBONE))
+            if kwargs.get('published_keys'):
+                raise ConfigError(
+                    f'leave_out={leave_out!r}: what published_keys would keep could not be filled again: publish with '
+                    'tools/model_converters/publish_adapter.py'
+                )
         # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
         super().__init__(*args, max_keep_ckpts=-1, save_best=save_best, backend_args=dict(backend=BACKEND), **kwargs)
         self._keep, self._steps, self._leave_out = max_keep_ckpts, [], leave_out
@@ -83,8 +89,12 @@ class AtomicCheckpointHook(CheckpointHook):
             return
         if self.save_best[0] not in ('auto', *metrics):
             raise ConfigError(f'save_best={self.save_best[0]!r}: no such metric among {", ".join(metrics)}')
+        if 'auto' in self.key_indicators:
+            with config_errors('save_best'):
+                self._init_rule(self.rules, [next(iter(metrics))])
         if runner.iter == 0:  # the untrained network is never the best
             return
+        runner.message_hub.update_info(VALIDATED, runner.epoch)  # the checkpoint of the epoch may be saved again
         old, self.best_ckpt_path = self.best_ckpt_path, None  # the parent would remove it before the new one is written
         super()._save_best_checkpoint(runner, metrics)
         if self.best_ckpt_path is None:

@@ -12,7 +12,7 @@ from mmvd.datasets.verification import check_files
 from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills, tensors_of
 from mmvd.registry import HOOKS
 
-from .model_of import model_of
+from .model_of import first_view, model_of
 
 
 @HOOKS.register_module()
@@ -75,7 +75,7 @@ class SampleCountHook(Hook):
     """Logs how often a sample was redrawn for want of depth, or read without a depth file, over all processes.
 
     Training, validation and test are counted apart, each over the whole run: a file that is read in ten epochs counts
-        ten times.
+    ten times.
     """
 
     NAMES = dict(num_redraws='redrawn_samples', missing_depth='samples_without_depth')
@@ -108,9 +108,8 @@ class SampleCountHook(Hook):
         self._count(runner, 'test', data_batch)
 
     def _count(self, runner, mode: str, data_batch: dict) -> None:
-        found = torch.tensor(
-            [sum(int(sample.metainfo.get(key, 0)) for sample in data_batch['data_samples']) for key in self.NAMES]
-        )
+        samples = first_view(data_batch)['data_samples']
+        found = torch.tensor([sum(int(sample.metainfo.get(key, 0)) for sample in samples) for key in self.NAMES])
         all_reduce(found)
         for name, count in zip(self.NAMES.values(), found.tolist(), strict=True):
             self.counts[f'{mode}/{name}'] += count

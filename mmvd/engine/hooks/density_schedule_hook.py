@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmvd.arguments import check_range, check_row, check_share
+from mmvd.errors import ConfigError
 from mmvd.registry import HOOKS
 
 from .model_of import model_of
@@ -45,6 +47,19 @@ class DensityScheduleHook(Hook):
         """Mean and standard deviation at a share of the training in [0, 1]."""
         way = min(max((progress - self.begin) / max(self.end - self.begin, 1e-9), 0.0), 1.0)
         return tuple(start + (stop - start) * way for start, stop in (self.mean, self.std))
+
+    def before_train(self, runner) -> None:
+        """Refuse masks in a pipeline where there are no epochs to follow.
+
+        Raises:
+            ConfigError: If there are some.
+        """
+        masks = any(hasattr(each, 'set_density') for each in _transforms(runner.train_dataloader.dataset))
+        if masks and not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ConfigError(
+                'DensityScheduleHook: mmvd.RandomDensityMask in a pipeline follows epochs, which '
+                f'{type(runner.train_loop).__name__} has not: train by epochs, or draw in the data preprocessor'
+            )
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         """Set the distribution of the data preprocessor."""

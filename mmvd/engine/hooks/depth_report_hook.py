@@ -4,12 +4,14 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.fileio import load
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook, ParamSchedulerHook
 
 from mmvd.arguments import check_flag
 from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
 from mmvd.evaluation.report import format_table, save_result
 from mmvd.registry import HOOKS
+
+from .stage_of import stage_of
 
 _UNTRAINED = 'untrained'
 
@@ -37,14 +39,17 @@ class DepthReportHook(Hook):
             and runner.iter == 0
             and not runner.cfg.get('load_from')
         ):
-            self._stage = _UNTRAINED
+            self._stage, hooks = _UNTRAINED, runner._hooks
             runner.logger.info('evaluating the untrained network for reference')
-            runner.val_loop.run()
-            self._stage = None
+            runner._hooks = [hook for hook in hooks if not _steers(hook)]
+            try:
+                runner.val_loop.run()
+            finally:
+                self._stage, runner._hooks = None, hooks
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._save(runner, runner.val_evaluator, self._stage or f'epoch_{runner.epoch}', epoch=runner.epoch)
+        self._save(runner, runner.val_evaluator, self._stage or stage_of(runner), epoch=runner.epoch, iter=runner.iter)
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result and print the table."""
@@ -55,14 +60,14 @@ class DepthReportHook(Hook):
     def after_train(self, runner) -> None:
         """Print the final table beside the untrained network."""
         folder = Path(runner.work_dir) / 'results'
-        last = folder / f'epoch_{runner.epoch}.json'
+        last = folder / f'{stage_of(runner)}.json'
         if not is_main_process() or not last.is_file():
             return
         untrained = folder / f'{_UNTRAINED}.json'
         reference = load(str(untrained))['result'] if untrained.is_file() else None
         text = format_table(load(str(last))['result'], reference)
         (folder / 'table.txt').write_text(text + '\n')
-        runner.logger.info(f'depth completion after {runner.epoch} epochs, see {folder}\n{text}')
+        runner.logger.info(f'depth completion after {stage_of(runner).replace("_", " ")}, see {folder}\n{text}')
 
     @staticmethod
     def _save(runner, evaluator, name: str, **state: int | str | None) -> dict | None:
@@ -71,3 +76,8 @@ class DepthReportHook(Hook):
             return None
         save_result(runner, name, results[0], **state)
         return results[0]
+
+
+def _steers(hook: Hook) -> bool:
+    """Whether a hook would take the untrained network for a step of the training; ours knows it."""
+    return isinstance(hook, (EarlyStoppingHook, ParamSchedulerHook)) or type(hook) is CheckpointHook

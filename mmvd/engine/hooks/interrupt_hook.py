@@ -10,7 +10,6 @@ from mmengine.dist import all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
 
 from mmvd.arguments import check_flag
-from mmvd.engine.loops.resumable_epoch_loop import MID_EPOCH
 from mmvd.errors import Interrupted
 from mmvd.registry import HOOKS
 from mmvd.saving import BACKEND
@@ -75,7 +74,6 @@ class InterruptHook(Hook):
         if not self._asked_to_stop() or (self.save_mid_epoch and not runner.optim_wrapper.should_update()):
             return
         if self.save_mid_epoch:
-            runner.message_hub.update_info(MID_EPOCH, [batch_idx + 1, len(runner.train_dataloader)])
             runner.save_checkpoint(runner.work_dir, INTERRUPTED, by_epoch=False, backend_args=dict(backend=BACKEND))
             runner.message_hub.update_info('last_ckpt', str(Path(runner.work_dir) / INTERRUPTED))
             barrier()  # the first process to leave brings the others down, and only the main one saves

@@ -9,13 +9,15 @@ from mmengine.hooks import Hook
 from mmvd.arguments import check_int
 from mmvd.saving import save_png_atomically
 
+from .stage_of import stage_of
+
 
 class PanelHook(Hook):
     """Base of hooks that draw the first samples of validations and tests.
 
-    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png``, those of a test to ``test_sample<N>.png``, and to
-    the visualizer backends. Of a long training as many validations are drawn as ``max_validations`` says, spread
-    evenly, and the last one.
+    Pictures go to ``<log folder>/panels/epoch<NNN>_sample<N>.png`` (``iter<NNN>`` of loops without epochs), those of a
+    test to ``test_sample<N>.png``, and to the visualizer backends. Of a long training as many validations are drawn as
+    ``max_validations`` says, spread evenly, and the last one.
 
     Args:
         max_samples: Pictures per validation.
@@ -28,7 +30,8 @@ class PanelHook(Hook):
 
     def before_val_epoch(self, runner) -> None:
         """Start counting."""
-        self._stage = f'epoch{runner.epoch:03d}'
+        kind, number = stage_of(runner).split('_')
+        self._stage = f'{kind}{int(number):03d}'
         self._left = self.max_samples if is_main_process() and self._is_drawn(runner) else 0
 
     def before_test_epoch(self, runner) -> None:
@@ -37,9 +40,11 @@ class PanelHook(Hook):
         self._left = self.max_samples if is_main_process() else 0
 
     def _is_drawn(self, runner) -> bool:
+        by_epoch = stage_of(runner).startswith('epoch')
+        done, last = (runner.epoch, runner.max_epochs) if by_epoch else (runner.iter, runner.max_iters)
         interval = max(runner.val_interval, 1)
-        stride = -(-max(runner.max_epochs // interval, 1) // self.max_validations)
-        return runner.epoch // interval % stride == 0 or runner.epoch == runner.max_epochs
+        stride = -(-max(last // interval, 1) // self.max_validations)
+        return done // interval % stride == 0 or done == last
 
     def save(self, runner, picture: np.ndarray) -> None:
         """Keep a picture, and count it: (H, W, 3) uint8 RGB."""

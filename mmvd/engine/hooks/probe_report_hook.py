@@ -10,6 +10,7 @@ from mmvd.evaluation.report import save_result
 from mmvd.registry import HOOKS
 
 from .model_of import model_of
+from .stage_of import stage_of
 
 # in the meta of a checkpoint: the constants of the head, and whether the held-out part was trained on
 PROBES = 'linear_probes'
@@ -105,7 +106,7 @@ class ProbeReportHook(Hook):
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
-        self._report(runner, runner.val_evaluator, f'epoch_{runner.epoch}', epoch=runner.epoch, iter=runner.iter)
+        self._report(runner, runner.val_evaluator, stage_of(runner), epoch=runner.epoch, iter=runner.iter)
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmvd.registry import HOOKS
 from mmvd.visualization import segmentation_panel
 
+from .model_of import first_view
 from .panel_hook import PanelHook
 
 
@@ -32,6 +33,7 @@ class SegPanelHook(PanelHook):
         self._draw(runner, runner.test_dataloader.dataset.metainfo, data_batch, outputs)
 
     def _draw(self, runner, metainfo: dict, data_batch: dict, outputs: Sequence) -> None:
+        data_batch = first_view(data_batch)
         depths = data_batch.get('depth') or [torch.zeros(1, *image.shape[-2:]) for image in data_batch['inputs']]
         for image, depth, sample in list(zip(data_batch['inputs'], depths, outputs, strict=True))[: self._left]:
             truth = sample.gt_sem_seg.data[0].cpu().numpy()

@@ -5,10 +5,13 @@ from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmvd.datasets.sample_key import sample_key
+from mmvd.engine.samplers import EpochSampler
 from mmvd.errors import ConfigError
 from mmvd.registry import LOOPS
 
-MID_EPOCH = 'mid_epoch'  # batches done and batches in all, in the message hub of a checkpoint
+# in the message hub of a checkpoint
+MID_EPOCH = 'mid_epoch'  # batches done and batches in all, once the running iteration is through
+VALIDATED = 'validated_epoch'  # the last epoch whose validation the state contains
 
 
 @LOOPS.register_module()
@@ -17,16 +20,21 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 
     Within an epoch the sampler leaves out what was seen, without reading it. What a model draws from torch's own
     generator (Mask2Former's points) depends on (seed, epoch, batch, rank) alone. A checkpoint of an epoch is older than
-    its validation, which a resumed run therefore repeats. Needs ``mmvd.EpochSampler``. Arguments as in
-    :class:`mmengine.runner.EpochBasedTrainLoop`.
+    its validation, which a resumed run therefore repeats; that of a best epoch is saved again after it. Needs
+    ``mmvd.EpochSampler``. Arguments as in :class:`mmengine.runner.EpochBasedTrainLoop`.
 
     Raises:
-        ConfigError: If an epoch has no whole batch, an interrupted epoch is resumed with another number of batches, or
-            an epoch ends within an accumulation of gradients, which no checkpoint holds.
+        ConfigError: If there is another sampler, an epoch has no whole batch, an interrupted epoch is resumed with
+            another number of batches, or an epoch ends within an accumulation of gradients, which no checkpoint holds.
     """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if not isinstance(self.dataloader.sampler, EpochSampler):
+            raise ConfigError(
+                f'ResumableEpochLoop: train_dataloader.sampler is a {type(self.dataloader.sampler).__name__}: set '
+                "train_dataloader.sampler.type='mmvd.EpochSampler', or train_cfg.type='EpochBasedTrainLoop'"
+            )
         if not len(self.dataloader):
             raise ConfigError(
                 f'train_dataloader: the {len(self.dataloader.sampler)} samples of an epoch are no whole batch of '
@@ -38,9 +46,10 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         runner = self.runner
         runner.call_hook('before_train')
         self._check_accumulation()
-        if runner.cfg.get('train_dataloader', {}).get('sampler', {}).get('seed') is None:
+        if (runner.cfg.get('train_dataloader', {}).get('sampler') or {}).get('seed') is None:
             self.dataloader.sampler.seed = runner.seed  # of the checkpoint, if it was another one
-        if self._epoch > 0 and not (runner.message_hub.get_info(MID_EPOCH) or (0,))[0]:
+        is_within = (runner.message_hub.get_info(MID_EPOCH) or (0,))[0]
+        if self._epoch > 0 and not is_within and runner.message_hub.get_info(VALIDATED) != self._epoch:
             self._validate_if_due()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
@@ -88,6 +97,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             )
         for index, batch in enumerate(self.dataloader, done):
             torch.manual_seed(sample_key(self.runner.seed or 0, self._epoch, index, get_rank()))
+            self.runner.message_hub.update_info(MID_EPOCH, [index + 1, len(self.dataloader)])
             self.run_iter(index, batch)
+        self.runner.message_hub.update_info(MID_EPOCH, None)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

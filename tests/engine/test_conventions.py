@@ -1,0 +1,181 @@
+"""What users of mmengine switch on: it works, or is refused before the start."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.hooks import EarlyStoppingHook
+from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
+from mmengine.structures import BaseDataElement
+from mmseg.models import SegTTAModel
+
+from mmvd.apis.launch import build_runner
+from mmvd.apis.preflight import check_inputs, missing_inputs
+from mmvd.apis.resuming import newest_checkpoint, set_resume, warn_of_older_run
+from mmvd.datasets.transforms import RandomDensityMask
+from mmvd.engine import AtomicCheckpointHook, DensityScheduleHook
+from mmvd.engine.hooks.model_of import first_view, model_of
+from mmvd.errors import ConfigError
+from mmvd.models.weights import load_checkpoint
+from tests import test_segmentation
+from tests.conftest import tiny_completer
+from tests.engine.test_resuming import equal
+from tests.test_training import tiny_config
+
+
+def plain(work_dir, **changes):
+    """Two epochs of two batches without validation."""
+    config = tiny_config(work_dir, **changes)
+    config.custom_hooks = [hook for hook in config.custom_hooks if 'Report' not in hook.type]
+    config.val_dataloader = config.val_cfg = config.val_evaluator = None
+    return config
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """A run with a checkpoint for each iteration."""
+    folder = tmp_path_factory.mktemp('whole')
+    by_iteration = {'default_hooks.checkpoint.by_epoch': False, 'default_hooks.checkpoint.interval': 1}
+    Runner.from_cfg(plain(folder, **by_iteration)).train()
+    return folder, by_iteration
+
+
+@pytest.mark.parametrize('iteration', [2, 3, 4])
+def test_a_checkpoint_of_any_iteration_is_gone_on_from(whole, tmp_path, iteration):
+    """At the end of an epoch, within one, and at the end of the run."""
+    folder, by_iteration = whole
+    config = plain(tmp_path, **by_iteration)
+    set_resume(config, str(folder / f'iter_{iteration}.pth'))
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert (runner.epoch, runner.iter) == (2, 4)
+    assert {path.name for path in tmp_path.glob('*.pth')} == {f'iter_{k}.pth' for k in range(iteration + 1, 5)}
+    if iteration < 4:
+        assert equal(folder / 'iter_4.pth', tmp_path / 'iter_4.pth')
+
+
+def test_a_validation_that_the_checkpoint_contains_is_not_repeated(tmp_path, monkeypatch):
+    """Schedulers that follow a metric would take it twice."""
+    best = {'default_hooks.checkpoint.save_best': 'completion/all_rmse_mm', 'default_hooks.checkpoint.rule': 'less'}
+    Runner.from_cfg(tiny_config(tmp_path, **best, **{'train_cfg.max_epochs': 1})).train()
+    config = tiny_config(tmp_path, **best)
+    set_resume(config, 'auto')
+    runner, epochs, run = Runner.from_cfg(config), [], ValLoop.run
+    monkeypatch.setattr(ValLoop, 'run', lambda self: epochs.append(self.runner.epoch) or run(self))
+    runner.train()
+    assert epochs == [2]
+
+
+def test_the_untrained_reference_is_no_step_of_the_training(tmp_path):
+    calls = []
+
+    class Spy(EarlyStoppingHook):
+        def after_val_epoch(self, runner, metrics):
+            calls.append(runner.epoch)
+
+    runner = Runner.from_cfg(tiny_config(tmp_path, **{'train_cfg.max_epochs': 1}))
+    runner.register_hook(Spy(monitor='completion/all_rmse_mm', rule='less'))
+    runner.train()
+    assert calls == [1] and (tmp_path / 'results/untrained.json').is_file()
+
+
+def test_iterations_name_results_where_there_are_no_epochs(tmp_path):
+    config = tiny_config(tmp_path, panels=True)
+    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=2)
+    config.param_scheduler = None
+    Runner.from_cfg(config).train()
+    names = {path.name for path in (tmp_path / 'results').iterdir()}
+    assert names == {'untrained.json', 'iter_2.json', 'iter_4.json', 'table.txt'}
+    assert {path.name[:8] for path in tmp_path.rglob('panels/*.png')} == {'iter000_', 'iter002_', 'iter004_'}
+    mask = SimpleNamespace(dataset=SimpleNamespace(pipeline=SimpleNamespace(transforms=[RandomDensityMask()])))
+    runner = SimpleNamespace(train_dataloader=mask, train_loop=IterBasedTrainLoop.__new__(IterBasedTrainLoop))
+    with pytest.raises(ConfigError, match='follows epochs, which IterBasedTrainLoop has not'):
+        DensityScheduleHook().before_train(runner)
+
+
+def test_rates_are_scaled_once(tmp_path):
+    config = plain(tmp_path, auto_scale_lr=dict(enable=True, base_batch_size=8))
+    rate = config.optim_wrapper.optimizer.lr
+    runner = build_runner(config, training=True)
+    assert runner.optim_wrapper.get_lr()['lr'][0] == pytest.approx(rate / 2)
+    runner.train()
+
+
+def test_default_hooks_may_be_switched_off(tmp_path):
+    for off in (dict(default_hooks=None), {'default_hooks.checkpoint': None}):
+        config = plain(tmp_path)
+        config.merge_from_dict(off)
+        warn_of_older_run(config)
+        set_resume(config, 'auto')
+        assert not config.get('resume')
+
+
+def test_checkpoints_of_other_names_are_found(tmp_path):
+    for number in (9, 10):
+        torch.save(dict(meta=dict(iter=number)), tmp_path / f'seg-{number:03d}.pth')
+    assert newest_checkpoint([tmp_path]) == (None, {})
+    assert newest_checkpoint([tmp_path], 'seg-{:03d}.pth')[0].name == 'seg-010.pth'
+
+
+def test_what_starts_anew_is_told(tmp_path, capsys):
+    Runner.from_cfg(
+        plain(tmp_path, **{'train_cfg.max_epochs': 1, 'default_hooks.checkpoint.save_optimizer': False})
+    ).train()
+    set_resume(plain(tmp_path), 'auto')
+    assert 'epoch_1.pth was saved without optimizer, which start' in capsys.readouterr().err
+    assert 'optimizer' not in load_checkpoint(tmp_path / 'epoch_1.pth')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'told'),
+    [
+        (dict(compile=True), 'say --compile'),
+        (dict(optim_wrapper=None), 'a training needs optim_wrapper: this config is for testing'),
+        (dict(train_dataloader=None, train_cfg=None), 'a training needs train_dataloader and train_cfg'),
+        ({'train_dataloader.sampler': dict(type='DefaultSampler', shuffle=True)}, 'sampler is a DefaultSampler: set'),
+        ({'train_dataloader.sampler': dict(type='InfiniteSampler', shuffle=True)}, 'sampler is a InfiniteSampler: set'),
+    ],
+)
+def test_what_cannot_train_is_told_before_the_start(tmp_path, changes, told):
+    config = plain(tmp_path)
+    for key, value in changes.items():
+        node, last = (config.train_dataloader, 'sampler') if '.' in key else (config, key)
+        node[last] = value
+    with pytest.raises(ConfigError, match=told):
+        build_runner(config, training=True)
+
+
+def test_the_best_of_any_metric_needs_a_rule(tmp_path):
+    with pytest.raises(ConfigError, match='save_best: Cannot infer the rule'):
+        Runner.from_cfg(tiny_config(tmp_path, **{'default_hooks.checkpoint.save_best': 'auto'})).train()
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_what_is_left_out_is_published_by_its_tool():
+    with pytest.raises(ConfigError, match='publish with tools/model_converters/publish_adapter.py'):
+        AtomicCheckpointHook(leave_out='backbone.', published_keys=['state_dict'])
+
+
+def test_wrappers_around_data_hide_no_classes(tmp_path):
+    config = test_segmentation.tiny(tmp_path)
+    config.model.decode_head.num_classes = 10
+    config.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=config.train_dataloader.dataset)
+    config.val_dataloader = config.val_cfg = config.val_evaluator = None
+    with pytest.raises(ConfigError, match='train_dataloader: .* classes, but the head of the model has num_classes=10'):
+        check_inputs(config, training=True)
+
+
+def test_weights_of_the_whole_model_are_looked_for(tmp_path):
+    config = plain(tmp_path)
+    config.model.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))
+    assert any('none.pth (no such file)' in line for line in missing_inputs(config, training=True))
+
+
+def test_augmentation_at_test_is_seen_through():
+    model = tiny_completer()
+    wrapped = SegTTAModel(module=model)
+    assert model_of(SimpleNamespace(model=wrapped)) is model and model_of(SimpleNamespace(model=model)) is model
+    views = dict(inputs=[('a', 'b'), ('a2', 'b2')], data_samples=[(BaseDataElement(),) * 2] * 2)
+    assert first_view(views)['inputs'] == ('a', 'b')
+    batch = dict(inputs=['a', 'b'], data_samples=[BaseDataElement()] * 2)
+    assert first_view(batch) == batch
