@@ -59,6 +59,8 @@ def walk(
 
 def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[str, list]) -> Iterator[str]:
     above, _, names = images.rpartition('/')
+    if '**' in above:
+        _warn_of_links(root)
     for folder in root.glob(above) if above else [root]:
         if not folder.is_dir():
             continue
@@ -67,6 +69,17 @@ def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[
         if key not in done:
             done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
         yield from _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude)
+
+
+def _warn_of_links(root: Path) -> None:
+    """Links to folders may lead in circles: ``**`` leaves them out, as everywhere in Python."""
+    entries = (entry for folder in root.glob('**') for entry in os.scandir(folder))
+    linked = [os.path.relpath(entry.path, root) for entry in entries if entry.is_symlink() and entry.is_dir()]
+    if linked:
+        MMLogger.get_current_instance().warning(
+            f'{root}: ** does not follow links: {len(linked)} linked folders are left out, e.g. {min(linked)}: name '
+            'their level by *'
+        )
 
 
 def _members(archive: Path, images: str, problems: list[str] | None, unpacked: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.engine import EpochSampler
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
+from tests.conftest import logged
 
 PIPELINE = [
     dict(type='LoadImageFromFile'),
@@ -95,6 +96,17 @@ def test_folder_and_list(tmp_path):
     (tmp_path / 'bad.txt').write_text('rgb/000.png\n')
     with pytest.raises(ConfigError, match='bad.txt, line 1'):
         DATASETS.build(dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='bad.txt'))
+
+
+def test_linked_folders_are_told_of_where_they_are_not_followed(tmp_path, monkeypatch):
+    make_pairs(tmp_path / 'data/a', 2)
+    make_pairs(tmp_path / 'other', 3)
+    (tmp_path / 'data/b').symlink_to(tmp_path / 'other')
+    told, found = logged(monkeypatch), {}
+    for images in ('*/rgb/*.png', '**/rgb/*.png'):
+        found[images] = len(DATASETS.build(dict(folder(tmp_path / 'data'), images=images)))
+    assert found == {'*/rgb/*.png': 5, '**/rgb/*.png': 2}
+    assert '** does not follow links: 1 linked folders are left out, e.g. b' in told[0]
 
 
 def test_dataset_refuses(tmp_path):
