@@ -77,7 +77,7 @@ def exit_code(action: Callable[[], int | None]) -> int:
         print(describe(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print('interrupted: what was written until now is whole', file=sys.stderr)
+        print('interrupted', file=sys.stderr)
         return _INTERRUPTED
     except OSError as error:
         if error.errno not in DISK_FULL:

@@ -238,9 +238,10 @@ def fabricate_void(root: Path, frames: int = 2, points: int = 1500, above: str =
     for sequence in ('corner0', 'stairs1'):
         folder = root / f'void_{points}/data/{sequence}'
         _text(folder / 'K.txt', _rows(camera()))
-        for i in range(frames):
-            (truth, sparse), name = completion_scene(i), f'{len(names)}.png'  # a time in the release, no name twice
-            _image(folder / 'image' / name, i)
+        for _ in range(frames):
+            number = len(names)  # a time in the release, no name twice
+            (truth, sparse), name = completion_scene(number), f'{number}.png'
+            _image(folder / 'image' / name, number)
             _div256(folder / 'ground_truth' / name, truth)
             _div256(folder / 'sparse_depth' / name, sparse)
             names.append(f'{above}void_{points}/data/{sequence}/image/{name}')

@@ -14,7 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_common_arguments(parser)
     parser.add_argument('checkpoint', nargs='?', help='checkpoint to evaluate; none for predictions on disk')
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()  # options may stand before the checkpoint
     return exit_code(lambda: test(args))
 
 

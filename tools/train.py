@@ -27,7 +27,7 @@ def main() -> int:
 
 def train(args: argparse.Namespace) -> None:
     """Build the runner that the command line describes, and train."""
-    config = load_config(args)
+    config = load_config(args, training=True)
     set_speed(config, args.amp, args.compile)
     if args.resume or config.get('resume'):
         set_resume(config, args.resume or config.get('load_from') or 'auto')

@@ -50,8 +50,8 @@ def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = Tr
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def load_config(args: argparse.Namespace) -> Config:
-    """Read the config and apply the command line.
+def load_config(args: argparse.Namespace, training: bool = False) -> Config:
+    """Read the config, of a training if it is one, and apply the command line.
 
     Raises:
         ConfigError: If there is no such file, it cannot be read or has no model, a process starter is named where none
@@ -69,6 +69,8 @@ def load_config(args: argparse.Namespace) -> Config:
         config.merge_from_dict(args.cfg_options)
     check_has_model(config)
     check_kinds(config)
+    if training:
+        check_training(config)
     config.launcher = args.launcher
     config.work_dir = args.work_dir or config.get('work_dir') or str(Path('work_dirs') / Path(args.config).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -115,8 +117,8 @@ def build_runner(config: Config, training: bool) -> Runner:
     Raises:
         MissingInputsError: If datasets or weights are missing.
         WeightsError: If the checkpoint is not whole.
-        ConfigError: If the work dir cannot be written, the config contradicts itself or lacks a part, or FSDP is asked
-            for without GPUs or without a process starter.
+        ConfigError: If the work dir cannot be written, the config contradicts itself, or FSDP is asked for without
+            GPUs or without a process starter.
     """
     if 'FSDP' in (config.get('strategy') or {}).get('type', ''):
         _check_sharded(config)
@@ -125,7 +127,6 @@ def build_runner(config: Config, training: bool) -> Runner:
         # mmengine's own reading of a damaged file ends in whatever the bytes lead it to
         load_checkpoint(config.load_from)
     if training:
-        _check_training_parts(config)
         _warn_of_another_batch(config)
         warn_of_older_run(config)
     check_writable(Path(config.work_dir))
@@ -139,7 +140,12 @@ def build_runner(config: Config, training: bool) -> Runner:
     return runner
 
 
-def _check_training_parts(config: Config) -> None:
+def check_training(config: Config) -> None:
+    """Refuse a config that cannot train.
+
+    Raises:
+        ConfigError: If a part is lacking, or mmengine is to compile the step.
+    """
     lacking = [name for name in ('train_dataloader', 'train_cfg', 'optim_wrapper') if not config.get(name)]
     if lacking:
         raise ConfigError(f'{config.filename}: a training needs {" and ".join(lacking)}: this config is for testing')
@@ -169,7 +175,7 @@ def _build_parts(runner: Runner, training: bool) -> None:
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
-    runner.auto_scale_lr = None  # once is enough
+    runner.scale_lr = lambda *_: None  # mmengine would scale again when it trains
     if runner.param_schedulers is not None:
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
     if runner._val_loop is not None:

@@ -73,6 +73,12 @@ class RGBDPoseInferencer(TaskInferencer):
                 f'the objects {self.obj_ids}: set objects=[...] of the test dataset'
             )
         self.models, self._renderers, self._named = None if models is None else Path(models), {}, set()
+        packers = [step.packer for step in self.pipeline.transforms if getattr(step, 'packer', None) is not None]
+        if not packers:
+            raise ConfigError(
+                'RGBDPoseInferencer: the test pipeline has no mmvd.PackRGBDInputs with mmvd.PackPoseInputs'
+            )
+        self.max_queries = packers[0].max_queries
         wanted = {row['detection'][0] for row in self.boxes} if self.models else ()
         for obj_id in sorted(set(self.obj_ids).intersection(wanted)):
             self._renderer(obj_id)  # now, not after the network
@@ -90,8 +96,7 @@ class RGBDPoseInferencer(TaskInferencer):
         found = super()._results(frame)
         self._named.add(frame.name)
         rows = [row['detection'] for row in self.boxes if row['image'] in (None, frame.name)]
-        packer = next(step.packer for step in self.pipeline.transforms if hasattr(step, 'packer'))
-        queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape, max_queries=packer.max_queries)
+        queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape, max_queries=self.max_queries)
         return dict(found, queries=queries, dropped_boxes=dropped, instances=[])
 
     def predict(self, frames: list[Frame]) -> list[dict]:
@@ -119,7 +124,7 @@ class RGBDPoseInferencer(TaskInferencer):
         return dict({key: value[poses] for key, value in prediction.items()}, left_out=left_out)
 
     def unused_boxes(self) -> list[str]:
-        """For each box whose image was not among those that were predicted, the name of that image."""
+        """For each box whose image was in no call until now, or could not be read, the name of that image."""
         return [row['image'] for row in self.boxes if row['image'] not in (None, *self._named)]
 
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:

@@ -89,8 +89,10 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
         return  # a checkpoint brings every tensor; nothing else is read
     for part in (config.model.get('backbone', {}), config.model):
         init = part.get('init_cfg')
-        if isinstance(init, dict) and init.get('type') == 'Pretrained' and not Path(init['checkpoint']).is_file():
-            yield f'{init["checkpoint"]} (no such file){recipe_of(init["checkpoint"])}'
+        name = init.get('checkpoint') if isinstance(init, dict) and init.get('type') == 'Pretrained' else None
+        is_elsewhere = part is config.model and '://' in str(name)  # of a host's model zoo
+        if name and not is_elsewhere and not Path(name).is_file():
+            yield f'{name} (no such file){recipe_of(name)}'
 
 
 def recipe_of(path: str) -> str:

@@ -55,7 +55,8 @@ def status() -> Iterator[str]:
     named, made_by = {}, {}
     for name, settings in paper_datasets().items():
         missing = _missing(settings)
-        named[_place(missing or '')] = name
+        if missing:
+            named[_place(missing)] = name
         yield f'  {name:<14}{f"not here: {missing}" if missing else _state(name, settings)}'
     yield 'Recipes (training; test for completion):'
     for pattern in _PROMISED:

@@ -41,7 +41,8 @@ def set_resume(config: Config, which: str) -> None:
         raise WeightsError(
             f'{path}: holds weights, but not the state of a run: start from it with --cfg-options load_from={path}'
         )
-    fresh = [name for name in ('optimizer', 'param_schedulers') if name not in content]
+    wanted = ('optimizer', *(('param_schedulers',) if config.get('param_scheduler') else ()))
+    fresh = [name for name in wanted if name not in content]
     if fresh:
         print(f'WARNING: {path} was saved without {" and ".join(fresh)}, which start anew', file=sys.stderr)
     config.resume, config.load_from = True, str(path)
@@ -66,15 +67,20 @@ def newest_checkpoint(folders: Sequence[Path], template: str | None = None) -> t
     change. What is not whole is named and passed over. ``template`` is the ``filename_tmpl`` of the run's checkpoints.
     """
     numbered, stopped = _saved(folders, template)
-    numbered.sort(key=lambda path: int(re.findall(r'\d+', path.stem)[-1]), reverse=True)
     return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
 
 
 def _saved(folders: Sequence[Path], template: str | None) -> tuple[list[Path], list[Path]]:
-    """Checkpoints of a run: those with a number, and that of an interruption."""
-    own = re.sub(r'\\\{.*?\\\}', r'\\d+', re.escape(template or 'epoch_{}.pth'))
-    found = [path for folder in folders for path in folder.glob('*')]
-    numbered = [path for path in found if re.fullmatch(rf'(epoch|iter)_\d+\.pth|{own}', path.name)]
+    """Checkpoints of a run: those with a number, from the last one on, and that of an interruption."""
+    patterns = [re.compile(r'(?:epoch|iter)_(\d+)\.pth')]
+    if template:
+        patterns.append(re.compile(re.sub(r'\\\{.*?\\\}', r'(\\d+)', re.escape(template))))
+    found, numbers = [path for folder in folders for path in folder.glob('*')], {}
+    for path in found:
+        match = next(filter(None, (pattern.fullmatch(path.name) for pattern in patterns)), None)
+        if match:
+            numbers[path] = int(next(iter(match.groups()), 0))
+    numbered = sorted(numbers, key=numbers.get, reverse=True)
     return numbered, [path for path in found if path.name == 'interrupted.pth']
 
 

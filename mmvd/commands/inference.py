@@ -114,7 +114,7 @@ def _pose(args: argparse.Namespace) -> int:
     inferencer = RGBDPoseInferencer(*_common(args), **settings)
     code, others = _run(inferencer, args, tell), inferencer.unused_boxes()
     if others:
-        print(f'{len(others)} boxes are of other images, e.g. {others[0]}', file=sys.stderr)
+        print(f'boxes of images that are not among these: {len(others)}, e.g. of {others[0]}', file=sys.stderr)
     return code
 
 

@@ -152,6 +152,6 @@ def test_command(estimator, tmp_path, capsys):
     args = make_parser().parse_args(['pose', *pair, *options, '--intrinsics', *map(str, K)])
     assert args.run(args) == 0
     told, warned = capsys.readouterr()
-    assert '1 boxes are of other images, e.g. another\n' in warned
+    assert 'boxes of images that are not among these: 1, e.g. of another\n' in warned
     assert 'object 3 at ' in told and 'm, left out: 1 of other objects\n' in told
     assert (tmp_path / 'o/000007_rgb_poses.json').is_file()

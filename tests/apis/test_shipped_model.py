@@ -110,4 +110,4 @@ def test_an_interrupted_command_is_one_line(monkeypatch, capsys):
 
     monkeypatch.setattr(__main__, 'make_parser', lambda: SimpleNamespace(parse_args=lambda: SimpleNamespace(run=run)))
     assert __main__.main() == 130
-    assert capsys.readouterr().err == 'interrupted: what was written until now is whole\n'
+    assert capsys.readouterr().err == 'interrupted\n'

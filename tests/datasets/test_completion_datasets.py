@@ -23,7 +23,7 @@ def test_void(tmp_path, above):
     data = VOIDDataset(str(tmp_path), points=1500, pipeline=PIPELINE, test_mode=True)
     assert len(data) == 4 and VOIDDataset.missing(dict(data_root=str(tmp_path))) is None
     for index in range(4):
-        sample, (truth, sparse) = data[index], completion_scene(index % 2)
+        sample, (truth, sparse) = data[index], completion_scene(index)
         np.testing.assert_array_equal(sample['gt_depth'], truth)
         np.testing.assert_array_equal(sample['depth'], sparse)
         np.testing.assert_allclose(sample['intrinsics'], camera(), atol=1e-6)

@@ -9,7 +9,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
 from mmengine.structures import BaseDataElement
 from mmseg.models import SegTTAModel
 
-from mmvd.apis.launch import build_runner
+from mmvd.apis.launch import build_runner, check_training
 from mmvd.apis.preflight import check_inputs, missing_inputs
 from mmvd.apis.resuming import newest_checkpoint, set_resume, warn_of_older_run
 from mmvd.datasets.transforms import RandomDensityMask
@@ -54,6 +54,14 @@ def test_a_checkpoint_of_any_iteration_is_gone_on_from(whole, tmp_path, iteratio
         assert equal(folder / 'iter_4.pth', tmp_path / 'iter_4.pth')
 
 
+def test_a_checkpoint_within_an_accumulation_is_refused(whole, tmp_path):
+    folder, by_iteration = whole
+    config = plain(tmp_path, **by_iteration, **{'optim_wrapper.accumulative_counts': 2})
+    set_resume(config, str(folder / 'iter_3.pth'))
+    with pytest.raises(ConfigError, match='saved after 1 batches of its epoch, within an accumulation of 2'):
+        Runner.from_cfg(config).train()
+
+
 def test_a_validation_that_the_checkpoint_contains_is_not_repeated(tmp_path, monkeypatch):
     """Schedulers that follow a metric would take it twice."""
     best = {'default_hooks.checkpoint.save_best': 'completion/all_rmse_mm', 'default_hooks.checkpoint.rule': 'less'}
@@ -87,6 +95,8 @@ def test_iterations_name_results_where_there_are_no_epochs(tmp_path):
     names = {path.name for path in (tmp_path / 'results').iterdir()}
     assert names == {'untrained.json', 'iter_2.json', 'iter_4.json', 'table.txt'}
     assert {path.name[:8] for path in tmp_path.rglob('panels/*.png')} == {'iter000_', 'iter002_', 'iter004_'}
+    shown = {path.stem.rpartition('_')[2] for path in tmp_path.rglob('vis_image/panel_sample0_*.png')}
+    assert shown == {'0', '2', '4'}  # steps of the visualizer
     mask = SimpleNamespace(dataset=SimpleNamespace(pipeline=SimpleNamespace(transforms=[RandomDensityMask()])))
     runner = SimpleNamespace(train_dataloader=mask, train_loop=IterBasedTrainLoop.__new__(IterBasedTrainLoop))
     with pytest.raises(ConfigError, match='follows epochs, which IterBasedTrainLoop has not'):
@@ -115,6 +125,10 @@ def test_checkpoints_of_other_names_are_found(tmp_path):
         torch.save(dict(meta=dict(iter=number)), tmp_path / f'seg-{number:03d}.pth')
     assert newest_checkpoint([tmp_path]) == (None, {})
     assert newest_checkpoint([tmp_path], 'seg-{:03d}.pth')[0].name == 'seg-010.pth'
+    for name in ('net9_v2.pth', 'net10_v2.pth', 'latest.pth'):
+        torch.save(dict(meta=dict(iter=11)), tmp_path / name)
+    assert newest_checkpoint([tmp_path], 'net{}_v2.pth')[0].name == 'net10_v2.pth'
+    assert newest_checkpoint([tmp_path], 'latest.pth')[0].name == 'latest.pth'
 
 
 def test_what_starts_anew_is_told(tmp_path, capsys):
@@ -124,6 +138,9 @@ def test_what_starts_anew_is_told(tmp_path, capsys):
     set_resume(plain(tmp_path), 'auto')
     assert 'epoch_1.pth was saved without optimizer, which start' in capsys.readouterr().err
     assert 'optimizer' not in load_checkpoint(tmp_path / 'epoch_1.pth')
+    Runner.from_cfg(plain(tmp_path / 'constant', **{'train_cfg.max_epochs': 1, 'param_scheduler': None})).train()
+    set_resume(plain(tmp_path / 'constant', param_scheduler=None), 'auto')
+    assert 'start anew' not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -132,8 +149,11 @@ def test_what_starts_anew_is_told(tmp_path, capsys):
         (dict(compile=True), 'say --compile'),
         (dict(optim_wrapper=None), 'a training needs optim_wrapper: this config is for testing'),
         (dict(train_dataloader=None, train_cfg=None), 'a training needs train_dataloader and train_cfg'),
-        ({'train_dataloader.sampler': dict(type='DefaultSampler', shuffle=True)}, 'sampler is a DefaultSampler: set'),
-        ({'train_dataloader.sampler': dict(type='InfiniteSampler', shuffle=True)}, 'sampler is a InfiniteSampler: set'),
+        (
+            {'train_dataloader.sampler': dict(type='DefaultSampler', shuffle=True)},
+            'what DefaultSampler draws cannot be gone on with: set',
+        ),
+        ({'train_dataloader.sampler': dict(type='InfiniteSampler', shuffle=True)}, 'what InfiniteSampler draws cannot'),
     ],
 )
 def test_what_cannot_train_is_told_before_the_start(tmp_path, changes, told):
@@ -142,6 +162,7 @@ def test_what_cannot_train_is_told_before_the_start(tmp_path, changes, told):
         node, last = (config.train_dataloader, 'sampler') if '.' in key else (config, key)
         node[last] = value
     with pytest.raises(ConfigError, match=told):
+        check_training(config)
         build_runner(config, training=True)
 
 
@@ -169,6 +190,8 @@ def test_weights_of_the_whole_model_are_looked_for(tmp_path):
     config = plain(tmp_path)
     config.model.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))
     assert any('none.pth (no such file)' in line for line in missing_inputs(config, training=True))
+    config.model.init_cfg.checkpoint = 'torchvision://resnet18'  # mmengine fetches it
+    assert not any('resnet18' in line for line in missing_inputs(config, training=True))
 
 
 def test_augmentation_at_test_is_seen_through():

@@ -143,7 +143,7 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
     predictions = tmp_path / 'exact'
     for i in range(4):
         predictions.mkdir(exist_ok=True)
-        np.save(predictions / f'{i}.npy', np.where((t := completion_scene(i % 2)[0]) > 0, t, 1).astype(np.float32))
+        np.save(predictions / f'{i}.npy', np.where((t := completion_scene(i)[0]) > 0, t, 1).astype(np.float32))
     monkeypatch.setenv('MMVD_DATA', str(tmp_path / 'data'))
     done = script(
         'analysis/completion_tables',
@@ -162,6 +162,8 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
     alone.write_text(f"_base_ = '{ROOT}/configs/completion/void_500.py'\n{model}\ncustom_hooks = []\n")
     tested = script('test', alone, '--work-dir', tmp_path / 'alone')
     assert tested.returncode == 0 and 'all_rmse_mm: 0.0' in tested.stdout + tested.stderr, tested.stderr[-2000:]
+    later = script('test', 'configs/completion/void_500.py', '--work-dir', tmp_path / 'later', tmp_path / 'gone.pth')
+    assert later.returncode == 2 and 'gone.pth (no such checkpoint)' in later.stderr
     unnamed = script('test', 'configs/completion/void_500.py')
     assert unnamed.returncode == 2 and 'name the checkpoint to evaluate, after the config' in unnamed.stderr
     fabricate_void(tmp_path / 'data/void_release', 1, points=1500)

@@ -18,6 +18,7 @@ from mmvd.apis.launch import running
 from mmvd.apis.loading import open_model
 from mmvd.apis.packing import is_pack
 from mmvd.errors import ConfigError, MissingInputsError, exit_code
+from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
@@ -123,8 +124,8 @@ def main() -> int:
 def report(args: argparse.Namespace) -> None:
     """Evaluate under each protocol, write JSON and text."""
     out, methods = Path(args.work_dir), [OWN, *(method for method, _ in args.stored)]
-    if len(set(methods)) < len(methods):
-        raise ConfigError(f'--stored: {", ".join(methods)}: give each METHOD another name')
+    if len({*methods, *BASELINES}) < len(methods) + len(BASELINES):
+        raise ConfigError(f'--stored: {", ".join(methods)}: give each METHOD another name, and none of a floor')
     gone = next((folder for _, folder in args.stored if not Path(folder).is_dir()), None)
     if gone is not None:
         raise MissingInputsError(f'--stored: {gone}: no such folder of predictions')

@@ -32,6 +32,7 @@ def _text(file: h5py.File, reference) -> str:
 
 def folder_of(root: Path, depth: str) -> Path:
     """Where the files of a kind of depth go: no folder holds both."""
+    root = root.resolve()
     return root if depth == 'raw' else root.with_name(f'{root.name}_filled')
 
 

@@ -40,7 +40,8 @@ class InterruptHook(Hook):
 
     def before_train(self, runner) -> None:
         """Note what a resumed run goes on from, and take over the two signals; only the main thread may."""
-        if runner.iter:  # of a run that went on in another folder, what it went on from is not where it was saved
+        # of a run that goes on in another folder, what it went on from is not where the state says
+        if runner.iter and runner._load_from:
             runner.message_hub.update_info('last_ckpt', runner._load_from)
         if threading.current_thread() is threading.main_thread():
             self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}

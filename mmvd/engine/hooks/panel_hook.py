@@ -31,12 +31,12 @@ class PanelHook(Hook):
     def before_val_epoch(self, runner) -> None:
         """Start counting."""
         kind, number = stage_of(runner).split('_')
-        self._stage = f'{kind}{int(number):03d}'
+        self._stage, self._step = f'{kind}{int(number):03d}', int(number)
         self._left = self.max_samples if is_main_process() and self._is_drawn(runner) else 0
 
     def before_test_epoch(self, runner) -> None:
         """Start counting."""
-        self._stage = 'test'
+        self._stage, self._step = 'test', 0
         self._left = self.max_samples if is_main_process() else 0
 
     def _is_drawn(self, runner) -> bool:
@@ -50,4 +50,4 @@ class PanelHook(Hook):
         """Keep a picture, and count it: (H, W, 3) uint8 RGB."""
         number, self._left = self.max_samples - self._left, self._left - 1
         save_png_atomically(picture, Path(runner.log_dir) / 'panels' / f'{self._stage}_sample{number}.png')
-        runner.visualizer.add_image(f'panel_sample{number}', picture, step=runner.epoch)
+        runner.visualizer.add_image(f'panel_sample{number}', picture, step=self._step)

@@ -30,10 +30,13 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if not isinstance(self.dataloader.sampler, EpochSampler):
+        sampler, inner = self.dataloader.sampler, getattr(self.dataloader.batch_sampler, 'sampler', None)
+        if not isinstance(sampler, EpochSampler):
+            own = "set train_dataloader.sampler.type='mmvd.EpochSampler'"
+            remedy = 'leave train_dataloader.batch_sampler out' if isinstance(inner, EpochSampler) else own
             raise ConfigError(
-                f'ResumableEpochLoop: train_dataloader.sampler is a {type(self.dataloader.sampler).__name__}: set '
-                "train_dataloader.sampler.type='mmvd.EpochSampler', or train_cfg.type='EpochBasedTrainLoop'"
+                f'ResumableEpochLoop: what {type(sampler).__name__} draws cannot be gone on with: {remedy}, or set '
+                "train_cfg.type='EpochBasedTrainLoop'"
             )
         if not len(self.dataloader):
             raise ConfigError(
@@ -82,6 +85,12 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             raise ConfigError(
                 f'the interrupted epoch had {length} batches, now it has {len(self.dataloader)}: resume with the same '
                 'batch size and number of processes, or from the last epoch_*.pth'
+            )
+        steps = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1)
+        if done % steps:
+            raise ConfigError(
+                f'the checkpoint was saved after {done} batches of its epoch, within an accumulation of {steps}: take '
+                'another one, and set default_hooks.checkpoint.interval to a multiple of accumulative_counts'
             )
         return done
 
