@@ -69,9 +69,8 @@ class AtomicCheckpointHook(CheckpointHook):
                 'parts can be left out'
             )
         super().before_train(runner)
-        if (
-            self.save_best and self.best_ckpt_path
-        ):  # a run that goes on in another folder never removes the best of the old one
+        if self.save_best and self.best_ckpt_path:
+            # a run that goes on in another folder never removes the best of the old one
             own = Path(self.out_dir) / Path(self.best_ckpt_path).name
             self.best_ckpt_path = str(own) if own.is_file() else None
         self._steps = list(runner.message_hub.get_info('saved_steps', [])) if runner.iter else []

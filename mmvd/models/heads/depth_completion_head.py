@@ -145,9 +145,8 @@ class DepthCompletionHead(BaseModule):
         x, preds = features[3], []
         for block, vector, skip in zip(self.blocks, self.vectors, (*features[2::-1], None), strict=True):
             x = block(x, skip, tuple(size) if skip is None else skip.shape[-2:])
-            with torch.autocast(
-                x.device.type, enabled=False
-            ):  # an entry counts for up to max_depth: half precision would cost millimetres
+            # an entry counts for up to max_depth: half precision would cost millimetres
+            with torch.autocast(x.device.type, enabled=False):
                 preds.append(self.decode(vector(x.to(vector.weight.dtype))))
         return preds
 
