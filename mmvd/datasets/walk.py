@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
 from pathlib import Path
@@ -73,8 +74,11 @@ def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[
 
 def _warn_of_links(root: Path) -> None:
     """Links to folders may lead in circles: ``**`` leaves them out, as everywhere in Python."""
-    entries = (entry for folder in root.glob('**') for entry in os.scandir(folder))
-    linked = [os.path.relpath(entry.path, root) for entry in entries if entry.is_symlink() and entry.is_dir()]
+    linked: list[str] = []
+    for folder in root.glob('**'):
+        with suppress(OSError):  # told where it is listed
+            found = [entry.path for entry in os.scandir(folder) if entry.is_symlink() and entry.is_dir()]
+            linked += [os.path.relpath(path, root) for path in found]
     if linked:
         MMLogger.get_current_instance().warning(
             f'{root}: ** does not follow links: {len(linked)} linked folders are left out, e.g. {min(linked)}: name '

@@ -79,7 +79,7 @@ def weights_hash(config: Config) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def check_runs(seeds: Sequence[int], out: str) -> None:
+def check_runs(seeds: Sequence[int], out: str | Path) -> None:
     """See that runs are independent and that their table can be written, before the first one starts.
 
     Raises:
