@@ -60,8 +60,6 @@ def walk(
 
 def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[str, list]) -> Iterator[str]:
     above, _, names = images.rpartition('/')
-    if '**' in above:
-        _warn_of_links(root)
     for folder in root.glob(above) if above else [root]:
         if not folder.is_dir():
             continue
@@ -70,6 +68,8 @@ def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[
         if key not in done:
             done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
         yield from _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude)
+    if '**' in above:  # who looks at the first images alone does not come here
+        _warn_of_links(root)
 
 
 def _warn_of_links(root: Path) -> None:
