@@ -8,6 +8,7 @@ different protocols are refused.
 import argparse
 import sys
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 from mmengine.config import Config
@@ -29,6 +30,7 @@ OWN = 'this checkpoint'
 LONG = ('frames_auc', 'rooms_auc')
 
 
+@cache
 def paper_table_1() -> dict[str, dict]:
     """The paper's Table 1 by protocol, out of the configs of its rows; Table 2 stands in those of the protocols."""
     found: dict[str, dict] = {}
@@ -38,6 +40,7 @@ def paper_table_1() -> dict[str, dict]:
     return found
 
 
+@cache
 def protocols() -> dict[str, Path]:
     """Configs of the protocols that give numbers, by name."""
     found = sorted((shipped_configs() / 'completion').glob('*.py'))
