@@ -21,6 +21,7 @@ CORE = [
     'pillow>=9.4',  # heads of image files
     'simplejpeg>=1.8',  # a JPEG decoder that tells of damaged data; OpenCV's and Pillow's fill it with grey
     'matplotlib>=3.7',  # colour maps of the panels (mmengine's visualizer needs it as well)
+    'tqdm>=4.60',  # progress bars with the remaining time
     'scipy>=1.11',  # nearest points, hulls and rotations of 6D poses; MATLAB files of datasets (mmdet needs it as well)
 ]
 HOST_NEEDS = [
@@ -95,7 +96,6 @@ setup(
         ],
         'data': [
             'h5py>=3.10',  # MATLAB files of SUN RGB-D and NYUv2
-            'tqdm>=4.60',  # progress of the converters
             'pyarrow>=16',  # the index of a dataset's samples and of archives: columns mapped into memory
             'webdataset>=1.0',  # writes tar shards in its layout
         ],

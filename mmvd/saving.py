@@ -1,9 +1,11 @@
 """Files that exist whole or not at all."""
 
+import csv
 import io
 import json
 import os
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -90,7 +92,33 @@ def save_json(content: dict | list, path: str | Path) -> None:
     Raises:
         SavingError: If the disk is full or the folder cannot be written.
     """
-    AtomicLocalBackend().put(json.dumps(content, indent=1).encode(), path)
+    save_text(json.dumps(content, indent=1), path)
+
+
+def save_text(text: str, path: str | Path) -> None:
+    """Write text, whole or not at all; makes the folder.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    AtomicLocalBackend().put(text.encode(), path)
+
+
+def save_csv(rows: Sequence[dict], path: str | Path) -> None:
+    """Write rows as CSV, whole or not at all; makes the folder.
+
+    Args:
+        rows: Their keys, in order of appearance, are the columns; what a row lacks stays empty.
+        path: The file.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, dict.fromkeys(key for row in rows for key in row))
+    writer.writeheader()
+    writer.writerows(rows)
+    save_text(text.getvalue(), path)
 
 
 def check_other(out: str | Path, read: str | Path) -> None:

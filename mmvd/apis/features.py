@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from mmengine.structures import BaseDataElement
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from tqdm import tqdm
 
 import mmvd
 from mmvd.compat import inspect_versions
@@ -64,7 +65,6 @@ def extract_features(
     settings: dict,
     loader: dict,
     cache_dir: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
     dataset=None,
 ) -> Features:
     """Run the backbone of a classifier over a dataset.
@@ -76,7 +76,6 @@ def extract_features(
         cache_dir: Folder of cache files, one for each set of weights, pipeline and data; None computes anew. A file of
             anything else is never used: its name and its content carry the hash of all three, and what happened is
             logged.
-        progress: Called with (done, total) batches.
         dataset: The dataset of the loader, if it is built already.
 
     Raises:
@@ -90,7 +89,7 @@ def extract_features(
         )
     dataloader = Runner.build_dataloader(dict(loader, drop_last=False, dataset=dataset or loader['dataset']), seed=0)
     if cache_dir is None:
-        return _compute(model, dataloader, progress)
+        return _compute(model, dataloader)
     check_writable(Path(cache_dir))
     key = cache_key(model, settings, loader, dataloader.dataset)
     path = Path(cache_dir) / f'features_{key[:16]}.safetensors'
@@ -105,7 +104,7 @@ def extract_features(
         else f'does not exist ({others} files of other weights, pipelines or data beside it)'
     )
     logger.info(f'features computed: {path} {why}')
-    cached = _compute(model, dataloader, progress)
+    cached = _compute(model, dataloader)
     content = dict(features=cached.features, labels=cached.labels, is_test=cached.is_test)
     AtomicLocalBackend().put(save(content, metadata=dict(key=key, sha256=part_hash(content, ''))), path)
     return cached
@@ -167,16 +166,14 @@ def _read(path: Path, key: str) -> Features | None:
 
 
 @torch.no_grad()
-def _compute(model: nn.Module, dataloader, progress: Callable[[int, int], None] | None) -> Features:
+def _compute(model: nn.Module, dataloader) -> Features:
     model.eval()
     features, labels, tested = [], [], []
-    for number, data in enumerate(dataloader, 1):
+    for data in tqdm(dataloader, 'features', unit=' batches'):
         batch = model.data_preprocessor(data, False)
         features.append(model.backbone(batch['inputs'])[-1].float().cpu())
         labels += [int(sample.gt_label) for sample in batch['data_samples']]
         tested += [is_test(sample) for sample in batch['data_samples']]
-        if progress:
-            progress(number, len(dataloader))
     return Features(torch.cat(features), torch.tensor(labels), torch.tensor(tested))
 
 

@@ -1,6 +1,5 @@
 """Two things measured in one run: alternating, medians, a ratio."""
 
-import csv
 import platform
 import shlex
 import statistics
@@ -13,12 +12,8 @@ from pathlib import Path
 import torch
 
 from mmvd.compat import inspect_versions
+from mmvd.saving import save_csv
 from mmvd.version import __version__
-
-FIELDS = (
-    'name', 'a', 'b', 'median_a', 'median_b', 'unit', 'ratio', 'repeats', 'note', 'device', 'dtype', 'mmvd', 'torch',
-    'python', 'numpy', 'timm', 'command',
-)  # fmt: skip
 
 
 @dataclass
@@ -104,32 +99,30 @@ def device_name(device: torch.device) -> str:
 
 def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dtype: str) -> None:
     """One row per comparison, with machine, versions and command."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     found = inspect_versions()
-    versions = {name: found.get(name) for name in ('torch', 'numpy', 'timm')}
     common = dict(
         device=device_name(device),
         dtype=dtype,
         mmvd=__version__,
+        torch=found['torch'],
         python=sys.version.split()[0],
-        **versions,
+        numpy=found['numpy'],
+        timm=found['timm'],
         command='python ' + shlex.join(sys.argv),
     )
-    with open(path, 'w', newline='') as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                dict(
-                    name=row.name,
-                    a=row.a,
-                    b=row.b,
-                    median_a=f'{row.median_a:.4g}',
-                    median_b=f'{row.median_b:.4g}',
-                    unit=row.unit,
-                    ratio=f'{row.ratio:.4g}',
-                    repeats=row.repeats,
-                    note=row.note,
-                    **common,
-                )
-            )
+    columns = [
+        dict(
+            name=row.name,
+            a=row.a,
+            b=row.b,
+            median_a=f'{row.median_a:.4g}',
+            median_b=f'{row.median_b:.4g}',
+            unit=row.unit,
+            ratio=f'{row.ratio:.4g}',
+            repeats=row.repeats,
+            note=row.note,
+            **common,
+        )
+        for row in rows
+    ]
+    save_csv(columns, path)

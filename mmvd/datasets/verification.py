@@ -1,7 +1,7 @@
 """What a converted dataset holds: counts, label histogram, depth statistics beside the paper's Table 6."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
+from tqdm import tqdm
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
@@ -100,16 +101,16 @@ def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]
 def examine(
     dataset: BaseDataset,
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
     done: MutableMapping[str, dict] | None = None,
+    label: str | None = None,
 ) -> DatasetFacts:
     """Read every sample of a dataset, or ``limit`` of them spread evenly; what cannot be read is noted, not raised.
 
     Args:
         dataset: A :class:`mmvd.datasets.RGBDDataset`, with or without labels.
         limit: Most samples to read.
-        progress: Called with (done, total).
         done: Samples that were read before; gets each new one.
+        label: Name of the progress bar; that of the class by default.
     """
     total, done = len(dataset), {} if done is None else done
     chosen = np.unique(np.linspace(0, total - 1, min(limit or total, total)).round().astype(int))
@@ -118,7 +119,8 @@ def examine(
         labels = [dataset.get_data_info(i)['gt_label'] for i in range(total)]
         facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
     seen: dict[str, str] = {}
-    for number, (key, path, found) in enumerate(_looks_into(dataset, chosen, done), 1):
+    looks = _looks_into(dataset, chosen, done)
+    for key, path, found in tqdm(looks, label or type(dataset).__name__, len(chosen), unit=' samples'):
         if 'failure' not in found:  # which may be mended before the next call
             done[key] = found
         if 'failure' in found:
@@ -129,8 +131,6 @@ def examine(
             for label, count in found['labels']:
                 histogram[label] += count
             depth.append(found['depth'])
-        if progress:
-            progress(number, len(chosen))
     if depth:
         facts.mean_m, facts.std_m, facts.density = map(float, np.mean(depth, axis=0))
     facts.histogram = histogram if histogram.any() else None

@@ -4,12 +4,13 @@ And the share of RGB in the fusions (Table 8). The RGB stream runs once per imag
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from mmvd import ops
 from mmvd.arguments import check_choice
@@ -99,8 +100,8 @@ def completion_curves(
     dataloader: Iterable[dict],
     points: Sequence[DepthChange],
     floors: Sequence[str] = (),
-    progress: Callable[[int], None] = lambda done: None,
     variants: Sequence[str] = (),
+    label: str = 'curves',
 ) -> list[dict]:
     """Errors of a model, and of methods without a network on the same input, under every change.
 
@@ -109,9 +110,9 @@ def completion_curves(
         dataloader: Test data; with partner images for ``'swapped_rgb'``.
         points: What to do to the depth, see :func:`changes`.
         floors: Names out of :data:`mmvd.evaluation.baselines.BASELINES`.
-        progress: Called with the number of batches that are done.
         variants: Further rows of the network: ``'keep_input'``, whose measured pixels pass through, and
             ``'swapped_rgb'``, which sees another image.
+        label: Name of the progress bar.
 
     Returns:
         One dict per method and point: ``method``, ``axis``, ``pattern``, ``value``, ``removed_rmse_mm`` and
@@ -124,7 +125,7 @@ def completion_curves(
     for variant in variants:
         check_choice('completion_curves', 'variants', variant, _VARIANTS)
     errors = {(method, point): [] for method in ('network', *variants, *floors) for point in points}
-    for number, data in enumerate(dataloader, 1):
+    for data in tqdm(dataloader, label, unit=' batches'):
         batch = completer.data_preprocessor(data, False)
         truth, measured = batch['gt_depth'], batch.get('depth_m', batch['inputs'][:, -1:])
         views = _views(completer, batch, 'swapped_rgb' in variants)
@@ -143,7 +144,6 @@ def completion_curves(
             preds.update({name: _filled(name, given, data['inputs']) for name in floors})
             for name, pred in preds.items():
                 errors[name, point].append(_rmse_mm(pred[:, 0], target[:, 0], given[:, 0] <= 0))
-        progress(number)
     return [_row(method, point, torch.cat(found)) for (method, point), found in errors.items()]
 
 

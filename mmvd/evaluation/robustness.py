@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from mmvd import ops
 from mmvd.errors import ConfigError
@@ -99,7 +100,7 @@ def predict_altered(segmentor: nn.Module, inputs: Tensor, samples: Sequence, alt
         )
 
 
-def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alteration], progress=None) -> list[dict]:
+def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alteration]) -> list[dict]:
     """Evaluate a trained segmentor under each alteration.
 
     Args:
@@ -107,7 +108,6 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
         dataloader: Test data.
         metric_of: Makes a fresh :class:`mmengine.evaluator.BaseMetric`.
         alterations: What to do to the depth.
-        progress: Called with (done, total) batches.
 
     Returns:
         One dict per alteration: ``zeros``, ``scale``, ``mIoU`` in percent, and the statistics of the depth that reached
@@ -122,7 +122,7 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
         )
     metrics: list[BaseMetric] = [metric_of() for _ in alterations]
     statistics = [DepthStatistics() for _ in alterations]
-    for number, data in enumerate(dataloader, 1):
+    for data in tqdm(dataloader, 'sweep', unit=' batches'):
         batch = segmentor.data_preprocessor(data, False)
         if segmentor.backbone.depth_encoding is None or batch['inputs'].shape[1] == 3:
             raise ConfigError('the robustness sweep alters depth: the pipeline must hand it over as metres')
@@ -131,8 +131,6 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
         ):
             statistics[k].add(altered)
             metrics[k].process(data, [sample.to_dict() for sample in outputs])
-        if progress:
-            progress(number, len(dataloader))
     length = len(dataloader.dataset)
     return [
         dict(zeros=a.zeros, scale=a.scale, mIoU=float(m.evaluate(length)['mIoU']), **s.result())

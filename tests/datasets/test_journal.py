@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvd.datasets import walk
+from mmvd.datasets import verification, walk
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.verification import examine
 from mmvd.errors import SavingError
@@ -31,17 +31,19 @@ def test_an_interrupted_listing_goes_on(tmp_path, monkeypatch):
     assert seen == [first, first, second, first, second]  # the first folder is not listed again
 
 
-def test_an_interrupted_verification_goes_on(tmp_path):
-    dataset, told = build(pairs(tmp_path)), []
+def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
+    dataset, look = build(pairs(tmp_path)), verification._look_into
 
-    def stop(done, total):
-        told.append(done)
-        if len(told) == 4:
+    def stop(dataset, index):
+        if index == 4:
             raise KeyboardInterrupt
+        return look(dataset, index)
 
     whole = examine(dataset)
+    monkeypatch.setattr(verification, '_look_into', stop)
     with pytest.raises(KeyboardInterrupt), Journal(tmp_path / 'a.verify', 'x') as done:
-        examine(dataset, progress=stop, done=done)
+        examine(dataset, done=done)
+    monkeypatch.undo()
     image = Path(dataset.get_data_info(0)['img_path'])
     image.write_bytes(b'')  # not read again
     with Journal(tmp_path / 'a.verify', 'x') as done:

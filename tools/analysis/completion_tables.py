@@ -23,7 +23,7 @@ from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
-from mmvd.saving import check_writable, save_json
+from mmvd.saving import check_writable, save_json, save_text
 
 ABLATION = 'vd/ablation'
 OWN = 'this checkpoint'
@@ -142,7 +142,7 @@ def report(args: argparse.Namespace) -> None:
     for name in protocols():
         if name in args.tests if args.tests else name not in LONG:
             texts.append(table(name, args, config.model, str(checkpoint)))
-            (out / 'tables.txt').write_text('\n'.join(texts) + '\n')
+            save_text('\n'.join(texts) + '\n', out / 'tables.txt')
     print('\n'.join(texts))
 
 

@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import Tensor
+from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import building
@@ -39,7 +40,7 @@ def measure(config: Config, samples: int) -> dict[str, tuple[float, float, int]]
     with building('training data and data preprocessor'):
         loader = Runner.build_dataloader(dict(config.train_dataloader, drop_last=False), seed=config.randomness.seed)
         preprocessor, seen = MODELS.build(config.model.data_preprocessor), 0
-    encoding, found = preprocessor.encoding, dict()
+    encoding, found, bar = preprocessor.encoding, dict(), tqdm(total=samples, unit=' samples')
     for data in loader:
         batch = preprocessor(data, True)
         last = 'disparity [px]' if encoding is not None and encoding.reads == 'disparity' else 'depth [m]'
@@ -49,10 +50,10 @@ def measure(config: Config, samples: int) -> dict[str, tuple[float, float, int]]
         for name, channel in quantities.items():
             found.setdefault(name, []).append(sample_statistics(channel[:, 0]))
         seen += len(batch['inputs'])
-        print(f'\r{min(seen, samples)}/{samples} samples', end='', file=sys.stderr, flush=True)
+        bar.update(min(seen, samples) - bar.n)
         if seen >= samples:
             break
-    print(file=sys.stderr)
+    bar.close()
     columns = {name: torch.cat(parts)[:samples] for name, parts in found.items()}
     return {name: (*column.mean(0).tolist(), len(column)) for name, column in columns.items()}
 

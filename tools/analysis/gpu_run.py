@@ -5,14 +5,12 @@ Rooms are rendered and trained on in turns, each timed by itself. CSV.
 """
 
 import argparse
-import csv
 import shlex
 import statistics
 import sys
 import time
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -24,11 +22,7 @@ from mmvd.apis.timing import device_name, synchronise, time_ms
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
 from mmvd.registry import MODELS
-
-FIELDS = (
-    'step', 'seconds', 'rooms_per_s', 'samples_per_s', 'loss', 'loss_float32_same_batch', 'peak_gib', 'device',
-    'dtype', 'torch', 'command',
-)  # fmt: skip
+from mmvd.saving import save_csv
 
 
 def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
@@ -118,11 +112,7 @@ def main() -> None:
         torch=torch.__version__,
         command='python ' + shlex.join(sys.argv),
     )
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-    with open(args.out, 'w', newline='') as file:
-        writer = csv.DictWriter(file, FIELDS)
-        writer.writeheader()
-        writer.writerows(dict(row, **common) for row in rows)
+    save_csv([dict(row, **common) for row in rows], args.out)
 
 
 if __name__ == '__main__':

@@ -21,7 +21,7 @@ from mmvd.apis.preflight import check_inputs
 from mmvd.apis.timing import time_ms
 from mmvd.errors import exit_code
 from mmvd.evaluation.completion_curves import FARTHEST_M, NEAREST_M, DepthChange, completion_curves, scale_ratios
-from mmvd.saving import check_writable
+from mmvd.saving import check_writable, save_text
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -69,7 +69,7 @@ def report(args: argparse.Namespace) -> None:
     weights = hashlib.sha256(b''.join(value.numpy().tobytes() for value in model.completer.cpu().state_dict().values()))
     texts.append(f'{PROTOCOL}\nweights: {weights.hexdigest()[:16]}\n')
     text = '\n'.join(texts)
-    (out / 'table.txt').write_text(text)
+    save_text(text, out / 'table.txt')
     columns = ('set', 'pattern', 'value', 'method', 'median_removed_rmse_mm', 'removed_rmse_mm')
     write_rows(out / 'card.csv', [{column: row[column] for column in columns} for row in rows])
     curves_picture(
@@ -100,11 +100,7 @@ def evaluate(model: mmvd.apis.VDModel, name: str) -> tuple[list[dict], np.ndarra
     """Rows of :func:`completion_curves`, and the (images, scales) ratios of :func:`scale_ratios`."""
     config = read_config(config_of(name))
     loader = Runner.build_dataloader(config.test_dataloader, seed=0)
-
-    def progress(done: int, total: int = len(loader)) -> None:
-        print(f'\r{name}: {done}/{total} images', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
-    rows = completion_curves(model.completer, loader, POINTS, FLOORS, progress, ('keep_input', 'swapped_rgb'))
+    rows = completion_curves(model.completer, loader, POINTS, FLOORS, ('keep_input', 'swapped_rgb'), name)
     return rows, scale_ratios(model.completer, loader, SCALES)
 
 

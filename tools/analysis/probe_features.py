@@ -40,11 +40,8 @@ def features_of(config, cache: str | None, device: str) -> tuple[Features, Featu
     datasets = [DATASETS.build(loader['dataset']) for loader in (train, test)]
     chooses = holdout_chooses(config.model.head.num_classes, *datasets)
 
-    def progress(done: int, total: int) -> None:
-        print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
     features, evaluated = (
-        extract_features(model, config.model, loader, cache, progress, dataset).to(device)
+        extract_features(model, config.model, loader, cache, dataset).to(device)
         for loader, dataset in zip((train, test), datasets, strict=True)
     )
     return features, evaluated if chooses else evaluated.part(True)

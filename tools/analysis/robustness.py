@@ -16,7 +16,7 @@ from mmvd.apis.resuming import set_resume
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
-from mmvd.saving import check_file, save_json
+from mmvd.saving import check_file, save_json, save_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import claim  # noqa: E402
@@ -35,10 +35,7 @@ def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> 
             metric.dataset_meta = dataloader.dataset.metainfo
             return metric
 
-        def progress(done: int, total: int) -> None:
-            print(f'\r{done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
-        return sweep(runner.model.eval(), dataloader, metric_of, alterations, progress)
+        return sweep(runner.model.eval(), dataloader, metric_of, alterations)
 
 
 def retrain(config: Config, folder: Path) -> list[dict]:
@@ -114,7 +111,7 @@ def report(args: argparse.Namespace) -> None:
     table = format_table(rows, rgb_only)
     mode = 'heads retrained on depth altered alike' if args.retrain else 'one head, depth altered at test time'
     save_json(dict(mode=mode, rows=rows, **provenance(config, 0)), out)
-    out.with_suffix('.txt').write_text(f'{mode}\n{table}\n')
+    save_text(f'{mode}\n{table}\n', out.with_suffix('.txt'))
     print(f'{mode}\n{table}\n{out}')
 
 

@@ -52,13 +52,9 @@ def report(args: argparse.Namespace) -> None:
     models = [load_model(each, checkpoint) for each, (*_, checkpoint) in zip(configs, args.model, strict=True)]
     for number, (label, config, model) in enumerate(zip(labels, configs, models, strict=True)):
         loader = Runner.build_dataloader(config.test_dataloader, seed=0)
-
-        def progress(done: int, label: str = label, total: int = len(loader)) -> None:
-            print(f'\r{label}: {done}/{total} batches', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
         points, names = changes(args.axes, args.patterns), dict(network=label, keep_input=f'{label}, input kept')
-        found = completion_curves(model.completer, loader, points, floors, progress, ('keep_input',))
+        found = completion_curves(model.completer, loader, points, floors, ('keep_input',), label)
         rows += [dict(row, method=names.get(row['method'], row['method'])) for row in found]
     write_rows(out, rows)
     picture = out.with_suffix('.png')

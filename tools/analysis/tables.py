@@ -1,8 +1,6 @@
 """What tables of several trainings share: each training is done once, values get a spread, rows become a CSV."""
 
-import csv
 import hashlib
-import io
 import shlex
 import statistics
 import subprocess
@@ -17,7 +15,7 @@ from mmvd.apis.preflight import recipe_of
 from mmvd.apis.timing import device_name
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError
-from mmvd.saving import AtomicLocalBackend, check_file
+from mmvd.saving import check_file, save_csv, save_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,8 +58,7 @@ def claim(config: Config, folder: Path) -> None:
         raise ConfigError(
             f'{folder}: holds a training with another config or encoder: delete it, or choose another --work-dir'
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(wanted)
+    save_text(wanted, stamp)
 
 
 def weights_hash(config: Config) -> str:
@@ -102,8 +99,5 @@ def write_rows(path: Path, rows: Sequence[dict]) -> None:
         torch=inspect_versions()['torch'],
         command='python ' + shlex.join(sys.argv),
     )
-    text = io.StringIO(newline='')
-    writer = csv.DictWriter(text, [*dict.fromkeys(key for row in rows for key in row), *common])
-    writer.writeheader()
-    writer.writerows([dict(rows[0], **common), *rows[1:]])
-    AtomicLocalBackend().put(text.getvalue().encode(), path)
+    columns = dict.fromkeys(key for row in rows for key in row)
+    save_csv([dict(columns | rows[0], **common), *rows[1:]], path)

@@ -21,7 +21,7 @@ import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.datasets.decoders import to_millimetres
 from mmvd.errors import MissingInputsError, SampleError, exit_code
-from mmvd.saving import save_png_atomically
+from mmvd.saving import save_png_atomically, save_text
 
 LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
 
@@ -70,7 +70,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 save_png_atomically(table[labels], out / names[2])
                 scenes[split].append(f'{names[0]} {names[1]} {_text(file, file["sceneTypes"][0][number - 1])}')
     for split, rows in scenes.items():
-        (out / f'scenes_{split}.txt').write_text('\n'.join(rows) + '\n')
+        save_text('\n'.join(rows) + '\n', out / f'scenes_{split}.txt')
     return {split: len(rows) for split, rows in scenes.items()}
 
 

@@ -54,16 +54,8 @@ def run(args: argparse.Namespace, settings: dict) -> int:
     if not args.verify:
         return 1 if left_out else 0
     path = index_path(Path(dataset.data_root), dataset.settings)
-    with (
-        Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done,
-        tqdm(desc=args.name, unit='samples') as bar,
-    ):
-
-        def progress(count: int, total: int) -> None:
-            bar.total = total
-            bar.update(count - bar.n)
-
-        facts = examine(dataset, args.limit, progress, done)
+    with Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done:
+        facts = examine(dataset, args.limit, done, args.name)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
     return 0 if all(holds for holds, _ in rules) and not left_out else 1

@@ -19,7 +19,7 @@ from verify import verify_root
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.errors import MissingInputsError, SampleError, exit_code
-from mmvd.saving import save_png_atomically
+from mmvd.saving import save_png_atomically, save_text
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
 SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
@@ -83,8 +83,8 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             name = name.replace(' ', '_')
             scenes[split].append(' '.join((*files, name)))
     for split in rows:
-        (root / f'{split}.txt').write_text('\n'.join(rows[split]) + '\n')
-        (root / f'scenes_{split}.txt').write_text('\n'.join(scenes[split]) + '\n')
+        save_text('\n'.join(rows[split]) + '\n', root / f'{split}.txt')
+        save_text('\n'.join(scenes[split]) + '\n', root / f'scenes_{split}.txt')
     return {split: len(entries) for split, entries in rows.items()}
 
 

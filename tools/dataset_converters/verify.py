@@ -70,11 +70,7 @@ def verify_part(label: str, settings: dict, limit: int | None, num_classes: int 
         print(f'{label}: {missing}', file=sys.stderr)
         return 1
     dataset = DATASETS.build(dict(settings, pipeline=[]))
-
-    def progress(done: int, total: int) -> None:
-        print(f'\r{label}: {done}/{total}', end='' if done < total else '\n', file=sys.stderr, flush=True)
-
-    facts = examine(dataset, limit, progress)
+    facts = examine(dataset, limit, label=label)
     name, classes = type(dataset).__name__, dataset.metainfo.get('classes', ())
     print(f'{label}: {format_facts(name, facts, classes, expectations().get(TABLE_6.get(name)))}')
     official = OFFICIAL_IMAGES[name][EXAMINED.index(label)] if name in OFFICIAL_IMAGES else facts.images

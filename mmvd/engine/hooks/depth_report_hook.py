@@ -10,6 +10,7 @@ from mmvd.arguments import check_flag
 from mmvd.evaluation.depth_completion_metric import DepthCompletionMetric
 from mmvd.evaluation.report import format_table, save_result
 from mmvd.registry import HOOKS
+from mmvd.saving import save_text
 
 from .stage_of import stage_of
 
@@ -66,7 +67,7 @@ class DepthReportHook(Hook):
         untrained = folder / f'{_UNTRAINED}.json'
         reference = load(str(untrained))['result'] if untrained.is_file() else None
         text = format_table(load(str(last))['result'], reference)
-        (folder / 'table.txt').write_text(text + '\n')
+        save_text(text + '\n', folder / 'table.txt')
         runner.logger.info(f'depth completion after {stage_of(runner).replace("_", " ")}, see {folder}\n{text}')
 
     @staticmethod
