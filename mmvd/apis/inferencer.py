@@ -1,10 +1,8 @@
 """What the inferencers of all tasks share: reading, batches, progress, results, pictures."""
 
-import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,58 +13,14 @@ from rich.progress import track
 
 from mmvd.arguments import check_flag, check_int
 from mmvd.datasets.rasters import shown
-from mmvd.errors import ConfigError, MMVDError
-from mmvd.saving import check_writable, save_png_atomically
+from mmvd.errors import MMVDError
+from mmvd.saving import save_png_atomically
 
 from .inputs import Frame, InputReader, Source
 from .memory import told_if_full
+from .output import Output
 
-
-@dataclass
-class _Output:
-    """Where results of one call go, and what must not be overwritten."""
-
-    folder: Path | None
-    overwrite: bool
-    with_pred: bool
-    with_vis: bool
-    written: set[str] = field(default_factory=set)
-    inputs: set[str] = field(default_factory=set)
-
-    @classmethod
-    def at(cls, folder: str | Path | None, overwrite: bool, with_pred: bool, with_vis: bool) -> '_Output':
-        """The output of one call; a folder that cannot be written is told now."""
-        if folder is not None:
-            if not isinstance(folder, (str, Path)):
-                raise ConfigError(f'out_dir must be a path, got {folder!r}')
-            check_writable(Path(folder))
-        return cls(None if folder is None else Path(folder), overwrite, with_pred, with_vis)
-
-    def protecting(self, sources: Iterable[Source]) -> Iterator[Source]:
-        """The sources, whose files no result may replace."""
-        for source in sources:
-            self.inputs.update(map(os.path.realpath, source.files))
-            yield source
-
-    def claim(self, name: str, files: Sequence[str]) -> None:
-        """Reserve the files of a result.
-
-        Raises:
-            ConfigError: If two results would be written to one file, there is a file already, or it is an input.
-        """
-        if self.folder is None:
-            return
-        if name in self.written:
-            raise ConfigError(f'{shown(name)}: two inputs of this name would be written to one file: rename one')
-        self.written.add(name)
-        read = next((file for file in files if os.path.realpath(self.folder / file) in self.inputs), None)
-        if read:
-            raise ConfigError(f'{shown(self.folder / read)}: is read, and would be replaced: choose another folder')
-        there = next((file for file in files if (self.folder / file).exists()), None)
-        if there and not self.overwrite:
-            raise ConfigError(
-                f'{shown(self.folder / there)}: exists already: choose another folder, or say overwrite (--overwrite)'
-            )
+_PANEL = '_panel.png'
 
 
 class RGBDInferencer(ABC):
@@ -89,6 +43,7 @@ class RGBDInferencer(ABC):
         no_save_vis: bool = False,
         no_save_pred: bool = False,
         overwrite: bool = False,
+        skip_existing: bool = False,
         skip_unreadable: bool = False,
     ) -> dict:
         """Predict, and keep the results.
@@ -108,6 +63,8 @@ class RGBDInferencer(ABC):
             no_save_vis: Whether pictures are not written there.
             no_save_pred: Whether results are not written there.
             overwrite: Whether files there may be replaced.
+            skip_existing: Whether inputs whose results are all there are passed over, to go on where a call was
+                interrupted; they are not among the predictions.
             skip_unreadable: Whether inputs that cannot be read are passed over and listed, instead of ending the call.
 
         Returns:
@@ -132,6 +89,7 @@ class RGBDInferencer(ABC):
             no_save_vis=no_save_vis,
             no_save_pred=no_save_pred,
             overwrite=overwrite,
+            skip_existing=skip_existing,
             failures=found['failures'] if skip_unreadable else None,
         )
         for prediction, picture in self.stream(inputs, depth, **settings):
@@ -153,6 +111,7 @@ class RGBDInferencer(ABC):
         no_save_vis: bool = False,
         no_save_pred: bool = False,
         overwrite: bool = False,
+        skip_existing: bool = False,
         failures: list | None = None,
     ) -> Iterator[tuple[dict, np.ndarray | None]]:
         """Predict one after the other and keep nothing: for videos and large folders.
@@ -164,25 +123,26 @@ class RGBDInferencer(ABC):
         """
         owner = type(self).__name__
         check_int(owner, 'batch_size', batch_size)
-        flags = dict(no_save_vis=no_save_vis, no_save_pred=no_save_pred, overwrite=overwrite, with_vis=with_vis)
-        for name, flag in flags.items():
+        flags = dict(no_save_vis=no_save_vis, no_save_pred=no_save_pred, with_vis=with_vis)
+        for name, flag in dict(flags, overwrite=overwrite, skip_existing=skip_existing).items():
             check_flag(owner, name, flag)
         given = _given(decoder=decoder, depth_unit=depth_unit, one_by_one=failures is not None)
         sources = InputReader(**dict(self.reader_settings, **given)).sources(inputs, depth)
-        output = _Output.at(out_dir, overwrite, not no_save_pred, not no_save_vis)
-        is_known = isinstance(sources, list)
-        sources = output.protecting(sources)
-        if is_known:  # before the work starts
-            sources = list(sources)
-            for source in sources:
-                output.claim(source.name, self._names(source.name, output))
+        endings = [*(() if no_save_pred else self.files), *(() if no_save_vis else (_PANEL,))]
+        output = Output(out_dir, endings, overwrite, skip_existing)
+        sources = output.todo(sources)
         sources = self._tracked(sources) if show_progress else sources
         for frames in _batches(_read(sources, failures), batch_size):
             for frame, prediction in zip(frames, self._predict_all(frames), strict=True):
-                wanted = with_vis or (output.folder is not None and output.with_vis)
-                picture = self.picture(frame, prediction) if wanted else None
-                self._keep(frame, prediction, picture, output)
+                save_vis = output.folder is not None and not no_save_vis
+                picture = self.picture(frame, prediction) if with_vis or save_vis else None
+                if output.folder is not None and not no_save_pred:
+                    self.save(frame, prediction, output.folder)
+                if save_vis:  # last: a result is there when all of its files are
+                    save_png_atomically(picture, output.folder / f'{frame.name}{_PANEL}')
                 yield prediction, picture
+        if output.skipped:
+            self._skip(output.skipped)
 
     @abstractmethod
     def predict(self, frames: list[Frame]) -> list[dict]:
@@ -208,19 +168,9 @@ class RGBDInferencer(ABC):
             for frame, prediction in zip(frames, predictions, strict=True)
         ]
 
-    def _names(self, name: str, output: _Output) -> list[str]:
-        endings = [*(self.files if output.with_pred else ()), *(('_panel.png',) if output.with_vis else ())]
-        return [f'{name}{ending}' for ending in endings]
-
-    def _keep(self, frame: Frame, prediction: dict, picture: np.ndarray | None, output: _Output) -> None:
-        if output.folder is None:
-            return
-        if frame.name not in output.written:
-            output.claim(frame.name, self._names(frame.name, output))
-        if output.with_pred:
-            self.save(frame, prediction, output.folder)
-        if output.with_vis:
-            save_png_atomically(picture, output.folder / f'{frame.name}_panel.png')
+    def _skip(self, names: list[str]) -> None:
+        what = f'{len(names)} of the results are there already, e.g. of {shown(names[0])}'
+        MMLogger.get_current_instance().info(f'{type(self).__name__}: {what}')
 
     def _tracked(self, sources: Iterable[Source]) -> Iterable[Source]:
         total = len(sources) if isinstance(sources, list) else None

@@ -99,6 +99,10 @@ class RGBDPoseInferencer(TaskInferencer):
         queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape, max_queries=self.max_queries)
         return dict(found, queries=queries, dropped_boxes=dropped, instances=[])
 
+    def _skip(self, names: list[str]) -> None:
+        super()._skip(names)
+        self._named.update(names)
+
     def predict(self, frames: list[Frame]) -> list[dict]:
         """Estimate."""
         batch = self.batch(frames)

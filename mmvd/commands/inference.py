@@ -61,6 +61,9 @@ def _add(
     parser.add_argument('--device', help='cpu, cuda, ...; a GPU if there is one by default')
     parser.add_argument('--bf16', action='store_true', help='bf16 autocast')
     parser.add_argument('--overwrite', action='store_true', help='replace results that are there')
+    parser.add_argument(
+        '--skip-existing', action='store_true', help='go on after an interruption: keep results that are there'
+    )
     return parser
 
 
@@ -141,6 +144,7 @@ def _run(inferencer, args: argparse.Namespace, tell) -> int:
         show_progress=True,
         out_dir=args.out,
         overwrite=args.overwrite,
+        skip_existing=args.skip_existing,
         failures=failures,
     )
     for prediction, _ in stream:

@@ -1,4 +1,4 @@
-"""Inferencers of all tasks: batches, progress, results on disk, what must not be overwritten or passed over."""
+"""Inferencers of all tasks: batches, progress, what must not be passed over."""
 
 import json
 
@@ -19,28 +19,9 @@ from mmvd.apis.packing import pack
 from mmvd.errors import ConfigError, MemoryLimitError, SampleError
 from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS
+from tests.apis.conftest import DEPTH, RGB
 from tests.commands import command
 from tests.conftest import ROOT, tiny_model
-
-RGB = np.random.default_rng(0).integers(0, 256, (56, 70, 3), dtype=np.uint8)
-DEPTH = np.random.default_rng(1).uniform(1, 4, (56, 70)).astype(np.float32)
-
-
-@pytest.fixture(scope='module')
-def completer():
-    return DepthCompletionInferencer(tiny_model())
-
-
-@pytest.fixture
-def frames(tmp_path):
-    folder = tmp_path / 'frames'
-    folder.mkdir()
-    for index in range(4):
-        size = (56, 70) if index < 3 else (42, 56)
-        cv2.imwrite(str(folder / f'{index}_rgb.png'), RGB[: size[0], : size[1]] + index)
-        depth = (DEPTH[: size[0], : size[1]] * 1000).astype(np.uint16)
-        cv2.imwrite(str(folder / f'{index}_depth.png'), depth)
-    return folder
 
 
 def test_batches_change_nothing(completer, frames):
@@ -81,22 +62,6 @@ def test_a_model_brings_what_it_has(completer):
             completer((RGB, DEPTH), **bad)
 
 
-def test_files_of_results(completer, frames, tmp_path):
-    out = tmp_path / 'out'
-    found = completer(frames, frames, out_dir=out, return_vis=True)
-    written = cv2.imread(str(out / '0_rgb_depth.png'), cv2.IMREAD_UNCHANGED)
-    assert written.dtype == np.uint16
-    assert np.abs(written / 1000 - found['predictions'][0]['depth_m']).max() <= 5.1e-4
-    assert len(list(out.iterdir())) == 8 and found['visualization'][0].dtype == np.uint8
-    with pytest.raises(ConfigError, match='0_rgb_depth.png: exists already'):
-        completer(frames, frames, out_dir=out)
-    completer(frames, frames, out_dir=out, overwrite=True)
-    completer(frames, frames, out_dir=tmp_path / 'p', no_save_vis=True)
-    assert {path.name for path in (tmp_path / 'p').iterdir()} == {f'{i}_rgb_depth.png' for i in range(4)}
-    completer(frames, frames, out_dir=tmp_path / 'v', no_save_pred=True)
-    assert {path.name for path in (tmp_path / 'v').iterdir()} == {f'{i}_rgb_panel.png' for i in range(4)}
-
-
 def test_points_and_metres(completer, tmp_path):
     run = DepthCompletionInferencer(
         completer.model, depth_format='npy', point_cloud=True, intrinsics=np.array([60, 60, 35, 28.0])
@@ -109,13 +74,6 @@ def test_points_and_metres(completer, tmp_path):
             DepthCompletionInferencer(completer.model, **bad)
 
 
-def test_two_results_of_one_name_are_refused(completer, frames, tmp_path):
-    twice = [frames / '0_rgb.png', frames / '0_rgb.png']
-    with pytest.raises(ConfigError, match='two inputs of this name'):
-        completer(twice, out_dir=tmp_path / 'out')
-    assert len(completer(twice)['predictions']) == 2  # nothing is written
-
-
 def test_unreadable_inputs(completer, frames, tmp_path):
     (frames / '1_rgb.png').write_bytes(b'junk')
     (frames / '2_depth.png').write_bytes(b'')
@@ -124,12 +82,6 @@ def test_unreadable_inputs(completer, frames, tmp_path):
     found = completer(frames, frames, skip_unreadable=True)
     assert [p['name'] for p in found['predictions']] == ['0_rgb', '3_rgb']
     assert [message.split(':')[0].split('/')[-1] for _, message in found['failures']] == ['1_rgb.png', '2_depth.png']
-
-
-def test_a_read_only_place_is_named(completer, tmp_path):
-    (tmp_path / 'file').write_text('')
-    with pytest.raises(ConfigError, match='this folder cannot be written'):
-        completer(RGB, out_dir=tmp_path / 'file')
 
 
 def test_working_size_and_kept_input(completer):

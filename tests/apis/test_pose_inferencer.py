@@ -155,3 +155,7 @@ def test_command(estimator, tmp_path, capsys):
     assert 'boxes of images that are not among these: 1, e.g. of another\n' in warned
     assert 'object 3 at ' in told and 'm, left out: 1 of other objects\n' in told
     assert (tmp_path / 'o/000007_rgb_poses.json').is_file()
+    args.skip_existing = True
+    assert args.run(args) == 0  # boxes of an image that is done already are no surprise
+    told, warned = capsys.readouterr()
+    assert told.startswith('0 done') and 'not among these: 1, e.g. of another\n' in warned
