@@ -49,8 +49,10 @@ def report(args: argparse.Namespace) -> None:
     configs = [open_model(name)[0] for _, name, _ in args.model]
     datasets = [config.test_dataloader.dataset.to_dict() for config in configs]
     check_comparable(dict(zip(labels, datasets, strict=True)))
-    models = [load_model(each, checkpoint) for each, (*_, checkpoint) in zip(configs, args.model, strict=True)]
-    for number, (label, config, model) in enumerate(zip(labels, configs, models, strict=True)):
+    for config, (*_, checkpoint) in zip(configs, args.model, strict=True):
+        load_model(config, checkpoint)  # what is wrong with one is told before the first is evaluated
+    for number, (config, (label, _, checkpoint)) in enumerate(zip(configs, args.model, strict=True)):
+        model = load_model(config, checkpoint)
         loader = Runner.build_dataloader(config.test_dataloader, seed=0)
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
         points, names = changes(args.axes, args.patterns), dict(network=label, keep_input=f'{label}, input kept')
