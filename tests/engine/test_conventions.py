@@ -54,6 +54,14 @@ def test_a_checkpoint_of_any_iteration_is_gone_on_from(whole, tmp_path, iteratio
         assert equal(folder / 'iter_4.pth', tmp_path / 'iter_4.pth')
 
 
+@pytest.mark.parametrize(('other', 'lacking'), [('SGD', 'dampening, momentum'), ('RMSprop', 'alpha')])
+def test_a_checkpoint_of_another_optimizer_is_refused(whole, tmp_path, other, lacking):
+    config = plain(tmp_path, optim_wrapper=dict(_delete_=True, type='OptimWrapper', optimizer=dict(type=other, lr=0.1)))
+    set_resume(config, str(whole[0] / 'iter_2.pth'))
+    with pytest.raises(ConfigError, match=f'of another optimizer than {other}, it brings no {lacking}: take that one'):
+        Runner.from_cfg(config).train()
+
+
 def test_a_checkpoint_within_an_accumulation_is_refused(whole, tmp_path):
     folder, by_iteration = whole
     config = plain(tmp_path, **by_iteration, **{'optim_wrapper.accumulative_counts': 2})
