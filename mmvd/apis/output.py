@@ -59,14 +59,17 @@ class Output:
     def _todo(self, sources: Iterable[Source]) -> Iterator[Source]:
         for source in sources:
             self._protect([source])
-            if not self._is_there(source.name):
+            files = self._reserve(source.name)
+            if self._skip and files and all(file.exists() for file in files):
+                self.skipped.append(source.name)
+            else:
                 yield source
 
     def _protect(self, sources: Sequence[Source]) -> None:
         self._inputs.update(os.path.realpath(file) for source in sources for file in source.files)
 
-    def _is_there(self, name: str) -> bool:
-        """Whether a result is to be passed over; else its files are reserved."""
+    def _reserve(self, name: str) -> list[Path]:
+        """The files of a result, which no other result may have."""
         if name in self._names:
             raise ConfigError(f'{shown(name)}: two inputs of this name would be written to one file: rename one')
         self._names.add(name)
@@ -74,12 +77,10 @@ class Output:
         read = next((file for file in files if os.path.realpath(file) in self._inputs), None)
         if read:
             raise ConfigError(f'{shown(read)}: is read, and would be replaced: choose another folder')
-        there = [file for file in files if file.exists()]
+        there = next((file for file in files if file.exists()), None)
         if there and not (self._overwrite or self._skip):
             raise ConfigError(
-                f'{shown(there[0])}: exists already: choose another folder, or say overwrite (--overwrite) or '
+                f'{shown(there)}: exists already: choose another folder, or say overwrite (--overwrite) or '
                 'skip_existing (--skip-existing)'
             )
-        is_there = self._skip and bool(files) and there == files
-        self.skipped += [name] if is_there else []
-        return is_there
+        return files
