@@ -96,9 +96,9 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
 
 
 def recipe_of(path: str) -> str:
-    """What makes a weights file that recipes name (``configs/weights.yml``), to be told after its path; or nothing."""
-    recipes = load(str(shipped_configs() / 'weights.yml'))
-    made_by = next((made_by for end, made_by in recipes.items() if f'/{path}'.endswith(f'/{end}')), None)
+    """What makes a file or folder that configs name (``configs/made_by.yml``), told after its path, or nothing."""
+    recipes = load(str(shipped_configs() / 'made_by.yml'))
+    made_by = next((made_by for end, made_by in recipes.items() if f'/{end}/' in f'/{path}/'), None)
     return f'; made by: {made_by}' if made_by else ''
 
 
@@ -211,4 +211,4 @@ def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
     missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
     text = missing(dataset) if missing else None
     if text:
-        yield dataset['type'], text
+        yield dataset['type'], text if '; made by: ' in text else text + recipe_of(dataset['data_root'])

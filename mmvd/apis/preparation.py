@@ -1,6 +1,7 @@
 """The paper's fifteen datasets: their configs, what Table 6 says of them, and what of them is here."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def expectations() -> dict[str, dict]:
 def status() -> Iterator[str]:
     """Lines for people: which datasets are here and prepared, what each shipped recipe still needs, who makes that."""
     yield 'Datasets of the paper:'
-    named, made_by = {}, {}
+    named, made_by = {}, defaultdict(set)
     for name, settings in paper_datasets().items():
         missing = _missing(settings)
         if missing:
@@ -62,14 +63,14 @@ def status() -> Iterator[str]:
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
             lines = _missing_of_recipe(path, training=not pattern.startswith('completion'))
-            made_by.update((_place(line), line.split(_MADE_BY)[1]) for line in lines if _MADE_BY in line)
+            for line in (line for line in lines if _MADE_BY in line and _place(line) not in named):
+                made_by[line.split(_MADE_BY)[1]].add(_place(line))
             needs = ', '.join(dict.fromkeys(named.get(_place(line), _place(line)) for line in lines))
             recipe = path.relative_to(shipped_configs()).with_suffix('').as_posix()
             yield f'  {recipe:<40}{f"needs {needs}" if needs else "ready"}'
-    unnamed = {place: recipe for place, recipe in made_by.items() if place not in named}
-    if unnamed:
+    if made_by:
         yield 'Made by:'
-    yield from (f'  {place}: {recipe}' for place, recipe in unnamed.items())
+    yield from (f'  {", ".join(sorted(places))}: {recipe}' for recipe, places in made_by.items())
 
 
 def _missing(settings: dict) -> str | None:

@@ -30,6 +30,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 _POSE = ('obj_ids', 'rotations', 'translations', 'visib_fract')
+_MODELS_MADE_BY = '; made by: the official archive of models; those of the rooms by python -m mmvd data bop FOLDER'
 
 
 @METRICS.register_module()
@@ -86,12 +87,12 @@ class BOPPoseMetric(BaseMetric):
         """What a config of this class needs and is not here: models, targets, what renders."""
         models = Path(config['models'])
         if not is_file(model_file(models, 'models_info.json')):
-            yield f'{models}/models_info.json (no such file); made by: the official archive of models'
+            yield f'{models}/models_info.json (no such file){_MODELS_MADE_BY}'
         else:
             meshes = [model_file(models, f'obj_{obj_id:06d}.ply') for obj_id in read_models_info(models)]
             gone = [mesh for mesh in meshes if not is_file(mesh)]
             if gone:
-                yield f'{gone[0]} (no such file, {len(gone)} of {len(meshes)}); made by: the official archive of models'
+                yield f'{gone[0]} (no such file, {len(gone)} of {len(meshes)}){_MODELS_MADE_BY}'
         targets = config.get('targets') and Path(config['targets'])
         if targets and not is_file(located(targets.parent, targets.name)):
             yield f'{targets} (no such file)'

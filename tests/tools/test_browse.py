@@ -70,6 +70,7 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')
     assert lines['vd/pretrain_dinov2_pde'].endswith('needs weights/dinov2_vitb14_pretrain.pth')
     assert lines['weights/dinov2_vitb14_pretrain.pth:'].endswith('docs/guides/pretraining.md')  # made by
+    assert lines[f'{tmp_path}/nyuv2_filled:'].endswith(': python tools/dataset_converters/nyuv2.py --depth filled')
     assert lines['pose/poet_vd_lmo'].endswith(
         f'needs weights/vd_dinov2_pde.pth, lmo, {tmp_path}/lmo/models_eval/models_info.json'
     )
