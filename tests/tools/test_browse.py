@@ -78,6 +78,21 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random
 
 
+def test_whatever_a_recipe_lacks_is_made_by_somebody(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path / 'data'))
+    monkeypatch.setenv('MMVD_WEIGHTS', str(tmp_path / 'weights'))
+    monkeypatch.delenv('MMVD_TEST_DATA', raising=False)
+    monkeypatch.chdir(tmp_path)
+    lines = list(preparation.status())
+    recipes, makers = lines.index('Recipes (training; test for completion):'), lines.index('Made by:')
+    papers = {line.split()[0] for line in lines[1:recipes]}
+    made = {place for line in lines[makers + 1 :] for place in line.split(': ')[0].strip().split(', ')}
+    needed = {
+        each for line in lines[recipes:makers] if ' needs ' in line for each in line.split(' needs ')[1].split(', ')
+    }
+    assert len(needed) > 30 and needed <= papers | made, needed - papers - made
+
+
 def test_table_and_configs_name_the_same_datasets():
     assert len(preparation.expectations()) == 15 + 1  # and NYUv2's raw sequences
     for name, settings in preparation.paper_datasets().items():
