@@ -21,7 +21,8 @@ CORE = [
     'pillow>=9.4',  # heads of image files
     'simplejpeg>=1.8',  # a JPEG decoder that tells of damaged data; OpenCV's and Pillow's fill it with grey
     'matplotlib>=3.7',  # colour maps of the panels (mmengine's visualizer needs it as well)
-    'tqdm>=4.60',  # progress bars with the remaining time
+    'tqdm>=4.60',  # the bars of loaders, lists and tools
+    'rich>=12',  # the bar of the inferencers, above which results are printed (mmengine needs it as well)
     'scipy>=1.11',  # nearest points, hulls and rotations of 6D poses; MATLAB files of datasets (mmdet needs it as well)
 ]
 HOST_NEEDS = [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+MADE_BY = '; made by: '  # between what is missing and who makes it
 _INTERRUPTED = 130  # as a shell says it
 
 

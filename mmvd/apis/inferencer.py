@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import track
 
 from mmvd.arguments import check_flag, check_int
-from mmvd.datasets.rasters import shown
 from mmvd.errors import MMVDError
 from mmvd.saving import save_png_atomically
 
@@ -63,13 +62,14 @@ class RGBDInferencer(ABC):
             no_save_vis: Whether pictures are not written there.
             no_save_pred: Whether results are not written there.
             overwrite: Whether files there may be replaced.
-            skip_existing: Whether inputs whose results are all there are passed over, to go on where a call was
-                interrupted; they are not among the predictions.
+            skip_existing: Whether inputs whose results are there, whole, are passed over and listed: to go on where a
+                call was interrupted. A result of which only a part is there is replaced with ``overwrite`` alone.
             skip_unreadable: Whether inputs that cannot be read are passed over and listed, instead of ending the call.
 
         Returns:
             ``predictions`` (a dict for each image, in order), ``visualization`` ((h, w, 3) uint8 RGB pictures, empty
-            unless asked for) and ``failures`` (name and message of what was passed over).
+            unless asked for), ``failures`` (name and message of what was passed over) and ``skipped`` (names of those
+            whose results were there).
 
         Raises:
             SampleError: If an input cannot be read, or image and depth do not fit together.
@@ -78,7 +78,7 @@ class RGBDInferencer(ABC):
             MemoryLimitError: If the images do not fit into memory.
             SavingError: If a result cannot be written, though the folder could be.
         """
-        found = dict(predictions=[], visualization=[], failures=[])
+        found = dict(predictions=[], visualization=[], failures=[], skipped=[])
         settings = dict(
             decoder=decoder,
             depth_unit=depth_unit,
@@ -91,6 +91,7 @@ class RGBDInferencer(ABC):
             overwrite=overwrite,
             skip_existing=skip_existing,
             failures=found['failures'] if skip_unreadable else None,
+            skipped=found['skipped'],
         )
         for prediction, picture in self.stream(inputs, depth, **settings):
             found['predictions'].append(prediction)
@@ -113,10 +114,12 @@ class RGBDInferencer(ABC):
         overwrite: bool = False,
         skip_existing: bool = False,
         failures: list | None = None,
+        skipped: list | None = None,
     ) -> Iterator[tuple[dict, np.ndarray | None]]:
         """Predict one after the other and keep nothing: for videos and large folders.
 
-        The arguments are those of a call; ``failures`` is a list that takes what is passed over, None ends at it.
+        The arguments are those of a call; ``failures`` is a list that takes what cannot be read, None ends at it;
+        ``skipped`` is one that takes the names of what is there already.
 
         Yields:
             A prediction, and its picture or None.
@@ -124,12 +127,13 @@ class RGBDInferencer(ABC):
         owner = type(self).__name__
         check_int(owner, 'batch_size', batch_size)
         flags = dict(no_save_vis=no_save_vis, no_save_pred=no_save_pred, with_vis=with_vis)
-        for name, flag in dict(flags, overwrite=overwrite, skip_existing=skip_existing).items():
+        flags.update(overwrite=overwrite, skip_existing=skip_existing)
+        for name, flag in flags.items():
             check_flag(owner, name, flag)
         given = _given(decoder=decoder, depth_unit=depth_unit, one_by_one=failures is not None)
         sources = InputReader(**dict(self.reader_settings, **given)).sources(inputs, depth)
         endings = [*(() if no_save_pred else self.files), *(() if no_save_vis else (_PANEL,))]
-        output = Output(out_dir, endings, overwrite, skip_existing)
+        output = Output(out_dir, endings, overwrite, skip_existing, skipped)
         sources = output.todo(sources)
         sources = self._tracked(sources) if show_progress else sources
         for frames in _batches(_read(sources, failures), batch_size):
@@ -138,11 +142,9 @@ class RGBDInferencer(ABC):
                 picture = self.picture(frame, prediction) if with_vis or save_vis else None
                 if output.folder is not None and not no_save_pred:
                     self.save(frame, prediction, output.folder)
-                if save_vis:  # last: a result is there when all of its files are
+                if save_vis:
                     save_png_atomically(picture, output.folder / f'{frame.name}{_PANEL}')
                 yield prediction, picture
-        if output.skipped:
-            self._skip(output.skipped)
 
     @abstractmethod
     def predict(self, frames: list[Frame]) -> list[dict]:
@@ -167,10 +169,6 @@ class RGBDInferencer(ABC):
             dict(prediction, name=frame.name, rgb_only=frame.rgb_only)
             for frame, prediction in zip(frames, predictions, strict=True)
         ]
-
-    def _skip(self, names: list[str]) -> None:
-        what = f'{len(names)} of the results are there already, e.g. of {shown(names[0])}'
-        MMLogger.get_current_instance().info(f'{type(self).__name__}: {what}')
 
     def _tracked(self, sources: Iterable[Source]) -> Iterable[Source]:
         total = len(sources) if isinstance(sources, list) else None

@@ -18,28 +18,34 @@ class Output:
         folder: Where results go; None: nowhere.
         endings: What the names of the files of one result end in.
         overwrite: Whether files there may be replaced.
-        skip_existing: Whether inputs whose files are all there are passed over; of the others files are replaced.
+        skip_existing: Whether inputs whose files are all there are passed over.
+
+        skipped: Takes the names of these.
 
     Attributes:
         folder: As a path.
-        skipped: Names of the inputs that were passed over.
 
     Raises:
-        ConfigError: If the folder is no path or cannot be written, or files there are to be replaced and kept.
+        ConfigError: If the folder is no path or cannot be written, or results that are nowhere are to be passed over.
     """
 
     def __init__(
-        self, folder: str | Path | None, endings: Sequence[str], overwrite: bool = False, skip_existing: bool = False
+        self,
+        folder: str | Path | None,
+        endings: Sequence[str],
+        overwrite: bool,
+        skip_existing: bool,
+        skipped: list | None = None,
     ):
-        if overwrite and skip_existing:
-            raise ConfigError('overwrite replaces results that are there, skip_existing keeps them: say one of them')
+        if folder is None and skip_existing:
+            raise ConfigError('skip_existing: give out_dir, the folder in which results are there already')
         if folder is not None:
             if not isinstance(folder, (str, Path)):
                 raise ConfigError(f'out_dir must be a path, got {folder!r}')
             check_writable(Path(folder))
         self.folder = None if folder is None else Path(folder)
-        self.skipped: list[str] = []
-        self._endings, self._overwrite, self._skip = endings, overwrite, skip_existing
+        self._skipped = [] if skipped is None else skipped
+        self._endings, self._overwrite, self._skip_existing = endings, overwrite, skip_existing
         self._names: set[str] = set()
         self._inputs: set[str] = set()
 
@@ -60,8 +66,16 @@ class Output:
         for source in sources:
             self._protect([source])
             files = self._reserve(source.name)
-            if self._skip and files and all(file.exists() for file in files):
-                self.skipped.append(source.name)
+            there = [file for file in files if file.exists()]
+            if self._skip_existing and files and there == files:
+                self._skipped.append(source.name)
+            elif there and not self._overwrite:
+                # with skip_existing, too: what lies there alone may be a camera's own NAME_depth.png
+                told = 'exists without the rest of its result' if self._skip_existing else 'exists already'
+                raise ConfigError(
+                    f'{shown(there[0])}: {told}: choose another folder, or say overwrite (--overwrite); skip_existing '
+                    '(--skip-existing) keeps results that are whole'
+                )
             else:
                 yield source
 
@@ -77,10 +91,4 @@ class Output:
         read = next((file for file in files if os.path.realpath(file) in self._inputs), None)
         if read:
             raise ConfigError(f'{shown(read)}: is read, and would be replaced: choose another folder')
-        there = next((file for file in files if file.exists()), None)
-        if there and not (self._overwrite or self._skip):
-            raise ConfigError(
-                f'{shown(there)}: exists already: choose another folder, or say overwrite (--overwrite) or '
-                'skip_existing (--skip-existing)'
-            )
         return files

@@ -99,10 +99,6 @@ class RGBDPoseInferencer(TaskInferencer):
         queries, dropped = queries_of(rows, self.obj_ids, frame.depth_m.shape, max_queries=self.max_queries)
         return dict(found, queries=queries, dropped_boxes=dropped, instances=[])
 
-    def _skip(self, names: list[str]) -> None:
-        super()._skip(names)
-        self._named.update(names)
-
     def predict(self, frames: list[Frame]) -> list[dict]:
         """Estimate."""
         batch = self.batch(frames)
@@ -127,9 +123,14 @@ class RGBDPoseInferencer(TaskInferencer):
             left_out['whose estimate is no pose'] = int((~poses).sum())
         return dict({key: value[poses] for key, value in prediction.items()}, left_out=left_out)
 
-    def unused_boxes(self) -> list[str]:
-        """For each box whose image was in no call until now, or could not be read, the name of that image."""
-        return [row['image'] for row in self.boxes if row['image'] not in (None, *self._named)]
+    def unused_boxes(self, skipped: Sequence[str] = ()) -> list[str]:
+        """For each box whose image was in no call until now, or could not be read, the name of that image.
+
+        Args:
+            skipped: Images that calls passed over, because their results are there.
+        """
+        known = {None, *self._named, *skipped}
+        return [row['image'] for row in self.boxes if row['image'] not in known]
 
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:
         """The image with the outlines, or the axes, of the objects."""

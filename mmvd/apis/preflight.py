@@ -1,7 +1,7 @@
 """One message about everything that is missing, seconds after the start."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import torch
 from mmengine.config import Config
@@ -9,7 +9,7 @@ from mmengine.fileio import load
 from mmengine.registry import OPTIMIZERS
 
 from mmvd.datasets.even_mixture import selected
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import MADE_BY, ConfigError, MissingInputsError
 from mmvd.registry import DATASETS, METRICS
 
 from .configs import shipped_configs
@@ -95,11 +95,14 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
             yield f'{name} (no such file){recipe_of(name)}'
 
 
-def recipe_of(path: str) -> str:
-    """What makes a file or folder that configs name (``configs/made_by.yml``), told after its path, or nothing."""
-    recipes = load(str(shipped_configs() / 'made_by.yml'))
-    made_by = next((made_by for end, made_by in recipes.items() if f'/{end}/' in f'/{path}/'), None)
-    return f'; made by: {made_by}' if made_by else ''
+def recipe_of(path: str, kind: str = 'weights') -> str:
+    """What makes weights, or one of the ``folders``, that configs name: told after its path, or nothing.
+
+    The table is ``configs/made_by.yml``.
+    """
+    recipes = load(str(shipped_configs() / 'made_by.yml'))[kind]
+    made_by = next((made_by for end, made_by in recipes.items() if PurePath(path).match(end)), None)
+    return f'{MADE_BY}{made_by}' if made_by else ''
 
 
 def _is_mixture(config: Config) -> bool:
@@ -211,4 +214,4 @@ def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
     missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
     text = missing(dataset) if missing else None
     if text:
-        yield dataset['type'], text if '; made by: ' in text else text + recipe_of(dataset['data_root'])
+        yield dataset['type'], text if MADE_BY in text else text + recipe_of(dataset['data_root'], 'folders')

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from mmvd.datasets.index import index_path, open_index
 from mmvd.datasets.rgbd_dataset import RGBDDataset
-from mmvd.errors import ConfigError, MMVDError
+from mmvd.errors import MADE_BY, ConfigError, MMVDError
 from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
@@ -17,7 +17,6 @@ from .data_configs import LOADERS, datasets_in
 from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
-_MADE_BY = '; made by: '
 _PROMISED = ('vd/pretrain_*', 'seg/*', 'cls/*', 'det/*', 'pose/*', 'completion/*')
 
 
@@ -53,18 +52,19 @@ def expectations() -> dict[str, dict]:
 def status() -> Iterator[str]:
     """Lines for people: which datasets are here and prepared, what each shipped recipe still needs, who makes that."""
     yield 'Datasets of the paper:'
-    named, made_by = {}, defaultdict(set)
+    named, made_by, expected = {}, defaultdict(set), expectations()
     for name, settings in paper_datasets().items():
         missing = _missing(settings)
         if missing:
             named[_place(missing)] = name
-        yield f'  {name:<14}{f"not here: {missing}" if missing else _state(name, settings)}'
+        told = f'not here: {missing}; ask: {expected[name]["ask"]}' if missing else _state(name, settings)
+        yield f'  {name:<14}{told}'
     yield 'Recipes (training; test for completion):'
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
             lines = _missing_of_recipe(path, training=not pattern.startswith('completion'))
-            for line in (line for line in lines if _MADE_BY in line and _place(line) not in named):
-                made_by[line.split(_MADE_BY)[1]].add(_place(line))
+            for line in (line for line in lines if MADE_BY in line and _place(line) not in named):
+                made_by[line.split(MADE_BY)[1]].add(_place(line))
             needs = ', '.join(dict.fromkeys(named.get(_place(line), _place(line)) for line in lines))
             recipe = path.relative_to(shipped_configs()).with_suffix('').as_posix()
             yield f'  {recipe:<40}{f"needs {needs}" if needs else "ready"}'

@@ -1,5 +1,6 @@
 """Which checkpoint a training goes on from."""
 
+import ast
 import re
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmvd.errors import MissingInputsError, WeightsError
+from mmvd.errors import ConfigError, MissingInputsError, WeightsError
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 
 
@@ -23,6 +24,7 @@ def set_resume(config: Config, which: str) -> None:
     Raises:
         MissingInputsError: If the named checkpoint does not exist.
         WeightsError: If it is not whole, or not the state of a run.
+        ConfigError: If it was trained with another optimizer.
     """
     if which == 'auto':
         path, content = newest_checkpoint(_checkpoint_folders(config), _checkpoint_hook(config).get('filename_tmpl'))
@@ -41,6 +43,8 @@ def set_resume(config: Config, which: str) -> None:
         raise WeightsError(
             f'{path}: holds weights, but not the state of a run: start from it with --cfg-options load_from={path}'
         )
+    if 'optimizer' in content:
+        _check_optimizer(config, meta, path)
     wanted = ('optimizer', *(('param_schedulers',) if config.get('param_scheduler') else ()))
     fresh = [name for name in wanted if name not in content]
     if fresh:
@@ -48,6 +52,27 @@ def set_resume(config: Config, which: str) -> None:
     config.resume, config.load_from = True, str(path)
     if LEFT_OUT not in content:
         config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
+
+
+def _check_optimizer(config: Config, meta: dict, path: Path) -> None:
+    """What one optimizer remembers another one misreads, or trains on with the settings of the first."""
+    was, now = _optimizer_in(meta.get('cfg')), ((config.get('optim_wrapper') or {}).get('optimizer') or {}).get('type')
+    if was and isinstance(now, str) and was.split('.')[-1] != now.split('.')[-1]:
+        raise ConfigError(
+            f'{path}: was trained with {was}, the config says {now}: set optim_wrapper.optimizer.type={was}, or start '
+            f'from its weights with --cfg-options load_from={path}'
+        )
+
+
+def _optimizer_in(text: object) -> str | None:
+    """Name of the optimizer in a config's text, which is parsed and not run: it comes with a file."""
+    try:
+        nodes = ast.walk(ast.parse(text))
+    except (TypeError, ValueError, SyntaxError, RecursionError):
+        return None
+    parts = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == 'optimizer']
+    types = [each.value for part in parts for each in getattr(part, 'keywords', ()) if each.arg == 'type']
+    return next((each.value for each in types if isinstance(each, ast.Constant) and isinstance(each.value, str)), None)
 
 
 def _checkpoint_folders(config: Config) -> list[Path]:

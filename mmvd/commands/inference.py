@@ -62,7 +62,7 @@ def _add(
     parser.add_argument('--bf16', action='store_true', help='bf16 autocast')
     parser.add_argument('--overwrite', action='store_true', help='replace results that are there')
     parser.add_argument(
-        '--skip-existing', action='store_true', help='go on after an interruption: keep results that are there'
+        '--skip-existing', action='store_true', help='go on after an interruption: keep results that are whole'
     )
     return parser
 
@@ -115,7 +115,9 @@ def _pose(args: argparse.Namespace) -> int:
 
     settings = dict(intrinsics=args.intrinsics, boxes=args.boxes, models=args.models)
     inferencer = RGBDPoseInferencer(*_common(args), **settings)
-    code, others = _run(inferencer, args, tell), inferencer.unused_boxes()
+    skipped: list[str] = []
+    code = _run(inferencer, args, tell, skipped)
+    others = inferencer.unused_boxes(skipped)
     if others:
         print(f'boxes of images that are not among these: {len(others)}, e.g. of {others[0]}', file=sys.stderr)
     return code
@@ -129,12 +131,12 @@ def _features(args: argparse.Namespace) -> int:
     return _run(inferencer, args, lambda found: f'{len(found["fused"])} stages of {len(found["fused"][0])} channels')
 
 
-def _run(inferencer, args: argparse.Namespace, tell) -> int:
+def _run(inferencer, args: argparse.Namespace, tell, skipped: list | None = None) -> int:
     """Predict for everything that can be read; what cannot is told at the end, and makes the exit code 1."""
     from mmvd.datasets.rasters import shown
 
     failures: list[tuple[str, str]] = []
-    done = 0
+    skipped, done = [] if skipped is None else skipped, 0
     stream = inferencer.stream(
         args.image,
         args.depth,
@@ -146,12 +148,14 @@ def _run(inferencer, args: argparse.Namespace, tell) -> int:
         overwrite=args.overwrite,
         skip_existing=args.skip_existing,
         failures=failures,
+        skipped=skipped,
     )
     for prediction, _ in stream:
         done += 1
         alone = ' (colour alone)' if prediction['rgb_only'] else ''
         print(f'{shown(prediction["name"])}: {tell(prediction)}{alone}', flush=True)
-    print(f'{done} done, results in {args.out}')
+    before = f', {len(skipped)} were there already' if skipped else ''
+    print(f'{done} done{before}, results in {args.out}')
     for _, message in failures:
         print(f'could not be read: {message}', file=sys.stderr)
     return 1 if failures else 0

@@ -73,13 +73,12 @@ class BOPPoseDataset(BOPDataset):
         super().__init__(data_root, split, metainfo=dict(meta, **kwargs.pop('metainfo', {})), **kwargs)
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
-        """See :meth:`RGBDDataset.missing`."""
+    def _missing(cls, config: dict) -> str | None:
         root, models = Path(config['data_root']), config.get('models', 'models')
         for name in (f'{models}/models_info.json', config.get('targets')):
             if root.is_dir() and name and not is_file(located(root, name)):
                 return f'{root / name} (no such file)'
-        return super().missing(config)
+        return super()._missing(config)
 
     @classmethod
     def count_objects(cls, config: dict) -> int | None:

@@ -16,7 +16,7 @@ from mmvd.arguments import (
     check_pattern,
     check_substitution,
 )
-from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
+from mmvd.errors import MADE_BY, ConfigError, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import is_file, located, told_of_nothing
@@ -121,9 +121,8 @@ class RGBDDataset(BaseDataset):
         None if the data are there.
         """
         text = cls._missing({**cls.DEFAULTS, **config})
-        return (
-            f'{text}; made by: {cls.PREPARED_BY.format(root=config["data_root"])}' if text and cls.PREPARED_BY else text
-        )
+        has_recipe = text and cls.PREPARED_BY
+        return f'{text}{MADE_BY}{cls.PREPARED_BY.format(root=config["data_root"])}' if has_recipe else text
 
     @classmethod
     def _missing(cls, config: dict) -> str | None:

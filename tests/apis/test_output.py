@@ -6,7 +6,6 @@ import pytest
 
 from mmvd.errors import ConfigError
 from tests.apis.conftest import RGB
-from tests.conftest import logged
 
 
 def test_files_of_results(completer, frames, tmp_path):
@@ -37,27 +36,42 @@ def test_two_results_of_one_name_in_a_video(completer, frames, tmp_path):
         completer((frames / '0_rgb.png' for _ in range(2)), out_dir=tmp_path / 'out')
 
 
-def test_an_interrupted_call_goes_on(completer, frames, tmp_path, monkeypatch):
-    out, whole = tmp_path / 'out', completer(frames, frames, out_dir=tmp_path / 'whole')
+def test_an_interrupted_call_goes_on(completer, frames, tmp_path):
+    out = tmp_path / 'out'
+    completer(frames, frames, out_dir=tmp_path / 'whole')
     first = completer.stream(frames, frames, out_dir=out)
     next(first), next(first)
     first.close()
-    (out / '1_rgb_panel.png').unlink()  # cut off between the two files of a result
     kept = (out / '0_rgb_depth.png').stat().st_mtime_ns
-    said = logged(monkeypatch, 'info')
     found = completer(frames, frames, out_dir=out, skip_existing=True, show_progress=True)
-    assert [p['name'] for p in found['predictions']] == ['1_rgb', '2_rgb', '3_rgb']
-    assert said == ['DepthCompletionInferencer: 1 of the results are there already, e.g. of 0_rgb']
-    assert (out / '0_rgb_depth.png').stat().st_mtime_ns == kept and len(whole['predictions']) == 4
+    assert [p['name'] for p in found['predictions']] == ['2_rgb', '3_rgb'] and found['skipped'] == ['0_rgb', '1_rgb']
+    assert (out / '0_rgb_depth.png').stat().st_mtime_ns == kept
     for path in (tmp_path / 'whole').iterdir():
         assert (out / path.name).read_bytes() == path.read_bytes()
     video = ((frames / f'{i}_rgb.png', frames / f'{i}_depth.png') for i in range(4))
-    assert completer(video, out_dir=out, skip_existing=True)['predictions'] == []
+    found = completer(video, out_dir=out, skip_existing=True)
+    assert not found['predictions'] and len(found['skipped']) == 4
+    with pytest.raises(ConfigError, match='skip_existing: give out_dir'):
+        completer(frames, frames, skip_existing=True)
+
+
+def test_a_part_of_a_result_is_replaced_on_request_alone(completer, frames, tmp_path):
+    out = tmp_path / 'out'
+    completer(frames, frames, out_dir=out)
+    (out / '1_rgb_panel.png').unlink()  # a kill between the two files
+    with pytest.raises(ConfigError, match='1_rgb_depth.png: exists without the rest of its result: .*--overwrite'):
+        completer(frames, frames, out_dir=out, skip_existing=True)
+    found = completer(frames, frames, out_dir=out, skip_existing=True, overwrite=True)
+    assert [p['name'] for p in found['predictions']] == ['1_rgb'] and (out / '1_rgb_panel.png').is_file()
+
+
+def test_measured_depth_is_no_result(completer, frames):
     (frames / '0_rgb.png').rename(frames / '0.png')
-    with pytest.raises(ConfigError, match='0_depth.png: is read'):  # measured depth is no result that is there
-        completer((frames / '0.png', frames / '0_depth.png'), out_dir=frames, skip_existing=True, no_save_vis=True)
-    with pytest.raises(ConfigError, match='say one of them'):
-        completer(frames, frames, out_dir=out, skip_existing=True, overwrite=True)
+    measured = (frames / '0_depth.png').read_bytes()
+    for depth, told in ((frames / '0_depth.png', 'is read'), (None, 'exists without the rest')):
+        with pytest.raises(ConfigError, match=f'0_depth.png: {told}'):
+            completer((frames / '0.png', depth), out_dir=frames, skip_existing=True)
+    assert (frames / '0_depth.png').read_bytes() == measured
 
 
 def test_a_read_only_place_is_named(completer, tmp_path):

@@ -78,7 +78,7 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     assert lines['vd/pretrain_scratch_pde'].endswith('ready')  # the nine are here, and it starts at random
 
 
-def test_whatever_a_recipe_lacks_is_made_by_somebody(tmp_path, monkeypatch):
+def test_whatever_a_recipe_lacks_has_a_maker(tmp_path, monkeypatch):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path / 'data'))
     monkeypatch.setenv('MMVD_WEIGHTS', str(tmp_path / 'weights'))
     monkeypatch.delenv('MMVD_TEST_DATA', raising=False)
@@ -91,6 +91,7 @@ def test_whatever_a_recipe_lacks_is_made_by_somebody(tmp_path, monkeypatch):
         each for line in lines[recipes:makers] if ' needs ' in line for each in line.split(' needs ')[1].split(', ')
     }
     assert len(needed) > 30 and needed <= papers | made, needed - papers - made
+    assert all('; ask: ' in line for line in lines[1:recipes])
 
 
 def test_table_and_configs_name_the_same_datasets():

@@ -40,7 +40,8 @@ def measure(config: Config, samples: int) -> dict[str, tuple[float, float, int]]
     with building('training data and data preprocessor'):
         loader = Runner.build_dataloader(dict(config.train_dataloader, drop_last=False), seed=config.randomness.seed)
         preprocessor, seen = MODELS.build(config.model.data_preprocessor), 0
-    encoding, found, bar = preprocessor.encoding, dict(), tqdm(desc='depth', total=samples, unit=' samples')
+    encoding, found = preprocessor.encoding, dict()
+    bar = tqdm(desc='depth', total=samples, unit=' samples')
     for data in loader:
         batch = preprocessor(data, True)
         last = 'disparity [px]' if encoding is not None and encoding.reads == 'disparity' else 'depth [m]'

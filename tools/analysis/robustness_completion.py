@@ -6,15 +6,17 @@ Writes a CSV and a PNG. RGB features are computed once per image and model.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.loading import load_model, open_model
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.baselines import BASELINES
-from mmvd.evaluation.completion_curves import AXES, changes, completion_curves
+from mmvd.evaluation.completion_curves import AXES, DepthChange, changes, completion_curves
 from mmvd.evaluation.input_patterns import PATTERNS
 from mmvd.evaluation.protocols import check_comparable
 from mmvd.saving import check_file
@@ -51,13 +53,10 @@ def report(args: argparse.Namespace) -> None:
     check_comparable(dict(zip(labels, datasets, strict=True)))
     for config, (*_, checkpoint) in zip(configs, args.model, strict=True):
         load_model(config, checkpoint)  # what is wrong with one is told before the first is evaluated
+    points = changes(args.axes, args.patterns)
     for number, (config, (label, _, checkpoint)) in enumerate(zip(configs, args.model, strict=True)):
-        model = load_model(config, checkpoint)
-        loader = Runner.build_dataloader(config.test_dataloader, seed=0)
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
-        points, names = changes(args.axes, args.patterns), dict(network=label, keep_input=f'{label}, input kept')
-        found = completion_curves(model.completer, loader, points, floors, ('keep_input',), label)
-        rows += [dict(row, method=names.get(row['method'], row['method'])) for row in found]
+        rows += curves_of(config, label, checkpoint, points, floors)
     write_rows(out, rows)
     picture = out.with_suffix('.png')
     fields = {(axis, 'pixel'): AXES[axis] for axis in args.axes if axis != 'density'}
@@ -65,6 +64,17 @@ def report(args: argparse.Namespace) -> None:
         fields = {('density', pattern): f'{AXES["density"]}, {pattern}' for pattern in args.patterns} | fields
     curves_picture(rows, fields, picture, BASELINES)
     print(f'{out}\n{picture}')
+
+
+def curves_of(
+    config: Config, label: str, checkpoint: str, points: Sequence[DepthChange], floors: Sequence[str]
+) -> list[dict]:
+    """Rows of one model under its label; nothing of it is held afterwards."""
+    model = load_model(config, checkpoint)
+    loader = Runner.build_dataloader(config.test_dataloader, seed=0)
+    names = dict(network=label, keep_input=f'{label}, input kept')
+    found = completion_curves(model.completer, loader, points, floors, ('keep_input',), label)
+    return [dict(row, method=names.get(row['method'], row['method'])) for row in found]
 
 
 if __name__ == '__main__':

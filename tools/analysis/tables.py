@@ -99,5 +99,5 @@ def write_rows(path: Path, rows: Sequence[dict]) -> None:
         torch=inspect_versions()['torch'],
         command='python ' + shlex.join(sys.argv),
     )
-    columns = dict.fromkeys(key for row in rows for key in row)
+    columns = dict.fromkeys(key for row in rows for key in row)  # the common ones come last
     save_csv([dict(columns | rows[0], **common), *rows[1:]], path)

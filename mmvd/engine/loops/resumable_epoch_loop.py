@@ -25,8 +25,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
 
     Raises:
         ConfigError: If there is another sampler, an epoch has no whole batch, an interrupted epoch is resumed with
-            another number of batches, the checkpoint is of another optimizer, or an epoch ends within an accumulation
-            of gradients, which no checkpoint holds.
+            another number of batches, or an epoch ends within an accumulation of gradients, which no checkpoint holds.
     """
 
     def __init__(self, *args, **kwargs):
@@ -50,7 +49,6 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         runner = self.runner
         runner.call_hook('before_train')
         self._check_accumulation()
-        self._check_optimizer()
         if (runner.cfg.get('train_dataloader', {}).get('sampler') or {}).get('seed') is None:
             self.dataloader.sampler.seed = runner.seed  # of the checkpoint, if it was another one
         is_within = (runner.message_hub.get_info(MID_EPOCH) or (0,))[0]
@@ -68,18 +66,6 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             raise ConfigError(
                 f'an epoch of {batches} batches ends within an accumulation of {steps}: choose samples_per_epoch such '
                 'that optim_wrapper.accumulative_counts divides the batches of an epoch'
-            )
-
-    def _check_optimizer(self) -> None:
-        optimizer = getattr(self.runner.optim_wrapper, 'optimizer', None)  # one of several has no name of its own
-        lacking = {
-            name for group in getattr(optimizer, 'param_groups', ()) for name in optimizer.defaults.keys() - group
-        }
-        if lacking:
-            raise ConfigError(
-                f'--resume: the checkpoint is of another optimizer than {type(optimizer).__name__}, it brings no '
-                f'{", ".join(sorted(lacking))}: take that one, or start from its weights with --cfg-options '
-                'load_from=PATH'
             )
 
     def _validate_if_due(self) -> None:
