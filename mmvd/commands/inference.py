@@ -154,7 +154,7 @@ def _run(inferencer, args: argparse.Namespace, tell, skipped: list | None = None
         done += 1
         alone = ' (colour alone)' if prediction['rgb_only'] else ''
         print(f'{shown(prediction["name"])}: {tell(prediction)}{alone}', flush=True)
-    before = f', {len(skipped)} were there already' if skipped else ''
+    before = f', {len(skipped)} there already' if skipped else ''
     print(f'{done} done{before}, results in {args.out}')
     for _, message in failures:
         print(f'could not be read: {message}', file=sys.stderr)

@@ -159,6 +159,6 @@ def test_command(estimator, tmp_path, capsys):
     assert args.run(args) == 0  # boxes of an image that is done already are no surprise
     told, warned = capsys.readouterr()
     assert (
-        told.startswith('0 done, 1 were there already, results in ')
+        told.startswith('0 done, 1 there already, results in ')
         and 'not among these: 1, e.g. of another\n' in warned
     )
