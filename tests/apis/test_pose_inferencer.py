@@ -158,7 +158,4 @@ def test_command(estimator, tmp_path, capsys):
     args.skip_existing = True
     assert args.run(args) == 0  # boxes of an image that is done already are no surprise
     told, warned = capsys.readouterr()
-    assert (
-        told.startswith('0 done, 1 there already, results in ')
-        and 'not among these: 1, e.g. of another\n' in warned
-    )
+    assert told.startswith('0 done, 1 there already, results in ') and 'not among these: 1, e.g. of another\n' in warned
