@@ -91,22 +91,22 @@ def newest_checkpoint(folders: Sequence[Path], template: str | None = None) -> t
     Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
     change. What is not whole is named and passed over. ``template`` is the ``filename_tmpl`` of the run's checkpoints.
     """
-    numbered, stopped = _saved(folders, template)
-    return max(_first_whole(numbered), _first_whole(stopped), key=lambda found: _progress(found[1]))
+    newest = [_first_whole(paths) for paths in _saved(folders, template)]
+    return max(newest, key=lambda found: _progress(found[1]))
 
 
-def _saved(folders: Sequence[Path], template: str | None) -> tuple[list[Path], list[Path]]:
-    """Checkpoints of a run: those with a number, from the last one on, and that of an interruption."""
-    patterns = [re.compile(r'(?:epoch|iter)_(\d+)\.pth')]
+def _saved(folders: Sequence[Path], template: str | None) -> list[list[Path]]:
+    """Checkpoints of a run by epoch, by iteration, of an interruption, by template; each kind from the last one on."""
+    patterns = [r'epoch_(\d+)\.pth', r'iter_(\d+)\.pth', r'interrupted\.pth']
     if template:
-        patterns.append(re.compile(re.sub(r'\\\{.*?\\\}', r'(\\d+)', re.escape(template))))
-    found, numbers = [path for folder in folders for path in folder.glob('*')], {}
-    for path in found:
-        match = next(filter(None, (pattern.fullmatch(path.name) for pattern in patterns)), None)
-        if match:
-            numbers[path] = int(next(iter(match.groups()), 0))
-    numbered = sorted(numbers, key=numbers.get, reverse=True)
-    return numbered, [path for path in found if path.name == 'interrupted.pth']
+        patterns.append(re.sub(r'\\\{.*?\\\}', r'(\\d+)', re.escape(template)))
+    found, kinds = [path for folder in folders for path in folder.glob('*')], []
+    for pattern in patterns:
+        matches = {path: re.fullmatch(pattern, path.name) for path in found}
+        numbers = {path: int(next(iter(match.groups()), 0)) for path, match in matches.items() if match}
+        kinds.append(sorted(numbers, key=numbers.get, reverse=True))
+        found = [path for path in found if path not in numbers]
+    return kinds
 
 
 def _first_whole(paths: Sequence[Path]) -> tuple[Path | None, dict]:

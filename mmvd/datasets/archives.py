@@ -234,6 +234,8 @@ def _tar_members(path: Path) -> Iterator[tuple]:
     with tarfile.open(path, 'r:') as archive:
         for member in archive:
             name = member.name.removeprefix('./')
+            if member.issparse():
+                raise ValueError(f'{name} is stored without its zeros, as tar --sparse does')
             if member.isreg():
                 places[name] = (member.offset_data, member.size, -1, 0)
             elif member.islnk():  # the same file under a second name

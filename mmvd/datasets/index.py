@@ -69,7 +69,8 @@ def write_index(
         values = [entry.get(key) for entry in entries]
         if isinstance(values[0], np.ndarray):
             shapes[key] = [values[0].dtype.str, *values[0].shape]
-        if isinstance(values[0], str | int | float | bool | None) and len(set(values)) == 1:
+        is_plain = isinstance(values[0], str | int | float | bool | None) and not _is_below(values[0], root)
+        if is_plain and len(set(values)) == 1:
             constants[key] = values[0]
         else:
             columns.update(_columns_of(key, values, root))
@@ -94,13 +95,18 @@ def _changed_ns(path: Path) -> int | None:
         return None
 
 
+def _is_below(value: Any, root: Path) -> bool:
+    """Whether a value is the path of a file in the folder, which is kept relative: the folder may move."""
+    return isinstance(value, str) and value.startswith(f'{root}{os.sep}')
+
+
 def _columns_of(key: str, values: list, root: Path) -> dict[str, Any]:
     """Arrow's columns of one key; what their names add to it says how they are read back."""
     pa, first = arrow(), values[0]
     if isinstance(first, np.ndarray):
         flat = pa.array(np.concatenate([value.ravel() for value in values]))
         return {key: pa.FixedSizeListArray.from_arrays(flat, first.size)}
-    if isinstance(first, str) and first.startswith(f'{root}{os.sep}'):
+    if _is_below(first, root):
         folders, names = zip(*(os.path.split(os.path.relpath(value, root)) for value in values), strict=True)
         return {f'{key}/folder': pa.array(folders).dictionary_encode(), f'{key}/name': pa.array(names)}
     if isinstance(first, list):

@@ -68,7 +68,9 @@ class RGBDDataset(BaseDataset):
         """Note the arguments, whatever a subclass makes of them."""
         dataset = super().__new__(cls)
         if args or kwargs:  # none where a copy is made
-            given = inspect.signature(cls).bind(*args, **kwargs)
+            named = inspect.signature(cls.__init__).bind_partial(dataset, *args).arguments
+            named.pop('self')
+            given = inspect.signature(cls).bind(**named, **kwargs)
             given.apply_defaults()
             further = given.arguments.pop('kwargs', {})
             dataset.settings = dict(given.arguments, **further, type=cls.__name__)
@@ -247,7 +249,8 @@ class RGBDDataset(BaseDataset):
                 f'{type(self).__name__}({self.data_root}): indices must be a number of samples or a list of whole '
                 f'numbers, got {indices!r}'
             )
-        if any(not -count <= number <= count for number in numbers):
+        last = count if isinstance(indices, int) else count - 1
+        if any(not -count <= number <= last for number in numbers):
             raise ConfigError(
                 f'{type(self).__name__}({self.data_root}): indices={indices} asks for more than the {count} samples'
             )

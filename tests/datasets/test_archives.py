@@ -274,3 +274,24 @@ def test_one_damaged_archive_of_kitti(tmp_path):
     (tmp_path / 'kitti/broken.zip').write_bytes(b'no archive')
     done = script('dataset_converters/prepare', 'kitti', '--root', tmp_path / 'kitti')
     assert done.returncode == 1 and 'broken.zip' in done.stderr and 'samples, ' in done.stdout, done.stderr
+
+
+def test_encrypted_archives_are_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as packed:
+        packed.writestr('x.png', b'1234')
+    content = bytearray((tmp_path / 'a.zip').read_bytes())
+    place = content.index(b'PK\1\2')
+    content[6] |= 1
+    content[place + 8] |= 1
+    (tmp_path / 'a.zip').write_bytes(content)
+    with pytest.raises(SampleError, match='x.png is encrypted'):
+        archives.open_archive(tmp_path / 'a.zip')
+
+
+def test_tar_without_its_zeros_is_told(tmp_path):
+    with tarfile.open(tmp_path / 'x.tar', 'w') as packed:
+        member = tarfile.TarInfo('a.png')
+        member.type = tarfile.GNUTYPE_SPARSE
+        packed.addfile(member)
+    with pytest.raises(SampleError, match='a.png is stored without its zeros'):
+        archives.open_archive(tmp_path / 'x.tar')

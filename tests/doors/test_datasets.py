@@ -44,6 +44,7 @@ RGBD_ROWS = [
     (dict(resize_image='no'), 'resize_image'),
     (dict(indices=9), 'asks for more than the 2 samples'),
     (dict(indices=[0, 5]), 'asks for more than the 2 samples'),
+    (dict(indices=[2]), 'asks for more than the 2 samples'),
     (dict(colour=3), 'unknown arguments colour'),
     (dict(indices=0), 'indices must be a number of samples'),
     (dict(indices=[]), 'indices must be a number of samples'),

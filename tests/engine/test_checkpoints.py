@@ -124,6 +124,10 @@ def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
     save_atomically(dict(meta=dict(iter=11)), tmp_path / 'interrupted.pth')
     assert newest_checkpoint([tmp_path])[0].name == 'interrupted.pth'
     (tmp_path / 'interrupted.pth').unlink()
+    save_atomically(dict(meta=dict(iter=8)), tmp_path / 'iter_8.pth')  # another number than that of an epoch
+    (tmp_path / 'iter_8.pth').rename(tmp_path / 'iter_800.pth')
+    assert newest_checkpoint([tmp_path])[0].name == 'epoch_10.pth'
+    (tmp_path / 'iter_800.pth').unlink()
     (tmp_path / 'epoch_11.pth').write_bytes(b'')
     whole = (tmp_path / 'epoch_10.pth').read_bytes()
     (tmp_path / 'epoch_10.pth').write_bytes(

@@ -1,0 +1,41 @@
+"""What an index still knows of a folder that grows or moves, and how it is found."""
+
+import shutil
+import time
+
+from mmvd.datasets.index import IndexedEntries, index_path, write_index
+from mmvd.registry import DATASETS
+from tests.datasets.test_index import build, pairs, prepared
+
+
+def test_a_scene_that_was_empty_is_noticed(tmp_path):
+    settings = pairs(tmp_path)
+    (tmp_path / 'late').mkdir()
+    listed = build(settings, lazy_init=True)
+    path = index_path(tmp_path, listed.settings)
+    path.parent.mkdir(exist_ok=True)
+    entries = listed.load_data_list()
+    write_index(entries, tmp_path, path, listed.sources(entries))
+    assert isinstance(build(settings).data_list, IndexedEntries)
+    time.sleep(0.02)
+    for kind in ('rgb', 'depth'):
+        shutil.copytree(tmp_path / 'ü' / kind, tmp_path / 'late' / kind)
+    assert len(build(settings)) == 9
+
+
+def test_one_sample_moves_with_its_folder(tmp_path):
+    settings = pairs(tmp_path / 'set', count=1)
+    shutil.rmtree(tmp_path / 'set/ü')
+    prepared(settings)
+    (tmp_path / 'set').rename(tmp_path / 'moved')
+    found = build(dict(settings, data_root=str(tmp_path / 'moved')))
+    assert isinstance(found.data_list, IndexedEntries)
+    assert found.get_data_info(0)['img_path'] == str(tmp_path / 'moved/a b/rgb/0.png')
+
+
+def test_arguments_by_place_find_the_index(tmp_path):
+    settings = pairs(tmp_path)
+    prepared(settings)
+    named = {key: value for key, value in settings.items() if key not in ('type', 'data_root')}
+    found = DATASETS.get('RGBDDataset')(str(tmp_path), **named, pipeline=[])
+    assert isinstance(found.data_list, IndexedEntries)
