@@ -163,3 +163,17 @@ def test_errors_are_config_errors_where_arguments_are_wrong():
 def test_depth_without_a_measurement_is_none():
     (frame,) = read(RGB, np.where(DEPTH > 0, np.nan, DEPTH))
     assert frame.rgb_only and not frame.depth_m.any()
+
+
+@pytest.mark.parametrize('kind', [np.asarray, torch.from_numpy])
+def test_batches_are_several_frames(kind):
+    rgb = np.stack([np.full((4, 5, 3), 10 * n, np.uint8) for n in range(1, 4)])
+    depth = np.stack([np.full((4, 5), n, np.float32) for n in range(1, 4)])
+    for given in (None, depth):
+        frames = [each.read() for each in InputReader().sources(kind(rgb), None if given is None else kind(given))]
+        assert [(each.name, each.rgb[0, 0, 0]) for each in frames] == [
+            ('00000000', 10),
+            ('00000001', 20),
+            ('00000002', 30),
+        ]
+        assert [each.depth_m[0, 0] for each in frames] == ([0, 0, 0] if given is None else [1, 2, 3])

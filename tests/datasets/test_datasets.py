@@ -184,3 +184,34 @@ def test_poor_samples_are_redrawn_and_counted(tmp_path):
         cv2.imwrite(str(path), np.zeros((40, 50), np.uint16))
     with pytest.raises(SampleError, match='redrawn 20 times.*b: .*png has 0 pixels'):
         data[KeyedIndex(0, 0, 0)]
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_as_many_datasets_as_are_wanted_stand_in_a_row(tmp_path, count):
+    for number in range(count):
+        make_pairs(tmp_path / str(number), number + 2)
+    data = DATASETS.build(
+        dict(
+            type='mmvd.KeyedConcat',
+            datasets=[folder(tmp_path / str(n)) for n in range(count)],
+            pipeline=PIPELINE[:2] + PIPELINE[-1:],
+        )
+    )
+    assert len(data) == sum(range(2, count + 2))
+    assert [data[i]['data_samples'].img_path for i in range(len(data))] == [
+        str(tmp_path / str(n) / f'rgb/{i:03d}.png') for n in range(count) for i in range(n + 2)
+    ]
+
+
+def test_samples_are_redrawn_as_often_as_is_allowed(tmp_path, monkeypatch):
+    data = mixture(tmp_path, max_redraws=2)
+    for name in 'ab':
+        for path in (tmp_path / name / 'depth').iterdir():
+            cv2.imwrite(str(path), np.zeros((40, 50), np.uint16))
+    tried = []
+    for dataset in data.datasets:
+        whole = dataset.prepare_data
+        monkeypatch.setattr(dataset, 'prepare_data', lambda index, whole=whole: tried.append(index) or whole(index))
+    with pytest.raises(SampleError, match='redrawn 2 times'):
+        data[KeyedIndex(0, 0, 0)]
+    assert len(tried) == 3

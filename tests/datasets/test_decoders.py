@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from mmvd.datasets import decoders
 from mmvd.datasets.decoders import DECODERS, read_depth, to_millimetres
 from mmvd.errors import ConfigError, DepthFileError
+from tests.conftest import logged
 
 RAW = np.array([[0, 1000, 8000], [65535, 257, 3]], np.uint16)
 EXPECTED = {
@@ -139,3 +141,26 @@ def test_real_files(test_data, file, decoder, low, high, share):
         pytest.skip(f'{file} is not among the real frames')
     depth = read_depth(path, decoder)
     assert depth[depth > 0].min() > low * 0.2 and depth.max() < high and (depth > 0).mean() > share - 0.05
+
+
+def test_pfm_in_three_equal_colours(tmp_path):
+    depth = np.array([[1.5, 0.0, 2.0], [3.0, 4.0, 5.0]], np.float32)
+    (tmp_path / 'c.pfm').write_bytes(b'PF\n3 2\n-1.0\n' + np.repeat(depth[::-1, :, None], 3, 2).tobytes())
+    assert np.array_equal(read_depth(tmp_path / 'c.pfm', 'pfm'), depth)
+
+
+def test_an_archive_of_arrays_is_told(tmp_path):
+    np.savez(tmp_path / 'a.npz', depth=np.ones((2, 2), np.float32))
+    (tmp_path / 'a.npz').rename(tmp_path / 'a.npy')
+    with pytest.raises(DepthFileError, match='not a numpy array .*archives .* hold several'):
+        read_depth(tmp_path / 'a.npy', 'npy')
+
+
+def test_depth_beyond_10_km_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoders, '_warned', set())
+    told = logged(monkeypatch)
+    np.save(tmp_path / 'a.npy', np.full((2, 2), 1.5, np.float32))
+    read_depth(tmp_path / 'a.npy', 'npy')
+    assert not told
+    np.save(tmp_path / 'b.npy', np.full((2, 2), 2e4, np.float32))
+    assert not read_depth(tmp_path / 'b.npy', 'npy').any() and 'nothing nearer than 10 km' in told[0]

@@ -122,3 +122,8 @@ class Drawn:
 
     def set_metainfo(self, about: dict) -> None:
         pass
+
+
+def test_a_seed_draws_the_same_in_every_release():
+    assert sample_key.sample_key(0, 0, 0) == sample_key.KeyedIndex(0, 0, 0).key == 7896617691693857887
+    assert sample_key.sample_key(1, 2, 3, 4) == 7661749924751933381

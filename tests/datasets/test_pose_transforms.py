@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from mmvd.datasets.detections import queries_of
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -145,3 +146,15 @@ def test_boxes_of_a_detector(tmp_path):
             apply(sample(), dict(step, file=str(path)))
     with pytest.raises(MissingInputsError):
         apply(sample(), dict(step, file='/none.json'))
+
+
+def test_jittered_boxes_keep_their_size_on_average():
+    boxes = [[20.0, 15, 50, 45]] * 200
+    found = apply(sample(*boxes), dict(BOXES, jitter=1.0))['queries']['bboxes']
+    sizes = found[:, 2:] - found[:, :2]
+    assert abs(sizes.mean() - 30) < 1 and 20.9 < sizes.min() < 29 and 31 < sizes.max() < 39.1
+
+
+def test_the_least_score_itself_counts():
+    found, dropped = queries_of([(1, [0, 0, 5, 5], 0.5), (1, [0, 0, 5, 5], 0.4)], [1], (10, 10), min_score=0.5)
+    assert len(found['scores']) == 1 and sum(dropped.values()) == 1

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmvd.datasets import RGBDDataset
-from mmvd.datasets.rasters import look_at_image
+from mmvd.datasets.rasters import look_at_image, read_image
 from mmvd.errors import SampleError
 
 
@@ -79,3 +79,28 @@ def test_dataset_names_an_image_that_cannot_be_read(photo, tmp_path):
     photo.write_bytes(photo.read_bytes()[:-200])
     with pytest.raises(SampleError, match='a.jpg: no readable image'):
         dataset[0]
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('ending', ['png', 'webp'])
+def test_every_turn_of_exif(tmp_path, orientation, ending):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / f'a.{ending}', exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / f'a.{ending}')))
+    image, turned = read_image(tmp_path / f'a.{ending}')
+    assert turned == (orientation > 1) and np.array_equal(image[..., ::-1], expected)
+
+
+@pytest.mark.parametrize('ending', ['jpg', 'png', 'bmp'])
+@pytest.mark.parametrize('mode', ['RGB', 'L'])
+def test_colours_and_grey_of_every_format(tmp_path, ending, mode):
+    ramp = np.arange(16, dtype=np.uint8)[:, None] * np.ones((1, 24), np.uint8)
+    pixels = np.stack((8 * ramp, 200 - 4 * ramp, 30 + 2 * ramp), 2)
+    Image.fromarray(pixels).convert(mode).save(
+        tmp_path / f'a.{ending}', **(dict(quality=95) if ending == 'jpg' else {})
+    )
+    expected = np.asarray(Image.open(tmp_path / f'a.{ending}').convert('RGB')).astype(int)
+    image, _ = read_image(tmp_path / f'a.{ending}')
+    assert image.shape == (16, 24, 3) and np.abs(image[..., ::-1] - expected).max() <= 3

@@ -8,6 +8,7 @@ from torchvision.transforms.v2.functional import InterpolationMode, resize
 
 from mmvd import ops
 from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.datasets.transforms import photometric
 from mmvd.datasets.transforms.validity import TooLittleDepthError
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -235,3 +236,28 @@ def test_resizes_add_up_to_one_scale_factor():
     for size, expected in (((20, 15), (0.25, 0.5)), ((80, 60), (1.0, 2.0))):
         sample = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=size))(sample)
         np.testing.assert_allclose(sample['scale_factor'], expected)  # x, y, as mmdet divides boxes by it
+
+
+def test_colour_jitter_reaches_its_bounds_to_both_sides():
+    jitter = TRANSFORMS.build(dict(type='mmvd.RandomColorJitter', brightness=0.4, contrast=0, saturation=0, hue=0))
+    image = np.full((4, 4, 3), 100, np.uint8)
+    found = [jitter(dict(img=image, sample_idx=KeyedIndex(n, 0, 0)))['img'].mean() for n in range(200)]
+    assert 59 <= min(found) < 70 and 130 < max(found) <= 141
+
+
+def test_blur_is_drawn_from_its_range(monkeypatch):
+    sigmas = []
+    monkeypatch.setattr(photometric.F, 'gaussian_blur', lambda x, size, sigma: sigmas.append(sigma[0]) or x)
+    step = TRANSFORMS.build(dict(type='mmvd.ThreeAugment', sigma=(0.5, 2.0)))
+    for n in range(300):
+        step(dict(img=np.zeros((4, 4, 3), np.uint8), sample_idx=KeyedIndex(n, 0, 0)))
+    assert 70 < len(sigmas) < 130 and 0.5 <= min(sigmas) < 0.7 and 1.8 < max(sigmas) <= 2
+
+
+def test_rotation_keeps_the_scale():
+    step = TRANSFORMS.build(dict(type='mmvd.RGBDRandomRotate', max_degrees=180, prob=1.0))
+    camera = np.array([[50.0, 0, 20], [0, 50, 15], [0, 0, 1]], np.float32)
+    for n in range(5):
+        found = step(dict(img=np.zeros((30, 40, 3), np.uint8), intrinsics=camera, sample_idx=KeyedIndex(n, 0, 0)))
+        turned = found['intrinsics'][:2, :2] / 50
+        np.testing.assert_allclose(turned @ turned.T, np.eye(2), atol=1e-5)

@@ -6,13 +6,27 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.logging import MessageHub
+from mmengine.runner import IterBasedTrainLoop
+from torch import nn
 
 from mmvd.apis.configs import building
 from mmvd.datasets.transforms import RandomDensityMask
-from mmvd.engine import DensityScheduleHook, InterruptHook, ProbeReportHook, StrictLoadHook
+from mmvd.engine import (
+    AtomicCheckpointHook,
+    DensityScheduleHook,
+    FirstLookHook,
+    InterruptHook,
+    ProbeReportHook,
+    StrictLoadHook,
+)
+from mmvd.engine.hooks import checks
 from mmvd.engine.hooks.density_schedule_hook import _transforms
+from mmvd.engine.hooks.panel_hook import PanelHook
 from mmvd.errors import ConfigError, Interrupted, SavingError, WeightsError
 from mmvd.saving import save_png_atomically
+from tests.conftest import tiny_completer
 
 
 @pytest.mark.parametrize(
@@ -65,3 +79,59 @@ def test_pictures_are_named_by_their_format(tmp_path):
 def test_a_full_disk_is_no_fault_of_a_config():
     with pytest.raises(OSError, match='No space left'), building('the runner'):
         raise OSError(errno.ENOSPC, 'No space left on device')
+
+
+def test_which_validations_are_drawn():
+    hook = PanelHook(max_validations=3)
+    about = dict(max_epochs=10, max_iters=70, val_interval=1)
+    runners = [SimpleNamespace(train_loop=None, epoch=e, iter=7 * e, **about) for e in range(1, 11)]
+    assert [each.epoch for each in runners if hook._is_drawn(each)] == [4, 8, 10]
+    about, loop = dict(about, val_interval=7), object.__new__(IterBasedTrainLoop)
+    runners = [SimpleNamespace(train_loop=loop, epoch=0, iter=7 * e, **about) for e in range(1, 11)]
+    assert [each.iter for each in runners if hook._is_drawn(each)] == [28, 56, 70]
+
+
+def test_a_resumed_run_knows_what_it_saved(tmp_path):
+    hub = MessageHub('resumed')
+    hub.update_info('saved_steps', [1, 2])
+    (tmp_path / '.epoch_2.pth.0123.part').touch()
+    for iters, expected in ((4, [1, 2]), (0, [])):
+        hook = AtomicCheckpointHook(interval=1, max_keep_ckpts=2)
+        runner = SimpleNamespace(
+            cfg=Config(dict(model=dict())),
+            model=nn.Linear(1, 1),
+            message_hub=hub,
+            iter=iters,
+            work_dir=str(tmp_path),
+            logger=SimpleNamespace(info=print, warning=print),
+            timestamp='x',
+        )
+        hook.before_train(runner)
+        assert hook._steps == expected
+    assert not list(tmp_path.glob('.*.part'))
+
+
+def test_schedule_reaches_the_preprocessor():
+    told, logged = [], []
+    preprocessor = SimpleNamespace(set_density=lambda mean, std: told.append((mean, std)))
+    hub = SimpleNamespace(update_scalar=lambda name, value: logged.append(value))
+    runner = SimpleNamespace(
+        model=SimpleNamespace(data_preprocessor=preprocessor), iter=15, max_iters=100, message_hub=hub
+    )
+    DensityScheduleHook().before_train_iter(runner, 0)
+    assert told == [pytest.approx((0.4, 0.2))] and logged == [pytest.approx(0.4)]
+
+
+def test_the_encoding_is_noted_in_checkpoints():
+    model, checkpoint = tiny_completer(), dict(meta={})
+    StrictLoadHook().before_save_checkpoint(SimpleNamespace(model=model), checkpoint)
+    assert checkpoint['meta'] == dict(depth_encoding=model.backbone.depth_encoding.constants())
+
+
+def test_first_look_looks_at_every_file(monkeypatch):
+    looked = []
+    monkeypatch.setattr(checks, 'check_files', looked.append)
+    loaders = [SimpleNamespace(dataset=list(range(100))) for _ in range(2)]
+    runner = SimpleNamespace(train_dataloader=loaders[0], val_dataloader=loaders[1], val_loop=1, seed=0, epoch=0)
+    FirstLookHook().before_train(runner)
+    assert looked == [each.dataset for each in loaders]

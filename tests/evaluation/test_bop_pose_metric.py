@@ -15,6 +15,7 @@ pytest.importorskip('embreex')
 from mmvd.datasets.bop_files import read_models_info  # noqa: E402
 from mmvd.errors import ConfigError, MissingInputsError, SampleError  # noqa: E402
 from mmvd.evaluation import BOPPoseMetric  # noqa: E402
+from mmvd.evaluation.bop_pose_metric import _median_mm  # noqa: E402
 from mmvd.evaluation.pose import (  # noqa: E402
     Estimate,
     PoseScores,
@@ -224,3 +225,17 @@ def test_targets_that_are_not_there(bop_rooms, tmp_path):
         evaluate(bop_rooms, targets=str(tmp_path / 'none.json'))
     with pytest.raises(ConfigError, match='min_visib_fract'):
         METRICS.build(dict(type='mmvd.BOPPoseMetric', models='x', min_visib_fract=2))
+
+
+def test_sensor_depth_nearer_than_a_metre():
+    depth = np.zeros((10, 10))
+    depth[2:5, 3:6] = 0.7
+    assert _median_mm(depth, np.array([3.0, 2.0, 6.0, 5.0])) == pytest.approx(700)
+    assert np.isnan(_median_mm(depth, np.array([7.0, 7.0, 9.0, 9.0])))
+
+
+def test_targets_take_the_most_visible(tmp_path):
+    (tmp_path / 't.json').write_text(json.dumps([dict(scene_id=1, im_id=2, obj_id=3, inst_count=1)]))
+    metric = METRICS.build(dict(type='mmvd.BOPPoseMetric', models=str(tmp_path), targets=str(tmp_path / 't.json')))
+    truths = [Truth(1, 2, 3, np.eye(3), np.array([0.0, 0, 700]), v, np.eye(3), (4, 4), ()) for v in (0.3, 0.9, 0.5)]
+    assert [each.visib_fract for each in metric._wanted(truths)] == [0.9]

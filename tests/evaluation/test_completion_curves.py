@@ -219,3 +219,35 @@ def test_variants_need_what_they_read(completer, loader):
         completion_curves(completer, loader, [DepthChange('scale')], variants=('swapped',))
     with pytest.raises(ConfigError, match='mmvd.WithPartnerImage'):
         completion_curves(completer, loader, [DepthChange('scale')], variants=('swapped_rgb',))
+
+
+def test_area_over_all_scales_and_offsets():
+    row = dict(method='network', pattern='pixel')
+    rows = [
+        dict(row, axis='scale', value=v, unscaled_removed_rmse_mm=e)
+        for v, e in ((0.5, 10.0), (1.0, 20.0), (2.0, 30.0), (4.0, 40.0))
+    ]
+    assert area_per_width(rows, 'scale') == pytest.approx(25.0)
+    rows = [
+        dict(row, axis='offset', value=v, unscaled_removed_rmse_mm=e)
+        for v, e in ((-1.0, 10.0), (0.0, 20.0), (3.0, 50.0))
+    ]
+    assert area_per_width(rows, 'offset') == pytest.approx(30.0)
+
+
+class Halves(nn.Module):
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, tokens):
+        out = torch.full_like(tokens, self.value)
+        out[..., : tokens.shape[-1] // 2] = 1.0
+        return out
+
+
+def test_rgb_share_is_a_mean_over_elements(completer, loader, monkeypatch):
+    for fusion in completer.backbone.fusions:
+        monkeypatch.setitem(fusion._modules, 'gate_rgb', Halves(3.0))
+        monkeypatch.setitem(fusion._modules, 'gate_depth', Halves(-1.0))
+    assert rgb_shares(completer, loader) == pytest.approx([100 * (0.5 + 0.75) / 2] * 4, abs=1e-3)

@@ -75,6 +75,12 @@ def test_equals_numpy():
     assert metric.result['protocol']['kept_densities'] == GRID and metric.result['protocol']['cap_m'] == 150
 
 
+def test_the_error_on_all_pixels_is_the_mean_over_densities():
+    metric, flat = run([make_sample(seed) for seed in range(3)])
+    curve = metric.result['errors']['model']['all']['rmse_mm']
+    assert flat['completion/all_rmse_mm'] == pytest.approx(np.mean(curve))
+
+
 def test_order_does_not_matter():
     samples = [make_sample(seed) for seed in range(4)]
     assert run(samples)[1] == pytest.approx(run(samples[::-1])[1])

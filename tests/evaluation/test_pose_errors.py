@@ -19,6 +19,7 @@ from mmvd.evaluation.pose import (
     symmetry_transforms,
     write_submission,
 )
+from mmvd.evaluation.pose.pose_errors import translation_error
 
 ONE = np.eye(3)
 K = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]])
@@ -162,3 +163,12 @@ def test_files_of_results(tmp_path):
         (tmp_path / 'c.csv').write_text(text)
         with pytest.raises(SampleError, match=told):
             read_submission(tmp_path / 'c.csv')
+
+
+def test_symmetries_beside_the_origin_move_the_translation():
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = np.diag([-1.0, -1, 1]), [20, 0, 0]  # half a turn about an axis beside the origin
+    symmetries, R = np.stack([np.eye(4), pose]), turn([1, 2, 3], 25)
+    assert translation_error(R, FAR + [3, 4, 0], R, FAR, symmetries) == pytest.approx(5)
+    equivalent = (R @ pose[:3, :3], R @ pose[:3, 3] + FAR)
+    assert translation_error(*equivalent, R, FAR, symmetries) == pytest.approx(0, abs=1e-9)

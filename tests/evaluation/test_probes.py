@@ -149,3 +149,9 @@ def test_table_7_has_the_papers_columns():
         '55.19',
         '53.75',
     ]
+
+
+def test_fewer_samples_than_neighbours():
+    train, labels = torch.eye(3), torch.tensor([0, 1, 1])
+    found = knn_accuracy(train, labels, torch.tensor([[1.0, 0, 0]]), torch.tensor([0]), [2, 50])
+    assert found == {2: 100.0, 50: 100.0}

@@ -283,3 +283,7 @@ def test_a_crop_has_the_camera_of_its_image():
     assert (sample['intrinsics'][:2, 2] == whole[:2, 2] - (20, 10)).all()
     known = TRANSFORMS.build(dict(type='mmvd.GuessIntrinsics'))(dict(img=image, intrinsics=whole * 2))
     assert (known['intrinsics'] == whole * 2).all()
+
+
+def test_the_guessed_camera():
+    assert ops.guess_camera(30, 40).tolist() == [[60, 0, 20], [0, 60, 15], [0, 0, 1]]

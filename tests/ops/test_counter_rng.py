@@ -38,3 +38,8 @@ def test_choose_stays_below_its_count():
     picks = choose(torch.arange(3000), 0, counts)
     assert (picks >= 0).all() and (picks < counts).all()
     assert set(picks[counts == 7].tolist()) == set(range(7))
+
+
+def test_a_single_draw_is_the_first_of_several():
+    keys = torch.arange(5)
+    assert torch.equal(uniform(keys, 3), uniform(keys, 3, 4)[:, 0])

@@ -114,3 +114,14 @@ def test_random_density_mask_uses_every_pattern_and_its_key_alone():
     assert torch.equal(mask[50:51], random_density_mask(valid[50:51], fraction[50:51], keys[50:51]))
     edges = (mask[:, 1:] != mask[:, :-1]).flatten(1).float().mean(1) / (2 * fraction * (1 - fraction))
     assert (edges > 0.8).sum() > 30 and (edges < 0.35).sum() > 30  # pixel noise has many edges, Perlin noise few
+
+
+def test_shares_have_the_asked_mean_and_deviation():
+    drawn = draw_density(torch.arange(20000), 0.5, 0.1)
+    assert abs(drawn.mean() - 0.5) < 0.005 and abs(drawn.std() - 0.1) < 0.005
+
+
+def test_perlin_gradients_point_everywhere():
+    noise = perlin_noise((200, 64, 64), torch.arange(200), torch.full((200, 2), 4))
+    down, right = noise[:, 17, 16] - noise[:, 16, 16], noise[:, 16, 17] - noise[:, 16, 16]
+    assert (torch.histc(torch.atan2(down, right), 4, -math.pi, math.pi) > 30).all()

@@ -124,3 +124,15 @@ def test_depth_key_refuses():
         depth_key(torch.tensor([math.nan]), 768)
     with pytest.raises(ValueError, match='fit'):
         depth_key(torch.ones(1), 12)
+
+
+def test_key_of_a_maximum_below_a_metre():
+    expected = torch.zeros(768)
+    expected[639:646] = torch.tensor([1, 6, 1, 1, 1, 1, 1]) / 10
+    torch.testing.assert_close(depth_key(torch.tensor([0.5, 0.0]), 768)[0], expected)
+
+
+def test_the_path_of_gradients_is_the_same_encoding():
+    depth = torch.rand(2, 1, 5, 7) * 10
+    code = positional_depth_encoding(depth.clone().requires_grad_(), 32)
+    torch.testing.assert_close(code.detach(), positional_depth_encoding(depth, 32), rtol=0, atol=1e-5)

@@ -49,3 +49,10 @@ def test_measured_pixels_pass_and_the_seam_fades():
     assert profile[8].item() == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(kept[:, :4], pred[0, 0, :, :4])  # beyond its reach nothing moves
     assert torch.equal(ops.keep_measured(pred, torch.zeros_like(depth)), pred)
+
+
+def test_one_axis_alone_grows():
+    depth = torch.rand(1, 1, 6, 8) + 0.5
+    assert torch.equal(ops.resize_depth(depth, (6, 16)), depth.repeat_interleave(2, 3))
+    assert torch.equal(ops.resize_depth(depth, (12, 8)), depth.repeat_interleave(2, 2))
+    assert (ops.resize_depth(depth, (3, 16)) > 0).all() and (ops.resize_depth(depth, (12, 4)) > 0).all()

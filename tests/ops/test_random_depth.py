@@ -1,5 +1,7 @@
 """Random depth: bounds, cases, independence of samples."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -71,3 +73,33 @@ def test_clean_depth_and_range_factor():
     assert clean_depth(dirty.half()).dtype == torch.float32 and clean_depth(dirty.double()).dtype == torch.float64
     depth = torch.tensor([30.0, 14.25, 0.0]).view(3, 1, 1, 1)
     torch.testing.assert_close(range_factor(depth, 15.0), torch.tensor([14.25 / 30, 1.0, 1.0]))
+
+
+@pytest.mark.parametrize('max_depth', [15.0, 500.0])
+def test_bins_are_those_of_the_code(max_depth):
+    groups = [[0.055 + 0.1 * k for k in range(10)], [0.5 + 0.2 * k for k in range(9)], [0.5 * k for k in range(1, 11)]]
+    groups += [range(1, 15)] if max_depth == 15 else [range(1, 16), range(50, 371, 10)]
+    depth = torch.tensor([1.0, 2.0]).expand(200_000, 1, 1, 2)
+    out = random_depth(depth, torch.arange(200_000), max_depth, bin_jitter=0.0, scale_jitter=0.0).flatten(1)
+    known = {(round(a, 3), round(b, 3)) for group in groups for a, b in itertools.combinations(group, 2)}
+    assert {(round(a, 3), round(b, 3)) for a, b in out.tolist() if abs(b - a - 1) > 1e-3} == {
+        (a, b) for a, b in known if abs(b - a - 1) > 1e-3
+    }
+
+
+def test_bins_are_jittered_to_both_sides():
+    depth = torch.rand(B, 1, 6, 6, generator=torch.Generator().manual_seed(0)) * 4 + 0.5
+    (exact, far) = (
+        random_depth(depth, torch.arange(B), bin_jitter=jitter, scale_jitter=0.0).flatten(1) for jitter in (0.0, 0.1)
+    )
+    slope = (exact.amax(1) - exact.amin(1)) / (depth.flatten(1).amax(1) - depth.flatten(1).amin(1))
+    ratio = (far.amax(1) / exact.amax(1))[((slope - 1).abs() > 1e-3) & (exact.amax(1) < 13)]
+    assert ratio.min() < 0.92 and 1.08 < ratio.max() < 1.5 and abs(ratio.median() - 1) < 0.02
+
+
+def test_offsets_reach_one_deviation_to_both_sides():
+    depth = torch.rand(B, 1, 6, 6, generator=torch.Generator().manual_seed(0)) * 4 + 3
+    moved = (random_depth(depth, torch.arange(B), 50.0, scale_jitter=0.0) - depth).flatten(1)
+    is_offset = (moved.amax(1) - moved.amin(1) < 1e-4) & (moved.mean(1).abs() > 1e-4)
+    share = (moved.mean(1) / depth.flatten(1).std(1, unbiased=False))[is_offset]
+    assert -1 <= share.min() < -0.95 and 0.95 < share.max() <= 1 and abs(share.mean()) < 0.06

@@ -1,0 +1,46 @@
+"""Scores of poses against boxes of known size, and predictors that look at nothing."""
+
+import numpy as np
+import pytest
+
+from mmvd.evaluation.pose import Estimate, PoseScores, Truth
+from mmvd.evaluation.pose.trivial import Seen, class_means, trivial_estimates
+from tests.evaluation.test_pose_errors import FAR, turn
+
+
+def test_a_tenth_of_the_diameter(tmp_path):
+    trimesh = pytest.importorskip('trimesh')
+    mesh = trimesh.creation.box((60, 80, 173.2))
+    mesh.export(tmp_path / 'obj_000001.ply')
+    (tmp_path / 'models_info.json').write_text('{"1": {"diameter": 200.0}}')
+    K, t, scores = (
+        np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]),
+        np.array([0.0, 0, 700]),
+        PoseScores(tmp_path, with_vsd=False),
+    )
+    truth = Truth(1, 1, 1, np.eye(3), t, 1.0, K, (480, 640), ())
+    found = [scores([Estimate(1, 1, 1, 1.0, np.eye(3), t + [0, 0, d])], [truth])['all']['ADD<0.1d'] for d in (19, 21)]
+    assert found == [100, 0]
+
+
+def test_trivial_predictors_of_one_object():
+    turns = [turn([0, 0, 1], 10), turn([0, 0, 1], 30)]
+    instances = [
+        dict(obj_id=5, rotation=R.ravel().tolist(), translation_mm=t)
+        for R, t in zip(turns, ([0, 0, 800], [40, 0, 1000]), strict=True)
+    ]
+    means = class_means(instances, {5: 100.0})
+    np.testing.assert_allclose(means[5].R, turn([0, 0, 1], 20), atol=1e-9)
+    assert means[5].t.tolist() == [20, 0, 900] and means[5].half_mm == 25
+    K, box = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), np.array([370.0, 240, 471, 241])
+    seen = [Seen(Estimate(1, 1, o, 0.5, np.eye(3), FAR), box, K, d) for o, d in ((5, 600.0), (5, np.nan), (6, 600.0))]
+    found = trivial_estimates(seen, [], means)
+    assert {name: len(each) for name, each in found.items()} == {
+        'class mean': 2,
+        'box, mean depth': 2,
+        'box, sensor depth': 2,
+        'true t, random R': 0,
+    }
+    assert found['class mean'][0].t.tolist() == [20, 0, 900] and (found['class mean'][0].R == means[5].R).all()
+    np.testing.assert_allclose(found['box, mean depth'][0].t, [180, 0, 900])
+    np.testing.assert_allclose([each.t for each in found['box, sensor depth']], [[125, 0, 625], [180, 0, 900]])
