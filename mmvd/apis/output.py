@@ -19,7 +19,6 @@ class Output:
         endings: What the names of the files of one result end in.
         overwrite: Whether files there may be replaced.
         skip_existing: Whether inputs whose files are all there are passed over.
-
         skipped: Takes the names of these.
 
     Attributes:

@@ -214,4 +214,4 @@ def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
     missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
     text = missing(dataset) if missing else None
     if text:
-        yield dataset['type'], text if MADE_BY in text else text + recipe_of(dataset['data_root'], 'folders')
+        yield dataset['type'], text if MADE_BY in text else text + recipe_of(str(dataset.get('data_root')), 'folders')
