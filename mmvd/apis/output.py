@@ -1,7 +1,7 @@
 """Where the results of an inferencer go: what is there already is kept, replaced or refused, never by accident."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmvd.datasets.rasters import shown
@@ -56,30 +56,29 @@ class Output:
         """
         if self.folder is None:
             return sources
-        if not isinstance(sources, list):
-            return self._todo(sources)
-        self._protect(sources)
-        return list(self._todo(sources))
+        protected = map(self._protect, sources)
+        if isinstance(sources, list):
+            return list(filter(self._is_wanted, list(protected)))  # no result may replace a later input
+        return filter(self._is_wanted, protected)
 
-    def _todo(self, sources: Iterable[Source]) -> Iterator[Source]:
-        for source in sources:
-            self._protect([source])
-            files = self._reserve(source.name)
-            there = [file for file in files if file.exists()]
-            if self._skip_existing and files and there == files:
-                self._skipped.append(source.name)
-            elif there and not self._overwrite:
-                # with skip_existing, too: what lies there alone may be a camera's own NAME_depth.png
-                told = 'exists without the rest of its result' if self._skip_existing else 'exists already'
-                raise ConfigError(
-                    f'{shown(there[0])}: {told}: choose another folder, or say overwrite (--overwrite); skip_existing '
-                    '(--skip-existing) keeps results that are whole'
-                )
-            else:
-                yield source
+    def _protect(self, source: Source) -> Source:
+        self._inputs.update(map(os.path.realpath, source.files))
+        return source
 
-    def _protect(self, sources: Sequence[Source]) -> None:
-        self._inputs.update(os.path.realpath(file) for source in sources for file in source.files)
+    def _is_wanted(self, source: Source) -> bool:
+        files = self._reserve(source.name)
+        there = [file for file in files if file.exists()]
+        if self._skip_existing and files and there == files:
+            self._skipped.append(source.name)
+            return False
+        if there and not self._overwrite:
+            # with skip_existing, too: what lies there alone may be a camera's own NAME_depth.png
+            told = 'exists without the rest of its result' if self._skip_existing else 'exists already'
+            raise ConfigError(
+                f'{shown(there[0])}: {told}: choose another folder, or say overwrite (--overwrite); skip_existing '
+                '(--skip-existing) keeps results that are whole'
+            )
+        return True
 
     def _reserve(self, name: str) -> list[Path]:
         """The files of a result, which no other result may have."""

@@ -91,7 +91,7 @@ def newest_checkpoint(folders: Sequence[Path], template: str | None = None) -> t
     Neither the file ``last_checkpoint`` is asked, which a kill may leave empty, nor the times of files, which copies
     change. What is not whole is named and passed over. ``template`` is the ``filename_tmpl`` of the run's checkpoints.
     """
-    newest = [_first_whole(paths) for paths in _saved(folders, template)]
+    newest = (_first_whole(paths) for paths in _saved(folders, template))  # one after the other: they are large
     return max(newest, key=lambda found: _progress(found[1]))
 
 

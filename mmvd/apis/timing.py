@@ -110,7 +110,7 @@ def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dt
         timm=found['timm'],
         command='python ' + shlex.join(sys.argv),
     )
-    columns = [
+    lines = [
         dict(
             name=row.name,
             a=row.a,
@@ -125,4 +125,4 @@ def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dt
         )
         for row in rows
     ]
-    save_csv(columns, path)
+    save_csv(lines, path)
