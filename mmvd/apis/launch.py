@@ -134,6 +134,8 @@ def build_runner(config: Config, training: bool) -> Runner:
     config = Config(config._to_lazy_dict(), filename=config.filename, format_python_code=False)
     with building('the runner'):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
+        if training and config.get('resume'):
+            _leave_weights_to_checkpoint(runner)
         if type(runner) is Runner:
             _build_parts(runner, training)
     check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
@@ -165,6 +167,12 @@ def _check_sharded(config: Config) -> None:
     if config.get('resume'):
         raise ConfigError('--resume: a sharded run cannot go on yet, its checkpoints can be tested')
     config.strategy.setdefault('state_dict_cfg', 'full')
+
+
+def _leave_weights_to_checkpoint(runner: Runner) -> None:
+    """It brings every tensor: the files that a run began with need not be there when it goes on."""
+    owner = getattr(runner, 'strategy', runner)  # FlexibleRunner's builds the model
+    owner._init_model_weights = lambda model=None: model
 
 
 def _build_parts(runner: Runner, training: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmvd.errors import ConfigError, MissingInputsError, WeightsError
-from mmvd.models.weights import LEFT_OUT, load_checkpoint
+from mmvd.models.weights import load_checkpoint
 
 
 def set_resume(config: Config, which: str) -> None:
@@ -50,8 +50,6 @@ def set_resume(config: Config, which: str) -> None:
     if fresh:
         print(f'WARNING: {path} was saved without {" and ".join(fresh)}, which start anew', file=sys.stderr)
     config.resume, config.load_from = True, str(path)
-    if LEFT_OUT not in content:
-        config.model.backbone.init_cfg = None  # the checkpoint brings every tensor
 
 
 def _check_optimizer(config: Config, meta: dict, path: Path) -> None:

@@ -254,16 +254,6 @@ def test_resume_without_checkpoint_starts_from_the_beginning(tmp_path, capsys):
         set_resume(config, str(tmp_path / 'gone.pth'))
 
 
-def test_resume_needs_no_other_weights(tmp_path):
-    save_atomically(dict(meta=dict(epoch=1, iter=1), message_hub={}), tmp_path / 'epoch_1.pth')
-    config = tiny_config(tmp_path)
-    config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='gone.pth')
-    set_resume(config, 'auto')
-    assert (
-        config.resume and config.load_from == str(tmp_path / 'epoch_1.pth') and config.model.backbone.init_cfg is None
-    )
-
-
 @pytest.mark.parametrize('content', [{}, dict(meta={}), dict(meta=dict(epoch='x', iter=None), message_hub={})])
 def test_weights_are_no_state_of_a_run(tmp_path, content):
     save_atomically(dict(content, state_dict={}), tmp_path / 'w.pth')

@@ -7,6 +7,7 @@ import pytest
 import torch
 from mmengine.runner import Runner
 
+from mmvd.apis.launch import build_runner
 from mmvd.apis.resuming import set_resume, warn_of_older_run
 from mmvd.errors import ConfigError, Interrupted
 from mmvd.models.weights import load_checkpoint
@@ -50,6 +51,28 @@ def test_segmentation_draws_its_points_anew_in_a_resumed_run(tmp_path):
     Runner.from_cfg(test_segmentation.tiny(tmp_path / 'parts')).train()
     resume(test_segmentation.tiny(tmp_path / 'parts'), **{'train_cfg.max_epochs': 2})
     assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+
+
+@pytest.mark.parametrize('flexible', [False, True])
+def test_the_files_that_a_run_began_with_may_be_gone_but_stay_in_its_config(tmp_path, flexible):
+    weights = test_segmentation.encoder_file(tmp_path / 'vd.pth')
+    changes = {'runner_type': 'FlexibleRunner', 'strategy': dict(type='SingleDeviceStrategy'), 'default_hooks.checkpoint.save_best': None} if flexible else {}
+
+    def config(name, epochs):
+        init_cfg = dict(type='Pretrained', checkpoint=weights)
+        return test_segmentation.tiny(
+            tmp_path / name, **{'train_cfg.max_epochs': epochs, 'model.backbone.init_cfg': init_cfg, **changes}
+        )
+
+    build_runner(config('whole', 2), training=True).train()
+    build_runner(config('parts', 1), training=True).train()
+    (tmp_path / 'vd.pth').unlink()
+    going_on = config('parts', 2)
+    set_resume(going_on, 'auto')
+    build_runner(going_on, training=True).train()
+    assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+    assert all(weights in path.read_text() for path in (tmp_path / 'parts').glob('*.py'))
+    assert weights in load_checkpoint(tmp_path / 'parts/epoch_2.pth')['meta']['cfg']
 
 
 def test_an_epoch_must_not_end_within_an_accumulation(tmp_path):
