@@ -1,5 +1,6 @@
 """Shared helpers: tiny models and data, the folder of real frames."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -25,6 +26,11 @@ TINY = dict(arch=dict(embed_dims=32, depth=4, num_heads=2), patch_size=14, img_s
 def pytest_configure(config):
     torch.set_num_threads(THREADS)  # of what fixtures compute, too
     config.addinivalue_line('markers', 'gpu: needs a GPU and `make test-gpu`, skipped elsewhere')
+
+
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # each dataset of mmengine's makes the collector look through everything, and imports leave a million
 
 
 def pytest_runtest_setup(item):
