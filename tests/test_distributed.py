@@ -107,22 +107,16 @@ def test_metrics_are_equal_and_no_sample_counts_twice(runs):
 
 def test_all_processes_validate_what_is_saved(tmp_path):
     """With batch norms in training mode each process gathers statistics of its own."""
-    options = settings(options_of(2, **{'model.head.norm_eval': False}))
-    launch('dist_train', 2, '--work-dir', tmp_path, '--cfg-options', *options)
-    for processes in (1, 2):
-        launch(
-            'dist_test',
-            tmp_path / 'epoch_1.pth',
-            processes,
-            '--work-dir',
-            tmp_path / str(processes),
-            '--cfg-options',
-            *options,
-            'test_dataloader.dataset.dataset.length=3',
-            'test_dataloader.batch_size=2',
-            'test_dataloader.num_workers=0',
-            'test_dataloader.persistent_workers=False',
-        )
+    changes = {'model.head.norm_eval': False}
+    launch('dist_train', 2, '--work-dir', tmp_path, '--cfg-options', *settings(options_of(2, **changes)))
+    tests = {'test_dataloader.dataset.dataset.length': 3, 'test_dataloader.batch_size': 2}
+    tests |= {'test_dataloader.num_workers': 0, 'test_dataloader.persistent_workers': False}
+    config = Config.fromfile(ROOT / CONFIG, format_python_code=False)
+    one = dict(options_of(1, **changes, **tests), load_from=str(tmp_path / 'epoch_1.pth'), work_dir=str(tmp_path / '1'))
+    config.merge_from_dict(one)
+    build_runner(config, training=False).test()
+    two = ('--work-dir', tmp_path / '2', '--cfg-options', *settings(options_of(2, **changes, **tests)))
+    launch('dist_test', tmp_path / 'epoch_1.pth', 2, *two)
     trained, *tested = (
         result_of(tmp_path / path) for path in ('results/epoch_1.json', '1/results/test.json', '2/results/test.json')
     )
@@ -132,22 +126,14 @@ def test_all_processes_validate_what_is_saved(tmp_path):
         )
 
 
-def test_probes_are_measured_alike_by_any_number_of_processes(tmp_path):
+def test_probes_are_trained_and_measured_alike_by_any_number_of_processes(tmp_path):
     config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1})
-    config.dump(tmp_path / 'probes.py')
-    build_runner(config, training=True).train()
-    checkpoint = tmp_path / 'run/epoch_1.pth'
-    launch('dist_test', checkpoint, 2, '--work-dir', tmp_path / '2', config=tmp_path / 'probes.py')
-    one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '2/results/test.json'))
-    assert one['images'] == dict(holdout=5, test=6) and one == two
-
-
-def test_probes_are_trained_alike_by_any_number_of_processes(tmp_path):
-    config = test_classification.small(tmp_path / 'run', **{'train_cfg.max_epochs': 1})
     config.dump(tmp_path / 'probes.py')
     build_runner(config, training=True).train()
     half = ('--work-dir', tmp_path / 'two', '--cfg-options', 'train_dataloader.batch_size=2')
     launch('dist_train', 2, *half, config=tmp_path / 'probes.py')
+    one, two = (result_of(tmp_path / name / 'results/epoch_1.json') for name in ('run', 'two'))
+    assert one['images'] == dict(holdout=5, test=6) and one == two
     one, two = (load_checkpoint(tmp_path / f'{name}/epoch_1.pth')['state_dict'] for name in ('run', 'two'))
     for key in one:
         torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=1e-6, msg=key)

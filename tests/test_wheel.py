@@ -16,6 +16,8 @@ import mmvd
 from mmvd.apis.packing import pack
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.xdist_group('wheel')  # built and installed once
+
 # At the root of the checkout: what is no source.
 _not_copied = shutil.ignore_patterns('.*', 'build', 'work_dirs', 'weights', 'data', '__pycache__', '*.egg-info')
 

@@ -56,7 +56,15 @@ def test_segmentation_draws_its_points_anew_in_a_resumed_run(tmp_path):
 @pytest.mark.parametrize('flexible', [False, True])
 def test_the_files_that_a_run_began_with_may_be_gone_but_stay_in_its_config(tmp_path, flexible):
     weights = test_segmentation.encoder_file(tmp_path / 'vd.pth')
-    changes = {'runner_type': 'FlexibleRunner', 'strategy': dict(type='SingleDeviceStrategy'), 'default_hooks.checkpoint.save_best': None} if flexible else {}
+    changes = (
+        {
+            'runner_type': 'FlexibleRunner',
+            'strategy': dict(type='SingleDeviceStrategy'),
+            'default_hooks.checkpoint.save_best': None,
+        }
+        if flexible
+        else {}
+    )
 
     def config(name, epochs):
         init_cfg = dict(type='Pretrained', checkpoint=weights)

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import torch
 
+from mmvd.models.backbones.settings import ARCHITECTURES
 from tests.commands import script
 from tests.conftest import ROOT
 
@@ -85,7 +86,8 @@ def test_gpu_run(tmp_path):
         assert abs(float(row['loss']) / float(row['loss_float32_same_batch']) - 1) < 0.1
 
 
-def test_benchmark_of_heads(tmp_path):
+def test_benchmark_of_heads(tmp_path, monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, 'small', dict(ARCHITECTURES['small'], depth=4))
     out = tmp_path / 'h.csv'
     run('tools/analysis/benchmark_heads.py', '--repeats', '1', '--batch', '1', '--device', 'cpu', '--out', str(out))
     rows = {(row['name'], row['b']): row for row in csv.DictReader(out.open())}
