@@ -4,9 +4,9 @@ import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-MADE_BY = '; made by: '  # between what is missing and who makes it
 _INTERRUPTED = 130  # as a shell says it
 
 
@@ -16,6 +16,28 @@ class MMVDError(Exception):
 
 class MissingInputsError(MMVDError):
     """Datasets or weights that a config asks for are not in place."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing that is not in place; as text, a line for people.
+
+    Args:
+        place: A path, or the name of a package.
+        why: How it is missing.
+        made_by: Who makes it, if that is known.
+        needed_by: The part of a config that asks for it.
+    """
+
+    place: str
+    why: str = 'no such file'
+    made_by: str = ''
+    needed_by: str = ''
+
+    def __str__(self) -> str:
+        needed_by = self.needed_by and f'{self.needed_by}: '
+        made_by = self.made_by and f'; made by: {self.made_by}'
+        return f'{needed_by}{self.place} ({self.why}){made_by}'
 
 
 class DepthFileError(MMVDError):

@@ -98,7 +98,7 @@ def test_missing_data_are_one_message(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a checkout that ran `make pretrain` has the encoder
     for name in ('ycbv', 'hb', 'lmo', 'rooms'):
         config = Config.fromfile(ROOT / f'configs/pose/poet_vd_{name}.py')
-        missing = missing_inputs(config, training=True)
+        missing = list(map(str, missing_inputs(config, training=True)))
         assert any('no such folder' in text and 'python -m mmvd data bop' in text for text in missing)
         assert any(text.startswith('evaluation: ') and 'models_info.json' in text for text in missing)
         assert any('weights' in text or 'epoch_6' in text for text in missing)

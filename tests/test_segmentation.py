@@ -51,7 +51,7 @@ def test_promised_command_says_what_is_missing(tmp_path):
     )
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     for text in (
-        f'weights {tmp_path}/weights/vd_dinov2_pde.pth (no such file); made by: python tools/train.py '
+        f'weights: {tmp_path}/weights/vd_dinov2_pde.pth (no such file); made by: python tools/train.py '
         'configs/vd/pretrain_dinov2_pde.py',
         f'{tmp_path}/data/sunrgbd (no such folder); made by: python tools/dataset_converters/sunrgbd.py '
         f'{tmp_path}/data/sunrgbd',

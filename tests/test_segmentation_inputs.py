@@ -59,8 +59,8 @@ def test_images_without_a_depth_sensor_pass_the_first_message(tmp_path, monkeypa
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     settings = Config.fromfile(ROOT / 'configs/seg/m2f_vd_ade20k.py').train_dataloader.dataset
     kind = DATASETS.get(settings.type)
-    assert '_depth.png (no such file' in kind.missing(settings)
-    assert f'predict_depth.py {tmp_path}/ade/ADEChallengeData2016 --model MODEL' in kind.missing(settings)
+    assert '_depth.png (no such file' in str(kind.missing(settings))
+    assert f'predict_depth.py {tmp_path}/ade/ADEChallengeData2016 --model MODEL' in str(kind.missing(settings))
     next(step for step in settings.pipeline if step.type == 'mmvd.LoadDepth').allow_missing_depth = True
     assert kind.missing(settings) is None
     sample = DATASETS.build(dict(settings, pipeline=settings.pipeline[:3])).prepare_data(KeyedIndex(0, 0, 0))

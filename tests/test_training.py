@@ -77,7 +77,7 @@ def test_promised_command_says_what_is_missing(tmp_path):
             if '448' in name
             else f'{tmp_path / "weights"}/dinov2_vitb14_pretrain.pth'
         )
-        assert f'weights {weights}' in done.stderr
+        assert f'weights: {weights}' in done.stderr
         assert not (tmp_path / 'run').exists()
 
 

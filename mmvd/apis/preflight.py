@@ -1,6 +1,7 @@
 """One message about everything that is missing, seconds after the start."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import torch
@@ -9,27 +10,28 @@ from mmengine.fileio import load
 from mmengine.registry import OPTIMIZERS
 
 from mmvd.datasets.even_mixture import selected
-from mmvd.errors import MADE_BY, ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.registry import DATASETS, METRICS
 
 from .configs import shipped_configs
 from .data_configs import check_datasets, check_pipelines, datasets_in
 
+_WEIGHTS = 'weights'
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
 
-def missing_inputs(config: Config, training: bool) -> list[str]:
-    """What of datasets and weights a config names and is not in place, one text for each.
+def missing_inputs(config: Config, training: bool) -> list[Missing]:
+    """What of datasets and weights a config names and is not in place.
 
     Args:
         config: The config.
         training: Whether it is about to train (else to test).
     """
-    missing = [f'weights {text}' for text in _missing_weights(config, training)]
+    missing = list(_missing_weights(config, training))
     for loader in ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',):
         if config.get(loader):
-            missing += [f'dataset {name}: {text}' for name, text in _missing_data(config[loader]['dataset'])]
-    missing += [f'evaluation: {text}' for text in _missing_of_metrics(config, training)]
+            missing += _missing_data(config[loader]['dataset'])
+    missing += (replace(each, needed_by='evaluation') for each in _missing_of_metrics(config, training))
     return list(dict.fromkeys(missing))
 
 
@@ -60,8 +62,8 @@ def check_inputs(config: Config, training: bool) -> None:
     raise MissingInputsError('\n'.join([*lines, *(['What to do:', *remedies] if remedies else [])]))
 
 
-def _remedies(config: Config, training: bool, missing: list[str]) -> Iterator[str]:
-    weights = [each for each in missing if each.startswith('weights')]
+def _remedies(config: Config, training: bool, missing: list[Missing]) -> Iterator[str]:
+    weights = [each for each in missing if each.needed_by == _WEIGHTS]
     if len(weights) < len(missing):
         yield 'put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides'
     if not training:
@@ -82,9 +84,9 @@ def _check_optimizer(config: Config) -> None:
         raise ConfigError(f'optim_wrapper.optimizer: there is no optimizer {optimizer!r}')
 
 
-def _missing_weights(config: Config, training: bool) -> Iterator[str]:
+def _missing_weights(config: Config, training: bool) -> Iterator[Missing]:
     if config.get('load_from') and not Path(config.load_from).is_file():
-        yield f'{config.load_from} (no such checkpoint){recipe_of(config.load_from)}'
+        yield Missing(config.load_from, 'no such checkpoint', recipe_of(config.load_from), _WEIGHTS)
     if not training or config.get('resume'):
         return  # a checkpoint brings every tensor; nothing else is read
     for part in (config.model.get('backbone', {}), config.model):
@@ -92,17 +94,16 @@ def _missing_weights(config: Config, training: bool) -> Iterator[str]:
         name = init.get('checkpoint') if isinstance(init, dict) and init.get('type') == 'Pretrained' else None
         is_elsewhere = part is config.model and '://' in str(name)  # of a host's model zoo
         if name and not is_elsewhere and not Path(name).is_file():
-            yield f'{name} (no such file){recipe_of(name)}'
+            yield Missing(name, made_by=recipe_of(name), needed_by=_WEIGHTS)
 
 
 def recipe_of(path: str, kind: str = 'weights') -> str:
-    """What makes weights, or one of the ``folders``, that configs name: told after its path, or nothing.
+    """What makes weights, or one of the ``folders``, that configs name; empty if the table does not tell.
 
     The table is ``configs/made_by.yml``.
     """
     recipes = load(str(shipped_configs() / 'made_by.yml'))[kind]
-    made_by = next((made_by for end, made_by in recipes.items() if PurePath(path).match(end)), None)
-    return f'{MADE_BY}{made_by}' if made_by else ''
+    return next((made_by for end, made_by in recipes.items() if PurePath(path).match(end)), '')
 
 
 def _is_mixture(config: Config) -> bool:
@@ -190,7 +191,7 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
         )
 
 
-def _missing_of_metrics(config: Config, training: bool) -> Iterator[str]:
+def _missing_of_metrics(config: Config, training: bool) -> Iterator[Missing]:
     metrics = config.get('val_evaluator' if training else 'test_evaluator') or ()
     for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
         kind = metric.get('type', '')
@@ -198,11 +199,11 @@ def _missing_of_metrics(config: Config, training: bool) -> Iterator[str]:
         yield from missing(metric) if missing else ()
 
 
-def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
+def _missing_data(dataset: dict) -> Iterator[Missing]:
     parts, common = dataset.get('datasets'), dict(pipeline=dataset.get('pipeline', ()))
     if isinstance(parts, dict):
         for name, part in selected(parts, dataset.get('only')).items():
-            yield from ((name, text) for _, text in _missing_data({**common, **part}))
+            yield from (replace(each, needed_by=f'dataset {name}') for each in _missing_data({**common, **part}))
         return
     if parts:
         for part in parts:
@@ -212,6 +213,7 @@ def _missing_data(dataset: dict) -> Iterator[tuple[str, str]]:
         yield from _missing_data(dataset['dataset'])
         return
     missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
-    text = missing(dataset) if missing else None
-    if text:
-        yield dataset['type'], text if MADE_BY in text else text + recipe_of(str(dataset.get('data_root')), 'folders')
+    found = missing(dataset) if missing else None
+    if found:
+        made_by = found.made_by or recipe_of(str(dataset.get('data_root')), 'folders')
+        yield replace(found, made_by=made_by, needed_by=f'dataset {dataset["type"]}')

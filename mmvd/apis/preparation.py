@@ -1,6 +1,5 @@
 """The paper's fifteen datasets: their configs, what Table 6 says of them, and what of them is here."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from mmengine.config import Config
 
 from mmvd.datasets.index import index_path, open_index
 from mmvd.datasets.rgbd_dataset import RGBDDataset
-from mmvd.errors import MADE_BY, ConfigError, MMVDError
+from mmvd.errors import ConfigError, Missing, MMVDError
 from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
@@ -52,44 +51,43 @@ def expectations() -> dict[str, dict]:
 def status() -> Iterator[str]:
     """Lines for people: which datasets are here and prepared, what each shipped recipe still needs, who makes that."""
     yield 'Datasets of the paper:'
-    named, made_by, expected = {}, defaultdict(set), expectations()
+    names, expected = {}, expectations()
     for name, settings in paper_datasets().items():
         missing = _missing(settings)
         if missing:
-            named[_place(missing)] = name
+            names[missing.place] = name
         told = f'not here: {missing}; ask: {expected[name]["ask"]}' if missing else _state(name, settings)
         yield f'  {name:<14}{told}'
+    yield from _status_of_recipes(names)
+
+
+def _status_of_recipes(names: dict[str, str]) -> Iterator[str]:
+    """``names`` are those of the paper's datasets that are not here, by what is missing of them."""
     yield 'Recipes (training; test for completion):'
+    makers = defaultdict(set)
     for pattern in _PROMISED:
         for path in sorted(shipped_configs().glob(f'{pattern}.py')):
-            lines = _missing_of_recipe(path, training=not pattern.startswith('completion'))
-            for line in (line for line in lines if MADE_BY in line and _place(line) not in named):
-                made_by[line.split(MADE_BY)[1]].add(_place(line))
-            needs = ', '.join(dict.fromkeys(named.get(_place(line), _place(line)) for line in lines))
             recipe = path.relative_to(shipped_configs()).with_suffix('').as_posix()
+            try:
+                missing = missing_inputs(read_config(path), training=not pattern.startswith('completion'))
+            except MMVDError as error:
+                yield f'  {recipe:<40}{error}'
+                continue
+            for each in missing:
+                if each.made_by and each.place not in names:
+                    makers[each.made_by].add(each.place)
+            needs = ', '.join(dict.fromkeys(names.get(each.place, each.place) for each in missing))
             yield f'  {recipe:<40}{f"needs {needs}" if needs else "ready"}'
-    if made_by:
+    if makers:
         yield 'Made by:'
-    yield from (f'  {", ".join(sorted(places))}: {recipe}' for recipe, places in made_by.items())
+    yield from (f'  {", ".join(sorted(places))}: {made_by}' for made_by, places in makers.items())
 
 
-def _missing(settings: dict) -> str | None:
+def _missing(settings: dict) -> Missing | None:
     try:
         return DATASETS.get(settings['type']).missing(settings)
     except MMVDError as error:
-        return str(error)
-
-
-def _missing_of_recipe(path: Path, training: bool) -> list[str]:
-    try:
-        return missing_inputs(read_config(path), training)
-    except MMVDError as error:
-        return [str(error)]
-
-
-def _place(missing: str) -> str:
-    """The path in what is told of something missing."""
-    return re.sub(r'^(weights |dataset [^:]+: |evaluation: )| \(no such .*', '', missing)
+        return Missing(settings['data_root'], str(error))
 
 
 def _state(name: str, settings: dict) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmengine.logging import MMLogger
 
-from mmvd.errors import SampleError, SavingError
+from mmvd.errors import Missing, SampleError, SavingError
 
 from .tables import arrow, map_table, place, save_table
 
@@ -74,10 +74,11 @@ def archives_in(root: Path) -> list[Path]:
     return sorted(path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
 
 
-def told_of_nothing(root: Path, images: str) -> str:
+def no_files(root: Path, images: str) -> Missing:
     """That a glob finds no files below a folder, and what may hold them there but is not read in place."""
     packed = next((path.name for path in sorted(root.glob('*')) if path.name.lower().endswith(_TO_UNPACK)), None)
-    return f'{root / images} (no such files' + (f'; {packed} is not read in place: unpack it)' if packed else ')')
+    hint = f'; {packed} is not read in place: unpack it' if packed else ''
+    return Missing(str(root / images), f'no such files{hint}')
 
 
 def located(root: Path, name: str) -> Path:

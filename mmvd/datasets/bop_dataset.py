@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
-from mmvd.errors import MMVDError, SampleError
+from mmvd.errors import Missing, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .bop_files import camera_of, read_frames
@@ -38,7 +38,7 @@ class BOPDataset(RGBDDataset):
         return f'{split}/*/rgb/*.*'
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
+    def missing(cls, config: dict) -> Missing | None:
         """See :meth:`RGBDDataset.missing`."""
         return super().missing(dict(config, images=cls._images_of(config['split'])))
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from mmvd.arguments import check_int, check_number
-from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError
+from mmvd.errors import ConfigError, Missing, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import is_file, located
@@ -73,11 +73,11 @@ class BOPPoseDataset(BOPDataset):
         super().__init__(data_root, split, metainfo=dict(meta, **kwargs.pop('metainfo', {})), **kwargs)
 
     @classmethod
-    def _missing(cls, config: dict) -> str | None:
+    def _missing(cls, config: dict) -> Missing | None:
         root, models = Path(config['data_root']), config.get('models', 'models')
         for name in (f'{models}/models_info.json', config.get('targets')):
             if root.is_dir() and name and not is_file(located(root, name)):
-                return f'{root / name} (no such file)'
+                return Missing(str(root / name))
         return super()._missing(config)
 
     @classmethod

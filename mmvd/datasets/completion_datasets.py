@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvd.arguments import check_choice, check_substitution
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, Missing
 from mmvd.registry import DATASETS
 
 from .archives import located
@@ -82,7 +82,7 @@ class VOIDDataset(RGBDCompletionDataset):
         return f'void_{points}/{split}_image.txt'
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
+    def missing(cls, config: dict) -> Missing | None:
         """See :meth:`RGBDDataset.missing`."""
         listing = cls.list_of(config.get('points', 1500), config.get('split', 'test'))
         return super().missing(dict(config, ann_file=listing))
@@ -131,6 +131,6 @@ class KITTICompletionDataset(RGBDCompletionDataset):
         return dict(settings, depth_from=(name, found['velodyne_raw']), truth_from=(name, found['groundtruth_depth']))
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
+    def missing(cls, config: dict) -> Missing | None:
         """See :meth:`RGBDDataset.missing`."""
         return super().missing({**cls.layout(config.get('split', 'selection')), **config})

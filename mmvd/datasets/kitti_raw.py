@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from mmvd.arguments import check_choice
+from mmvd.errors import Missing
 from mmvd.registry import DATASETS
 
 from .completion_datasets import RGBDCompletionDataset
@@ -47,13 +48,13 @@ class KITTIRawDataset(RGBDCompletionDataset):
         )
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
+    def missing(cls, config: dict) -> Missing | None:
         """See :meth:`RGBDDataset.missing`; the first images of a drive have no depth."""
         layout = cls.layout(config.get('split', 'val'), config.get('depth', 'groundtruth'))
         found = super().missing({key: value for key, value in {**layout, **config}.items() if key != 'depth_from'})
         depths, root = cls.depths(config.get('split', 'val'), config.get('depth', 'groundtruth')), config['data_root']
         if found is None and next(walk(Path(root), depths, None, problems=[]), None) is None:
-            return f'{Path(root) / depths} (no such files)'
+            return Missing(str(Path(root) / depths), 'no such files')
         return found
 
     @staticmethod

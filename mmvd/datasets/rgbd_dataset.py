@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from mmvd.arguments import (
     check_pattern,
     check_substitution,
 )
-from mmvd.errors import MADE_BY, ConfigError, MissingInputsError, MMVDError, SampleError
+from mmvd.errors import ConfigError, Missing, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
-from .archives import is_file, located, told_of_nothing
+from .archives import is_file, located, no_files
 from .cameras import intrinsics_matrix, read_camera
 from .decoders import get_decoder
 from .index import open_index
@@ -77,7 +78,7 @@ class RGBDDataset(BaseDataset):
         return dataset
 
     DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
-    PREPARED_BY: str | None = None  # what makes the layout in the folder {root}
+    PREPARED_BY = ''  # what makes the layout in the folder {root}
     DEPTH_OF_TURNED_IMAGE = False  # whether depth was made from the image as mmcv reads it, turned by its EXIF data
     MAY_BE_CMYK = False  # whether some images are in print colours, and are converted as OpenCV does
 
@@ -117,24 +118,23 @@ class RGBDDataset(BaseDataset):
         super().__init__(ann_file=ann_file, data_root=data_root, **kwargs)
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
+    def missing(cls, config: dict) -> Missing | None:
         """Say what a config of this class would miss, and the command that makes it, without building it.
 
         None if the data are there.
         """
-        text = cls._missing({**cls.DEFAULTS, **config})
-        has_recipe = text and cls.PREPARED_BY
-        return f'{text}{MADE_BY}{cls.PREPARED_BY.format(root=config["data_root"])}' if has_recipe else text
+        found = cls._missing({**cls.DEFAULTS, **config})
+        return found and replace(found, made_by=cls.PREPARED_BY.format(root=config['data_root']))
 
     @classmethod
-    def _missing(cls, config: dict) -> str | None:
+    def _missing(cls, config: dict) -> Missing | None:
         """Look for the folder, the list or an image that has all files that belong to it."""
         root = Path(config['data_root'])
         if not root.is_dir():
-            return f'{root} (no such folder)'
+            return Missing(str(root), 'no such folder')
         if config.get('ann_file'):
             listing = root / config['ann_file']
-            return None if listing.is_file() else f'{listing} (no such file)'
+            return None if listing.is_file() else Missing(str(listing))
         if not config.get('images'):
             raise ConfigError(f'{cls.__name__}({root}): give either ann_file or images with depth_from')
         problems: list[str] = []
@@ -143,8 +143,8 @@ class RGBDDataset(BaseDataset):
             gone = cls._gone(config, root, name)
             if gone is None:
                 return None
-            lacking = lacking or f'{root / gone} (no such file, for {name})'
-        return lacking or next(iter(problems), None) or told_of_nothing(root, config['images'])
+            lacking = lacking or Missing(str(root / gone), f'no such file, for {name}')
+        return lacking or (Missing(str(root), problems[0]) if problems else no_files(root, config['images']))
 
     @staticmethod
     def _gone(config: dict, root: Path, name: str) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmvd.arguments import check_flag, check_substitution
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, Missing
 from mmvd.registry import DATASETS
 
 from .archives import located
@@ -109,7 +109,7 @@ class _SplitDataset(RGBDSegDataset):
         super().__init__(data_root, images=self.IMAGES.format(split=split), **kwargs)
 
     @classmethod
-    def missing(cls, config: dict) -> str | None:
+    def missing(cls, config: dict) -> Missing | None:
         """See :meth:`RGBDSegDataset.missing`."""
         return super().missing(dict(config, images=cls.IMAGES.format(split=config['split'])))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmvd.errors import MissingInputsError, SampleError
+from mmvd.errors import Missing, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import archives_in, open_archive, read_bytes
@@ -62,9 +62,9 @@ class ShardDataset(RGBDDataset):
         super().__init__(data_root, decoder, **unused, metainfo={**metainfo, **kwargs.pop('metainfo', {})}, **kwargs)
 
     @classmethod
-    def _missing(cls, config: dict) -> str | None:
+    def _missing(cls, config: dict) -> Missing | None:
         path = Path(config['data_root']) / ABOUT
-        return None if path.is_file() else f'{path} (no such file)'
+        return None if path.is_file() else Missing(str(path))
 
     def load_data_list(self) -> list[dict]:
         """List the samples of all shards."""

@@ -16,7 +16,7 @@ from mmvd.arguments import check_flag, check_number
 from mmvd.datasets.archives import is_file, located
 from mmvd.datasets.bop_files import model_file, read_models_info, read_targets
 from mmvd.datasets.decoders import read_depth
-from mmvd.errors import MADE_BY, ConfigError
+from mmvd.errors import ConfigError, Missing
 from mmvd.registry import DATASETS, METRICS
 from mmvd.saving import check_file
 
@@ -30,9 +30,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 _POSE = ('obj_ids', 'rotations', 'translations', 'visib_fract')
-_PREPARED_BY = (
-    f'{MADE_BY}the official archives of base and models; those of the rooms by python -m mmvd data bop FOLDER'
-)
+_PREPARED_BY = 'the official archives of base and models; those of the rooms by python -m mmvd data bop FOLDER'
 
 
 @METRICS.register_module()
@@ -85,21 +83,21 @@ class BOPPoseMetric(BaseMetric):
             check_file(Path(submission))
 
     @classmethod
-    def missing(cls, config: dict) -> Iterator[str]:
+    def missing(cls, config: dict) -> Iterator[Missing]:
         """What a config of this class needs and is not here: models, targets, what renders."""
         models = Path(config['models'])
         if not is_file(model_file(models, 'models_info.json')):
-            yield f'{models}/models_info.json (no such file){_PREPARED_BY}'
+            yield Missing(f'{models}/models_info.json', made_by=_PREPARED_BY)
         else:
             meshes = [model_file(models, f'obj_{obj_id:06d}.ply') for obj_id in read_models_info(models)]
             gone = [mesh for mesh in meshes if not is_file(mesh)]
             if gone:
-                yield f'{gone[0]} (no such file, {len(gone)} of {len(meshes)}){_PREPARED_BY}'
+                yield Missing(str(gone[0]), f'no such file, {len(gone)} of {len(meshes)}', _PREPARED_BY)
         targets = config.get('targets') and Path(config['targets'])
         if targets and not is_file(located(targets.parent, targets.name)):
-            yield f'{targets} (no such file){_PREPARED_BY}'
+            yield Missing(str(targets), made_by=_PREPARED_BY)
         if not all(map(find_spec, ('trimesh', 'embreex'))):
-            yield "trimesh and embreex: pip install 'mmvd[pose]'"
+            yield Missing('trimesh and embreex', 'not installed', "pip install 'mmvd[pose]'")
 
     @cached_property
     def scores(self) -> PoseScores:

@@ -156,7 +156,7 @@ def test_remedies_are_those_of_what_is_missing(tmp_path):
     config.load_from = str(tmp_path / 'none.pth')
     with pytest.raises(MissingInputsError) as told:
         check_inputs(config, training=False)
-    assert str(told.value).splitlines()[1:] == [f'  weights {tmp_path}/none.pth (no such checkpoint)']
+    assert str(told.value).splitlines()[1:] == [f'  weights: {tmp_path}/none.pth (no such checkpoint)']
     config.test_dataloader = config.train_dataloader
     with pytest.raises(MissingInputsError) as told:
         check_inputs(config, training=False)

@@ -255,7 +255,7 @@ def test_models_targets_and_meshes_of_official_archives(tmp_path, bop_rooms):
     assert PoseScores(models).model(1).diameter > 100
     assert PoseLoss(models=str(models))._motions_of(6).shape[1:] == (4, 4)
     gone = list(METRICS.get('BOPPoseMetric').missing(dict(metric, models=str(root / 'none'), targets='none.json')))
-    assert len(gone) == 2 and 'none/models_info.json (no such file)' in gone[0]
+    assert len(gone) == 2 and 'none/models_info.json (no such file)' in str(gone[0])
 
 
 def test_an_archive_in_parts_beside_its_files_is_left_alone(tmp_path):

@@ -61,7 +61,7 @@ def test_targets_and_objects(root):
     (root / 'targets.json').write_text(json.dumps([dict(scene_id=2, im_id=1, obj_id=1, inst_count=1)]))
     dataset = build(root, targets='targets.json')
     assert [dataset.get_data_info(i)['image_id'] for i in range(len(dataset))] == [1]
-    told = DATASETS.get('BOPPoseDataset').missing(dict(data_root=root, split='test', targets='none.json'))
+    told = str(DATASETS.get('BOPPoseDataset').missing(dict(data_root=root, split='test', targets='none.json')))
     assert told.startswith(
         f'{root}/none.json (no such file); made by: the official archives, in place or unpacked into '
     )

@@ -100,9 +100,9 @@ def test_missing_depth_and_labels_are_named_with_the_command(tmp_path):
 
     config = dict(data_root=str(tmp_path), split='training')
     write(tmp_path, 'images/training/a.jpg')
-    assert 'a_depth.png (no such file, for images/training/a.jpg); made by: ' in ADE20KRGBDDataset.missing(config)
+    assert 'a_depth.png (no such file, for images/training/a.jpg); made by: ' in str(ADE20KRGBDDataset.missing(config))
     write(tmp_path, 'images/training/a_depth.png')
-    assert 'annotations/training/a.png (no such file' in ADE20KRGBDDataset.missing(config)
+    assert 'annotations/training/a.png (no such file' in str(ADE20KRGBDDataset.missing(config))
     write(tmp_path, 'annotations/training/a.png')
     assert ADE20KRGBDDataset.missing(config) is None
 
@@ -135,5 +135,5 @@ def test_mvip_views(tmp_path):
         (tmp_path / f'{number}_meta.json').write_text(content)
         with pytest.raises(ConfigError, match=f'{number}_meta.json: holds no camera matrix of'):
             read_camera(tmp_path / f'{number}_meta.json', 'x_rgb.png')
-    told = MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=globs[0]))
+    told = str(MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=globs[0])))
     assert told.endswith(f'made by: its official archive, unpacked into {tmp_path}/none')

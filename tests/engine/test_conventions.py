@@ -201,9 +201,9 @@ def test_wrappers_around_data_hide_no_classes(tmp_path):
 def test_weights_of_the_whole_model_are_looked_for(tmp_path):
     config = plain(tmp_path)
     config.model.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'none.pth'))
-    assert any('none.pth (no such file)' in line for line in missing_inputs(config, training=True))
+    assert any('none.pth (no such file)' in str(line) for line in missing_inputs(config, training=True))
     config.model.init_cfg.checkpoint = 'torchvision://resnet18'  # mmengine fetches it
-    assert not any('resnet18' in line for line in missing_inputs(config, training=True))
+    assert not any('resnet18' in str(line) for line in missing_inputs(config, training=True))
 
 
 def test_augmentation_at_test_is_seen_through():

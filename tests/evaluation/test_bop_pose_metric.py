@@ -212,7 +212,7 @@ def test_what_is_told_before_the_images(bop_rooms, tmp_path):
     shutil.copytree(bop_rooms / 'models', tmp_path / 'models')
     (tmp_path / 'models/obj_000002.ply').unlink()
     (missing,) = BOPPoseMetric.missing(settings)
-    assert missing.startswith(f'{tmp_path}/models/obj_000002.ply (no such file, 1 of 8)')
+    assert str(missing).startswith(f'{tmp_path}/models/obj_000002.ply (no such file, 1 of 8)')
 
 
 def test_targets_that_are_not_there(bop_rooms, tmp_path):

@@ -67,7 +67,7 @@ def test_what_is_missing_is_told_before_the_first_training(tmp_path, monkeypatch
     monkeypatch.setattr(pose_table, 'train_once', lambda *_: pytest.fail('a training was started'))
     monkeypatch.setattr(tables, 'ROOT', tmp_path)
     args = dict(variants=['RGB alone', 'P3DE'], seeds=[0], work_dir=tmp_path, out=None)
-    with pytest.raises(ConfigError, match='no such checkpoint; made by: make pretrain'):
+    with pytest.raises(MissingInputsError, match='no such checkpoint.; made by: make pretrain'):
         run(Namespace(**args))
     with pytest.raises(ConfigError, match='--seeds 0 0: two runs of one seed are the same run'):
         run(Namespace(**dict(args, seeds=[0, 0])))

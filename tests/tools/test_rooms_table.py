@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, MissingInputsError
 from tests.conftest import ROOT
 
 
@@ -37,5 +37,5 @@ def test_a_training_of_something_else_is_not_taken(table, tmp_path, monkeypatch)
     with pytest.raises(ConfigError, match='another config or encoder'):
         table.train(config, tmp_path / 'run', options)
     encoder.unlink()
-    with pytest.raises(ConfigError, match='encoder.pth: no such checkpoint'):
+    with pytest.raises(MissingInputsError, match='encoder.pth .no such checkpoint'):
         table.train(config, tmp_path / 'run', options)

@@ -80,7 +80,7 @@ def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
     settings = dict(type='mmvd.ShardDataset', data_root=str(tmp_path), pipeline=[])
     with pytest.raises(MissingInputsError, match='written when all shards are'):
         DATASETS.build(settings)
-    assert 'shards.json (no such file)' in DATASETS.get('ShardDataset').missing(settings)
+    assert 'shards.json (no such file)' in str(DATASETS.get('ShardDataset').missing(settings))
     (tmp_path / 'shards.json').write_text('{"decoder": "mm16"}')
     with pytest.raises(SampleError, match='not written by'):
         DATASETS.build(settings)

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmvd.apis.preflight import recipe_of
 from mmvd.apis.timing import device_name
 from mmvd.compat import inspect_versions
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.saving import check_file, save_csv, save_text
 
 ROOT = Path(__file__).parents[2]
@@ -65,14 +65,14 @@ def weights_hash(config: Config) -> str:
     """SHA-256 of the weights that the encoder starts from, empty if it starts at random.
 
     Raises:
-        ConfigError: If they are not here.
+        MissingInputsError: If they are not here.
     """
     start = (config.model.backbone.get('init_cfg') or {}).get('checkpoint')
     if not start:
         return ''
     path = ROOT / start
     if not path.is_file():
-        raise ConfigError(f'{path}: no such checkpoint{recipe_of(start)}')
+        raise MissingInputsError(str(Missing(str(path), 'no such checkpoint', recipe_of(start))))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
