@@ -52,7 +52,8 @@ class RGBDInferencer(ABC):
                 depth)``, or a list or any iterable of these; see :class:`InputReader`.
             depth: The same for depth, where it does not come in pairs; metres, 0 = missing. None: colour alone, and the
                 results say so (``rgb_only``).
-            decoder: Format of depth files; None goes by their ending (PNG: millimetres).
+            decoder: Format of depth files; None takes that of the config's test data if the inferencer has such (SUN
+                RGB-D: ``sunrgbd``), else goes by their ending (PNG: millimetres).
             depth_unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers are
                 suspected.
             batch_size: Images of one size that are computed at once.
@@ -84,7 +85,7 @@ class RGBDInferencer(ABC):
             depth_unit=depth_unit,
             batch_size=batch_size,
             show_progress=show_progress,
-            with_vis=return_vis,
+            return_vis=return_vis,
             out_dir=out_dir,
             no_save_vis=no_save_vis,
             no_save_pred=no_save_pred,
@@ -107,7 +108,7 @@ class RGBDInferencer(ABC):
         depth_unit: str | None = None,
         batch_size: int = 1,
         show_progress: bool = False,
-        with_vis: bool = False,
+        return_vis: bool = False,
         out_dir: str | Path | None = None,
         no_save_vis: bool = False,
         no_save_pred: bool = False,
@@ -118,15 +119,15 @@ class RGBDInferencer(ABC):
     ) -> Iterator[tuple[dict, np.ndarray | None]]:
         """Predict one after the other and keep nothing: for videos and large folders.
 
-        The arguments are those of a call; ``failures`` is a list that takes what cannot be read, None ends at it;
-        ``skipped`` is one that takes the names of what is there already.
+        The arguments are those of a call, but for ``skip_unreadable``: ``failures`` is a list that takes what cannot be
+        read, None ends at it; ``skipped`` is one that takes the names of what is there already.
 
         Yields:
             A prediction, and its picture or None.
         """
         owner = type(self).__name__
         check_int(owner, 'batch_size', batch_size)
-        flags = dict(no_save_vis=no_save_vis, no_save_pred=no_save_pred, with_vis=with_vis)
+        flags = dict(no_save_vis=no_save_vis, no_save_pred=no_save_pred, return_vis=return_vis)
         flags.update(overwrite=overwrite, skip_existing=skip_existing)
         for name, flag in flags.items():
             check_flag(owner, name, flag)
@@ -139,7 +140,7 @@ class RGBDInferencer(ABC):
         for frames in _batches(_read(sources, failures), batch_size):
             for frame, prediction in zip(frames, self._predict_all(frames), strict=True):
                 save_vis = output.folder is not None and not no_save_vis
-                picture = self.picture(frame, prediction) if with_vis or save_vis else None
+                picture = self.picture(frame, prediction) if return_vis or save_vis else None
                 if output.folder is not None and not no_save_pred:
                     self.save(frame, prediction, output.folder)
                 if save_vis:

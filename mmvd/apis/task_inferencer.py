@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmvd.arguments import check_intrinsics
@@ -62,9 +63,8 @@ class TaskInferencer(RGBDInferencer):
         leaf = next(node for node in datasets_in(dataset) if not (node.get('datasets') or 'dataset' in node))
         kind = DATASETS.get(leaf['type'])
         self.meta = self._metainfo(config, leaf, kind)
-        decoder = leaf.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder')
         self.reader_settings = dict(
-            decoder=decoder or self._decoder_of_pipeline(dataset, leaf),
+            decoder=self._decoder_of(dataset, leaf, kind),
             turns_along=getattr(kind, 'DEPTH_OF_TURNED_IMAGE', False),
         )
         steps = dataset.get('pipeline') or leaf.get('pipeline') or []
@@ -115,10 +115,16 @@ class TaskInferencer(RGBDInferencer):
             known['classes'] = config.class_names
         return known
 
-    @staticmethod
-    def _decoder_of_pipeline(dataset: dict, leaf: dict) -> str | None:
+    def _decoder_of(self, dataset: dict, leaf: dict, kind: type | None) -> str | None:
         steps = dataset.get('pipeline') or leaf.get('pipeline') or []
-        return next((step.get('decoder') for step in steps if step['type'].endswith('LoadDepth')), None)
+        found = leaf.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder')
+        found = found or next((step.get('decoder') for step in steps if step['type'].endswith('LoadDepth')), None)
+        if found not in (None, 'mm16'):
+            MMLogger.get_current_instance().info(
+                f"{type(self).__name__}: depth files are read as the config's test data are, decoder={found!r}: say "
+                "decoder='mm16' for PNGs in millimetres of another camera"
+            )
+        return found
 
 
 def _loads(step: dict) -> bool:

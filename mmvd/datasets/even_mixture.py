@@ -99,7 +99,7 @@ class EvenMixture(_Joined):
 
 @DATASETS.register_module()
 class KeyedConcat(_Joined):
-    """Several datasets one after the other, for evaluation.
+    """Several datasets one after the other.
 
     Args:
         datasets: Dataset configs.

@@ -21,7 +21,7 @@ from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS
 from tests.apis.conftest import DEPTH, RGB
 from tests.commands import command
-from tests.conftest import ROOT, tiny_model
+from tests.conftest import ROOT, logged, tiny_model
 
 
 def test_batches_change_nothing(completer, frames):
@@ -45,9 +45,10 @@ def test_an_answer_is_the_models(completer):
 def test_a_stream_keeps_nothing(completer):
     import types
 
-    found = completer.stream(((RGB, DEPTH) for _ in range(3)), batch_size=2)
+    found = completer.stream(((RGB, DEPTH) for _ in range(3)), batch_size=2, return_vis=True)
     assert isinstance(found, types.GeneratorType)
-    assert [prediction['name'] for prediction, _ in found] == ['00000000', '00000001', '00000002']
+    names, pictures = zip(*((prediction['name'], picture) for prediction, picture in found), strict=True)
+    assert names == ('00000000', '00000001', '00000002') and all(picture.ndim == 3 for picture in pictures)
 
 
 def test_a_model_brings_what_it_has(completer):
@@ -177,6 +178,22 @@ def test_segmentation(segmentor, tmp_path):
         RGBDSegInferencer('pretrain_tiny_pde_rooms', device='cpu')
     with pytest.raises(ConfigError, match='give the checkpoint of a trained model'):
         RGBDSegInferencer('m2f_vd_rooms_tiny', device='cpu')
+
+
+def test_depth_files_are_read_as_the_test_data_are(tmp_path, monkeypatch):
+    config = Config.fromfile(ROOT / 'configs/seg/m2f_vd_rooms_tiny.py')
+    pipeline = config.test_dataloader.dataset.pipeline
+    config.test_dataloader.dataset = dict(type='mmvd.SUNRGBDSegDataset', data_root='x', split='test', pipeline=pipeline)
+    folder = pack_of(MODELS.build(config.model), config, tmp_path, dict(classes=['c'] * 17))
+    told, seen = logged(monkeypatch, 'info'), []
+    run = RGBDSegInferencer(folder, device='cpu')
+    assert any("decoder='sunrgbd': say decoder='mm16' for PNGs in millimetres" in line for line in told)
+    monkeypatch.setattr(run, 'predict', lambda frames: seen.extend(frames) or [{}] * len(frames))
+    for name, array in dict(rgb=RGB, depth=np.full(DEPTH.shape, 2000, np.uint16)).items():
+        cv2.imwrite(str(tmp_path / f'{name}.png'), array)
+    for decoder in (None, 'mm16'):
+        run((tmp_path / 'rgb.png', tmp_path / 'depth.png'), decoder=decoder)
+    assert [float(frame.depth_m.max()) for frame in seen] == [0.25, 2.0]  # 2000 turned by three bits; 2000 mm
 
 
 def test_the_users_camera_reaches_the_encoder(tmp_path):

@@ -90,6 +90,12 @@ def test_probing_recipe_of_the_paper(dataset, classes, batch, steps, form):
         assert held_out.get('holdout') == loader.dataset.get('holdout')  # else the two parts would overlap
 
 
+def test_poses_of_ycbv_are_learned_from_real_and_synthetic_images():
+    for form in ('vd', 'rgb', 'vdp3de'):
+        parts = load(f'pose/poet_{form}_ycbv').train_dataloader.dataset.datasets
+        assert [part.split for part in parts] == ['train_real', 'train_synt']
+
+
 def test_omnivore_sees_what_the_others_see_at_its_own_size():
     loaders = [(load(f'seg/m2f_{form}_nyuv2')) for form in ('vd', 'omnivore')]
     for loader in ('train_dataloader', 'test_dataloader'):

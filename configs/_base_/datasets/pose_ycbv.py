@@ -1,8 +1,9 @@
-# YCB-Video (BOP): real training videos, BOP's test frames; train_synt and train_pbr are further splits.
+# YCB-Video (BOP): real training videos and the 80 000 synthetic images (paper A.7), BOP's test frames.
 _base_ = './pose.py'
 root = '{{$MMVD_DATA:data}}/ycbv'
 poses = dict(type='mmvd.BOPPoseDataset', data_root=root, models='models_eval')
-train_dataloader = dict(dataset=dict(poses, split='train_real'))
+trained_on = [dict(poses, split=split) for split in ('train_real', 'train_synt')]
+train_dataloader = dict(dataset=dict(type='mmvd.KeyedConcat', datasets=trained_on))
 val_dataloader = dict(
     dataset=dict(
         poses,

@@ -1,5 +1,5 @@
-# The authors' code: Adam, 50 000 steps of 48, 5e-5 for the linear layers of the deformable attention, a tenth of all
-# from 40 000 on, no clipping. In place of poet_90k.py in the list of bases.
+# The authors' code: Adam, 50 000 steps of 48, 5e-5 for the sampling offsets of the deformable attention, a tenth of
+# all from 40 000 on, no clipping. In place of poet_90k.py in the list of bases.
 _base_ = './poet_90k.py'
 epochs = 50
 train_cfg = dict(max_epochs=epochs)

@@ -1,6 +1,6 @@
-# Paper A.7: 90 000 steps of 48 images, as 90 epochs of 1000 that can be resumed; rate 2e-4, 1e-5 for the linear layers
-# of the deformable attention. AdamW and clipping are PoET's, the drop at the end is ours: the paper says nothing of
-# them. The authors' code: poet_50k_authors.py.
+# Paper A.7: 90 000 steps of 48 images, as 90 epochs of 1000 that can be resumed; rate 2e-4, 1e-5 for "the linear
+# project layers", which we read as the sampling offsets of the deformable attention. AdamW and clipping are PoET's,
+# the drop at the end is ours: the paper says nothing of them. The authors' code: poet_50k_authors.py.
 steps_per_epoch, epochs = 1000, 90
 global_batch_size = 48
 train_cfg = dict(type='mmvd.ResumableEpochLoop', max_epochs=epochs, val_interval=10)
