@@ -7,6 +7,9 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor, nn
 
+from mmvd import ops
+from mmvd.arguments import check_size
+from mmvd.datasets.cameras import tell_of_guess
 from mmvd.errors import ConfigError
 from mmvd.saving import check_file
 
@@ -29,7 +32,10 @@ class Encoder(nn.Module):
 
 
 class Completer(nn.Module):
-    """From ``rgb`` (B, 3, H, W) float32 in 0..255 and ``depth`` (B, 1, H, W) metres, 0 = missing, to metres."""
+    """From ``rgb`` (B, 3, H, W) float32 in 0..255 and ``depth`` (B, 1, H, W) metres, 0 = missing, to ``depth_m``.
+
+    An encoding that reads a camera gets the guessed one of the size.
+    """
 
     def __init__(self, model: VDModel):
         super().__init__()
@@ -40,7 +46,7 @@ class Completer(nn.Module):
     def forward(self, rgb: Tensor, depth: Tensor) -> Tensor:
         """Complete."""
         channels = self.completer.backbone.depth_encoding.channels(depth)
-        return self.completer(torch.cat(((rgb - self.mean) / self.std, channels), 1))
+        return ops.clean_depth(self.completer(torch.cat(((rgb - self.mean) / self.std, channels), 1)))
 
 
 def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -> dict[str, float]:
@@ -63,9 +69,13 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
     path, patch = Path(path), model.completer.backbone.patch_size
     if part not in PARTS or path.suffix[1:] not in FORMATS:
         raise ConfigError(f'{path}, {part}: the part must be {" or ".join(PARTS)}, the ending {" or ".join(FORMATS)}')
-    if any(side < patch or side % patch for side in size):
-        raise ConfigError(f'size {tuple(size)}: sides must be multiples of the patch of {patch} px')
+    size = check_size('export', 'size', size)
+    if any(side % patch for side in size):
+        raise ConfigError(f'size {size}: sides must be multiples of the patch of {patch} px')
     check_file(path)
+    encoding = model.completer.backbone.depth_encoding
+    if part == 'completer' and encoding.reads != 'metres':
+        tell_of_guess(type(encoding).__name__)
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
     with TemporaryDirectory(dir=path.parent, prefix='.') as aside, torch.no_grad():
         graph, other = Path(aside) / path.name, _example(part, size, 1)
@@ -100,8 +110,10 @@ def _export_onnx(module: nn.Module, example: tuple[Tensor, ...], path: Path):
         import onnxruntime
     except ImportError as error:
         raise ConfigError("export to ONNX needs the extra: pip install 'mmvd[export]'") from error
-    names = ['rgb', 'depth'] if len(example) == 2 else ['inputs']
-    torch.onnx.export(module, example, path, input_names=names, dynamo=True, opset_version=_OPSET, external_data=False)
+    is_completer = isinstance(module, Completer)
+    names = ['rgb', 'depth'] if is_completer else ['inputs']
+    settings = dict(input_names=names, output_names=['depth_m'] if is_completer else None)
+    torch.onnx.export(module, example, path, **settings, dynamo=True, opset_version=_OPSET, external_data=False)
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
 
     def run(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

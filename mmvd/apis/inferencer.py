@@ -191,13 +191,21 @@ def _read(sources: Iterable[Source], failures: list | None) -> Iterator[Frame]:
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Neighbours of one size, at most ``size`` of them."""
+    """Neighbours of one size, at most ``size`` of them; none waits for the next frame, or is lost where that fails."""
     batch: list[Frame] = []
-    for frame in frames:
-        if batch and (len(batch) == size or batch[0].rgb.shape != frame.rgb.shape):
+    try:
+        for frame in frames:
+            if batch and batch[0].rgb.shape != frame.rgb.shape:
+                yield batch
+                batch = []
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
             yield batch
-            batch = []
-        batch.append(frame)
+        raise
     if batch:
         yield batch
 

@@ -5,13 +5,20 @@ import importlib.abc
 import os
 import pickle
 import sys
+import warnings
 from pathlib import Path
 
 _CHECKPOINTS = 'mmengine.runner.checkpoint'
+_UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
 def forbid_unpickling() -> None:
-    """Make ``torch.load`` refuse pickles whatever its caller asks for: OneDL's engine retries without the guard."""
+    """Make ``torch.load`` refuse pickles whatever its caller asks for: OneDL's engine retries without the guard.
+
+    The whole process and its children are meant, also loads that are none of ours (docs/guides/stacks.md).
+    """
+    if os.environ.pop(_UNSAFE, None):  # torch loads nothing where both are set
+        warnings.warn(f'mmvd: {_UNSAFE} is taken back: no weights file may run code', stacklevel=3)
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 

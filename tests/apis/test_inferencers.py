@@ -19,6 +19,7 @@ from mmvd.apis.packing import pack
 from mmvd.errors import ConfigError, MemoryLimitError, SampleError
 from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS
+from mmvd.visualization.point_cloud import ply_bytes
 from tests.apis.conftest import DEPTH, RGB
 from tests.commands import command
 from tests.conftest import ROOT, logged, tiny_model
@@ -51,6 +52,27 @@ def test_a_stream_keeps_nothing(completer):
     assert names == ('00000000', '00000001', '00000002') and all(picture.ndim == 3 for picture in pictures)
 
 
+def test_a_result_waits_for_no_further_frame(completer):
+    given = []
+
+    def camera():
+        for number in range(3):
+            given.append(number)
+            yield RGB, DEPTH
+
+    for done, _ in enumerate(completer.stream(camera())):
+        assert given == list(range(done + 1))
+
+
+def test_what_was_read_before_a_failure_is_kept(completer, tmp_path):
+    frames = [(RGB, DEPTH)] * 3 + [(RGB, DEPTH[:5])]
+    for size in (1, 2):
+        with pytest.raises(SampleError):
+            completer(frames, out_dir=tmp_path / str(size), batch_size=size, no_save_vis=True)
+        names = sorted(path.name for path in (tmp_path / str(size)).iterdir())
+        assert names == [f'0000000{number}_depth.png' for number in range(3)]
+
+
 def test_a_model_brings_what_it_has(completer):
     for extra in (dict(checkpoint='x.pth'), dict(device='cpu'), dict(dtype=torch.bfloat16)):
         with pytest.raises(ConfigError, match='a model brings weights, device and precision'):
@@ -69,7 +91,8 @@ def test_points_and_metres(completer, tmp_path):
     )
     (found,) = run((RGB, DEPTH), out_dir=tmp_path)['predictions']
     np.testing.assert_array_equal(np.load(tmp_path / '00000000_depth.npy'), found['depth_m'])
-    assert (tmp_path / '00000000.ply').read_bytes().startswith(b'ply\nformat binary_little_endian')
+    expected = ply_bytes(found['depth_m'], RGB, (60, 60, 35, 28))
+    assert (tmp_path / '00000000.ply').read_bytes() == expected
     for bad in (dict(depth_format='exr'), dict(intrinsics=(0, 1, 2, 3)), dict(intrinsics=(1, 2, 3))):
         with pytest.raises(ConfigError):
             DepthCompletionInferencer(completer.model, **bad)

@@ -173,6 +173,11 @@ def test_files_and_formats(model, tmp_path):
     found = model.complete(tmp_path / 'x.png', tmp_path / 'd.png', decoder='div5000')
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert model.to(dtype=torch.bfloat16).dtype == torch.bfloat16
+    seen = []
+    hook = model.completer.backbone.register_forward_hook(lambda *_: seen.append(torch.is_autocast_enabled('cpu')))
+    model.complete(picture)
+    hook.remove()
+    assert seen == [True]
     model.to(device='cpu', dtype=torch.float32)
 
 

@@ -11,13 +11,13 @@ import torch
 from mmengine.config import Config
 
 import mmvd
-from mmvd import ops
 from mmvd.apis.exporting import Completer, export
 from mmvd.apis.model import VDModel
 from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, pack, read_card
+from mmvd.datasets.cameras import tell_of_guess
 from mmvd.errors import ConfigError, SavingError, WeightsError
 from mmvd.saving import AtomicLocalBackend
-from tests.conftest import ROOT
+from tests.conftest import ROOT, logged
 from tests.models.test_depth_encodings import CONFIGS, completer
 
 RGB = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
@@ -102,6 +102,12 @@ def test_export(packed, tmp_path, part, ending):
     path.write_text('an older graph')
     distance = export(packed[1], part, (56, 72), path)
     assert path.stat().st_size > 1000 and not list(tmp_path.glob('.*'))
+    if (part, ending) == ('completer', 'onnx'):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+        assert [each.name for each in session.get_inputs()] == ['rgb', 'depth']
+        assert [each.name for each in session.get_outputs()] == ['depth_m']
     assert distance['max_rel'] < (1e-6 if ending == 'pt2' else 1e-4)  # onnxruntime multiplies in another order
 
 
@@ -110,8 +116,16 @@ def test_the_graph_completes_as_the_model_does(encoding):
     settings = CONFIGS[encoding]
     model = VDModel(completer(settings), torch.device('cpu'))
     rgb, depth = torch.randint(0, 256, (1, 3, 56, 70)).float(), torch.rand(1, 1, 56, 70) * 5 + 0.5
-    found = ops.clean_depth(Completer(model)(rgb, depth))
+    found = Completer(model)(rgb, depth)
     torch.testing.assert_close(found, model.complete(rgb, depth), atol=1e-4, rtol=1e-4)
+
+
+def test_a_graph_with_a_guessed_camera_is_told_of(tmp_path, monkeypatch):
+    told = logged(monkeypatch)
+    tell_of_guess.cache_clear()  # it is said once
+    model = VDModel(completer(CONFIGS['p3de']), torch.device('cpu'))
+    export(model, 'completer', (56, 56), tmp_path / 'graph.pt2')
+    assert any('guess' in line for line in told)
 
 
 def test_export_refuses(packed, tmp_path):
@@ -119,7 +133,9 @@ def test_export_refuses(packed, tmp_path):
         ('decoder', (56, 56), 'a.onnx', 'the part must be encoder or completer'),
         ('encoder', (56, 56), 'a.pb', 'the ending pt2 or onnx'),
         ('encoder', (56, 57), 'a.onnx', 'multiples of the patch of 8'),
-        ('encoder', (0, 56), 'a.onnx', 'multiples of the patch of 8'),
+        ('encoder', (0, 56), 'a.onnx', 'export: size'),
+        ('encoder', 56, 'a.onnx', 'export: size'),
+        ('encoder', (56.0, 56.5), 'a.onnx', 'export: size'),
     ]:
         with pytest.raises(ConfigError, match=match):
             export(packed[1], part, size, tmp_path / name)

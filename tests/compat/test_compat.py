@@ -11,6 +11,7 @@ import torch
 
 from mmvd.compat import inspect_stack, load_checkpoint_file, stack, torch_operators
 from mmvd.compat.operators import has_compiled_operators
+from mmvd.compat.safe_loading import forbid_unpickling
 
 
 def python(code: str, **kwargs) -> subprocess.CompletedProcess:
@@ -159,6 +160,14 @@ def test_the_engine_cannot_be_made_to_unpickle(tmp_path, capsys, how):
     with pytest.raises((pickle.UnpicklingError, RuntimeError)):
         load_checkpoint(torch.nn.Linear(1, 1), str(path))
     assert 'code ran' not in capsys.readouterr().out
+
+
+def test_a_switch_that_lets_files_run_code_is_taken_back(monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    with pytest.warns(UserWarning, match='TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is taken back'):
+        forbid_unpickling()
+    torch.save(dict(a=torch.ones(1)), tmp_path / 'a.pth')
+    assert load_checkpoint_file(tmp_path / 'a.pth')['a'] == 1  # torch refuses all files where both are set
 
 
 @pytest.mark.parametrize('package', ['core', '_core'])

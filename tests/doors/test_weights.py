@@ -186,6 +186,22 @@ def test_cut_safetensors(tmp_path, cut):
         load_checkpoint(path)
 
 
+@pytest.mark.parametrize('key', ['state_dict', 'model_state_dict', 'model', 'net'])
+@pytest.mark.parametrize(
+    'wrap', [lambda m: m, torch.compile, torch.nn.DataParallel, torch.optim.swa_utils.AveragedModel]
+)
+def test_weights_of_loops_in_plain_torch(tmp_path, key, wrap):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3))
+    torch.save({key: wrap(model).state_dict(), 'epoch': 3}, tmp_path / 'a.pth')
+    found = tensors_of(load_checkpoint(tmp_path / 'a.pth'), 'a.pth')
+    assert found.keys() == model.state_dict().keys()
+
+
+def test_what_holds_no_tensors_says_what_it_holds():
+    with pytest.raises(WeightsError, match='x: holds no tensors by name, only epoch, weights: save the state dict'):
+        tensors_of(dict(epoch=3, weights=dict(a=torch.ones(1))), 'x')
+
+
 def test_values_are_asked_for_once_and_only_of_floats():
     state = dict(a=torch.ones(3), n=torch.tensor(7), b=torch.zeros(0))
     assert set(tensors_of(dict(state_dict=state), 'x')) == {'a', 'n', 'b'}

@@ -172,6 +172,19 @@ def test_one_real_step_in_training_and_the_same_input_in_test(frozen):
     assert model.eval()(**test).shape == (2, 1, 70, 90)
 
 
+def test_a_frozen_encoder_is_never_in_training_mode():
+    assert not any(module.training for module in OmnivoreSwin3D(**SMALL).modules())
+    assert OmnivoreSwin3D(**SMALL, frozen='none').swin.training
+
+
+def test_depth_keeps_its_digits_under_autocast():
+    model, seen = OmnivoreSwin3D(**SMALL), []
+    model.depth_encoding.register_forward_hook(lambda *_: seen.append(torch.is_autocast_enabled('cpu')))
+    with torch.autocast('cpu', torch.bfloat16):
+        model(torch.ones(1, 4, 64, 64))
+    assert seen == [False]
+
+
 def test_what_contradicts_is_told():
     with pytest.raises(ConfigError, match=r'num_heads=\(3, 2, 4, 8\) must divide'):
         OmnivoreSwin3D(**dict(SMALL, num_heads=(3, 2, 4, 8)))

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from mmvd.errors import ConfigError, WeightsError
-from mmvd.models import TimmStream, VDViT
+from mmvd.models import TimmStream, VDViT, ViTStream
 from mmvd.models.backbones import Stream
 from tests.models.test_vd_vit_weights import randomise
 
@@ -174,16 +174,45 @@ def test_arguments(tmp_path):
         with pytest.raises(ConfigError, match=match):
             VDViT(**arguments)
     key = dict(type='mmvd.PositionalDepthEncoding', per_sample_max=True)
-    with pytest.raises(ConfigError, match='writes its maximum into a class token, and this ViT has none'):
-        VDViT(rgb=rgb, depth_encoding=key)
+    clip = dict(rgb, model_name='vit_base_patch16_clip_224')
+    for streams in (dict(rgb=rgb), dict(rgb=clip, depth=dict(rgb, in_channels=32))):
+        with pytest.raises(ConfigError, match='writes its maximum into a class token, and this ViT has none'):
+            VDViT(**streams, depth_encoding=key)
+    VDViT(rgb=rgb, depth=dict(clip, in_channels=32), depth_encoding=key)  # it is the depth stream that gets it
     save_file(reference('vit_base_patch16_clip_224').state_dict(), tmp_path / 'clip.safetensors')
     with pytest.raises(WeightsError, match='does not fit|cannot bring it'):
         encoder('vit_base_patch16_siglip_224', tmp_path / 'clip.safetensors')
 
 
-def test_a_key_is_added_to_the_class_token_before_anything_else():
-    stream = TimmStream('eva02_base_patch14_224', model_args=SMALL).eval()
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: TimmStream('eva02_base_patch14_224', model_args=SMALL),
+        lambda: ViTStream(dict(embed_dims=48, depth=4, num_heads=3), img_size=56, num_registers=2),
+    ],
+    ids=['TimmStream', 'ViTStream'],
+)
+def test_a_key_is_added_to_the_class_token_before_anything_else(build):
+    stream = build().eval()
     x, key = torch.randn(2, 3, 28, 28), torch.randn(2, 48)
     plain, keyed = stream.embed(x)[0], stream.embed(x, key)[0]
     torch.testing.assert_close(keyed[:, 0], plain[:, 0] + key)
     assert torch.equal(keyed[:, 1:], plain[:, 1:])
+
+
+def test_positions_are_made_for_the_size_that_is_asked_for():
+    sides = [TimmStream('vit_base_patch16_siglip_224', img_size=s, model_args=SMALL).vit.pos_embed for s in (64, None)]
+    assert [positions.shape[1] for positions in sides] == [4 * 4, 14 * 14]
+
+
+@pytest.mark.parametrize('name', ['vit_base_patch16_clip_224', 'vit_base_patch16_siglip_224'])
+def test_the_mean_patch_stands_for_a_class_token_that_there_is_none(name):
+    model = VDViT(rgb=dict(type='mmvd.TimmStream', model_name=name, model_args=SMALL)).eval()
+    x = torch.cat((torch.randn(2, 3, 32, 48), torch.rand(2, 1, 32, 48) * 5), 1)
+    with torch.no_grad():
+        fused = model.encode_depth(x[:, 3:], model.encode_rgb(x[:, :3]))[0]
+        token = model.encode(x)[1]
+        patches = model.depth_stream.norm(fused.patches).mean(1)
+        expected = patches if 'siglip' in name else model.depth_stream.norm(fused.cls_token)
+    torch.testing.assert_close(token, expected)
+    assert token.shape == (2, 48) and torch.allclose(token, patches) == ('siglip' in name)

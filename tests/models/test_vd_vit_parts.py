@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from mmvd import ops
-from mmvd.errors import SampleError, WeightsError
-from mmvd.models.backbones import VDViT
+from mmvd.errors import ConfigError, SampleError, WeightsError
+from mmvd.models.backbones import OmnivoreSwin3D, VDViT
 from mmvd.models.backbones.fusion import SEFusion
 from tests.conftest import TINY
 from tests.models.test_vd_vit_weights import LAYERS, randomise
@@ -89,6 +89,25 @@ def test_a_wholly_frozen_encoder_does_not_take_an_rgb_file(tmp_path):
     )
     with pytest.raises(WeightsError, match='would stay random: name a VD checkpoint'):
         model.init_weights()
+
+
+def test_the_class_token_comes_with_the_checks_of_forward():
+    model, x = randomise(VDViT(**TINY)).eval(), torch.rand(2, 4, 56, 56)
+    maps, token = model.encode(x[:, :3])
+    assert all(torch.equal(a, b) for a, b in zip(maps, model(x[:, :3]), strict=True)) and token.shape == (2, 32)
+    with pytest.raises(ConfigError, match='reads 1 depth channels .metres., got 2'):
+        model.encode(torch.cat((x, x[:, :1]), 1))
+    alone = VDViT(**TINY, out='rgb').eval()
+    torch.testing.assert_close(alone.encode(x)[1], alone.rgb_stream.norm(alone.encode_rgb(x[:, :3]).cls_token))
+
+
+@pytest.mark.parametrize('encoder', [lambda: VDViT(**TINY), lambda: OmnivoreSwin3D(16, (1, 1, 1, 1), (1, 2, 4, 8))])
+def test_a_module_in_half_precision(encoder):
+    model, x = encoder().eval(), torch.rand(1, 4, 56, 56).bfloat16()
+    expected = model(x.float())
+    for a, b in zip(model.bfloat16()(x), expected, strict=True):
+        assert a.dtype == torch.bfloat16
+        assert torch.cosine_similarity(a.float().flatten(), b.flatten(), 0) > 0.999
 
 
 def test_per_sample_maximum_writes_a_key():

@@ -157,6 +157,7 @@ class OmnivoreSwin3D(BaseModule):
 
     def encode(self, inputs: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """The four maps, and the mean of the last tokens, normalised (B, 8 embed_dims)."""
+        check_image(inputs)
         stages = self._stages(inputs, self.encode_rgb(inputs[:, :3]))[0]
         return self._maps(stages, inputs.shape[-2:]), self._mean_token(stages[3])
 
@@ -178,7 +179,7 @@ class OmnivoreSwin3D(BaseModule):
                     depth = encoding(pad_to_cells(depth, self.patch_size))
                 # a map without a measurement is an image without depth
                 known = (inputs[:, 3:] > 0).flatten(1).any(1).view(-1, 1, 1, 1, 1)
-                tokens = tokens + self.depth_embed(depth[:, :, None]) * known
+                tokens = tokens + self.depth_embed(depth[:, :, None].to(self.depth_embed.proj.weight.dtype)) * known
             stages = []
             for index, part in enumerate(self.swin.features):  # blocks, merging, blocks, merging, ...
                 tokens = part(tokens)

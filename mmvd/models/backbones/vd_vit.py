@@ -192,7 +192,7 @@ class VDViT(BaseModule):
                 f'multiples of {self.patch_size}'
             )
         stream, kept, cls_tokens = self.depth_stream, [], []
-        tokens, positions = stream.embed(depth, key)
+        tokens, positions = stream.embed(depth.to(next(stream.parameters()).dtype), key)
         for layer in range(1, len(stream.blocks) + 1):
             tokens = stream.run_block(layer - 1, tokens, positions)
             if layer in self.fusion_layers:
@@ -222,25 +222,27 @@ class VDViT(BaseModule):
         Returns:
             The outputs and the factor by which metric depth was multiplied to bring it into range.
         """
-        check_image(inputs)
-        image, depth = inputs[:, :3], inputs[:, 3:]
-        rgb = self.encode_rgb(image) if rgb is None else rgb
-        if self.depth_stream is None:
-            return VDFeatures(self.outputs(rgb, None, inputs.shape[-2:], project), inputs.new_ones(len(inputs)))
-        depth = self._with_channels(image, depth)
-        with torch.no_grad() if self.frozen == 'all' else nullcontext():
-            fused, factor = self.encode_depth(depth, rgb)
+        rgb, fused, factor = self._run(inputs, rgb)
         return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:], project), factor)
 
+    def _run(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> tuple[StreamFeatures | Tensor | None, ...]:
+        """Features of both streams, and the range factor."""
+        check_image(inputs)
+        rgb = self.encode_rgb(inputs[:, :3]) if rgb is None else rgb
+        if self.depth_stream is None:
+            return rgb, None, inputs.new_ones(len(inputs))
+        depth = self._with_channels(inputs[:, :3], inputs[:, 3:])
+        with torch.no_grad() if self.frozen == 'all' else nullcontext():
+            return rgb, *self.encode_depth(depth, rgb)
+
     def encode(self, inputs: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
-        """What :meth:`extract` puts out, and the depth stream's normalised class token (B, D).
+        """What :meth:`extract` puts out, and the last stream's normalised class token (B, D): of depth, if it is read.
 
         The mean patch token stands for a class token where the ViT has none.
         """
-        rgb = self.encode_rgb(inputs[:, :3])
-        fused = self.encode_depth(inputs[:, 3:], rgb)[0]
-        stream = self.depth_stream
-        token = stream.norm(fused.cls_token) if stream.has_cls_token else stream.norm(fused.patches).mean(1)
+        rgb, fused, _ = self._run(inputs)
+        stream, last = (self.rgb_stream, rgb) if fused is None else (self.depth_stream, fused)
+        token = stream.norm(last.cls_token) if stream.has_cls_token else stream.norm(last.patches).mean(1)
         return self.outputs(rgb, fused, inputs.shape[-2:]), token
 
     @property

@@ -16,8 +16,10 @@ from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
 LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...), see mmvd.models.weights.adapter
-_WRAPPERS = ('state_dict', 'model', 'teacher', 'module', 'trunk')
-_WRAPPED = 'module.'  # what DataParallel puts before each name
+_WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'teacher', 'module', 'trunk')
+_WRAPPED = 'module.'  # what DataParallel and averages put before each name
+_COMPILED = '_orig_mod.'  # what torch.compile puts into names
+_COUNT = 'n_averaged'  # beside the weights of torch's averages
 _PICKLE_START = b'\x80'
 _FETCH = 'fetch it again'
 _SUMMED = (torch.float32, torch.bfloat16, torch.float16, torch.complex64, torch.complex128)
@@ -119,8 +121,8 @@ def _check_is_dict(content: dict, name: str, path: Path) -> None:
 def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
     """The tensors in what was read from a file: one rule for encoders and whole models.
 
-    They may sit under ``state_dict``, ``model``, ``teacher``, ``module`` or ``trunk``, and their names may begin with
-    ``module.``.
+    They may sit under ``state_dict``, ``model_state_dict``, ``model``, ``net``, ``teacher``, ``module`` or ``trunk``,
+    and their names may be those of a model in ``DataParallel``, ``AveragedModel`` or ``torch.compile``.
 
     Raises:
         WeightsError: If there are none, or one is sparse, without values, or not finite.
@@ -129,8 +131,12 @@ def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
         if isinstance(content.get(name), dict):
             content = content[name]
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)}
+    tensors = {key.replace(_COMPILED, ''): value for key, value in tensors.items() if key != _COUNT}
     if not tensors:
-        raise WeightsError(f'{path}: holds no tensors')
+        found = ', '.join(shown(str(key)) for key in list(content)[:5])
+        raise WeightsError(
+            f'{path}: holds no tensors by name, only {found or "nothing"}: save the state dict, alone or as state_dict'
+        )
     if all(key.startswith(_WRAPPED) for key in tensors):
         tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
     for key, value in tensors.items():
