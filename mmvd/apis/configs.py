@@ -16,6 +16,8 @@ from mmvd.datasets.archives import is_file
 from mmvd.datasets.rasters import shown
 from mmvd.errors import DISK_FULL, ConfigError, MMVDError
 
+_CONFIGS = ('.py', '.yml', '.yaml', '.json')
+
 
 def shipped_configs() -> Path:
     """The folder of the shipped configs: in the installed package, or in the checkout."""
@@ -46,6 +48,11 @@ def read_config(path: str | Path) -> Config:
     path = Path(path)
     if not is_file(path):
         raise ConfigError(f'{shown(path)}: no such config file')
+    if path.suffix not in _CONFIGS:
+        raise ConfigError(
+            f'{shown(path)}: no config file ({", ".join(_CONFIGS)}): weights stand behind their config, a packed model '
+            'is named by its folder'
+        )
     try:
         with _folders_to_paste(), _without_notes():
             config = Config.fromfile(path)

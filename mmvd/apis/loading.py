@@ -17,7 +17,7 @@ from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config, shipped_configs
 from .devices import find_device
 from .model import VDModel
-from .packing import SHIPPED, is_pack, open_pack
+from .packing import CARD, SHIPPED, is_pack, open_pack
 
 
 def list_models(pattern: str = '*') -> list[str]:
@@ -44,6 +44,8 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     if is_file(config_or_name):
         return read_config(config_or_name)
     name = str(config_or_name)
+    if name and Path(name).is_dir():
+        raise ConfigError(f'{name}: no such packed model: this folder lacks {CARD}')
     found = [] if name.endswith('.py') else [each for each in list_models() if f'/{each}'.endswith(f'/{name}')]
     if len(found) > 1:
         raise ConfigError(f'{name}: several configs have this name: say {", ".join(found)}')

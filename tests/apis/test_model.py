@@ -65,6 +65,10 @@ def test_load_model(tmp_path, model, monkeypatch):
     assert 'opened without a checkpoint: what the model predicts is random' in told[0]
     with pytest.raises(ConfigError, match='no such config'):
         mmvd.load_model('pretrain_nothing')
+    with pytest.raises(ConfigError, match='no such packed model: this folder lacks mmvd_model.json'):
+        mmvd.load_model(tmp_path)
+    with pytest.raises(ConfigError, match='a.pth: no config file .* a packed model is named by its folder'):
+        mmvd.load_model(tmp_path / 'a.pth')
     with pytest.raises(WeightsError, match='does not fit the model'):
         mmvd.load_model('pretrain_tiny_pde_rooms', tmp_path / 'a.pth')
     with pytest.raises(WeightsError, match='no such weights file'):

@@ -94,6 +94,9 @@ def test_samples_without_key_draw_from_the_hosts_seeding():
         draws.append(preprocessor(random_density=dict())(batch, training=True)['removed_mask'])
     assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
     assert not torch.equal(preprocessor(random_density=dict())(batch, training=True)['removed_mask'], draws[2])
+    del batch['data_samples']  # in a loop of one's own
+    torch.manual_seed(0)
+    assert torch.equal(preprocessor(random_density=dict())(batch, training=True)['removed_mask'], draws[0])
 
 
 @pytest.mark.parametrize(

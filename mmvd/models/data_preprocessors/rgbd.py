@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvd import ops
@@ -91,7 +92,7 @@ class RGBDDataPreprocessor(RGBDStacker):
             if depth is None:
                 return dict(inputs=rgb, data_samples=data.get('data_samples'))
             depth, gt_depth, removed = self._depth_target(data, depth, size, training)
-            keys = sample_keys(data['data_samples'], depth.device) if training and self.encoding is not None else None
+            keys = self._keys(data) if training and self.encoding is not None else None
             packed = dict(inputs=torch.cat((rgb, self.channels(depth, data, keys)), 1), gt_depth=gt_depth)
             packed['removed_mask'] = removed
             if self.encoding is not None:
@@ -116,8 +117,13 @@ class RGBDDataPreprocessor(RGBDStacker):
             return depth, target, torch.zeros_like(target, dtype=torch.bool)
         target = depth if target is None else target
         if training and (self.random_depth is not None or self.random_density is not None):
-            depth, target = self._randomise(depth, target, sample_keys(data['data_samples'], depth.device))
+            depth, target = self._randomise(depth, target, self._keys(data))
         return depth, target, (target > 0) & (depth == 0)
+
+    @staticmethod
+    def _keys(data: dict) -> Tensor:
+        samples = data.get('data_samples') or [BaseDataElement()] * len(data['inputs'])
+        return sample_keys(samples, data['inputs'][0].device)
 
     def _randomise(self, depth: Tensor, target: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         if self.random_depth is not None:
