@@ -6,6 +6,8 @@ import torch
 
 from mmvd.datasets.rooms import CLASSES, SCENES, catalogue, render_rooms
 from mmvd.datasets.rooms.layout import sample_layout
+from mmvd.datasets.rooms.raycast import cast_rays, surface_at
+from mmvd.datasets.rooms.render import _label, _rays
 from mmvd.datasets.rooms.shading import sample_materials
 from mmvd.datasets.sample_key import KeyedIndex, sample_key
 from mmvd.registry import DATASETS
@@ -56,6 +58,34 @@ def test_object_poses_put_points_onto_the_objects(rooms):
                 assert ((local.abs() - half) < 2e-3).all() and ((local.abs() / half).amax(1) > 1 - 0.1).all()
             seen += 1
     assert seen >= 4
+
+
+def test_normals_are_those_of_the_depth_map(rooms):
+    """Of the plane through a pixel and two neighbours, and towards the camera."""
+    layout = sample_layout(KEYS)
+    direction = _rays(rooms.intrinsics, layout.camera, 72, 96)
+    depth, what = cast_rays(layout, layout.camera[:, None, :3, 3], direction)
+    point = layout.camera[:, None, :3, 3] + direction * depth[..., None]
+    normal = surface_at(layout, point, what)[1]
+    assert ((normal * direction).sum(-1) < 1e-4).all()
+    grid, what = point.view(-1, 72, 96, 3), what.view(-1, 72, 96)
+    across, down = grid[:, :-1, 1:] - grid[:, :-1, :-1], grid[:, 1:, :-1] - grid[:, :-1, :-1]
+    by_hand = torch.nn.functional.normalize(torch.linalg.cross(down, across), dim=-1)
+    cosine = (by_hand * normal.view(grid.shape)[:, :-1, :-1]).sum(-1)
+    one_surface = (what[:, :-1, :-1] == what[:, :-1, 1:]) & (what[:, :-1, :-1] == what[:, 1:, :-1])
+    is_wall = what[:, :-1, :-1] < catalogue.SURFACES
+    assert (cosine[one_surface & is_wall] > 0.99).float().mean() > 0.99
+    assert (cosine[one_surface & ~is_wall] > 0.99).float().mean() > 0.85  # edges of boxes have no normal
+
+
+def test_every_primitive_belongs_to_its_object():
+    layout = sample_layout(KEYS[:1])
+    what = torch.arange(catalogue.SURFACES + len(layout.owner))[None]
+    material, semantic, instance = _label(layout, what)
+    walls, objects = slice(None, catalogue.SURFACES), slice(catalogue.SURFACES, None)
+    assert (instance[0, walls] == 0).all() and torch.equal(instance[0, objects], layout.owner + 1)
+    assert torch.equal(semantic[0, objects], layout.object_class[0, layout.owner])
+    assert torch.equal(material[0, objects], catalogue.SURFACES + layout.owner)
 
 
 def test_depth_is_the_nearest_surface_of_a_brute_force_march(rooms):

@@ -150,6 +150,12 @@ def test_projected_places_follow_the_camera():
     a, b = (run(head, BOXES, LABELS, valid, intrinsics=camera)[1] for camera in (wide, narrow))
     torch.testing.assert_close(a[..., :2], 2 * b[..., :2])
     torch.testing.assert_close(a[..., 2], b[..., 2])
+    place = torch.tensor([0.25, -0.5, 2.0]).expand(1, *BOXES.shape[:2], 3)
+    found = head._translations(place, BOXES, [dict(intrinsics=K)])[0] @ torch.from_numpy(K).T
+    size, centre = BOXES[..., 2:] - BOXES[..., :2], (BOXES[..., 2:] + BOXES[..., :2]) / 2
+    expected = centre + torch.tensor([0.25, -0.5]) * size - 0.5  # the first pixel's centre is 0, its edge was -0.5
+    torch.testing.assert_close(found[..., :2] / found[..., 2:], expected)
+    torch.testing.assert_close(found[..., 2], torch.full_like(found[..., 2], 2.0))
     with pytest.raises(SampleError, match='needs the intrinsics'):
         run(head, BOXES, LABELS, valid)
 
