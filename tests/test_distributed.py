@@ -132,7 +132,8 @@ def test_probes_are_trained_and_measured_alike_by_any_number_of_processes(tmp_pa
     build_runner(config, training=True).train()
     half = ('--work-dir', tmp_path / 'two', '--cfg-options', 'train_dataloader.batch_size=2')
     launch('dist_train', 2, *half, config=tmp_path / 'probes.py')
-    one, two = (result_of(tmp_path / name / 'results/epoch_1.json') for name in ('run', 'two'))
+    launch('dist_test', tmp_path / 'run/epoch_1.pth', 2, '--work-dir', tmp_path / '2', config=tmp_path / 'probes.py')
+    one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '2/results/test.json'))
     assert one['images'] == dict(holdout=5, test=6) and one == two
     one, two = (load_checkpoint(tmp_path / f'{name}/epoch_1.pth')['state_dict'] for name in ('run', 'two'))
     for key in one:

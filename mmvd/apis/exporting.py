@@ -5,11 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from mmengine.logging import MMLogger
 from torch import Tensor, nn
 
 from mmvd import ops
 from mmvd.arguments import check_size
-from mmvd.datasets.cameras import tell_of_guess
 from mmvd.errors import ConfigError
 from mmvd.saving import check_file
 
@@ -75,7 +75,9 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
     check_file(path)
     encoding = model.completer.backbone.depth_encoding
     if part == 'completer' and encoding.reads != 'metres':
-        tell_of_guess(type(encoding).__name__)
+        MMLogger.get_current_instance().warning(
+            f'{path}: {type(encoding).__name__} reads the camera: the one guessed for {size} is built into the graph'
+        )
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
     with TemporaryDirectory(dir=path.parent, prefix='.') as aside, torch.no_grad():
         graph, other = Path(aside) / path.name, _example(part, size, 1)

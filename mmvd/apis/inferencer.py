@@ -191,7 +191,10 @@ def _read(sources: Iterable[Source], failures: list | None) -> Iterator[Frame]:
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Neighbours of one size, at most ``size`` of them; none waits for the next frame, or is lost where that fails."""
+    """Neighbours of one size, at most ``size`` of them.
+
+    A full batch waits for no further frame; a smaller one is given before an error of the source goes on.
+    """
     batch: list[Frame] = []
     try:
         for frame in frames:

@@ -1,6 +1,7 @@
 """From a name, a config or a packed folder to a filled model."""
 
 import fnmatch
+import os
 from pathlib import Path
 
 import torch
@@ -44,11 +45,11 @@ def find_config(config_or_name: str | Path | Config) -> Config:
     if is_file(config_or_name):
         return read_config(config_or_name)
     name = str(config_or_name)
-    if name and Path(name).is_dir():
-        raise ConfigError(f'{name}: no such packed model: this folder lacks {CARD}')
     found = [] if name.endswith('.py') else [each for each in list_models() if f'/{each}'.endswith(f'/{name}')]
     if len(found) > 1:
         raise ConfigError(f'{name}: several configs have this name: say {", ".join(found)}')
+    if not found and os.path.isdir(name):
+        raise ConfigError(f'{name}: no such packed model: this folder lacks {CARD}')
     if not found:
         raise ConfigError(
             f'{name}: no such config file or packed model, and no such name among {", ".join(list_models("vd/*"))} '

@@ -71,7 +71,7 @@ def _status_of_recipes(names: dict[str, str]) -> Iterator[str]:
             try:
                 missing = missing_inputs(read_config(path), training=not pattern.startswith('completion'))
             except MMVDError as error:
-                yield f'  {recipe:<40}{error}'
+                yield f'  {recipe:<40}cannot be read: {error}'
                 continue
             for each in missing:
                 if each.made_by and each.place not in names:

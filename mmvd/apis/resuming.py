@@ -37,6 +37,7 @@ def set_resume(config: Config, which: str) -> None:
         content = load_checkpoint(path)
     if path is None:
         print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
+        config.resume = False
         return
     meta = content.get('meta') or {}
     if 'message_hub' not in content or not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):

@@ -63,11 +63,11 @@ class TaskInferencer(RGBDInferencer):
         leaf = next(node for node in datasets_in(dataset) if not (node.get('datasets') or 'dataset' in node))
         kind = DATASETS.get(leaf['type'])
         self.meta = self._metainfo(config, leaf, kind)
+        steps = dataset.get('pipeline') or leaf.get('pipeline') or []
         self.reader_settings = dict(
-            decoder=self._decoder_of(dataset, leaf, kind),
+            decoder=self._decoder_of(steps, leaf, kind),
             turns_along=getattr(kind, 'DEPTH_OF_TURNED_IMAGE', False),
         )
-        steps = dataset.get('pipeline') or leaf.get('pipeline') or []
         with building('the test pipeline'):
             # what loads is done already, by one reader for all tasks
             self.pipeline = Compose([TRANSFORMS.build(step) for step in steps if not _loads(step)])
@@ -115,8 +115,7 @@ class TaskInferencer(RGBDInferencer):
             known['classes'] = config.class_names
         return known
 
-    def _decoder_of(self, dataset: dict, leaf: dict, kind: type | None) -> str | None:
-        steps = dataset.get('pipeline') or leaf.get('pipeline') or []
+    def _decoder_of(self, steps: Sequence[dict], leaf: dict, kind: type | None) -> str | None:
         found = leaf.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder')
         found = found or next((step.get('decoder') for step in steps if step['type'].endswith('LoadDepth')), None)
         if found not in (None, 'mm16'):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _CHECKPOINTS = 'mmengine.runner.checkpoint'
 _UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+_TRUE = ('1', 'y', 'yes', 'true')  # as torch reads it
 
 
 def forbid_unpickling() -> None:
@@ -17,8 +18,8 @@ def forbid_unpickling() -> None:
 
     The whole process and its children are meant, also loads that are none of ours (docs/guides/stacks.md).
     """
-    if os.environ.pop(_UNSAFE, None):  # torch loads nothing where both are set
-        warnings.warn(f'mmvd: {_UNSAFE} is taken back: no weights file may run code', stacklevel=3)
+    if os.environ.pop(_UNSAFE, '0').lower() in _TRUE:  # torch loads nothing where both are set
+        warnings.warn(f'mmvd: {_UNSAFE} is taken back: no weights file may run code', stacklevel=4)
     os.environ['TORCH_FORCE_WEIGHTS_ONLY_LOAD'] = '1'
 
 

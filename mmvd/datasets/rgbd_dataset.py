@@ -124,7 +124,7 @@ class RGBDDataset(BaseDataset):
         None if the data are there.
         """
         found = cls._missing({**cls.DEFAULTS, **config})
-        return found and replace(found, made_by=cls.PREPARED_BY.format(root=config['data_root']))
+        return found and replace(found, made_by=found.made_by or cls.PREPARED_BY.format(root=config['data_root']))
 
     @classmethod
     def _missing(cls, config: dict) -> Missing | None:

@@ -97,7 +97,7 @@ class BOPPoseMetric(BaseMetric):
         if targets and not is_file(located(targets.parent, targets.name)):
             yield Missing(str(targets), made_by=_PREPARED_BY)
         if not all(map(find_spec, ('trimesh', 'embreex'))):
-            yield Missing('trimesh and embreex', 'not installed', "pip install 'mmvd[pose]'")
+            yield Missing('trimesh and embreex', "not installed: pip install 'mmvd[pose]'")
 
     @cached_property
     def scores(self) -> PoseScores:

@@ -178,7 +178,7 @@ def test_files_and_formats(model, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert model.to(dtype=torch.bfloat16).dtype == torch.bfloat16
     seen = []
-    hook = model.completer.backbone.register_forward_hook(lambda *_: seen.append(torch.is_autocast_enabled('cpu')))
+    hook = model.completer.register_forward_hook(lambda *_: seen.append(torch.is_autocast_enabled('cpu')))
     model.complete(picture)
     hook.remove()
     assert seen == [True]

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import warnings
 import zipfile
 
 import numpy as np
@@ -163,6 +164,10 @@ def test_the_engine_cannot_be_made_to_unpickle(tmp_path, capsys, how):
 
 
 def test_a_switch_that_lets_files_run_code_is_taken_back(monkeypatch, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '0')
+        forbid_unpickling()
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     with pytest.warns(UserWarning, match='TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD is taken back'):
         forbid_unpickling()

@@ -92,13 +92,19 @@ def test_configs_of_other_bytes(tmp_path, data):
         find_config(tmp_path / 'c.py')
 
 
-@pytest.mark.parametrize('name', ['none.py', 'folder', 'no_such_name', '', 'x.yaml', 'a\nb'])
+@pytest.mark.parametrize('name', ['none.py', 'folder', 'no_such_name', '', 'x.yaml', 'a\nb', 'x' * 300])
 def test_configs_that_are_not_there(tmp_path, name):
     (tmp_path / 'folder').mkdir()
     with pytest.raises(ConfigError, match='no such'):
         find_config(str(tmp_path / name) if name in ('none.py', 'folder') else name)
     with pytest.raises(ConfigError, match='no such config file'):
         load_config(arguments(tmp_path / 'none.py'))
+
+
+def test_a_work_dir_hides_no_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'm2f_vd_rooms').mkdir()
+    assert find_config('m2f_vd_rooms').filename.endswith('configs/seg/m2f_vd_rooms.py')
 
 
 UNBUILDABLE = [  # what is changed in the tiny config, a word of the message

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from safetensors.torch import save_file
+from torch.optim.swa_utils import AveragedModel
 
 from mmvd.apis.loading import build_filled
 from mmvd.engine.hooks.checks import StrictLoadHook
@@ -188,13 +189,27 @@ def test_cut_safetensors(tmp_path, cut):
 
 @pytest.mark.parametrize('key', ['state_dict', 'model_state_dict', 'model', 'net'])
 @pytest.mark.parametrize(
-    'wrap', [lambda m: m, torch.compile, torch.nn.DataParallel, torch.optim.swa_utils.AveragedModel]
+    'wrap',
+    [
+        lambda m: m,
+        torch.compile,
+        torch.nn.DataParallel,
+        AveragedModel,
+        lambda m: torch.compile(AveragedModel(m)),
+        lambda m: AveragedModel(torch.nn.DataParallel(m)),
+    ],
 )
 def test_weights_of_loops_in_plain_torch(tmp_path, key, wrap):
     model = torch.nn.Sequential(torch.nn.Linear(2, 3))
     torch.save({key: wrap(model).state_dict(), 'epoch': 3}, tmp_path / 'a.pth')
     found = tensors_of(load_checkpoint(tmp_path / 'a.pth'), 'a.pth')
     assert found.keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize('beside', [dict(net='vit_b'), dict(net=None), dict(model_state_dict=None)])
+def test_other_contents_of_these_names_do_no_harm(tmp_path, beside):
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), **beside), tmp_path / 'a.pth')
+    assert tensors_of(load_checkpoint(tmp_path / 'a.pth'), 'a.pth').keys() == {'a'}
 
 
 def test_what_holds_no_tensors_says_what_it_holds():

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 
 from mmvd.apis.launch import build_runner
 from mmvd.apis.resuming import set_resume, warn_of_older_run
-from mmvd.errors import ConfigError, Interrupted
+from mmvd.errors import ConfigError, Interrupted, MissingInputsError
 from mmvd.models.weights import load_checkpoint
 from tests import test_segmentation
 from tests.test_training import tiny_config
@@ -79,6 +79,21 @@ def test_the_files_that_a_run_began_with_may_be_gone_but_stay_in_its_config(tmp_
     assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
     assert all(weights in path.read_text() for path in (tmp_path / 'parts').glob('*.py'))
     assert weights in load_checkpoint(tmp_path / 'parts/epoch_2.pth')['meta']['cfg']
+
+
+def test_a_first_start_that_would_resume_reads_its_files(tmp_path):
+    weights = test_segmentation.encoder_file(tmp_path / 'vd.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=weights)
+    config = test_segmentation.tiny(tmp_path / 'run', **{'resume': True, 'model.backbone.init_cfg': init_cfg})
+    set_resume(config, 'auto')
+    runner = build_runner(config, training=True)
+    runner._init_model_weights()
+    begun = load_checkpoint(weights)['state_dict']
+    own = runner.model.backbone.state_dict()
+    assert all(torch.equal(value, own[key.removeprefix('backbone.')]) for key, value in begun.items())
+    config.model.backbone.init_cfg.checkpoint = str(tmp_path / 'gone.pth')
+    with pytest.raises(MissingInputsError, match='gone.pth'):
+        build_runner(config, training=True)
 
 
 def test_an_epoch_must_not_end_within_an_accumulation(tmp_path):

@@ -110,6 +110,17 @@ def test_a_module_in_half_precision(encoder):
         assert torch.cosine_similarity(a.float().flatten(), b.flatten(), 0) > 0.999
 
 
+def test_replicas_have_no_parameters():
+    """Those of DataParallel hold tensors in their place."""
+    model, x = VDViT(**TINY).eval(), torch.rand(1, 4, 56, 56)
+    expected = model(x)
+    for module in list(model.modules()):
+        for name, parameter in list(module._parameters.items()):
+            del module._parameters[name]
+            setattr(module, name, None if parameter is None else parameter.detach())
+    assert all(torch.equal(a, b) for a, b in zip(model(x), expected, strict=True))
+
+
 def test_per_sample_maximum_writes_a_key():
     encoding = dict(type='mmvd.PositionalDepthEncoding', num_channels=8, per_sample_max=True, key_rule='code')
     model = VDViT(**{**TINY, 'arch': dict(embed_dims=96, depth=4, num_heads=2)}, depth_encoding=encoding).eval()

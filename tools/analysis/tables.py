@@ -32,6 +32,7 @@ def train_once(config: Config, folder: Path) -> Path:
 
     Raises:
         ConfigError: If the folder holds a training with another config or encoder, or the training fails.
+        MissingInputsError: If the encoder's weights are not here.
     """
     claim(config, folder)
     last = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
@@ -51,6 +52,7 @@ def claim(config: Config, folder: Path) -> None:
 
     Raises:
         ConfigError: If it is that of another one.
+        MissingInputsError: If the encoder's weights are not here.
     """
     wanted = f'{weights_hash(config)}\n{config.pretty_text}'
     stamp = folder / 'trained_with.txt'

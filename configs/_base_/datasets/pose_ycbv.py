@@ -1,9 +1,10 @@
-# YCB-Video (BOP): real training videos and the 80 000 synthetic images (paper A.7), BOP's test frames.
+# YCB-Video (BOP): real training videos and the 80 000 synthetic images (paper A.7), BOP's test frames. Without the
+# synthetic ones: train_dataloader.dataset.datasets has one entry.
 _base_ = './pose.py'
 root = '{{$MMVD_DATA:data}}/ycbv'
 poses = dict(type='mmvd.BOPPoseDataset', data_root=root, models='models_eval')
-trained_on = [dict(poses, split=split) for split in ('train_real', 'train_synt')]
-train_dataloader = dict(dataset=dict(type='mmvd.KeyedConcat', datasets=trained_on))
+train_sets = [dict(poses, split=split) for split in ('train_real', 'train_synt')]
+train_dataloader = dict(dataset=dict(type='mmvd.KeyedConcat', datasets=train_sets))
 val_dataloader = dict(
     dataset=dict(
         poses,

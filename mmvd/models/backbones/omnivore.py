@@ -179,7 +179,7 @@ class OmnivoreSwin3D(BaseModule):
                     depth = encoding(pad_to_cells(depth, self.patch_size))
                 # a map without a measurement is an image without depth
                 known = (inputs[:, 3:] > 0).flatten(1).any(1).view(-1, 1, 1, 1, 1)
-                tokens = tokens + self.depth_embed(depth[:, :, None].to(self.depth_embed.proj.weight.dtype)) * known
+                tokens = tokens + self.depth_embed(depth[:, :, None].to(inputs.dtype)) * known
             stages = []
             for index, part in enumerate(self.swin.features):  # blocks, merging, blocks, merging, ...
                 tokens = part(tokens)

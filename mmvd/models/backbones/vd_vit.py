@@ -180,7 +180,7 @@ class VDViT(BaseModule):
 
         Also gives the (B,) range factor.
         """
-        key, factor, encoding = None, depth.new_ones(len(depth)), self.depth_encoding
+        key, factor, encoding, dtype = None, depth.new_ones(len(depth)), self.depth_encoding, depth.dtype
         if encoding is not None:
             with torch.autocast(depth.device.type, enabled=False):
                 depth, factor = encoding.into_range(depth, self.over_range)
@@ -192,7 +192,7 @@ class VDViT(BaseModule):
                 f'multiples of {self.patch_size}'
             )
         stream, kept, cls_tokens = self.depth_stream, [], []
-        tokens, positions = stream.embed(depth.to(next(stream.parameters()).dtype), key)
+        tokens, positions = stream.embed(depth.to(dtype), key)
         for layer in range(1, len(stream.blocks) + 1):
             tokens = stream.run_block(layer - 1, tokens, positions)
             if layer in self.fusion_layers:
@@ -222,11 +222,11 @@ class VDViT(BaseModule):
         Returns:
             The outputs and the factor by which metric depth was multiplied to bring it into range.
         """
-        rgb, fused, factor = self._run(inputs, rgb)
+        rgb, fused, factor = self._streams(inputs, rgb)
         return VDFeatures(self.outputs(rgb, fused, inputs.shape[-2:], project), factor)
 
-    def _run(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> tuple[StreamFeatures | Tensor | None, ...]:
-        """Features of both streams, and the range factor."""
+    def _streams(self, inputs: Tensor, rgb: StreamFeatures | None = None) -> tuple[StreamFeatures | Tensor | None, ...]:
+        """Features of RGB, of depth (None if it is not read), and the range factor."""
         check_image(inputs)
         rgb = self.encode_rgb(inputs[:, :3]) if rgb is None else rgb
         if self.depth_stream is None:
@@ -240,7 +240,7 @@ class VDViT(BaseModule):
 
         The mean patch token stands for a class token where the ViT has none.
         """
-        rgb, fused, _ = self._run(inputs)
+        rgb, fused, _ = self._streams(inputs)
         stream, last = (self.rgb_stream, rgb) if fused is None else (self.depth_stream, fused)
         token = stream.norm(last.cls_token) if stream.has_cls_token else stream.norm(last.patches).mean(1)
         return self.outputs(rgb, fused, inputs.shape[-2:]), token

@@ -69,8 +69,8 @@ class RGBDDataPreprocessor(RGBDStacker):
         """Prepare a batch.
 
         Args:
-            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), ``data_samples``,
-                and where they exist ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h, w)
+            data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), and where they
+                exist ``data_samples``, ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h, w)
                 uint8, other images.
             training: Whether random depth and density apply.
 

@@ -16,7 +16,8 @@ from mmvd.errors import WeightsError
 
 ENCODING = 'depth_encoding'  # in the meta of a checkpoint: what the weights were trained with
 LEFT_OUT = 'left_out'  # in a checkpoint: dict(part=..., sha256=...), see mmvd.models.weights.adapter
-_WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'teacher', 'module', 'trunk')
+_WRAPPERS = ('state_dict', 'model', 'teacher', 'module', 'trunk')
+_OTHERS = ('model_state_dict', 'net')  # of plain loops; may be something else in the files of others
 _WRAPPED = 'module.'  # what DataParallel and averages put before each name
 _COMPILED = '_orig_mod.'  # what torch.compile puts into names
 _COUNT = 'n_averaged'  # beside the weights of torch's averages
@@ -127,21 +128,26 @@ def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: If there are none, or one is sparse, without values, or not finite.
     """
-    for name in _WRAPPERS:
+    for name in (*_WRAPPERS, *_OTHERS):
         if isinstance(content.get(name), dict):
             content = content[name]
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)}
-    tensors = {key.replace(_COMPILED, ''): value for key, value in tensors.items() if key != _COUNT}
     if not tensors:
         found = ', '.join(shown(str(key)) for key in list(content)[:5])
         raise WeightsError(
             f'{path}: holds no tensors by name, only {found or "nothing"}: save the state dict, alone or as state_dict'
         )
-    if all(key.startswith(_WRAPPED) for key in tensors):
-        tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
+    tensors = _unwrapped({key.replace(_COMPILED, ''): value for key, value in tensors.items()})
     for key, value in tensors.items():
         _check_values(key, value, path)
     return tensors
+
+
+def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    named = [key for key in tensors if key != _COUNT]
+    if not named or not all(key.startswith(_WRAPPED) for key in named):
+        return tensors
+    return _unwrapped({key.removeprefix(_WRAPPED): tensors[key] for key in named})
 
 
 def _check_values(key: str, value: Tensor, path: str | Path) -> None:
