@@ -70,8 +70,8 @@ class RGBDDataPreprocessor(RGBDStacker):
 
         Args:
             data: Lists ``inputs`` (3, H, W) uint8, ``depth`` (k, H, W) float32 metres (0 = missing), and where they
-                exist ``data_samples``, ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h, w)
-                uint8, other images.
+                exist ``data_samples``, ``gt_depth`` (1, H, W), ``removed_mask`` (1, H, W) and ``partner_inputs`` (3, h,
+                w) uint8, other images.
             training: Whether random depth and density apply.
 
         Returns:
