@@ -57,6 +57,12 @@ def test_poses_boxes_and_masks(root):
             assert mask[int(y1) : int(y2), int(x1) : int(x2)].all() and mask.sum() == 25
 
 
+def test_what_is_no_image_is_left_alone(root):
+    (image, *_) = sorted((root / 'test/000002/rgb').iterdir())
+    image.with_suffix('.txt').write_text('a note')
+    assert len(build(root)) == 3
+
+
 def test_targets_and_objects(root):
     (root / 'targets.json').write_text(json.dumps([dict(scene_id=2, im_id=1, obj_id=1, inst_count=1)]))
     dataset = build(root, targets='targets.json')

@@ -61,6 +61,13 @@ def score(box, R=ONE, t=FAR, depth=None, **kwargs):
     return vsd(R, t, ONE, FAR, box, depth, K, diameter=269.0, **kwargs)
 
 
+def test_faces_are_told_of_what_is_seen_alone(box):
+    for t in (np.array([0, 0, 800.0]), np.array([0, 0, -800.0])):  # before the camera, behind it
+        depth, faces = box.surface(ONE, t, K, SHAPE)
+        assert ((faces == -1) == (depth == 0)).all() and (depth > 0).any() == (t[2] > 0)
+        assert faces.max() < len(box.mesh.faces)
+
+
 def test_the_same_pose_and_disjoint_poses(box):
     assert (score(box) == 0).all() and (score(box, t=FAR + [0, 200, 0]) == 1).all()
     assert (score(box, t=-FAR) == 1).all() and (score(box, t=np.full(3, np.nan)) == 1).all()
