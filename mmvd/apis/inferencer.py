@@ -205,7 +205,7 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
             if len(batch) == size:
                 yield batch
                 batch = []
-    except Exception:
+    except Exception:  # whatever a camera or a file raises
         if batch:
             yield batch
         raise

@@ -22,7 +22,7 @@ from mmvd.saving import check_writable
 from .config_schema import check_kinds
 from .configs import building, check_has_model, read_config
 from .preflight import check_channels, check_inputs
-from .resuming import warn_of_older_run
+from .resuming import read_no_first_files, warn_of_older_run
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = True, with_work_dir: bool = True) -> None:
@@ -135,7 +135,7 @@ def build_runner(config: Config, training: bool) -> Runner:
     with building('the runner'):
         runner = RUNNERS.build(config) if 'runner_type' in config else Runner.from_cfg(config)
         if training and config.get('resume'):
-            _read_no_files_at_first(runner)
+            read_no_first_files(runner)
         if type(runner) is Runner:
             _build_parts(runner, training)
     check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
@@ -167,26 +167,6 @@ def _check_sharded(config: Config) -> None:
     if config.get('resume'):
         raise ConfigError('--resume: a sharded run cannot go on yet, its checkpoints can be tested')
     config.strategy.setdefault('state_dict_cfg', 'full')
-
-
-def _read_no_files_at_first(runner: Runner) -> None:
-    """Initialise without ``Pretrained``: the checkpoint brings the tensors, a run's first files may be gone by then."""
-    owner = getattr(runner, 'strategy', runner)  # FlexibleRunner's builds the model
-    initialise = owner._init_model_weights
-
-    def without_files(*model: torch.nn.Module):
-        modules = (model[0] if model else runner.model).modules()
-        named = [(each, each.init_cfg) for each in modules if isinstance(getattr(each, 'init_cfg', None), dict)]
-        named = [(each, init) for each, init in named if init.get('type') == 'Pretrained']
-        for each, _ in named:
-            each.init_cfg = None
-        try:
-            return initialise(*model)
-        finally:
-            for each, init in named:  # what a checkpoint leaves out is read after all
-                each.init_cfg = init
-
-    owner._init_model_weights = without_files
 
 
 def _build_parts(runner: Runner, training: bool) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.runner import Runner
+from torch import nn
 
 from mmvd.errors import ConfigError, MissingInputsError, WeightsError
 from mmvd.models.weights import load_checkpoint
@@ -51,6 +53,36 @@ def set_resume(config: Config, which: str) -> None:
     if fresh:
         print(f'WARNING: {path} was saved without {" and ".join(fresh)}, which start anew', file=sys.stderr)
     config.resume, config.load_from = True, str(path)
+
+
+def read_no_first_files(runner: Runner) -> None:
+    """Initialise without ``Pretrained``: the checkpoint brings the tensors, what a run began with may be gone by then.
+
+    The config is left as it is: a new run may begin with it.
+
+    Args:
+        runner: Of a training that goes on, before it starts.
+    """
+    owner = getattr(runner, 'strategy', runner)  # FlexibleRunner's builds the model
+    initialise = owner._init_model_weights
+
+    def without_files(*model: nn.Module):
+        modules = [each for each in (model[0] if model else runner.model).modules() if _is_pretrained(each)]
+        settings = [each.init_cfg for each in modules]
+        for each in modules:
+            each.init_cfg = None
+        try:
+            return initialise(*model)
+        finally:
+            for each, init in zip(modules, settings, strict=True):  # what a checkpoint leaves out is read after all
+                each.init_cfg = init
+
+    owner._init_model_weights = without_files
+
+
+def _is_pretrained(module: nn.Module) -> bool:
+    init = getattr(module, 'init_cfg', None)
+    return isinstance(init, dict) and init.get('type') == 'Pretrained'
 
 
 def _check_optimizer(config: Config, meta: dict, path: Path) -> None:
