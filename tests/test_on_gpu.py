@@ -17,21 +17,28 @@ from torch.utils.data._utils.pin_memory import pin_memory
 
 import mmvd
 from mmvd import ops
+from mmvd.apis.launch import build_runner
 from mmvd.compat import load_checkpoint_file
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
+from mmvd.errors import MemoryLimitError
+from mmvd.models import VDViT
 from mmvd.models.backbones.maps import to_stride
 from mmvd.registry import MODELS, OPTIM_WRAPPERS
 from tests.configs.test_configs import CONFIGS
 from tests.configs.test_one_step import batch as host_batch
 from tests.configs.test_one_step import kind_of, shrink
-from tests.conftest import ROOT, raw_batch, tiny_completer
+from tests.conftest import ROOT, TINY, raw_batch, tiny_completer
 from tests.ops.test_depth_encoding import closed_form
+from tests.test_classification import small as tiny_probes
+from tests.test_pose_training import small as tiny_pose
+from tests.test_segmentation import tiny as tiny_segmentation
+from tests.test_segmentation import tiny_instances
 from tests.test_training import TINY_RUN
 
 pytestmark = pytest.mark.gpu
 CONFIG = 'configs/vd/pretrain_tiny_pde_rooms.py'
-TINY = [f'{key}={value}'.replace(' ', '') for key, value in TINY_RUN.items() if key != 'param_scheduler']
+OPTIONS = [f'{key}={value}'.replace(' ', '') for key, value in TINY_RUN.items() if key != 'param_scheduler']
 KEYS = torch.tensor([sample_key(0, 0, i) for i in range(16)])
 
 
@@ -151,6 +158,17 @@ def test_compiled_blocks_give_the_same_maps(dtype):
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
+@pytest.fixture(params=['seg', 'det', 'cls', 'pose'])
+def task(request, bop_rooms, monkeypatch):
+    """Makes the config of a small run."""
+    return dict(
+        seg=tiny_segmentation,
+        det=tiny_instances,
+        cls=tiny_probes,
+        pose=lambda folder: tiny_pose(bop_rooms, folder, monkeypatch),
+    )[request.param]
+
+
 def one_of_each_kind() -> list:
     return list({kind_of(path): path for path in sorted(CONFIGS)}.values())
 
@@ -188,11 +206,45 @@ def train(folder, *arguments: str, starter: tuple[str, ...] = (), **environment:
         'tools/train.py',
         CONFIG,
         *('--work-dir', str(folder), *[word for word in arguments if word.startswith('--')], '--cfg-options'),
-        *(*TINY, *[word for word in arguments if not word.startswith('--')]),
+        *(*OPTIONS, *[word for word in arguments if not word.startswith('--')]),
         **environment,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
+
+
+def test_images_that_do_not_fit_name_a_size_that_does():
+    model, image = mmvd.load_model(device='cuda'), np.full((1200, 1600, 3), 128, np.uint8)
+    limit = torch.cuda.memory_reserved() / torch.cuda.get_device_properties(0).total_memory + 0.006
+    torch.cuda.set_per_process_memory_fraction(limit)
+    try:
+        with pytest.raises(MemoryLimitError, match=r'size=\d+ does, one image at a time') as told:
+            model.complete(image)
+        size = int(re.search(r'size=(\d+)', str(told.value))[1])
+        assert model.complete(image, size=size).shape == (1200, 1600)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_an_encoder_of_half_precision_reads_float32(dtype):
+    model, x = VDViT(**TINY).cuda().eval(), torch.rand(2, 4, 56, 56).cuda()
+    x[:, 3] *= 8
+    with torch.no_grad():
+        expected, found = model(x), model.to(dtype)(x)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == dtype and (a.float() - b).norm() < 0.02 * b.norm()
+
+
+def test_whole_runs_of_other_tasks_measure_what_the_cpu_measures(task, tmp_path):
+    config = task(tmp_path)
+    runner = build_runner(config, training=True)
+    runner.train()
+    assert all(parameter.is_cuda for parameter in runner.model.parameters())
+    found = runner.val_loop.run()
+    runner.model.cpu()
+    for name, value in runner.val_loop.run().items():
+        assert found[name] == pytest.approx(value, abs=5, nan_ok=True), name
 
 
 def test_training_with_amp_and_compiled_blocks_goes_on_where_it_stood(tmp_path):
@@ -203,13 +255,14 @@ def test_training_with_amp_and_compiled_blocks_goes_on_where_it_stood(tmp_path):
     assert results['device'] == torch.cuda.get_device_name()
 
 
-def test_two_runs_are_equal_bit_by_bit_where_that_is_asked_for(tmp_path):
-    options = ('train_cfg.max_epochs=1', 'randomness.deterministic=True', 'env_cfg.cudnn_benchmark=False')
+def test_two_runs_one_of_them_resumed_are_equal_bit_by_bit_where_that_is_asked_for(tmp_path):
+    options = ('randomness.deterministic=True', 'env_cfg.cudnn_benchmark=False')
     options += ('model.backbone.img_size=168',)  # positions are resized, as in the recipes of DINOv2
-    for name in 'ab':
-        train(tmp_path / name, *options, CUBLAS_WORKSPACE_CONFIG=':4096:8')
-    a, b = (load_checkpoint_file(tmp_path / name / 'epoch_1.pth')['state_dict'] for name in 'ab')
-    assert all(torch.equal(a[key], b[key]) for key in a)
+    for name, *more in (('a',), ('b', 'train_cfg.max_epochs=1'), ('b', '--resume')):
+        train(tmp_path / name, *options, *more, CUBLAS_WORKSPACE_CONFIG=':4096:8')
+    for epoch in (1, 2):
+        a, b = (load_checkpoint_file(tmp_path / name / f'epoch_{epoch}.pth')['state_dict'] for name in 'ab')
+        assert all(torch.equal(a[key], b[key]) for key in a), epoch
 
 
 def test_fully_sharded_training(tmp_path):
@@ -222,6 +275,6 @@ def test_fully_sharded_training(tmp_path):
         starter=('-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=1'),
     )
     done = run(
-        'tools/test.py', CONFIG, str(tmp_path / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--cfg-options', *TINY
+        'tools/test.py', CONFIG, str(tmp_path / 'epoch_2.pth'), '--work-dir', str(tmp_path), '--cfg-options', *OPTIONS
     )
     assert done.returncode == 0, done.stderr[-3000:]

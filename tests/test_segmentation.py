@@ -186,9 +186,9 @@ work_dir = 'run'
     ]
 
 
-def test_instances_in_mmdet(tmp_path):
-    config = tiny(
-        tmp_path,
+def tiny_instances(work_dir) -> Config:
+    return tiny(
+        work_dir,
         'det/mask2former_vd_rooms',
         **{
             'model.backbone.init_cfg.type': 'Random',
@@ -203,7 +203,10 @@ def test_instances_in_mmdet(tmp_path):
             'default_hooks.logger.interval': 1,
         },
     )
-    runner = build_runner(config, training=True)
+
+
+def test_instances_in_mmdet(tmp_path):
+    runner = build_runner(tiny_instances(tmp_path), training=True)
     before = {key: value.clone() for key, value in runner.model.backbone.state_dict().items()}
     runner.train()
     assert all(torch.equal(before[key], value) for key, value in runner.model.backbone.state_dict().items())

@@ -1,5 +1,6 @@
 """What to say when images do not fit into memory."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,7 @@ def told_if_full(what: str, remedy: str | Callable[[], str]) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:  # torch has one class for the CPU's and everything else
         if not is_out_of_memory(error):
             raise
+        traceback.clear_frames(error.__traceback__)  # whoever handles the error would hold all that was computed
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     raise MemoryLimitError(f'{what} do not fit into memory: {remedy() if callable(remedy) else remedy}')

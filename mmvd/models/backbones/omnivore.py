@@ -128,14 +128,15 @@ class OmnivoreSwin3D(BaseModule):
     def encode_rgb(self, rgb: Tensor) -> Tensor:
         """Image tokens (B, 1, h, w, D) of (B, 3, H, W), normalised: all that several depth maps can share."""
         with self._gradients():
-            return self.swin.patch_embed(pad_to_cells(rgb, self.patch_size)[:, :, None])
+            image = pad_to_cells(rgb, self.patch_size).to(self.swin.norm.weight.dtype)
+            return self.swin.patch_embed(image[:, :, None])
 
     def extract(self, inputs: Tensor, rgb: Tensor | None = None, project: Projection | None = None) -> VDFeatures:
         """Encode a batch.
 
         Args:
             inputs: (B, 4, H, W): RGB in RGB order, ImageNet-normalised, then the depth channel of the encoding; or (B,
-                3, H, W) without depth.
+                3, H, W) without depth. Float32 for weights of any precision.
             rgb: Image tokens of the same images, if they are known already.
             project: See :meth:`VDViT.extract`.
 
@@ -179,7 +180,7 @@ class OmnivoreSwin3D(BaseModule):
                     depth = encoding(pad_to_cells(depth, self.patch_size))
                 # a map without a measurement is an image without depth
                 known = (inputs[:, 3:] > 0).flatten(1).any(1).view(-1, 1, 1, 1, 1)
-                tokens = tokens + self.depth_embed(depth[:, :, None].to(inputs.dtype)) * known
+                tokens = tokens + self.depth_embed(depth[:, :, None].to(tokens.dtype)) * known
             stages = []
             for index, part in enumerate(self.swin.features):  # blocks, merging, blocks, merging, ...
                 tokens = part(tokens)

@@ -1,8 +1,10 @@
 """What :class:`mmvd.VDViT` needs of a ViT: a new encoder is a class of this shape, a test and a config."""
 
 from abc import ABC, abstractmethod
+from operator import attrgetter
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -46,12 +48,17 @@ class Stream(nn.Module, ABC):
     blocks: nn.ModuleList
     norm: nn.Module
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the weights; read off one by its name, as the replicas of DataParallel have no parameters."""
+        return attrgetter(self.patch_weight)(self).dtype
+
     @abstractmethod
     def embed(self, x: Tensor, key: Tensor | None = None) -> tuple[Tensor, object]:
         """Turn an input whose sides are multiples of the patch size into tokens.
 
         Args:
-            x: (B, C, H, W).
+            x: (B, C, H, W) of the stream's ``dtype``.
             key: (B, D) added to the class token, or None.
 
         Returns:

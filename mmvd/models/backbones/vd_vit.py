@@ -166,7 +166,7 @@ class VDViT(BaseModule):
         """
         with torch.no_grad() if self.frozen in ('rgb', 'all') else nullcontext():
             stream, kept, cls_tokens = self.rgb_stream, [], []
-            tokens, positions = stream.embed(pad_to_cells(rgb, self.patch_size))
+            tokens, positions = stream.embed(pad_to_cells(rgb, self.patch_size).to(stream.dtype))
             for layer in range(1, len(stream.blocks) + 1):
                 tokens = stream.run_block(layer - 1, tokens, positions)
                 if layer in self.fusion_layers:
@@ -180,7 +180,7 @@ class VDViT(BaseModule):
 
         Also gives the (B,) range factor.
         """
-        key, factor, encoding, dtype = None, depth.new_ones(len(depth)), self.depth_encoding, depth.dtype
+        key, factor, encoding = None, depth.new_ones(len(depth)), self.depth_encoding
         if encoding is not None:
             with torch.autocast(depth.device.type, enabled=False):
                 depth, factor = encoding.into_range(depth, self.over_range)
@@ -192,7 +192,7 @@ class VDViT(BaseModule):
                 f'multiples of {self.patch_size}'
             )
         stream, kept, cls_tokens = self.depth_stream, [], []
-        tokens, positions = stream.embed(depth.to(dtype), key)
+        tokens, positions = stream.embed(depth.to(stream.dtype), key)
         for layer in range(1, len(stream.blocks) + 1):
             tokens = stream.run_block(layer - 1, tokens, positions)
             if layer in self.fusion_layers:
@@ -215,7 +215,7 @@ class VDViT(BaseModule):
 
         Args:
             inputs: (B, 3 + k, H, W): RGB in RGB order, ImageNet-normalised, then depth channels (metres for PDE, 0 =
-                missing); or (B, 3, H, W) without depth.
+                missing); or (B, 3, H, W) without depth. Float32 for weights of any precision.
             rgb: RGB features of the same images, if they are known already.
             project: What the head makes of the maps before they are resized.
 

@@ -1,5 +1,6 @@
 """What a depth encoding is: the one place that knows what its channels mean."""
 
+import warnings
 from abc import ABC, abstractmethod
 
 import torch
@@ -86,6 +87,12 @@ class DepthEncoding(nn.Module, ABC):
         Returns:
             The channels and the (B,) factor, by which predictions are divided.
         """
+        if channels.dtype in (torch.bfloat16, torch.float16):
+            warnings.warn(
+                f'{type(self).__name__}: metres in {channels.dtype} are rounded to millimetres or centimetres, and '
+                'features with them: give the model float32 inputs, its weights may have any precision',
+                stacklevel=2,
+            )
         channels = self.clean(channels)
         reach = channels.amax(1, keepdim=True)  # of points the farthest coordinate
         factor = ops.range_factor(reach, self.max_depth)
