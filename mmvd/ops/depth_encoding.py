@@ -36,7 +36,7 @@ def depth_wavelengths(num_channels: int = 32, max_depth: float = 15.0, temperatu
         raise ValueError(
             f'num_channels must be even and positive (a sine and a cosine per wavelength), got {num_channels}'
         )
-    if not (math.isfinite(max_depth) and max_depth > 0):
+    if not 0 < max_depth < math.inf:
         raise ValueError(f'max_depth must be a positive number of metres, got {max_depth}')
     if not 0 < temperature < 1:
         raise ValueError(f'temperature must lie between 0 and 1, got {temperature}')
