@@ -1,10 +1,79 @@
 """Pictures: shape, and that the colours mean what they say."""
 
 import cv2
+import matplotlib
 import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
 
 from mmvd.saving import save_png_atomically
-from mmvd.visualization import completion_panel, contact_sheet
+from mmvd.visualization import completion_panel, contact_sheet, feature_pictures, panels
+from mmvd.visualization.poses import sheet
+
+RGB = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+TRUTH = np.tile(np.linspace(0.5, 4, 40, dtype=np.float32), (30, 1))
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures as matplotlib has them, before they are pixels."""
+    for module in (panels, feature_pictures):
+        monkeypatch.setattr(module, 'figure_picture', lambda figure: figure)
+
+
+def shown(axis) -> np.ndarray:
+    return axis.images[0].get_array()
+
+
+def test_panel_shows_what_is_known_and_how_far_off_the_rest_is(undrawn):
+    given, pred = np.where(TRUTH < 2, TRUTH, 0)[None], TRUTH[None] + 0.25
+    figure = completion_panel(RGB, given, pred, TRUTH)
+    axes = figure.axes[:5]
+    assert [axis.get_title() for axis in axes] == ['RGB', 'input', 'prediction', 'truth', 'error']
+    assert axes[1].get_ylabel() == '42% kept'  # 17 of 40 columns lie below two metres
+    np.testing.assert_array_equal(shown(axes[0]), RGB)
+    np.testing.assert_array_equal(shown(axes[1]).mask, given[0] == 0)
+    for axis, depth in zip(axes[2:], (pred[0], TRUTH, np.full_like(TRUTH, 0.25)), strict=True):
+        np.testing.assert_allclose(shown(axis), depth, rtol=1e-6)
+    limits = tuple(np.percentile(TRUTH, (1, 99)))
+    assert all(axis.images[0].get_clim() == limits for axis in axes[1:4])
+    assert [axis.get_ylabel() for axis in figure.axes[5:]] == ['depth [m]', 'absolute error [m]']
+
+
+def test_panel_of_ones_own_camera_has_no_truth(undrawn):
+    figure = completion_panel(RGB, np.where(TRUTH < 2, TRUTH, 0)[None], TRUTH[None])
+    assert [axis.get_title() for axis in figure.axes[:3]] == ['RGB', 'input', 'prediction'] and len(figure.axes) == 4
+    assert figure.axes[1].get_ylabel() == '42% known'
+
+
+def test_panel_of_an_answer(undrawn):
+    figure = panels.rgbd_panel(RGB, TRUTH, 'kitchen')
+    assert figure.get_suptitle() == 'kitchen' and figure.axes[2].get_ylabel() == 'depth [m]'
+    np.testing.assert_array_equal(shown(figure.axes[0]), RGB)
+    np.testing.assert_array_equal(shown(figure.axes[1]), TRUTH)
+
+
+def test_colours_of_features_are_stretched_components():
+    features = (
+        torch.randn(8, 30, 40, generator=torch.Generator().manual_seed(0)) * torch.arange(8, 0, -1)[:, None, None]
+    )
+    pca = PCA(3).fit(features.flatten(1).T.numpy())
+    values = pca.transform(features.flatten(1).T.numpy()) * np.where(pca.components_.sum(1) < 0, -1, 1)
+    low, high = np.percentile(values, (1, 99), axis=0)
+    expected = np.clip((values - low) / (high - low), 0, 1).reshape(30, 40, 3) * 255
+    found = feature_pictures.feature_colours(features, (30, 40))
+    assert found.dtype == np.uint8 and np.abs(found - expected).max() <= 1
+
+
+def test_panel_of_features(undrawn):
+    maps = [torch.randn(4, 3, 4) for _ in range(2)]
+    axes = feature_pictures.features_panel(RGB, TRUTH, dict(image=maps, fused=maps)).axes
+    titles = ['RGB', 'image, stage 1', 'image, stage 2', 'depth', 'fused, stage 1', 'fused, stage 2']
+    assert [axis.get_title() for axis in axes] == titles
+    np.testing.assert_array_equal(shown(axes[0]), RGB)
+    np.testing.assert_array_equal(shown(axes[3]), TRUTH)
+    np.testing.assert_array_equal(shown(axes[5]), feature_pictures.feature_colours(maps[1], (30, 40)))
 
 
 def test_panel(tmp_path):
@@ -23,5 +92,17 @@ def test_panel_of_nothing():
 
 def test_contact_sheet():
     rgb = np.full((5, 8, 10, 3), 200, np.uint8)
-    sheet = contact_sheet(rgb, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
-    assert sheet.shape == (2 * 3 * 8, 40, 3) and (sheet[:8, :40] == 200).all() and (sheet[24:32, 10:] == 0).all()
+    whole = contact_sheet(rgb, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
+    assert whole.shape == (2 * 3 * 8, 40, 3) and (whole[:8, :40] == 200).all() and (whole[24:32, 10:] == 0).all()
+
+
+def test_contact_sheet_colours_depth_by_the_farthest_and_leaves_missing_black():
+    depth = np.float32([[[0, 1, 2, 4]]])
+    found = contact_sheet(np.zeros((1, 1, 4, 3), np.uint8), depth, np.zeros((1, 1, 4), int))[1, :4]
+    expected = [[0, 0, 0], *(np.array(matplotlib.colormaps['turbo'](share)[:3]) * 255 for share in (0.25, 0.5, 1.0))]
+    np.testing.assert_array_equal(found, np.array(expected).astype(np.uint8))
+
+
+def test_pictures_side_by_side():
+    found = sheet([np.full((2, 3, 3), value, np.uint8) for value in range(3)], columns=2)
+    np.testing.assert_array_equal(found[..., 0], np.repeat(np.repeat([[0, 1], [2, 255]], 2, 0), 3, 1))
