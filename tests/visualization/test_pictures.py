@@ -5,11 +5,13 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from mmvd.saving import save_png_atomically
 from mmvd.visualization import completion_panel, contact_sheet, feature_pictures, panels
-from mmvd.visualization.poses import sheet
+from mmvd.visualization.poses import pose_picture, sheet
+from mmvd.visualization.samples import depth_histograms, samples_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 TRUTH = np.tile(np.linspace(0.5, 4, 40, dtype=np.float32), (30, 1))
@@ -106,3 +108,49 @@ def test_contact_sheet_colours_depth_by_the_farthest_and_leaves_missing_black():
 def test_pictures_side_by_side():
     found = sheet([np.full((2, 3, 3), value, np.uint8) for value in range(3)], columns=2)
     np.testing.assert_array_equal(found[..., 0], np.repeat(np.repeat([[0, 1], [2, 255]], 2, 0), 3, 1))
+
+
+def test_outlines_stand_around_what_the_renderer_sees():
+    """At the enlarged size of the picture; poses that are no numbers are left out."""
+
+    def render(R, t, K, shape) -> np.ndarray:
+        depth = np.zeros(shape, np.float32)
+        depth[int(K[1, 2]) : int(K[1, 2]) + 60, 100:200] = 0.5
+        return depth
+
+    black, K = np.zeros((120, 160, 3), np.uint8), np.array([[100.0, 0, 80], [0, 100, 60], [0, 0, 1]])
+    unknown = (render, np.full((3, 3), np.nan), np.zeros(3), (255, 0, 0))
+    found = pose_picture(black, [unknown, (render, np.eye(3), np.zeros(3), (60, 220, 60))], K)
+    outline = np.zeros((360, 480), bool)
+    top = int((60 + 0.5) * 3 - 0.5)
+    outline[top : top + 60, 100:200] = True
+    outline[top + 1 : top + 59, 101:199] = False
+    assert found.shape == (360, 480, 3)
+    assert (found[outline] == (60, 220, 60)).all()
+    assert not found[~cv2.dilate(outline.astype(np.uint8), np.ones((3, 3))).astype(bool)].any()  # smoothed beside
+
+
+@pytest.fixture
+def saved(monkeypatch) -> list[Figure]:
+    """Figures instead of files."""
+    figures = []
+    monkeypatch.setattr(Figure, 'savefig', lambda figure, path, **kwargs: figures.append(figure))
+    return figures
+
+
+def test_samples_say_how_much_depth_they_have(saved):
+    some, none = np.where(TRUTH < 2, TRUTH, 0), np.zeros_like(TRUTH)
+    samples_picture([dict(rgb=RGB, depth=some), dict(rgb=RGB, depth=none)], ['a', 'b'], 'unused.png')
+    axes = saved[0].axes
+    assert [axes[0].get_title(), axes[1].get_title()] == ['rgb', 'depth'] and axes[2].get_ylabel() == 'b'
+    assert axes[1].get_xlabel() == f'0.50 to {some.max():.2f} m, 42%' and axes[3].get_xlabel() == ''
+    np.testing.assert_array_equal(shown(axes[1]).mask, some == 0)
+
+
+def test_histograms_of_depth_and_density(saved):
+    depth_histograms(dict(half=[np.float32([[0, 2, 0, 4]])], empty=[np.zeros((2, 2), np.float32)]), 'unused.png')
+    left, right = saved[0].axes
+    assert [text.get_text() for text in saved[0].legends[0].texts] == ['half: 3.00 m', 'empty: no depth']
+    shares = [[patch.get_data() for patch in axis.patches] for axis in (left, right)]
+    assert [data.values.sum() for data in shares[0]] == [1, 0] and [data.values.sum() for data in shares[1]] == [1, 1]
+    assert shares[1][0].values[10] == 1 and shares[1][1].values[0] == 1
