@@ -126,7 +126,7 @@ def test_outlines_stand_around_what_the_renderer_sees():
     outline[top : top + 60, 100:200] = True
     outline[top + 1 : top + 59, 101:199] = False
     assert found.shape == (360, 480, 3)
-    assert (found[outline] == (60, 220, 60)).all()
+    assert (found[outline] >= (40, 160, 40)).all() and (found <= (60, 220, 60)).all()
     assert not found[~cv2.dilate(outline.astype(np.uint8), np.ones((3, 3))).astype(bool)].any()  # smoothed beside
 
 
