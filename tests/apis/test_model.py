@@ -14,6 +14,7 @@ import mmvd
 from mmvd.apis import DepthCompletionInferencer
 from mmvd.apis.loading import find_config
 from mmvd.errors import ConfigError, SampleError, WeightsError
+from tests.apis.conftest import DEPTH, RGB
 from tests.conftest import ROOT, logged
 
 ARCH = dict(embed_dims=32, depth=4, num_heads=2)
@@ -189,3 +190,16 @@ def test_names_of_configs_are_unique():
     """A name is enough for load_model, and the default work dir is named after it."""
     names = [path.stem for path in (ROOT / 'configs').glob('*/*.py')]
     assert len(names) == len(set(names))
+
+
+def test_images_without_depth_are_told_once(completer, monkeypatch):
+    monkeypatch.setattr('mmvd.apis.inferencer._said', set())
+    told = logged(monkeypatch)
+    completer(RGB, DEPTH)
+    assert not told
+    found = completer([(RGB, DEPTH), (RGB, None)], batch_size=2)['predictions']
+    completer(RGB)
+    assert [each['rgb_only'] for each in found] == [False, True]
+    assert [line for line in told if 'an image without depth' in line] == [
+        'DepthCompletionInferencer: an image without depth: the answer comes from colour alone (rgb_only in the result)'
+    ]

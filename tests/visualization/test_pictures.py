@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
 from mmvd.saving import save_png_atomically
-from mmvd.visualization import completion_panel, contact_sheet, feature_pictures, panels
+from mmvd.visualization import (
+    completion_panel,
+    contact_sheet,
+    feature_pictures,
+    panels,
+    segmentation,
+    segmentation_panel,
+)
 from mmvd.visualization.poses import pose_picture, sheet
 from mmvd.visualization.samples import depth_histograms, samples_picture
 
@@ -20,7 +27,7 @@ TRUTH = np.tile(np.linspace(0.5, 4, 40, dtype=np.float32), (30, 1))
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures as matplotlib has them, before they are pixels."""
-    for module in (panels, feature_pictures):
+    for module in (panels, feature_pictures, segmentation):
         monkeypatch.setattr(module, 'figure_picture', lambda figure: figure)
 
 
@@ -154,3 +161,22 @@ def test_histograms_of_depth_and_density(saved):
     shares = [[patch.get_data() for patch in axis.patches] for axis in (left, right)]
     assert [data.values.sum() for data in shares[0]] == [1, 0] and [data.values.sum() for data in shares[1]] == [1, 1]
     assert shares[1][0].values[10] == 1 and shares[1][1].values[0] == 1
+
+
+def test_panel_of_classes(undrawn):
+    """Colours lie over the image, names stand in the order of their pixels, what is ignored stays as it is."""
+    truth, prediction = np.zeros((30, 40), int), np.full((30, 40), 2)
+    truth[:10], truth[10:12], prediction[:3] = 255, 1, 0
+    palette = [[0, 0, 0], [10, 20, 30], [250, 150, 50]]
+    figure = segmentation_panel(RGB, TRUTH, truth, prediction, ('floor', 'cup', 'wall'), palette)
+    axes = figure.axes[:4]
+    assert [axis.get_title() for axis in axes] == ['RGB', 'depth', 'truth', 'prediction']
+    np.testing.assert_array_equal(shown(axes[0]), RGB)
+    np.testing.assert_array_equal(shown(axes[1]), TRUTH)
+    for axis, labels in zip(axes[2:], (truth, prediction), strict=True):
+        expected = 0.4 * RGB + 0.6 * np.array([*palette, *[[0, 0, 0]] * 252, [0, 0, 0]])[labels]
+        expected = np.where(labels[..., None] == 255, RGB, expected)
+        np.testing.assert_array_equal(shown(axis), expected.round())
+    handles = figure.legends[0].legend_handles
+    assert [handle.get_label() for handle in handles] == ['wall', 'floor', 'cup']
+    assert np.allclose(handles[0].get_facecolor()[:3], np.array(palette[2]) / 255)
