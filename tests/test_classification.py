@@ -45,6 +45,8 @@ SMALL = {
             'dataset.datasets.1.length': 6,
             'dataset.datasets.0.size': [56, 56],
             'dataset.datasets.1.size': [56, 56],
+            'dataset.pipeline.0.size': 56,
+            'dataset.pipeline.1.size': 56,
         }.items()
     },
 }
@@ -108,6 +110,14 @@ def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
     assert told.returncode == 0 and told.stdout.startswith('a: ') and '\nb: ' in told.stdout, told.stderr[-2000:]
     assert '%)' in told.stdout
     assert any(scene in told.stdout for scene in ('bedroom', 'living room', 'office', 'kitchen', 'bathroom'))
+    large = tmp_path / 'large'  # the same frame: images are brought to the size that the head was trained at
+    large.mkdir()
+    cv2.imwrite(str(large / 'rgb.png'), np.full((600, 800, 3), 90, np.uint8))
+    cv2.imwrite(str(large / 'depth.png'), np.full((600, 800), 1500, np.uint16))
+    run_on = RGBDClassificationInferencer(tmp_path / 'best.py', tmp_path / 'best.pth', device='cpu')
+    small_one = run_on((folder / 'rgb/a.png', folder / 'depth/a.png'))['predictions'][0]['pred_scores']
+    found = run_on((large / 'rgb.png', large / 'depth.png'))['predictions'][0]['pred_scores']
+    np.testing.assert_allclose(found, small_one, atol=1e-5)
     (folder / 'depth/b.png').unlink()
     told = run('-m', 'mmvd', 'classify', str(folder / 'rgb'), str(folder / 'depth'), *arguments)
     assert told.returncode == 1 and 'could not be read' in told.stderr and 'b.png: no depth file of this' in told.stderr
@@ -119,6 +129,10 @@ def test_exported_head_has_the_accuracy_of_its_probe(trained, tmp_path):
         'kitchen',
         'bathroom',
     ]
+
+
+def asked(config, checkpoint, out, head: int | None = None, overwrite: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(config=str(config), checkpoint=str(checkpoint), out=str(out), head=head, overwrite=overwrite)
 
 
 def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeypatch):
@@ -137,7 +151,7 @@ def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeyp
         (tmp_path / 'none.py', checkpoint, tmp_path / 'x', None, 'no such config'),
     ):
         with pytest.raises(ConfigError, match=text):
-            export(SimpleNamespace(config=str(config), checkpoint=str(weights), out=str(out), head=head))
+            export(asked(config, weights, out, head))
     whole, results = (
         torch.load(checkpoint, weights_only=True),
         json.loads((trained / 'run/results/epoch_2.json').read_text()),
@@ -155,17 +169,16 @@ def test_export_refuses_what_does_not_belong_together(trained, tmp_path, monkeyp
         (tmp_path / 'results/epoch_2.json').write_text(result)
         torch.save(dict(whole, meta=meta), tmp_path / 'p.pth')
         with pytest.raises(ConfigError, match=text):
-            export(
-                SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=None)
-            )
-    assert 'head 3 (rate 0.0001' in export(
-        SimpleNamespace(config=probes, checkpoint=str(tmp_path / 'p.pth'), out=str(tmp_path / 'x'), head=3)
-    )
+            export(asked(probes, tmp_path / 'p.pth', tmp_path / 'x'))
+    assert 'head 3 (rate 0.0001' in export(asked(probes, tmp_path / 'p.pth', tmp_path / 'x', 3))
+    with pytest.raises(ConfigError, match=r'x.py: there is a file of this name already: .*--overwrite'):
+        export(asked(probes, tmp_path / 'p.pth', tmp_path / 'x', 4))
+    assert 'head 4 ' in export(asked(probes, tmp_path / 'p.pth', tmp_path / 'x', 4, overwrite=True))
     config = Config.fromfile(probes)
     config.test_dataloader.dataset.datasets[0].split = 'test'
     config.dump(tmp_path / 'two.py')
     with pytest.raises(ConfigError, match='test_dataloader: 2 test sets where a classifier has one'):
-        export(SimpleNamespace(config=str(tmp_path / 'two.py'), checkpoint=checkpoint, out=str(tmp_path / 'x'), head=0))
+        export(asked(tmp_path / 'two.py', checkpoint, tmp_path / 'y', 0))
 
 
 def test_depth_files_are_read_as_the_test_data_are(tmp_path):

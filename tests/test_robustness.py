@@ -116,3 +116,7 @@ def test_the_sweep_is_for_segmentors(tmp_path):
     assert done.returncode == 2 and 'a folder, where a file is to be written' in done.stderr
     done = script('analysis/probe_features', 'configs/seg/m2f_vd_rooms_tiny.py', '--knn', 3)
     assert done.returncode == 2 and 'has no head with num_classes' in done.stderr
+    exported = tmp_path / 'exported.py'
+    exported.write_text(f"_base_ = '{ROOT}/configs/cls/linear84_vd_rooms.py'\nval_dataloader = None\n")
+    done = script('analysis/probe_features', exported, '--cfg-options', 'model.backbone.init_cfg.type=Random')
+    assert done.returncode == 2 and 'exported.py: has no val_dataloader: features' in done.stderr, done.stderr

@@ -17,13 +17,8 @@ pack = dict(
     type='mmvd.PackRGBDInputs',
     packer=dict(type='mmpretrain.PackInputs', meta_keys=('img_path', 'img_shape', 'split', 'sample_idx')),
 )
-test_pipeline = [  # of images that are files
-    dict(type='mmvd.LoadImage'),
-    dict(type='mmvd.LoadDepth'),
-    dict(type='mmvd.RGBDResize', size=112),
-    dict(type='mmvd.RGBDCenterCrop', size=112),
-    pack,
-]
+# for one's own images: the rooms have this size
+test_pipeline = [dict(type='mmvd.RGBDResize', size=112), dict(type='mmvd.RGBDCenterCrop', size=112), pack]
 rooms = dict(type='mmvd.SyntheticRooms', size=(112, 112), cache=True)
 train_pipeline = [
     dict(type='mmvd.RGBDRandomResizedCrop', size=112, scale=(0.5, 1.0)),
@@ -47,7 +42,7 @@ val_dataloader = dict(
     sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
     dataset=dict(
         type='mmvd.KeyedConcat',
-        pipeline=[pack],
+        pipeline=test_pipeline,
         datasets=[dict(rooms, length=256, seed=1020, split='holdout'), dict(rooms, length=1024, seed=1021)],
     ),
 )

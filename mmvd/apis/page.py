@@ -51,7 +51,7 @@ def answer(
     if image is None and depth_file:
         raise SampleError('a depth file without its image: give both')
     if image is None:
-        rgb, depth_m = demo_room(room)
+        rgb, depth_m = demo_room(check_int('the demo', 'room', room, 0))
     else:
         (source,) = InputReader().sources((image, depth_file or None))
         frame = source.read()

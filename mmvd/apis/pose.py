@@ -174,9 +174,15 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
         scenes = {row.get('scene_id') for row in rows}
         if len(scenes) > 1:
             raise SampleError(f'{source}: boxes of {len(scenes)} scenes, whose images have one name: give those of one')
-        return [_row(row) for row in rows]
+        found = [_row(row) for row in rows]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SampleError(f'{source}: no list of boxes with category_id, bbox and score ({error!r})') from error
+    names: dict[str, str] = {}
+    for image in (str(row['image']) for row in rows if row.get('image') is not None):
+        other = names.setdefault(Path(image).stem, image)
+        if other != image:
+            raise SampleError(f'{source}: {other} and {image} have one name: give boxes of one folder at a time')
+    return found
 
 
 def _row(row: dict[str, Any]) -> dict:

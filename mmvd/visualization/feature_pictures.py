@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .panels import figure_picture, show_depth
+from .panels import cell_aspect, figure_picture, show_depth
 
 _MOST_TOKENS = 4096
 
@@ -48,7 +48,8 @@ def features_panel(rgb: np.ndarray, depth_m: np.ndarray, streams: dict[str, list
     """
     height, width = depth_m.shape
     stages = max(map(len, streams.values()))
-    figure = Figure(figsize=(2.6 * (stages + 1), 2.6 * len(streams) * height / width + 0.6), layout='constrained')
+    tall = 2.6 * len(streams) * cell_aspect(height, width) + 0.6
+    figure = Figure(figsize=(2.6 * (stages + 1), tall), layout='constrained')
     axes = figure.subplots(len(streams), stages + 1, squeeze=False)
     axes[0, 0].imshow(rgb)
     axes[0, 0].set_title('RGB')

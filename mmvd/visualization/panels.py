@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+_LONGEST = 4  # times the shorter side
 _TITLES = ('RGB', 'input', 'prediction', 'truth', 'error')
 
 
@@ -27,7 +28,7 @@ def completion_panel(
     scale = gt_depth if has_truth else np.concatenate((input_depth, pred_depth))
     near, far = depth_limits(scale)
     columns = 5 if has_truth else 3
-    figure = Figure(figsize=(2.6 * columns, rows * 2.4 * height / width + 0.7), layout='constrained')
+    figure = Figure(figsize=(2.6 * columns, rows * 2.4 * cell_aspect(height, width) + 0.7), layout='constrained')
     axes = figure.subplots(rows, columns, squeeze=False)
     for row in range(rows):
         axes[row, 0].imshow(rgb)
@@ -48,6 +49,11 @@ def completion_panel(
     if has_truth:
         figure.colorbar(errors, ax=axes[:, 4], label='absolute error [m]', shrink=0.8, extend='max')
     return figure_picture(figure)
+
+
+def cell_aspect(height: int, width: int) -> float:
+    """Height of an image's place in a figure over its width: a strip of pixels makes no picture of gigabytes."""
+    return min(max(height / width, 1 / _LONGEST), _LONGEST)
 
 
 def depth_limits(depth_m: np.ndarray) -> tuple[float, float]:
@@ -79,7 +85,7 @@ def rgbd_panel(rgb: np.ndarray, depth_m: np.ndarray, title: str) -> np.ndarray:
         (h, w, 3) uint8 picture, RGB order.
     """
     height, width = depth_m.shape
-    figure = Figure(figsize=(7, 3.2 * height / width + 0.7), layout='constrained')
+    figure = Figure(figsize=(7, 3.2 * cell_aspect(height, width) + 0.7), layout='constrained')
     axes = figure.subplots(1, 2)
     axes[0].imshow(rgb)
     figure.colorbar(show_depth(axes[1], depth_m), ax=axes[1], label='depth [m]', shrink=0.8)

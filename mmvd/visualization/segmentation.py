@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .panels import figure_picture, show_depth
+from .panels import cell_aspect, figure_picture, show_depth
 
 _OPACITY = 0.6
 _MOST_NAMES = 12
@@ -45,7 +45,7 @@ def segmentation_panel(
     colours = np.asarray(palette)
     height, width = prediction.shape
     maps = dict(truth=truth, prediction=prediction) if truth is not None else dict(prediction=prediction)
-    figure = Figure(figsize=(3 * (2 + len(maps)), 2.9 * height / width + 0.9), layout='constrained')
+    figure = Figure(figsize=(3 * (2 + len(maps)), 2.9 * cell_aspect(height, width) + 0.9), layout='constrained')
     axes = figure.subplots(1, 2 + len(maps))
     axes[0].imshow(rgb)
     shown = show_depth(axes[1], depth_m)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mmvd.apis.page import answer, build_page, points_figure
-from mmvd.errors import DepthFileError, SampleError
+from mmvd.errors import ConfigError, DepthFileError, SampleError
 from tests.apis.chromium import CHROMIUM, screenshot
 from tests.conftest import tiny_model
 
@@ -31,6 +31,8 @@ def test_answer_on_a_room_and_on_files(model, tmp_path):
     assert completed.shape == (60, 80)
     panel, _, _ = answer(model, image, None, 0, 50, 'coarse', 1.0)  # colour alone
     assert panel.ndim == 3
+    with pytest.raises(ConfigError, match='the demo: room must be a whole number of at least 0, got 1.5'):
+        answer(model, None, None, 1.5, 50, 'pixel', 1.0)
     with pytest.raises(DepthFileError, match='missing.npy: no such'):
         answer(model, image, str(tmp_path / 'missing.npy'), 0, 50, 'pixel', 1.0)
 

@@ -110,6 +110,8 @@ def test_what_is_missing_is_named(estimator, tmp_path):
         RGBDPoseInferencer('m2f_vd_rooms', device='cpu', intrinsics=K, boxes=BOXES)
     with pytest.raises(SampleError, match='boxes of 2 scenes'):
         read_boxes([dict(BOXES[0], scene_id=48, image_id=1), dict(BOXES[0], scene_id=49, image_id=1)])
+    with pytest.raises(SampleError, match=r'boxes: a/x.png and b/x.png have one name: give boxes of one folder'):
+        read_boxes([dict(BOXES[0], image=image) for image in ('a/x.png', 'a/x.png', 'b/x.png')])
     with pytest.raises(MissingInputsError, match='no such file of boxes'):
         read_boxes(tmp_path / 'none.json')
     odd = dict(BOXES[0], category_id=3.7), dict(BOXES[0], category_id=True), dict(BOXES[0], image='')

@@ -42,8 +42,9 @@ def test_depth_of_the_paper_in_one_figure(tmp_path):
     assert picture is not None and picture.shape[1] > 1000 and picture.std() > 5
 
 
-def test_labels_of_a_host_are_drawn(tmp_path):
-    done = browse('configs/seg/m2f_vd_rooms_tiny.py', '--samples', 1, '--loader', 'val', '--out', tmp_path)
+@pytest.mark.parametrize('config', ['seg/m2f_vd_rooms_tiny', 'det/mask2former_vd_rooms'])
+def test_labels_of_a_host_are_drawn(tmp_path, config):
+    done = browse(f'configs/{config}.py', '--samples', 1, '--loader', 'val', '--out', tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / 'val_samples.png').is_file() and 'val_depth' not in done.stdout
 

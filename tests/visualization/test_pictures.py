@@ -180,3 +180,17 @@ def test_panel_of_classes(undrawn):
     handles = figure.legends[0].legend_handles
     assert [handle.get_label() for handle in handles] == ['wall', 'floor', 'cup']
     assert np.allclose(handles[0].get_facecolor()[:3], np.array(palette[2]) / 255)
+
+
+@pytest.mark.parametrize('shape', [(2240, 1), (1, 2240)])
+def test_a_strip_of_pixels_makes_no_large_picture(shape):
+    """Its place in the figure has at most four times the shorter side."""
+    rgb, depth = np.zeros((*shape, 3), np.uint8), np.ones(shape, np.float32)
+    labels = np.zeros(shape, int)
+    for picture in (
+        panels.rgbd_panel(rgb, depth, 'strip'),
+        completion_panel(rgb, depth[None], depth[None], depth),
+        segmentation_panel(rgb, depth, labels, labels, ('floor',), [[0, 0, 0]]),
+        feature_pictures.features_panel(rgb, depth, dict(image=[torch.rand(4, *shape)])),
+    ):
+        assert 100 < picture.shape[0] < 2000 and picture.shape[1] < 2000

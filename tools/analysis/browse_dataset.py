@@ -129,7 +129,7 @@ def seen(data: dict, preprocessor: nn.Module, model: Config, training: bool) -> 
             cv2.rectangle(found['boxes'], (x1, y1), (x2 - 1, y2 - 1), (60, 220, 60), 1)
     labels = getattr(batch['data_samples'][0], 'gt_sem_seg', None)
     if labels is not None:
-        found['labels'] = labels.data[0].numpy()
+        found['labels'] = labels.get('data', labels.get('sem_seg'))[0].numpy()  # mmseg's name, mmdet's
     return found
 
 

@@ -33,6 +33,9 @@ def features_of(config, cache: str | None, device: str) -> tuple[Features, Featu
     """
     if 'num_classes' not in (config.model.get('head') or {}):
         raise ConfigError(f'{config.filename}: has no head with num_classes: features are fitted to classes of images')
+    for loader in ('train_dataloader', 'val_dataloader'):
+        if not config.get(loader):
+            raise ConfigError(f'{config.filename}: has no {loader}: features are computed on the data of both')
     model = build_filled(config, config.get('load_from')).to(device)
     check_channels(config, model)
     test = dict(config.val_dataloader)

@@ -52,7 +52,7 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
     """Config, checkpoint, and the settings of the heads, which must belong together.
 
     Raises:
-        ConfigError: If they do not, or OUT would overwrite one of them.
+        ConfigError: If they do not, or OUT would overwrite one of them, or other files without being told to.
     """
     config, checkpoint = find_config(args.config), load_checkpoint(args.checkpoint)
     if (config.model.get('head') or {}).get('type') != 'mmvd.LinearProbeHead':
@@ -66,6 +66,9 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
         )
     check_other(f'{args.out}.py', args.config)
     check_other(f'{args.out}.pth', args.checkpoint)
+    there = [path for path in (f'{args.out}.py', f'{args.out}.pth') if Path(path).exists()]
+    if there and not args.overwrite:
+        raise ConfigError(f'{there[0]}: there is a file of this name already: choose another, or say --overwrite')
     return config, checkpoint, head.settings
 
 
@@ -130,6 +133,7 @@ def main() -> int:
     parser.add_argument('checkpoint', help='checkpoint of the probes')
     parser.add_argument('out', help='where the classifier goes, without ending')
     parser.add_argument('--head', type=int, help='number of the head; the reported one of its epoch by default')
+    parser.add_argument('--overwrite', action='store_true', help='replace a classifier there')
     args = parser.parse_args()
     return exit_code(lambda: print(export(args)))
 

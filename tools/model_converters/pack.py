@@ -9,6 +9,7 @@ import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-in
 from mmvd.apis.loading import build_filled, open_model
 from mmvd.apis.packing import WEIGHTS, pack
 from mmvd.errors import ConfigError, exit_code
+from mmvd.models import DepthCompleter
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> str:
     size = Path(args.out, WEIGHTS).stat().st_size / 2**20
     return (
         f'{args.out}: {card["model"]}, {card["parameters"]:,} parameters, {size:.1f} MiB, SHA-256 '
-        f'{card["sha256"][WEIGHTS]}; opens with mmvd.load_model or an inferencer of mmvd.apis'
+        f'{card["sha256"][WEIGHTS]}' + ('; opens with mmvd.load_model' if isinstance(model, DepthCompleter) else '')
     )
 
 

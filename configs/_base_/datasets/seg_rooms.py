@@ -1,7 +1,6 @@
 # Built-in rooms with semantic labels; shuffle_textures=True makes colours that say nothing of the class.
 size = (112, 112)
 pack = dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))
-test_pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), pack]  # of images that are files
 rooms = dict(type='mmvd.SyntheticRooms', size=size, cache=True)
 train_dataloader = dict(
     batch_size=8,
