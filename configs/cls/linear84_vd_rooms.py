@@ -17,8 +17,9 @@ pack = dict(
     type='mmvd.PackRGBDInputs',
     packer=dict(type='mmpretrain.PackInputs', meta_keys=('img_path', 'img_shape', 'split', 'sample_idx')),
 )
-# for one's own images: the rooms have this size
-test_pipeline = [dict(type='mmvd.RGBDResize', size=112), dict(type='mmvd.RGBDCenterCrop', size=112), pack]
+# the rooms have this size; it is for one's own images
+geometry = [dict(type='mmvd.RGBDResize', size=112), dict(type='mmvd.RGBDCenterCrop', size=112), pack]
+test_pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), *geometry]  # of images that are files
 rooms = dict(type='mmvd.SyntheticRooms', size=(112, 112), cache=True)
 train_pipeline = [
     dict(type='mmvd.RGBDRandomResizedCrop', size=112, scale=(0.5, 1.0)),
@@ -42,7 +43,7 @@ val_dataloader = dict(
     sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
     dataset=dict(
         type='mmvd.KeyedConcat',
-        pipeline=test_pipeline,
+        pipeline=geometry,
         datasets=[dict(rooms, length=256, seed=1020, split='holdout'), dict(rooms, length=1024, seed=1021)],
     ),
 )

@@ -1,6 +1,8 @@
 # Built-in rooms with semantic labels; shuffle_textures=True makes colours that say nothing of the class.
 size = (112, 112)
 pack = dict(type='mmvd.PackRGBDInputs', packer=dict(type='mmseg.PackSegInputs'))
+# of images that are files: what mmseg's own inference reads
+test_pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), pack]
 rooms = dict(type='mmvd.SyntheticRooms', size=size, cache=True)
 train_dataloader = dict(
     batch_size=8,
