@@ -174,7 +174,7 @@ def test_panel_of_classes(undrawn):
     np.testing.assert_array_equal(shown(axes[0]), RGB)
     np.testing.assert_array_equal(shown(axes[1]), TRUTH)
     for axis, labels in zip(axes[2:], (truth, prediction), strict=True):
-        expected = 0.4 * RGB + 0.6 * np.array([*palette, *[[0, 0, 0]] * 252, [0, 0, 0]])[labels]
+        expected = 0.4 * RGB + 0.6 * np.array([*palette, *[[0, 0, 0]] * 253])[labels]
         expected = np.where(labels[..., None] == 255, RGB, expected)
         np.testing.assert_array_equal(shown(axis), expected.round())
     handles = figure.legends[0].legend_handles
