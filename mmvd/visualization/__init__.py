@@ -5,10 +5,11 @@ from .curves import curves_picture
 from .feature_pictures import feature_colours, features_panel
 from .panels import completion_panel, rgbd_panel
 from .point_cloud import guess_intrinsics, ply_bytes, to_points
-from .samples import depth_histograms, samples_picture
+from .samples import Objects, depth_histograms, samples_picture
 from .segmentation import overlay, segmentation_panel
 
 __all__ = [
+    'Objects',
     'completion_panel',
     'contact_sheet',
     'curves_picture',

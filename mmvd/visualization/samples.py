@@ -3,22 +3,41 @@
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 _BINS = 60
 
 
-def samples_picture(samples: Sequence[Mapping[str, np.ndarray]], titles: Sequence[str], path: str | Path) -> None:
+class Objects(NamedTuple):
+    """Objects in an image.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        boxes: x1, y1, x2, y2 of each, pixels.
+        names: What each is.
+    """
+
+    rgb: np.ndarray
+    boxes: Sequence[tuple[float, float, float, float]]
+    names: Sequence[str]
+
+
+def samples_picture(
+    samples: Sequence[Mapping[str, np.ndarray | Objects]], titles: Sequence[str], path: str | Path
+) -> None:
     """Draw a row per sample and a column per thing, and save them as PNG.
 
     Args:
         samples: By name: (H, W, 3) uint8 RGB; (H, W) float, metres where the name begins with "depth" (0 = missing,
-            drawn grey), else channels of an encoding; (H, W) bool masks; (H, W) integer labels. A sample may lack some.
-        titles: A line for each sample.
+            drawn grey), else channels of an encoding; (H, W) bool masks; (H, W) integer labels; :class:`Objects`. A
+            sample may lack some.
+        titles: A line for each sample, or several.
         path: PNG.
     """
     names = list(dict.fromkeys(name for sample in samples for name in sample))
@@ -37,8 +56,10 @@ def samples_picture(samples: Sequence[Mapping[str, np.ndarray]], titles: Sequenc
     figure.savefig(path, dpi=90)
 
 
-def _show(axis: Axes, name: str, values: np.ndarray) -> None:
-    if values.dtype == np.uint8 and values.ndim == 3:
+def _show(axis: Axes, name: str, values: np.ndarray | Objects) -> None:
+    if isinstance(values, Objects):
+        _show_objects(axis, values)
+    elif values.dtype == np.uint8 and values.ndim == 3:
         axis.imshow(values)
     elif values.dtype == bool:
         axis.imshow(values, 'gray', vmin=0, vmax=1)
@@ -53,6 +74,16 @@ def _show(axis: Axes, name: str, values: np.ndarray) -> None:
     else:
         axis.imshow(values, 'coolwarm', interpolation='nearest')
         axis.set_xlabel(f'{values.min():.2f} to {values.max():.2f}', fontsize=7)
+
+
+def _show_objects(axis: Axes, objects: Objects) -> None:
+    axis.imshow(objects.rgb)
+    for (x1, y1, x2, y2), name, colour in zip(
+        objects.boxes, objects.names, cycle(colormaps['tab10'].colors), strict=False
+    ):
+        axis.add_patch(Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor=colour))
+        back = dict(facecolor=colour, linewidth=0, pad=0.5)
+        axis.text(x1, y1, name, fontsize=5, color='white', va='top', clip_on=True, bbox=back)
 
 
 def depth_histograms(depths: Mapping[str, Sequence[np.ndarray]], path: str | Path) -> None:

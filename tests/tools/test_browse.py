@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from mmvd.apis import preparation
+from mmvd.datasets import SyntheticRooms
 from mmvd.registry import DATASETS
 from mmvd.visualization import depth_histograms, samples_picture
 from tests.commands import script
@@ -42,11 +44,29 @@ def test_depth_of_the_paper_in_one_figure(tmp_path):
     assert picture is not None and picture.shape[1] > 1000 and picture.std() > 5
 
 
-@pytest.mark.parametrize('config', ['seg/m2f_vd_rooms_tiny', 'det/mask2former_vd_rooms'])
-def test_labels_of_a_host_are_drawn(tmp_path, config):
+@pytest.mark.parametrize('task', ['seg', 'det', 'cls'])
+def test_labels_of_a_host_are_drawn(tmp_path, monkeypatch, task):
+    config, seed, size = dict(
+        seg=('seg/m2f_vd_rooms_tiny', 1010, 56),
+        det=('det/mask2former_vd_rooms', 1010, 112),
+        cls=('cls/linear84_vd_rooms', 1020, 112),
+    )[task]
+    figures, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, 'savefig', lambda figure, *a, **kw: figures.append(figure) or save(figure, *a, **kw))
     done = browse(f'configs/{config}.py', '--samples', 1, '--loader', 'val', '--out', tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / 'val_samples.png').is_file() and 'val_depth' not in done.stdout
+    axes = {axis.get_title(): axis for axis in figures[0].axes}
+    room, names = SyntheticRooms(length=1, seed=seed, size=(size, size)).get_data_info(0), SyntheticRooms.METAINFO
+    if task == 'seg':
+        np.testing.assert_array_equal(axes['labels'].images[0].get_array(), room['gt_seg_map'] % 20)
+    if task == 'det':
+        numbers, where, pixels = np.unique(room['gt_instance_map'], return_index=True, return_counts=True)
+        classes = room['gt_seg_map'].ravel()[where[(numbers > 0) & (pixels >= 20)]]
+        texts = [text.get_text() for text in axes['objects'].texts]
+        assert len(texts) > 3 and sorted(texts) == sorted(names['classes'][each] for each in classes)
+    if task == 'cls':
+        assert axes['RGB'].get_ylabel() == f'0\n{names["scenes"][room["gt_label"]]}'
 
 
 def test_pictures_of_what_is_odd(tmp_path):

@@ -18,7 +18,7 @@ from mmvd.visualization import (
     segmentation_panel,
 )
 from mmvd.visualization.poses import pose_picture, sheet
-from mmvd.visualization.samples import depth_histograms, samples_picture
+from mmvd.visualization.samples import Objects, depth_histograms, samples_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
 TRUTH = np.tile(np.linspace(0.5, 4, 40, dtype=np.float32), (30, 1))
@@ -152,6 +152,16 @@ def test_samples_say_how_much_depth_they_have(saved):
     assert [axes[0].get_title(), axes[1].get_title()] == ['rgb', 'depth'] and axes[2].get_ylabel() == 'b'
     assert axes[1].get_xlabel() == f'0.50 to {some.max():.2f} m, 42%' and axes[3].get_xlabel() == ''
     np.testing.assert_array_equal(shown(axes[1]).mask, some == 0)
+
+
+def test_objects_have_boxes_and_names(saved):
+    objects = Objects(RGB, [(2, 3, 10, 8), (0, 0, 4, 4)], ['bed', 'class 7'])
+    samples_picture([dict(objects=objects), dict(objects=Objects(RGB, [], []))], ['a', 'b'], 'unused.png')
+    some, none = saved[0].axes
+    np.testing.assert_array_equal(shown(some), RGB)
+    assert [box.get_bbox().bounds for box in some.patches] == [(1.5, 2.5, 8, 5), (-0.5, -0.5, 4, 4)]  # around pixels
+    assert [text.get_text() for text in some.texts] == ['bed', 'class 7']
+    assert none.get_title() == '' and not none.patches
 
 
 def test_histograms_of_depth_and_density(saved):

@@ -8,14 +8,14 @@ config: one figure of the histograms of the paper's fifteen datasets, as far as 
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 from torch import nn
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
@@ -23,12 +23,13 @@ from mmvd.apis.configs import building, check_has_model
 from mmvd.apis.data_configs import check_pipelines, read_data_config
 from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
+from mmvd.datasets.probe_splits import class_names
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.transforms.loading import LoadDepth, LoadImage
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, exit_code
 from mmvd.registry import DATASETS, MODELS
 from mmvd.saving import check_writable
-from mmvd.visualization import depth_histograms, samples_picture
+from mmvd.visualization import Objects, depth_histograms, samples_picture
 
 _CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, the last
 
@@ -89,13 +90,15 @@ def report(args: argparse.Namespace) -> None:
         loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
     with building('the data preprocessor'):
         preprocessor = MODELS.build(config.model.data_preprocessor)
-    samples, titles = [], []
+    samples, titles, meta = [], [], getattr(loader.dataset, 'metainfo', {})
     for data, _ in zip(loader, range(args.samples), strict=False):
-        meta = data['data_samples'][0].metainfo
-        titles.append(f'{meta.get("dataset", "")} {Path(str(meta.get("img_path", ""))).name}')
-        for reason in meta.get('redraw_reasons', ()):
+        sample = data['data_samples'][0]
+        titles.append(title(sample, class_names(meta)))
+        for reason in sample.metainfo.get('redraw_reasons', ()):
             print(f'redrawn: {reason}')
-        samples.append(seen(data, preprocessor, config.model, args.loader == 'train'))
+        batch = preprocessor(data, args.loader == 'train')
+        samples.append(seen(batch, preprocessor, config.model))
+        samples[-1].update(labels(batch['data_samples'][0], samples[-1]['RGB'], meta.get('classes') or ()))
     samples_picture(samples, titles, out / f'{args.loader}_samples.png')
     print(out / f'{args.loader}_samples.png')
     depths = {name: depth_maps(dataset, args.maps) for name, dataset in file_datasets(loader.dataset)}
@@ -103,10 +106,20 @@ def report(args: argparse.Namespace) -> None:
         write_histograms(depths, out / f'{args.loader}_depth.png')
 
 
+def title(sample: BaseDataElement, names: Sequence[str]) -> str:
+    """Dataset and file of a sample and, where it has one, the class of the image."""
+    line = f'{sample.get("dataset", "")} {Path(str(sample.get("img_path", ""))).name}'.strip()
+    return '\n'.join([line, *(name_of(int(label), names) for label in sample.get('gt_label', ()))])
+
+
+def name_of(label: int, names: Sequence[str]) -> str:
+    """Its name or, where the dataset tells none, its number."""
+    return names[label] if label < len(names) else f'class {label}'
+
+
 @torch.no_grad()
-def seen(data: dict, preprocessor: nn.Module, model: Config, training: bool) -> dict[str, np.ndarray]:
-    """Pictures of one sample, by name, as :func:`samples_picture` takes them."""
-    batch = preprocessor(data, training)
+def seen(batch: dict, preprocessor: nn.Module, model: Config) -> dict[str, np.ndarray]:
+    """Pictures of the images of one sample, by name, as :func:`samples_picture` takes them."""
     inputs, encoding = batch['inputs'][0], model.backbone.get('depth_encoding')
     rgb = inputs[:3] * preprocessor.std[0] + preprocessor.mean[0] if hasattr(preprocessor, 'std') else inputs[:3]
     found = {'RGB': rgb.clamp(0, 255).byte().permute(1, 2, 0).numpy()}
@@ -122,14 +135,17 @@ def seen(data: dict, preprocessor: nn.Module, model: Config, training: bool) -> 
         channels = built(built.into_range(inputs[None, 3:], 'rescale')[0])[0]
         for number in np.unique(np.linspace(0, len(channels) - 1, _CHANNELS).astype(int)):
             found[f'encoding {number}'] = channels[number].numpy()
-    queries = getattr(batch['data_samples'][0], 'proposals', None)
-    if queries is not None:
-        found['boxes'] = found['RGB'].copy()
-        for x1, y1, x2, y2 in queries.bboxes.round().int().tolist():
-            cv2.rectangle(found['boxes'], (x1, y1), (x2 - 1, y2 - 1), (60, 220, 60), 1)
-    labels = getattr(batch['data_samples'][0], 'gt_sem_seg', None)
-    if labels is not None:
-        found['labels'] = labels.get('data', labels.get('sem_seg'))[0].numpy()  # mmseg's name, mmdet's
+    return found
+
+
+def labels(sample: BaseDataElement, rgb: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray | Objects]:
+    """Pictures of the labels of pixels and of the objects that a sample brings, by name."""
+    found, pixels, objects = {}, sample.get('gt_sem_seg'), sample.get('proposals', sample.get('gt_instances'))
+    if pixels is not None:
+        found['labels'] = pixels.get('data', pixels.get('sem_seg'))[0].numpy()  # mmseg's name, mmdet's
+    if objects is not None:
+        boxes = [tuple(box.tolist()) for box in objects.bboxes]
+        found['objects'] = Objects(rgb, boxes, [name_of(label, names) for label in objects.labels.tolist()])
     return found
 
 
