@@ -23,7 +23,8 @@ from .tables import arrow, map_table, place, save_table
 
 _ENDINGS = ('.zip', '.tar')
 _TO_UNPACK = ('.tar.gz', '.tgz', '.tar.bz2', '.tar.xz', '.7z', '.rar')  # no place in them can be gone to at once
-_LOCAL_HEADER, _ENCRYPTED, _TAR_END = '<26xHH', 1, 1024
+_LOCAL_HEADER, _ENCRYPTED = '<26xHH', 1
+_TAR_PADDING = 1 << 20  # zeros that may follow the last file; a record of tar has 10240 bytes
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -244,7 +245,9 @@ def _tar_members(path: Path) -> Iterator[tuple]:
             else:
                 continue
             yield name, *places[name]
-    with open(path, 'rb') as file:
-        file.seek(max(os.path.getsize(path) - _TAR_END, 0))
-        if file.read().strip(b'\0'):
-            raise ValueError('its end is missing')
+        end = archive.offset
+    with open(path, 'rb') as file:  # the module takes a damaged header for the end
+        file.seek(end)
+        rest = file.read(_TAR_PADDING + 1)
+    if not rest or rest.strip(b'\0') or len(rest) > _TAR_PADDING:
+        raise ValueError(f'its end is missing, or it is damaged at byte {end}')

@@ -179,6 +179,21 @@ def test_tar_files_with_second_names_and_without_an_end(tmp_path):
         archives.open_archive(tmp_path / 'y.tar')
 
 
+@pytest.mark.parametrize('damage', [b'\0', b'x', None])
+def test_tar_files_that_are_damaged_in_their_middle(tmp_path, damage):
+    """Python's module lists the files before the damage, and says nothing."""
+    with tarfile.open(tmp_path / 'x.tar', 'w', format=tarfile.USTAR_FORMAT) as packed:
+        for name in 'abc':
+            (tmp_path / name).write_text(name)
+            packed.add(tmp_path / name, name)
+    whole = (tmp_path / 'x.tar').read_bytes()
+    assert list(archives.open_archive(tmp_path / 'x.tar').names()) == ['a', 'b', 'c']
+    cut = whole[:1024] + (bytes(2 << 20) if damage is None else damage * 512 + whole[1536:])  # None: never filled
+    (tmp_path / 'y.tar').write_bytes(cut)
+    with pytest.raises(SampleError, match='its end is missing, or it is damaged at byte 1024'):
+        archives.open_archive(tmp_path / 'y.tar')
+
+
 def test_names_of_archives_that_are_no_text(tmp_path):
     fabricate_bop(tmp_path / 'lm/test/000001', 2)
     settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')

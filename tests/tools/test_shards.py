@@ -39,8 +39,14 @@ def test_the_same_samples(tmp_path, monkeypatch):
     assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
     assert (tmp_path / 'out/000001.tar').is_file() and (tmp_path / 'out/000000.tar').stat().st_mtime_ns == before
     whole = (tmp_path / 'out/000001.tar').read_bytes()
-    for size in (0, len(whole) // 2):  # copied in part
-        (tmp_path / 'out/000001.tar').write_bytes(whole[:size])
+    with tarfile.open(tmp_path / 'out/000001.tar') as packed:
+        second = packed.getmembers()[3].offset
+    for part in (
+        b'',
+        whole[: len(whole) // 2],
+        whole[:second] + bytes(512) + whole[second + 512 :],
+    ):  # the last: a hole
+        (tmp_path / 'out/000001.tar').write_bytes(part)
         mended = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
         assert mended.returncode == 0 and 'written anew: ' in mended.stderr and '000001.tar' in mended.stderr
         assert (tmp_path / 'out/000001.tar').read_bytes() == whole
