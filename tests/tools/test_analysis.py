@@ -100,6 +100,13 @@ def test_benchmark_of_heads(tmp_path, monkeypatch):
     )  # deterministic: bytes kept for the backward pass
 
 
+@pytest.mark.parametrize('tool', ['benchmark', 'benchmark_heads', 'benchmark_checks', 'gpu_run'])
+def test_a_table_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path, tool):
+    (tmp_path / 'file').touch()
+    done = script(f'analysis/{tool}', '--out', tmp_path / 'file/table.csv')
+    assert done.returncode == 2 and 'file' in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def test_flop_formula_of_the_benchmark(monkeypatch):
     """ViT-B/14 at 224 px beside a depth stream of 32 channels: 96.0 GMAC per training step and image, by hand."""
     monkeypatch.syspath_prepend(str(ROOT))

@@ -17,9 +17,13 @@ from torch.utils.data import DataLoader
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd import ops
+from mmvd.apis.devices import find_device
 from mmvd.apis.timing import Comparison, write_csv
+from mmvd.arguments import check_int
 from mmvd.engine import EpochSampler
+from mmvd.errors import exit_code
 from mmvd.registry import DATASETS
+from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis import benchmark_models as models  # noqa: E402
@@ -113,8 +117,8 @@ BENCHMARKS = dict(
 )
 
 
-def main() -> None:
-    """Parse the command line, run the comparisons, write the table."""
+def main() -> int:
+    """Parse the command line and compare; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--only', nargs='+', choices=BENCHMARKS, default=list(BENCHMARKS))
     parser.add_argument('--preset', choices=PRESETS, default='small')
@@ -125,8 +129,14 @@ def main() -> None:
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--out', default='work_dirs/benchmark.csv')
     args = parser.parse_args()
-    if args.repeats < 1 or (args.device.startswith('cuda') and not torch.cuda.is_available()):
-        parser.error('--repeats must be at least 1, and --device cuda needs a GPU that torch sees')
+    return exit_code(lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the comparisons, write the table."""
+    check_int('benchmark', '--repeats', args.repeats)
+    find_device(args.device)
+    check_file(Path(args.out))
     np.random.seed(0)
     torch.manual_seed(0)
     bench, rows = Bench(args), []
@@ -138,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ from mmvd.datasets.decoders import read_npy
 from mmvd.datasets.rasters import look_at_image, read_image, read_raster
 from mmvd.errors import exit_code
 from mmvd.models.weights import load_checkpoint, tensors_of
+from mmvd.saving import check_file
 
 _CPU = torch.device('cpu')
 
@@ -34,6 +35,8 @@ def main() -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
+    if args.out:
+        check_file(Path(args.out))
     with tempfile.TemporaryDirectory() as folder:
         rows = [*checkpoint_rows(Path(folder), args), *image_rows(Path(folder), args)]
     for row in rows:

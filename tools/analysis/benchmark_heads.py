@@ -5,6 +5,7 @@ Frozen against trained encoder, 84 grouped probes against one and against module
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from mmengine.structures import BaseDataElement, InstanceData
 from torch import nn
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.devices import find_device
 from mmvd.apis.timing import Comparison, compare, write_csv
+from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.errors import exit_code
 from mmvd.models import LinearProbeHead, VDViT
 from mmvd.registry import MODELS
+from mmvd.saving import check_file
 
 GRID = Config.fromfile(Path(__file__).parents[2] / 'configs/_base_/models/linear84_vd_dinov2_base.py')
 RATES, DROPOUTS = GRID.learning_rates, GRID.dropouts
@@ -156,8 +161,8 @@ def pose(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
 KINDS = dict(probes=probes, segmentation=segmentation, pose=pose)
 
 
-def main() -> None:
-    """Parse the command line, run the comparisons, write the table."""
+def main() -> int:
+    """Parse the command line and compare; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--only', nargs='+', choices=tuple(KINDS), default=list(KINDS))
     parser.add_argument('--arch', choices=('small', 'base', 'large'), default='small')
@@ -167,14 +172,21 @@ def main() -> None:
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--out', default='work_dirs/benchmark_heads.csv')
     args = parser.parse_args()
+    return exit_code(lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the comparisons, write the table."""
+    check_int('benchmark_heads', '--repeats', args.repeats)
+    device, rows = find_device(args.device), []
+    check_file(Path(args.out))
     torch.manual_seed(0)
-    rows = []
     for name in args.only:
-        for row in KINDS[name](args, torch.device(args.device)):
+        for row in KINDS[name](args, device):
             rows.append(row)
             print(row, flush=True)
-    write_csv(args.out, rows, torch.device(args.device), 'float32')
+    write_csv(args.out, rows, device, 'float32')
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -18,11 +19,13 @@ from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.configs import read_config
+from mmvd.apis.devices import find_device
 from mmvd.apis.timing import device_name, synchronise, time_ms
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
+from mmvd.errors import exit_code
 from mmvd.registry import MODELS
-from mmvd.saving import save_csv
+from mmvd.saving import check_file, save_csv
 
 
 def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
@@ -91,8 +94,8 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
     return rows
 
 
-def main() -> None:
-    """Parse the command line, run, write the table."""
+def main() -> int:
+    """Parse the command line and run; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--config', default='configs/vd/pretrain_dinov2_pde_rooms.py')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
@@ -105,6 +108,13 @@ def main() -> None:
     parser.add_argument('--compile', action='store_true')
     parser.add_argument('--out', default='work_dirs/gpu_run.csv')
     args = parser.parse_args()
+    return exit_code(lambda: report(args))
+
+
+def report(args: argparse.Namespace) -> None:
+    """Run, write the table."""
+    find_device(args.device)
+    check_file(Path(args.out))
     rows = run(args, read_config(args.config))
     common = dict(
         device=device_name(torch.device(args.device)),
@@ -116,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())
