@@ -126,10 +126,13 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
         raise ConfigError(f'{config.filename or "the config"}: {config.model.type} has no backbone')
     model.dataset_meta = {}
     if checkpoint is None:
+        start = model.backbone.init_cfg
+        held = start.get('checkpoint') if isinstance(start, dict) else None
         MMLogger.get_current_instance().warning(
-            f'{config.filename or "the config"}: opened without a checkpoint: what the model predicts is random'
+            f'{config.filename or "the config"}: opened without a checkpoint: '
+            f'what {f"{held} does not hold" if held else "the model predicts"} is random'
         )
-        if model.backbone.init_cfg:
+        if start:
             # not the whole model: mmengine would print a paragraph for each of its parameters
             model.backbone.init_weights()
         return model

@@ -56,6 +56,16 @@ def test_encode_is_what_the_backbone_gives(model):
     assert all(torch.equal(a, b) for a, b in zip(maps, expected, strict=True))
 
 
+def test_what_is_random_without_a_checkpoint_is_told(tmp_path, model, monkeypatch):
+    torch.save(dict(state_dict=model.completer.state_dict()), tmp_path / 'a.pth')
+    started, told = config(), logged(monkeypatch)
+    started.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))
+    again = mmvd.load_model(started, device='cpu')
+    assert any(f'what {tmp_path}/a.pth does not hold is random' in line for line in told)
+    pairs = zip(again.completer.backbone.parameters(), model.completer.backbone.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
 def test_load_model(tmp_path, model, monkeypatch):
     torch.save(dict(state_dict=model.completer.state_dict()), tmp_path / 'a.pth')
     again = mmvd.load_model(config(), tmp_path / 'a.pth', 'cpu')
