@@ -133,6 +133,22 @@ def test_cityscapes(tmp_path, monkeypatch):
         check(sample, [255, 0, 18], 5, 40)
 
 
+def test_ids_of_cityscapes_become_the_classes_of_mmseg(tmp_path):
+    """The official label ids by name; their order is that of mmseg's classes."""
+    from mmseg.datasets import CityscapesDataset
+
+    ids = dict(road=7, sidewalk=8, building=11, wall=12, fence=13, pole=17, vegetation=21, terrain=22, sky=23)
+    ids |= dict(person=24, rider=25, car=26, truck=27, bus=28, train=31, motorcycle=32, bicycle=33)
+    ids |= {'traffic light': 19, 'traffic sign': 20}
+    official = tmp_path / 'gtFine/train/a/a_gtFine_labelIds.png'
+    official.parent.mkdir(parents=True)
+    cv2.imwrite(str(official), np.arange(256, dtype=np.uint8).reshape(16, 16))
+    assert convert('label_ids', 'cityscapes', tmp_path).returncode == 0
+    found = cv2.imread(str(official.with_name('a_gtFine_labelTrainIds.png')), cv2.IMREAD_UNCHANGED).ravel()
+    names = CityscapesDataset.METAINFO['classes']
+    assert [found[ids[name]] for name in names] == list(range(19)) and (found != 255).sum() == 19
+
+
 def test_class_folders_are_verified(tmp_path, monkeypatch):
     fabricate.fabricate_classes(tmp_path / 'mvip', 'mvip')
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))

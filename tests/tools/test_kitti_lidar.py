@@ -50,6 +50,8 @@ def test_points_come_out_where_they_were_put(tmp_path, monkeypatch):
     lay_out(root, np.concatenate((hidden, points, behind)))  # what stands in front hides what is behind it
     done = script('dataset_converters/kitti_lidar', root)
     assert done.returncode == 0 and '1 depth maps' in done.stdout, done.stderr
+    (root / 'training/velodyne/000008.bin').write_bytes(b'')  # what is written is not read again
+    assert convert(root) == 1
     found = read_depth(str(root / 'training/velodyne_depth/000008.png'), 'div256')
     np.testing.assert_allclose(found, depth_m, atol=1 / 512 + 1e-5)
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
@@ -67,6 +69,7 @@ def test_points_come_out_where_they_were_put(tmp_path, monkeypatch):
         ('velodyne/000008.bin', None, 'no such scan'),
         ('calib/000008.txt', b'P2: 1 2 3\n', 'P2 must hold 12 numbers'),
         ('calib/000008.txt', b'P0: 1\n', 'P2 must hold 12 numbers'),
+        ('calib/000008.txt', b'P2: ' + b'nan ' * 12 + b'\n', 'P2 is not finite'),
         ('calib/000008.txt', None, 'no such calibration'),
         ('image_2/000008.png', None, 'no images'),
     ],

@@ -62,6 +62,12 @@ def test_predicted_depth_for_ade20k_and_cocostuff(tmp_path, monkeypatch, depth_m
                 and sample['depth'].shape == sample['img'].shape[:2]
             )
             assert (sample['gt_seg_map'] == fabricate.stripes(labels)).all()
+    for colour in ade.glob('images/training/*.jpg'):
+        colour.rename(colour.with_suffix('.png'))
+    done = convert('predict_depth', ade, '--model', depth_model, '--device', 'cpu', '--images', 'images/training/*.png')
+    assert done.returncode == 0 and '0 depth maps written' in done.stdout  # depth is not taken for images
+    for colour in ade.glob('images/training/*[0-9].png'):
+        colour.rename(colour.with_suffix('.jpg'))
     told = convert('label_ids', 'ade20k', ade, '--verify')
     assert told.returncode == 0 and 'ADE20KRGBDDataset: 1 images' in told.stdout
 

@@ -38,6 +38,9 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
     lines = [line for line in told.out.splitlines() if line.startswith(('PASS', 'FAIL'))]
     assert code == 1 and len(lines) == 7 and any('FAIL' in line for line in lines)
     (image,) = list(root.glob('test/*/rgb/*'))[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr('tools.dataset_converters.prepare.judge', lambda facts, expected: [(facts.images == 2, 'all')])
+        assert prepare('--verify')[0] == 0
     image.write_bytes(b'')
     assert f'FAIL readable: 1 samples are not, first {image}' in prepare('--verify')[1].out
 

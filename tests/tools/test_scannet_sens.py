@@ -16,13 +16,15 @@ from tools.dataset_converters.scannet_sens import convert
 
 
 def stream(path, frames: int = 5, steps_per_m: float = 1000.0, version: int = 4) -> np.ndarray:
-    """Write a stream of a plane; returns its depth in metres."""
+    """Write a stream of a plane with a hole; returns its depth in metres."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metres = np.tile(np.linspace(1, 4, 32, dtype=np.float32), (24, 1))
+    metres[3, 5] = 0
     raw = np.rint(metres * steps_per_m).astype('<u2')
     jpeg = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
-    depth, camera = zlib.compress(raw.tobytes()), np.diag([30.0, 30, 1, 1]).astype('<f4')
-    head = struct.pack('<IQ', version, 6) + b'struct' + b''.join(camera.tobytes() for _ in range(4))
+    depth, none = zlib.compress(raw.tobytes()), np.eye(4)
+    cameras = np.array([np.diag([60.0, 60, 1, 1]), none, np.diag([30.0, 30, 1, 1]), none], '<f4')
+    head = struct.pack('<IQ', version, 6) + b'struct' + cameras.tobytes()
     head += struct.pack('<ii4IfQ', 2, 1, 64, 48, 32, 24, steps_per_m, frames)
     frame = np.eye(4, dtype='<f4').tobytes() + struct.pack('<4Q', 0, 0, len(jpeg), len(depth)) + jpeg + depth
     path.write_bytes(head + frame * frames)
@@ -44,13 +46,16 @@ def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
     assert len(dataset) == 6
     for sample in dataset:
         np.testing.assert_allclose(sample['depth'], metres, atol=6e-4)
+        assert sample['depth'][3, 5] == 0
         assert sample['img'].shape[:2] == metres.shape  # colour at the size of depth
     first = root / 'scans/scene0000_00/depth/0.png'
     before = first.stat().st_mtime_ns
     (root / 'scans/scene0000_00/color/2.jpg').unlink()
     assert convert(root, 2) == 0
     assert first.stat().st_mtime_ns == before and (root / 'scans/scene0000_00/color/2.jpg').is_file()
-    assert (root / 'scans/scene0000_00/intrinsic/intrinsic_depth.txt').read_text().startswith('30.000000')
+    for camera, focal_px in dict(color=60, depth=30).items():
+        text = (root / f'scans/scene0000_00/intrinsic/intrinsic_{camera}.txt').read_text()
+        assert text.startswith(f'{focal_px}.000000')
 
 
 def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path, capsys):
