@@ -66,7 +66,7 @@ def read_camera(path: Path, image: str) -> np.ndarray:
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
     if not np.isfinite(matrix).all() or (matrix[[0, 1], [0, 1]] <= 0).any():
-        raise ConfigError(f'{path}: focal lengths must be positive, got {matrix.tolist()}')
+        raise ConfigError(f'{path}: a camera matrix is finite, with positive focal lengths, got {matrix.tolist()}')
     return matrix.copy()
 
 

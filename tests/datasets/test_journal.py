@@ -60,7 +60,11 @@ def test_a_journal_that_was_cut_off(tmp_path):
         done['1'], done['2'] = [1], dict(a=2)
         raise ZeroDivisionError
     path.write_bytes(path.read_bytes()[:-3])
-    assert Journal(path, 'x') == {'about': 'x', '1': [1]} and path.read_bytes().count(b'\n') == 2
+    done = Journal(path, 'x')
+    assert done == {'about': 'x', '1': [1]}
+    done['3'] = 5  # not glued to what was cut off
+    del done
+    assert Journal(path, 'x') == {'about': 'x', '1': [1], '3': 5} and path.read_bytes().count(b'\n') == 3
     assert Journal(path, 'y') == {'about': 'y'}
     path.write_bytes(b'\0\0\nxx\n')
     assert Journal(path, 'y') == {'about': 'y'}

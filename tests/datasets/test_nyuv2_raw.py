@@ -30,6 +30,9 @@ def test_pairs_of_the_nearest_times_in_metres(tmp_path):
     settings, metres = fabricate(tmp_path)
     assert DATASETS.get(settings['type']).missing(settings) is None
     pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
+    for scene, name in (('cafe_0001', 'r-10.0-1.ppm'), ('den_0001', 'd-10.0-1.pgm')):  # half extracted
+        (tmp_path / scene).mkdir()
+        (tmp_path / scene / name).touch()
     dataset = DATASETS.build(dict(settings, pipeline=pipeline))
     assert len(dataset) == 2  # the third depth map has no image within 20 ms
     for number in range(2):

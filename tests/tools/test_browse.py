@@ -58,6 +58,8 @@ def test_labels_of_a_host_are_drawn(tmp_path, monkeypatch, task):
     assert (tmp_path / 'val_samples.png').is_file() and 'val_depth' not in done.stdout
     axes = {axis.get_title(): axis for axis in figures[0].axes}
     room, names = SyntheticRooms(length=1, seed=seed, size=(size, size)).get_data_info(0), SyntheticRooms.METAINFO
+    assert ('encoding 0' in axes) == (task != 'det')
+    np.testing.assert_array_equal(axes['depth given'].images[0].get_array(), room['depth'])
     if task == 'seg':
         np.testing.assert_array_equal(axes['labels'].images[0].get_array(), room['gt_seg_map'] % 20)
     if task == 'det':
