@@ -60,6 +60,7 @@ def test_labels_of_a_host_are_drawn(tmp_path, monkeypatch, task):
     room, names = SyntheticRooms(length=1, seed=seed, size=(size, size)).get_data_info(0), SyntheticRooms.METAINFO
     assert ('encoding 0' in axes) == (task != 'det')
     np.testing.assert_array_equal(axes['depth given'].images[0].get_array(), room['depth'])
+    np.testing.assert_allclose(axes['RGB'].images[0].get_array().astype(int), room['img'][..., ::-1], atol=1)
     if task == 'seg':
         np.testing.assert_array_equal(axes['labels'].images[0].get_array(), room['gt_seg_map'] % 20)
     if task == 'det':
