@@ -121,7 +121,7 @@ def name_of(label: int, names: Sequence[str]) -> str:
 def seen(batch: dict, preprocessor: nn.Module, model: Config) -> dict[str, np.ndarray]:
     """Pictures of the images of one sample, by name, as :func:`samples_picture` takes them."""
     inputs, encoding = batch['inputs'][0], model.backbone.get('depth_encoding')
-    rgb = inputs[:3] * preprocessor.std[0] + preprocessor.mean[0] if hasattr(preprocessor, 'std') else inputs[:3]
+    rgb = inputs[:3] * preprocessor.std + preprocessor.mean if hasattr(preprocessor, 'std') else inputs[:3]
     found = {'RGB': rgb.clamp(0, 255).byte().permute(1, 2, 0).numpy()}
     if 'gt_depth' in batch:
         found['depth to recover'] = batch['gt_depth'][0, 0].numpy()
