@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from posixpath import normpath
 
 from mmengine.logging import MMLogger
 
@@ -23,7 +24,8 @@ from .tables import arrow, map_table, place, save_table
 
 _ENDINGS = ('.zip', '.tar')
 _TO_UNPACK = ('.tar.gz', '.tgz', '.tar.bz2', '.tar.xz', '.7z', '.rar')  # no place in them can be gone to at once
-_LOCAL_HEADER, _ENCRYPTED = '<26xHH', 1
+_LOCAL_HEADER, _ENCRYPTED, _WINDOWS = '<26xHH', 1, 0
+_VERSION = 2  # of what is kept of an archive
 _TAR_PADDING = 1 << 20  # zeros that may follow the last file; a record of tar has 10240 bytes
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -72,13 +74,16 @@ def in_parts(path: Path) -> bool:
 
 def archives_in(root: Path) -> list[Path]:
     """Archives directly below a folder."""
-    return sorted(path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
+    found = (path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
+    return sorted(path for path in found if not path.name.startswith('.'))  # ._a.zip is a note of macOS
 
 
 def no_files(root: Path, images: str) -> Missing:
     """That a glob finds no files below a folder, and what may hold them there but is not read in place."""
     packed = next((path.name for path in sorted(root.glob('*')) if path.name.lower().endswith(_TO_UNPACK)), None)
+    read = next(((path.name, next(open_archive(path).names(), 'nothing')) for path in archives_in(root)), None)
     hint = f'; {packed} is not read in place: unpack it' if packed else ''
+    hint += f'; {read[0]} holds {read[1]}' if read else ''
     return Missing(str(root / images), f'no such files{hint}')
 
 
@@ -130,7 +135,7 @@ def open_archive(path: Path) -> 'Archive':
 @lru_cache(256)
 def _open(path: Path, size: int, changed_ns: int) -> 'Archive | SampleError':
     try:
-        return Archive(path, dict(name=path.name, size=size, changed_ns=changed_ns))
+        return Archive(path, dict(name=path.name, size=size, changed_ns=changed_ns, version=_VERSION))
     except SampleError as error:  # it is asked for again with every file
         return error
 
@@ -228,24 +233,31 @@ def _zip_members(path: Path) -> Iterator[tuple]:
             if member.flag_bits & _ENCRYPTED or member.compress_type not in _KNOWN:
                 raise ValueError(f'{member.filename} is encrypted, or packed in another way than deflate')
             if not member.is_dir():
-                yield member.filename, member.header_offset, member.compress_size, member.compress_type, member.CRC
+                name = member.filename.replace('\\', '/') if member.create_system == _WINDOWS else member.filename
+                yield normpath(name), member.header_offset, member.compress_size, member.compress_type, member.CRC
 
 
 def _tar_members(path: Path) -> Iterator[tuple]:
-    places: dict[str, tuple] = {}
+    places, links = {}, []
     with tarfile.open(path, 'r:') as archive:
         for member in archive:
-            name = member.name.removeprefix('./')
+            name = normpath(member.name)
             if member.issparse():
                 raise ValueError(f'{name} is stored without its zeros, as tar --sparse does')
             if member.isreg():
                 places[name] = (member.offset_data, member.size, -1, 0)
             elif member.islnk():  # the same file under a second name
-                places[name] = places[member.linkname.removeprefix('./')]
+                places[name] = places[normpath(member.linkname)]
             else:
+                links += [name] if member.issym() else []
                 continue
             yield name, *places[name]
         end = archive.offset
+    if links:
+        MMLogger.get_current_instance().warning(
+            f'{path}: {len(links)} symbolic links in it are not followed, first {links[0]}: unpack it to read what '
+            'they lead to'
+        )
     with open(path, 'rb') as file:  # the module takes a damaged header for the end
         file.seek(end)
         rest = file.read(_TAR_PADDING + 1)

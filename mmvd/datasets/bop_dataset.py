@@ -45,7 +45,9 @@ class BOPDataset(RGBDDataset):
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         """Depth of every set is PNG, also where colour is JPEG; what is no image is left alone."""
         pairs = [pair for pair in super()._pairs_of_folder() if Path(pair[0]).suffix.lower() in IMAGE_ENDINGS]
-        return [(image, str(Path(depth).with_suffix('.png'))) for image, depth in pairs]
+        pairs = [(image, str(Path(depth).with_suffix('.png'))) for image, depth in pairs]
+        self._check_pairs(pairs, 'its name')
+        return pairs
 
     def load_data_list(self) -> list[dict]:
         """List the frames with their cameras."""

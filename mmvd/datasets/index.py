@@ -5,7 +5,9 @@ A list of samples costs 0.4 GiB for a million of them and a walk through all fol
 
 import json
 import os
+import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from mmvd.errors import ConfigError, SampleError
 from .archives import on_disk
 from .tables import arrow, map_table, place, save_table
 
-_VERSION, _KEPT = 4, 5  # of the samples that were left out, as many are named
+_VERSION, _KEPT = 5, 5  # of the samples that were left out, as many are named
 _SECOND_NS, _ROUNDING_NS = 10**9, 1000  # of times of files, which copies cut or round
 _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
@@ -51,8 +53,8 @@ def write_index(
     Paths below ``root`` are stored relative to it, so that folder and index move together.
 
     Args:
-        entries: Dicts with the same keys; values are paths and other texts, numbers, arrays of one shape, and lists of
-            what JSON can hold.
+        entries: Dicts, some of which may lack a key that others have; values are paths and other texts, numbers,
+            arrays of one shape, and lists of what JSON can hold.
         root: The dataset's folder.
         path: Where the index goes.
         sources: Further files and folders out of which the entries were made.
@@ -65,21 +67,23 @@ def write_index(
         SavingError: If the file cannot be written.
     """
     columns, constants, shapes = {}, {}, {}
-    for key in entries[0]:
+    for key in dict.fromkeys(chain.from_iterable(entries)):
         values = [entry.get(key) for entry in entries]
-        if isinstance(values[0], np.ndarray):
-            shapes[key] = [values[0].dtype.str, *values[0].shape]
-        is_plain = isinstance(values[0], str | int | float | bool | None) and not _is_below(values[0], root)
+        first = next((value for value in values if value is not None), None)
+        if isinstance(first, np.ndarray):
+            shapes[key] = [first.dtype.str, *first.shape]
+        is_plain = isinstance(first, str | int | float | bool | None) and not _is_below(first, root)
         if is_plain and len(set(values)) == 1:
-            constants[key] = values[0]
+            constants[key] = first
         else:
-            columns.update(_columns_of(key, values, root))
+            columns.update(_columns_of(key, values, first, root))
     listed = (column.dictionary.to_pylist() for name, column in columns.items() if name.endswith('/folder'))
     watched = {Path(os.path.relpath(on_disk(root / folder), root)) for each in listed for folder in each}
     watched |= {above for folder in watched for above in folder.parents}  # a new scene is a change of theirs
     watched |= {Path(os.path.relpath(on_disk(each), root)) for each in sources}
     times = {str(each): _changed_ns(root / each) for each in sorted(watched)}
-    late = next((each for each, then in times.items() if began_ns and (then or 0) > began_ns), None)
+    now_ns = time.time_ns()  # what is dated later was so before
+    late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
     if late is not None:
         raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
     left_out = dict(count=len(problems), first=list(problems[:_KEPT]))
@@ -97,20 +101,22 @@ def _changed_ns(path: Path) -> int | None:
 
 def _is_below(value: Any, root: Path) -> bool:
     """Whether a value is the path of a file in the folder, which is kept relative: the folder may move."""
-    return isinstance(value, str) and value.startswith(f'{root}{os.sep}')
+    return isinstance(value, str) and value.startswith(os.path.join(root, ''))
 
 
-def _columns_of(key: str, values: list, root: Path) -> dict[str, Any]:
-    """Arrow's columns of one key; what their names add to it says how they are read back."""
-    pa, first = arrow(), values[0]
+def _columns_of(key: str, values: list, first: Any, root: Path) -> dict[str, Any]:
+    """Arrow's columns of one key, null where a sample lacks it; what their names add says how they are read back."""
+    pa = arrow()
     if isinstance(first, np.ndarray):
-        flat = pa.array(np.concatenate([value.ravel() for value in values]))
-        return {key: pa.FixedSizeListArray.from_arrays(flat, first.size)}
+        lacks, none = [value is None for value in values], np.zeros_like(first)
+        flat = pa.array(np.concatenate([(none if value is None else value).ravel() for value in values]))
+        return {key: pa.FixedSizeListArray.from_arrays(flat, first.size, mask=pa.array(lacks) if any(lacks) else None)}
     if _is_below(first, root):
-        folders, names = zip(*(os.path.split(os.path.relpath(value, root)) for value in values), strict=True)
+        split = ((None, None) if each is None else os.path.split(os.path.relpath(each, root)) for each in values)
+        folders, names = zip(*split, strict=True)
         return {f'{key}/folder': pa.array(folders).dictionary_encode(), f'{key}/name': pa.array(names)}
     if isinstance(first, list):
-        return {f'{key}/json': pa.array([json.dumps(value) for value in values])}
+        return {f'{key}/json': pa.array([None if value is None else json.dumps(value) for value in values])}
     if isinstance(first, str | int | float):
         return {key: pa.array(values)}
     raise ConfigError(f'{root}: {key} of the samples, a {type(first).__name__}, has no place in an index')
@@ -123,7 +129,7 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
         SampleError: If the index is damaged.
     """
     path = index_path(root, settings)
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     entries = IndexedEntries(path, root)
     changed = entries.changed()
@@ -181,20 +187,17 @@ class IndexedEntries(Sequence):
         number = range(self.length)[index]
         entry = dict(self.constants)
         for name, column in self.columns.items():
-            key, _, part = name.partition('/')
-            if part == 'name':
+            (key, _, part), value = name.partition('/'), column[number].as_py()
+            if part == 'name' or value is None:
                 continue
             if part == 'folder':
-                entry[key] = os.path.join(
-                    self.root, column[number].as_py(), self.columns[f'{key}/name'][number].as_py()
-                )
+                value = os.path.join(self.root, value, self.columns[f'{key}/name'][number].as_py())
             elif part == 'json':
-                entry[key] = json.loads(column[number].as_py())
+                value = json.loads(value)
             elif key in self.shapes:
                 dtype, *shape = self.shapes[key]
-                entry[key] = np.array(column[number].as_py(), dtype).reshape(shape)
-            elif key != 'row':
-                entry[key] = column[number].as_py()
+                value = np.array(value, dtype).reshape(shape)
+            entry[key] = value
         return entry
 
     def __reduce__(self):

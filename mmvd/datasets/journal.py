@@ -25,8 +25,24 @@ class Journal(dict):
 
     def __init__(self, path: Path, about: str = '', progress: Callable[[], object] = lambda: None):
         super().__init__()
-        self.path, self._progress, whole = path, progress, 0
-        for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
+        self.path, self._progress = path, progress
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open('a+b', buffering=0)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file.truncate(self._read(about))
+        except BlockingIOError as error:
+            raise SavingError(f'{path}: another process is at the same work: wait until it is done') from error
+        except OSError as error:
+            raise SavingError(
+                f'{path}: could not be written ({error.strerror}): set MMVD_INDEX to a folder that can be'
+            ) from error
+        self['about'] = about
+
+    def _read(self, about: str) -> int:
+        """Take what was written before about the same; returns how many bytes of it are whole."""
+        whole = self._file.seek(0)
+        for line in self._file.read().splitlines(keepends=True):
             try:
                 key, answer = json.loads(line) if line.endswith(b'\n') else None
             except (TypeError, ValueError):
@@ -35,18 +51,7 @@ class Journal(dict):
                 break
             super().__setitem__(key, answer)
             whole += len(line)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open('ab', buffering=0)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._file.truncate(whole)
-        except BlockingIOError as error:
-            raise SavingError(f'{path}: another process is at the same work: wait until it is done') from error
-        except OSError as error:
-            raise SavingError(
-                f'{path}: could not be written ({error.strerror}): set MMVD_INDEX to a folder that can be'
-            ) from error
-        self['about'] = about
+        return whole
 
     def __setitem__(self, key: str, answer: Any) -> None:
         if key not in self:

@@ -26,7 +26,10 @@ def read_list(path: str | Path, columns: Sequence[str]) -> list[tuple[str, ...]]
     path = Path(path)
     if not path.is_file():
         raise MissingInputsError(f'{path}: no such list of image and depth files')
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MissingInputsError(f'{path}: this list cannot be read ({error.strerror})') from error
     if data.startswith(_UTF16) or b'\0' in data:
         raise ConfigError(f'{path}: a list must be UTF-8 text, this one is UTF-16 or no text: save it as UTF-8')
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmvd.arguments import check_positive
-from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.errors import ConfigError, Missing, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .rgbd_dataset import RGBDDataset
@@ -49,7 +49,7 @@ class NYUv2RawDataset(RGBDDataset):
         super().__init__(data_root, **{**self.DEFAULTS, **kwargs})
 
     @classmethod
-    def _missing(cls, config: dict) -> str | None:
+    def _missing(cls, config: dict) -> Missing | None:
         """Look for the folder and an image; which depth map belongs to it, the times say."""
         return super()._missing({key: value for key, value in config.items() if key != 'depth_from'})
 

@@ -11,12 +11,7 @@ from typing import Any
 import cv2
 from mmengine.dataset import BaseDataset
 
-from mmvd.arguments import (
-    check_flag,
-    check_intrinsics,
-    check_pattern,
-    check_substitution,
-)
+from mmvd.arguments import check_flag, check_intrinsics, check_pattern, check_substitution
 from mmvd.errors import ConfigError, Missing, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
@@ -115,6 +110,8 @@ class RGBDDataset(BaseDataset):
         unknown = set(kwargs) - set(inspect.signature(BaseDataset).parameters)
         if unknown:
             raise ConfigError(f'{owner}: unknown arguments {", ".join(sorted(unknown))}')
+        if Path(data_root) == Path():  # entries would not tell their files from other texts
+            data_root = os.getcwd()
         super().__init__(ann_file=ann_file, data_root=data_root, **kwargs)
 
     @classmethod
@@ -123,7 +120,10 @@ class RGBDDataset(BaseDataset):
 
         None if the data are there.
         """
-        found = cls._missing({**cls.DEFAULTS, **config})
+        try:
+            found = cls._missing({**cls.DEFAULTS, **config})
+        except OSError as error:  # a locked folder, a name that is too long
+            found = Missing(str(config['data_root']), f'cannot be read: {error.strerror}')
         return found and replace(found, made_by=found.made_by or cls.PREPARED_BY.format(root=config['data_root']))
 
     @classmethod

@@ -16,6 +16,7 @@ from .probe_splits import check_split
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
 from .sunrgbd_camera import sunrgbd_camera
+from .walk import visited
 
 NYU10 = (
     'bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore',
@@ -86,6 +87,7 @@ class RGBDClassDataset(RGBDDataset):
         classes, folders = kwargs.pop('classes', None), kwargs.pop('class_folders', None)
         if not classes and not folders:
             raise ConfigError(f'{type(self).__name__}({data_root}): give the names of the classes, or class_folders')
+        self.class_folders = None if classes else folders
         classes = classes or self._names_of_folders(Path(data_root), folders)
         self.dropped, self.taken_as_others = Counter(), Counter()
         super().__init__(data_root=data_root, metainfo=dict(classes=tuple(classes)), **kwargs)
@@ -101,10 +103,16 @@ class RGBDClassDataset(RGBDDataset):
 
     @staticmethod
     def _names_of_folders(root: Path, folders: str) -> list[str]:
-        names = sorted({path.name for path in root.glob(folders) if path.is_dir() and not path.name.startswith('.')})
+        found = {path.name for path in root.glob(folders) if path.is_dir()}
+        names = sorted(name for name in found - {'__MACOSX'} if not name.startswith('.'))
         if not names:
             raise MissingInputsError(f'{root}: no class folder matches {folders}')
         return names
+
+    def sources(self, entries: Sequence[dict]) -> list[Path]:
+        """See :meth:`RGBDDataset.sources`; another class folder gives the others other numbers."""
+        named = visited(Path(self.data_root), self.class_folders) if self.class_folders else []
+        return [*super().sources(entries), *named]
 
     def _name_of(self, image: str) -> str:
         found = re.search(self.label_from, image)

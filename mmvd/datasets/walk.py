@@ -39,7 +39,7 @@ def walk(
         SampleError: If a folder or an archive cannot be read, or a name is no text of one line.
     """
     seen: set[str] = set()
-    for name in _texts(_on_disk(root, images, exclude, {} if done is None else done), root, problems):
+    for name in _texts(_on_disk(root, images, exclude, {} if done is None else done, problems), root, problems):
         seen.add(name)
         yield name
     for archive in archives_in(root):
@@ -58,18 +58,37 @@ def walk(
             )
 
 
-def _on_disk(root: Path, images: str, exclude: str | None, done: MutableMapping[str, list]) -> Iterator[str]:
+def _on_disk(
+    root: Path, images: str, exclude: str | None, done: MutableMapping[str, list], problems: list[str] | None
+) -> Iterator[str]:
     above, _, names = images.rpartition('/')
-    for folder in root.glob(above) if above else [root]:
-        if not folder.is_dir():
-            continue
+    for folder in _folders(root, above.split('/') if above else [], problems):
         relative = folder.relative_to(root).as_posix()
         key = f'{relative}/{names} {folder.stat().st_mtime_ns}'
         if key not in done:
-            done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
+            try:
+                done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
+            except OSError as error:
+                _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
+                continue
         yield from _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude)
     if '**' in above:  # who looks at the first images alone does not come here
         _warn_of_links(root)
+
+
+def _folders(folder: Path, globs: list[str], problems: list[str] | None) -> Iterator[Path]:
+    """Folders below one, level by level: pathlib's own glob passes over those that cannot be read."""
+    if not globs or '**' in globs:
+        yield from (each for each in folder.glob('/'.join(globs)) if each.is_dir()) if globs else [folder]
+        return
+    try:
+        names = [globs[0]] if (folder / globs[0]).is_dir() else os.listdir(folder)
+        found = [folder / name for name in names if fnmatchcase(name, globs[0]) and (folder / name).is_dir()]
+    except OSError as error:
+        _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
+        return
+    for below in found:
+        yield from _folders(below, globs[1:], problems)
 
 
 def _warn_of_links(root: Path) -> None:
@@ -135,10 +154,7 @@ def visited(root: Path, images: str) -> list[Path]:
 
 
 def _listed(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as error:
-        raise SampleError(f'{folder}: this folder cannot be read ({error.strerror})') from error
+    return os.listdir(folder)
 
 
 def _shown(names: Iterator[str], exclude: str | None) -> Iterator[str]:

@@ -1,0 +1,161 @@
+"""Folders and archives as people have them: what cannot be read is told, nothing is lost or doubled silently."""
+
+import os
+import tarfile
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from mmvd.apis.preparation import paper_datasets
+from mmvd.datasets import archives
+from mmvd.datasets.cameras import read_camera
+from mmvd.datasets.index import IndexedEntries
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
+from mmvd.registry import DATASETS
+from tests.conftest import logged
+from tests.datasets.test_index import build, pairs, same
+from tests.fabricate import fabricate_bop, fabricate_classes, fabricate_sunrgbd
+from tools.dataset_converters.prepare import prepare
+
+
+@pytest.mark.parametrize('gone', [0, 1])
+def test_one_frame_without_a_camera_leaves_the_others_theirs(tmp_path, gone):
+    fabricate_sunrgbd(tmp_path, train=3)
+    frames = [f'SUNRGBD/kv{1 + i % 2}/NYUdata/NYU{i:04d}' for i in range(3)]
+    lines = [f'{frame}/image/{i}.jpg {frame}/depth/{i}.png bedroom' for i, frame in enumerate(frames)]
+    (tmp_path / 'scenes_train.txt').write_text('\n'.join(lines))
+    (tmp_path / frames[gone] / 'intrinsics.txt').unlink()
+    settings = dict(type='mmvd.SUNRGBDSceneDataset', data_root=str(tmp_path), ann_file='scenes_train.txt')
+    listed, indexed = build(settings), prepare(settings)
+    assert isinstance(indexed.data_list, IndexedEntries) and len(indexed) == 3
+    assert ['intrinsics' in indexed.get_data_info(i) for i in range(3)] == [i != gone for i in range(3)]
+    assert all(same(indexed.get_data_info(i), listed.get_data_info(i)) for i in range(3))
+
+
+def test_the_folder_in_which_one_is(tmp_path, monkeypatch):
+    settings = pairs(tmp_path / 'set')
+    monkeypatch.chdir(tmp_path / 'set')
+    prepare(dict(settings, data_root='.'))
+    monkeypatch.chdir(tmp_path)
+    found = build(settings)
+    assert isinstance(found.data_list, IndexedEntries)
+    assert found.get_data_info(0)['img_path'] == str(tmp_path / 'set/a b/rgb/0.png')
+
+
+def test_a_class_folder_that_is_renamed_is_a_change(tmp_path):
+    fabricate_classes(tmp_path, 'imagenet')
+    settings = dict(type='mmvd.ImageNetRGBDDataset', data_root=str(tmp_path), images='val/*/*.JPEG')
+    prepare(settings)
+    assert isinstance(build(settings).data_list, IndexedEntries)
+    time.sleep(0.02)
+    (tmp_path / 'train/first').rename(tmp_path / 'train/third')
+    with pytest.raises(ConfigError, match='class first is not among the 2 classes of the training split'):
+        build(settings)
+
+
+def test_what_macos_leaves_is_no_class_and_no_archive(tmp_path):
+    fabricate_classes(tmp_path, 'mvip')
+    for folder in ('__MACOSX', '.Trashes'):
+        (tmp_path / folder).mkdir()
+    (tmp_path / '._mvip.zip').write_bytes(b'Mac OS X')
+    found = build(paper_datasets()['mvip'] | dict(data_root=str(tmp_path)))
+    assert found.metainfo['classes'] == ('first', 'second')
+
+
+def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):
+    for scene in ('000001', '000002'):
+        fabricate_bop(tmp_path / f'test/{scene}', 2)
+    stat, listdir, locked = os.stat, os.listdir, f'{tmp_path}/test/000002'
+
+    def refuse(ask):
+        def asked(path, *args, **kwargs):
+            if str(path).startswith(f'{locked}/') or (ask is listdir and str(path) == locked):
+                raise PermissionError(13, 'Permission denied')
+            return ask(path, *args, **kwargs)
+
+        return asked
+
+    monkeypatch.setattr(os, 'stat', refuse(stat))
+    monkeypatch.setattr(os, 'listdir', refuse(listdir))
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test')
+    with pytest.raises(SampleError, match='000002: this folder cannot be read .Permission denied'):
+        build(settings)
+    found = prepare(settings)
+    assert len(found) == 2 and '000002: this folder cannot be read' in found.data_list.left_out['first'][0]
+    locked = str(tmp_path)
+    assert 'cannot be read (Permission denied)' in str(DATASETS.get('BOPDataset').missing(settings))
+
+
+def test_a_name_that_is_too_long_is_missing():
+    settings = dict(type='mmvd.BOPDataset', data_root='/' + 'x' * 300, split='test')
+    assert 'File name too long' in str(DATASETS.get('BOPDataset').missing(settings))
+
+
+def test_a_folder_that_is_dated_in_the_future(tmp_path):
+    settings = pairs(tmp_path)
+    os.utime(tmp_path / 'ü/rgb', (2e9, 2e9))
+    assert len(prepare(settings)) == 6
+    assert isinstance(build(settings).data_list, IndexedEntries)
+
+
+def test_colour_of_one_frame_in_two_formats(tmp_path):
+    fabricate_bop(tmp_path / 'test/000001', 2)
+    image = tmp_path / 'test/000001/rgb/000000.png'
+    image.with_suffix('.jpg').write_bytes(image.read_bytes())
+    with pytest.raises(ConfigError, match=r'its name gives it to test/000001/rgb/000000.jpg and to .*rgb/000000.png'):
+        build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test'))
+
+
+@pytest.mark.parametrize('ending', ['.zip', '.tar'])
+@pytest.mark.parametrize('prefix', ['test\\000002\\', './test/000002/', 'lm/./test//000002/', 'linemod/test/000002/'])
+def test_names_in_archives(tmp_path, ending, prefix):
+    """Of Windows, of ``tar .`` and of folders with other names; the last ones are told."""
+    root = tmp_path / 'lm'
+    fabricate_bop(root / 'test/000002', 2)
+    files = {path.relative_to(root / 'test/000002').as_posix(): path for path in root.glob('test/000002/**/*.*')}
+    archive = root / f'lm_test{ending}'
+    if ending == '.tar':
+        with tarfile.open(archive, 'w') as packed:
+            for name, path in files.items():
+                packed.add(path, prefix.replace('\\', '/') + name)
+    else:
+        with zipfile.ZipFile(archive, 'w') as packed:
+            for name, path in files.items():
+                member = zipfile.ZipInfo('x')
+                member.filename, member.create_system = prefix + name, 0  # ZipInfo would mend a name of Windows
+                packed.writestr(member, path.read_bytes())
+    (root / 'test').rename(tmp_path / 'unpacked')
+    settings = dict(type='mmvd.BOPDataset', data_root=str(root), split='test')
+    if prefix.startswith('linemod'):
+        with pytest.raises(MissingInputsError, match=rf'no such files; lm_test{ending} holds linemod/test/000002/'):
+            prepare(settings)
+    else:
+        assert len(build(settings)) == 2
+
+
+def test_links_in_a_tar_file_are_told(tmp_path, monkeypatch):
+    link = tarfile.TarInfo('scans/a/color')
+    link.type, link.linkname = tarfile.SYMTYPE, '../b/color'
+    with tarfile.open(tmp_path / 'x.tar', 'w') as packed:
+        packed.addfile(link)
+    told = logged(monkeypatch)
+    assert archives.open_archive(tmp_path / 'x.tar').length == 0
+    assert '1 symbolic links in it are not followed, first scans/a/color' in told[0]
+
+
+def test_a_camera_that_is_written_anew(tmp_path):
+    path = tmp_path / 'camera.txt'
+    for number, focal_px in enumerate((60, 70)):
+        path.write_text(f'{focal_px} 0 32 0 60 24 0 0 1')
+        os.utime(path, (number, number))
+        assert read_camera(path, 'a.png')[0, 0] == focal_px
+
+
+def test_a_camera_of_absurd_size_is_named(tmp_path):
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,), }"
+    header += b' ' * (64 - (len(header) + 11) % 64) + b'\n'
+    (tmp_path / 'camK.npy').write_bytes(np.lib.format.magic(1, 0) + len(header).to_bytes(2, 'little') + header)
+    with pytest.raises(ConfigError, match='camK.npy: holds no camera matrix'):
+        read_camera(tmp_path / 'camK.npy', 'a.png')
