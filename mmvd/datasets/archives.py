@@ -67,6 +67,14 @@ def on_disk(path: Path) -> Path:
     return path if found is None else found[0]
 
 
+def changed_ns(path: Path) -> int | None:
+    """When a file, the names in a folder or the archive of a path changed last; None if there is none."""
+    try:
+        return on_disk(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def in_parts(path: Path) -> bool:
     """Whether an archive is the last of several files."""
     return path.with_suffix('.z01').is_file()

@@ -12,7 +12,7 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, MissingInputsError
 
-from .archives import is_file, on_disk, read_bytes
+from .archives import changed_ns, is_file, read_bytes
 
 _MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
 
@@ -61,7 +61,7 @@ def read_camera(path: Path, image: str) -> np.ndarray:
             f'{path}: no such file of intrinsics: fetch it, or set camera_from=None in the config of the dataset'
         )
     try:
-        matrix = np.array(_cameras_of(path, on_disk(path).stat().st_mtime_ns)(image), np.float32)
+        matrix = np.array(_cameras_of(path, changed_ns(path))(image), np.float32)
         matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
     except (OSError, ValueError, TypeError, LookupError, RecursionError, MemoryError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
@@ -71,7 +71,7 @@ def read_camera(path: Path, image: str) -> np.ndarray:
 
 
 @lru_cache(64)
-def _cameras_of(path: Path, changed_ns: int) -> Callable:
+def _cameras_of(path: Path, then_ns: int | None) -> Callable:
     """From the path of an image to the numbers of its camera; a file is read once for its many images."""
     read = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), _numbers)
     return read(read_bytes(path))

@@ -16,7 +16,7 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, SampleError
 
-from .archives import on_disk
+from .archives import changed_ns, on_disk
 from .tables import arrow, map_table, place, save_table
 
 _VERSION, _KEPT = 5, 5  # of the samples that were left out, as many are named
@@ -81,7 +81,7 @@ def write_index(
     watched = {Path(os.path.relpath(on_disk(root / folder), root)) for each in listed for folder in each}
     watched |= {above for folder in watched for above in folder.parents}  # a new scene is a change of theirs
     watched |= {Path(os.path.relpath(on_disk(each), root)) for each in sources}
-    times = {str(each): _changed_ns(root / each) for each in sorted(watched)}
+    times = {str(each): changed_ns(root / each) for each in sorted(watched)}
     now_ns = time.time_ns()  # what is dated later was so before
     late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
     if late is not None:
@@ -89,14 +89,6 @@ def write_index(
     left_out = dict(count=len(problems), first=list(problems[:_KEPT]))
     about = dict(constants=constants, shapes=shapes, watched=times, left_out=left_out)
     save_table(columns or {'row': arrow().nulls(len(entries))}, about, path)
-
-
-def _changed_ns(path: Path) -> int | None:
-    """When a file or the names in a folder changed last; None if there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None
 
 
 def _is_below(value: Any, root: Path) -> bool:
@@ -169,7 +161,7 @@ class IndexedEntries(Sequence):
         Newer or older: what is unpacked gets the times of its archive. Copies may keep them less exactly.
         """
         for name, then in self.watched.items():
-            now = _changed_ns(self.root / name)
+            now = changed_ns(self.root / name)
             if now != then and (None in (now, then) or not then - then % _SECOND_NS <= now <= then + _ROUNDING_NS):
                 return name
         return None

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 import tarfile
 
 import numpy as np
@@ -50,6 +52,12 @@ def test_the_same_samples(tmp_path, monkeypatch):
         mended = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
         assert mended.returncode == 0 and 'written anew: ' in mended.stderr and '000001.tar' in mended.stderr
         assert (tmp_path / 'out/000001.tar').read_bytes() == whole
+    depth = tmp_path / 'lm/test/000001/depth/000003.png'
+    os.utime(depth, ns=(1, 1))  # written anew
+    other = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
+    assert other.returncode == 2 and 'differ in files: choose another folder' in other.stderr
+    shutil.rmtree(tmp_path / 'out')
+    assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
     with Journal(tmp_path / 'out/.packing'):
         busy = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
     assert busy.returncode == 2 and 'another process is at the same work' in busy.stderr

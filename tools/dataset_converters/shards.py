@@ -7,6 +7,7 @@ Then: dict(type='mmvd.ShardDataset', data_root=OUT).
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from tqdm import tqdm
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
-from mmvd.datasets.archives import open_archive, read_bytes
+from mmvd.datasets.archives import changed_ns, open_archive, read_bytes
 from mmvd.datasets.index import listing_of
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
@@ -61,12 +62,14 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
         metainfo=dict(dataset.metainfo),
         samples=len(dataset),
         samples_per_shard=count,
+        files=digest_of(dataset),
     )
     plan, done = out / f'.{ABOUT}', out / ABOUT
     before = next((read_about(path) for path in (done, plan) if path.is_file()), None)
     about = json.loads(json.dumps(about, default=str))
-    if before is not None and before != about:
-        raise ConfigError(f'{out}: holds shards of {before}, not of {about}: choose another folder')
+    other = [key for key in about if before is not None and before.get(key) != about[key]]
+    if other:
+        raise ConfigError(f'{out}: its shards are of samples that differ in {", ".join(other)}: choose another folder')
     AtomicLocalBackend().put(json.dumps(about).encode(), plan)
     with Journal(out / '.packing'):  # nobody else
         for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
@@ -75,6 +78,16 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
                 _write_shard(dataset, range(number * count, min((number + 1) * count, len(dataset))), path)
         os.replace(plan, done)
     prepare(dict(type='mmvd.ShardDataset', data_root=str(out)))
+
+
+def digest_of(dataset: RGBDDataset) -> str:
+    """A digest of all samples in their order: their names and entries, and when their files were written."""
+    digest = hashlib.blake2b(digest_size=16)
+    for number in tqdm(range(len(dataset)), 'samples'):
+        paths, entry = _parts(dataset, number)
+        files = {part: (os.path.relpath(path, dataset.data_root), changed_ns(path)) for part, path in paths.items()}
+        digest.update(json.dumps([files, entry]).encode())
+    return digest.hexdigest()
 
 
 def _is_whole(path: Path) -> bool:
@@ -95,16 +108,22 @@ def _write_shard(dataset: RGBDDataset, numbers: range, path: Path) -> None:
     os.replace(aside, path)
 
 
-def _sample(dataset: RGBDDataset, number: int) -> dict[str, object]:
-    """Names and bytes of the files of a sample, and its entry."""
+def _parts(dataset: RGBDDataset, number: int) -> tuple[dict[str, Path], dict[str, object]]:
+    """Files of a sample by part, and what else its entry says, as JSON can hold it."""
     entry = dataset.get_data_info(number)
     paths = {key.removesuffix(_SUFFIX): Path(entry.pop(key)) for key in list(entry) if key.endswith(_SUFFIX)}
     plain = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in entry.items()}
     plain.pop('sample_idx', None)
+    return paths, plain
+
+
+def _sample(dataset: RGBDDataset, number: int) -> dict[str, object]:
+    """Names and bytes of the files of a sample, and its entry."""
+    paths, plain = _parts(dataset, number)
     try:
         files = {f'{part}{path.suffix.lower()}': read_bytes(path) for part, path in paths.items()}
     except OSError as error:
-        raise SampleError(f'{error.filename or entry}: cannot be packed ({error.strerror or error})') from error
+        raise SampleError(f'{error.filename or plain}: cannot be packed ({error.strerror or error})') from error
     return {'__key__': f'{number:09d}', 'json': json.dumps(plain).encode(), **files}
 
 
