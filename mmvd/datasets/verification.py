@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from mmengine.dataset import BaseDataset
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from mmvd.errors import DepthFileError, MMVDError, SampleError
 
-from .archives import is_file
+from .archives import changed_ns, is_file
 from .decoders import depth_shape
 from .rasters import check_upright, look_at_image
 from .transforms.labels import IGNORE, LoadLabels
@@ -22,6 +23,7 @@ from .transforms.loading import LoadDepth, LoadImage
 _SHOWN_FAILURES, _AT_ONCE = 5, 4096  # a pool keeps all that it was given until it is done
 _COUNT_TOLERANCE = 0.99  # of the release's count; one download in a hundred may have failed
 _SCALE_TOLERANCE = 2.0  # beyond this factor the unit is suspected
+_UNIT_TOLERANCE = 100.0  # of one map beside the median: metres beside millimetres, not a wall beside a street
 _MEAN_TOLERANCE, _STD_TOLERANCE, _DENSITY_TOLERANCE = 0.3, 0.6, 0.15
 
 
@@ -37,6 +39,8 @@ class DatasetFacts:
     classes: np.ndarray | None = None
     failures: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)  # depth maps without depth
+    other_unit: list[str] = field(default_factory=list)  # those whose mean is far from all others
 
 
 def check_files(dataset) -> None:
@@ -109,41 +113,56 @@ def examine(
     Args:
         dataset: A :class:`mmvd.datasets.RGBDDataset`, with or without labels.
         limit: Most samples to read.
-        done: Samples that were read before; gets each new one.
+        done: Samples that were read before, by number and time of their files; gets each new one.
         label: Name of the progress bar; that of the class by default.
     """
     total, done = len(dataset), {} if done is None else done
     chosen = np.unique(np.linspace(0, total - 1, min(limit or total, total)).round().astype(int))
-    facts, depth, histogram = DatasetFacts(images=total), [], np.zeros(IGNORE + 1, np.int64)
+    facts, depth, histogram = DatasetFacts(images=total), {}, np.zeros(IGNORE + 1, np.int64)
     if total and 'gt_label' in dataset.get_data_info(0):
         labels = [dataset.get_data_info(i)['gt_label'] for i in range(total)]
         facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple] = {}
     looks = _looks_into(dataset, chosen, done)
-    for key, path, found in tqdm(looks, label or type(dataset).__name__, len(chosen), unit=' samples'):
+    for key, index, pair, found in tqdm(looks, label or type(dataset).__name__, len(chosen), unit=' samples'):
         if 'failure' not in found:  # which may be mended before the next call
             done[key] = found
         if 'failure' in found:
             facts.failures.append(found['failure'])
         else:
-            if seen.setdefault(found['digest'], path) != path:
-                facts.duplicates.append(f'{path} is {seen[found["digest"]]}')
+            first = seen.setdefault(found['digest'], pair)
+            if first is not pair and (first == pair or first[0] != pair[0]):  # two maps may belong to one image
+                facts.duplicates.append(f'{pair[0]} is {first[0]}')
             for label, count in found['labels']:
                 histogram[label] += count
-            depth.append(found['depth'])
-    if depth:
-        facts.mean_m, facts.std_m, facts.density = map(float, np.mean(depth, axis=0))
+            depth[index] = found['depth']
+    _sum_up(facts, dataset, depth)
     facts.histogram = histogram if histogram.any() else None
     return facts
 
 
-def _looks_into(dataset: BaseDataset, chosen: Sequence[int], done: Mapping[str, dict]) -> Iterator[tuple]:
-    """For each sample, in order, its key in ``done``, its image and what is found; several are read at a time."""
+def _sum_up(facts: DatasetFacts, dataset: BaseDataset, depth: dict[int, tuple]) -> None:
+    """Fill in what mean, deviation and density of depth of the samples say together."""
+    rows = np.array(list(depth.values()), float).reshape(-1, 3)
+    some = rows[:, 2] > 0
+    if some.any():
+        facts.mean_m, facts.std_m = map(float, rows[some, :2].mean(0))
+        facts.density = float(rows[:, 2].mean())
+    ratio = rows[:, 0] / np.median(rows[some, 0]) if some.any() else rows[:, 0]
+    far = some & ((ratio > _UNIT_TOLERANCE) | (ratio < 1 / _UNIT_TOLERANCE))
+    numbers = np.array(list(depth), int)
+    for names, which in ((facts.empty, ~some), (facts.other_unit, far)):
+        names += [dataset.get_data_info(int(number))['depth_path'] for number in numbers[which]]
 
-    def look(index: int) -> tuple[str, str, dict]:
-        key = str(index)
+
+def _looks_into(dataset: BaseDataset, chosen: Sequence[int], done: Mapping[str, dict]) -> Iterator[tuple]:
+    """For each sample, in order, its key in ``done``, number, image and depth, what is found; several at a time."""
+
+    def look(index: int) -> tuple[str, int, tuple, dict]:
+        entry = dataset.get_data_info(int(index))
+        key = f'{index} {[changed_ns(Path(path)) for name, path in sorted(entry.items()) if name.endswith("_path")]}'
         found = done[key] if key in done else _look_into(dataset, int(index))
-        return key, dataset.get_data_info(int(index))['img_path'], found
+        return key, int(index), (entry['img_path'], entry.get('depth_path')), found
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(chosen), _AT_ONCE):
@@ -158,6 +177,12 @@ def _look_into(dataset: BaseDataset, index: int) -> dict:
         labels = LoadLabels()(results)['gt_seg_map'] if 'seg_map_path' in results else np.zeros(0, np.int64)
     except MMVDError as error:
         return dict(failure=str(error))
+    camera, (height, width) = results.get('intrinsics'), results['img'].shape[:2]
+    if camera is not None and not (0 < camera[0, 2] < width and 0 < camera[1, 2] < height):
+        return dict(
+            failure=f'{results["img_path"]}: its principal point {camera[0, 2]:.1f}, {camera[1, 2]:.1f} lies outside '
+            f'of {width}x{height} pixels: the intrinsics of an image of another size?'
+        )
     valid = results['depth'][results['depth'] > 0]
     mean, std = (float(valid.mean()), float(valid.std())) if valid.size else (0.0, 0.0)
     counts = np.stack(np.unique(labels, return_counts=True), 1).tolist()
@@ -188,6 +213,15 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
             facts.images >= _COUNT_TOLERANCE * expected['images'],
             f'images: {facts.images} (of the release at least {expected["images"]}; Table 6, of all its parts: '
             f'{expected["thousands"]} thousand)',
+        ),
+        (
+            len(facts.empty) <= (1 - _COUNT_TOLERANCE) * facts.images,
+            f'depth: {len(facts.empty)} maps have none{_first(facts.empty)}',
+        ),
+        (
+            not facts.other_unit,
+            f'one unit: {len(facts.other_unit)} maps differ from the median by more than '
+            f'{_UNIT_TOLERANCE:.0f} times{_first(facts.other_unit)}',
         ),
         (right, f'depth scale: mean {facts.mean_m:.3g} m{hint}'),
         (
@@ -229,6 +263,8 @@ def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = (), ex
     if facts.classes is not None:
         cells = [f'{label} {count}' for label, count in zip(classes, facts.classes, strict=True)]
         lines += ['    ' + ', '.join(cells[start : start + 8]) for start in range(0, len(cells), 8)]
+    lines += [f'  {len(facts.empty)} maps without depth{_first(facts.empty)}'] if facts.empty else []
+    lines += [f'  {len(facts.other_unit)} maps in another unit{_first(facts.other_unit)}'] if facts.other_unit else []
     lines += [f'  FAILED {text}' for text in facts.failures[:_SHOWN_FAILURES]]
     if facts.failures:
         lines.append(f'  {len(facts.failures)} samples could not be read')

@@ -45,13 +45,34 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
         examine(dataset, done=done)
     monkeypatch.undo()
     image = Path(dataset.get_data_info(0)['img_path'])
-    image.write_bytes(b'')  # not read again
+    then_ns = image.stat().st_mtime_ns
+    image.write_bytes(b'')
+    os.utime(image, ns=(then_ns, then_ns))  # not read again, who is as old as it was
     with Journal(tmp_path / 'a.verify', 'x') as done:
         assert len(done) == 5  # what it is about, and four samples
         again = examine(dataset, done=done)
     assert vars(again) == vars(whole) and not (tmp_path / 'a.verify').exists()
     with Journal(tmp_path / 'a.verify', 'x') as done:
         assert examine(dataset, done=done).failures
+
+
+def test_files_that_changed_since_are_read_again(tmp_path):
+    dataset = build(pairs(tmp_path / 'set'))
+    with pytest.raises(ZeroDivisionError), Journal(tmp_path / 'a.verify', 'x') as done:
+        assert not examine(dataset, done=done).failures
+        raise ZeroDivisionError
+    depth = tmp_path / 'set/ü/depth/1.png'
+    depth.write_bytes(b'')
+    os.utime(depth, ns=(1, 1))
+    with Journal(tmp_path / 'a.verify', 'x') as done:
+        assert [str(depth) in text for text in examine(dataset, done=done).failures] == [True]
+
+
+def test_a_row_that_stands_twice_in_a_list_is_told(tmp_path):
+    settings = pairs(tmp_path, count=1)
+    (tmp_path / 'a.txt').write_text('a b/rgb/0.png\ta b/depth/0.png\n' * 2)
+    listed = {key: value for key, value in settings.items() if key not in ('images', 'depth_from')}
+    assert len(examine(build(dict(listed, ann_file='a.txt'))).duplicates) == 1
 
 
 def test_a_journal_that_was_cut_off(tmp_path):

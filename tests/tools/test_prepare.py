@@ -1,9 +1,12 @@
 """From an archive to a training run: datasets are listed once and verified beside Table 6, and bad input is named."""
 
+import json
 import os
 import shutil
 import sys
 
+import cv2
+import numpy as np
 import pytest
 from mmengine.config import Config
 
@@ -36,7 +39,7 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
     assert code == 0 and 'up to date' in told.out
     code, told = prepare('--verify')
     lines = [line for line in told.out.splitlines() if line.startswith(('PASS', 'FAIL'))]
-    assert code == 1 and len(lines) == 7 and any('FAIL' in line for line in lines)
+    assert code == 1 and len(lines) == 9 and any('FAIL' in line for line in lines)
     (image,) = list(root.glob('test/*/rgb/*'))[:1]
     with monkeypatch.context() as patch:
         patch.setattr('tools.dataset_converters.prepare.judge', lambda facts, expected: [(facts.images == 2, 'all')])
@@ -55,12 +58,15 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
         (dict(density=0.5), ['density']),
         (dict(failures=['a.png: cut off']), ['readable']),
         (dict(duplicates=['a.png is b.png']), ['distinct']),
+        (dict(empty=['a.png']), []),  # one in a hundred may be
+        (dict(empty=['a.png', 'b.png']), ['depth']),
+        (dict(other_unit=['a.png']), ['one unit']),
         (dict(images=0), ['images']),
         (dict(images=7), ['images']),
     ],
 )
 def test_rules_of_table_6(change, failing):
-    facts = DatasetFacts(**dict(dict(images=99, mean_m=2.4, std_m=0.6, density=0.85), **change))
+    facts = DatasetFacts(**dict(dict(images=100, mean_m=2.4, std_m=0.6, density=0.85), **change))
     rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5, images=100))
     assert [text.split(':')[0] for holds, text in rules if not holds] == failing
 
@@ -91,6 +97,35 @@ def test_a_wrong_depth_scale_is_caught(tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
         prepare_main()
         assert told in capsys.readouterr().out
+
+
+def test_a_part_in_another_unit_and_maps_without_depth_are_named(tmp_path, capsys, monkeypatch):
+    """Averages over a dataset hide them."""
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    for scene in ('000001', '000003', '000004'):
+        fabricate_bop(tmp_path / f'lm/test/{scene}', 2)
+    for image in (tmp_path / 'lm/test/000004').glob('depth/*.png'):
+        cv2.imwrite(str(image), np.full((48, 64), 8, np.uint16))  # under a millimetre
+    empty = tmp_path / 'lm/test/000001/depth/000000.png'
+    cv2.imwrite(str(empty), np.zeros((48, 64), np.uint16))
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
+    assert prepare_main() == 1
+    told = capsys.readouterr().out
+    assert f'FAIL depth: 1 maps have none, first {empty}' in told
+    assert 'FAIL one unit: 2 maps differ from the median by more than 100 times, first ' in told and '000004/de' in told
+
+
+def test_the_camera_of_an_image_of_another_size_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    camera = tmp_path / 'lm/test/000001/scene_camera.json'
+    cameras = json.loads(camera.read_text())
+    cameras['1']['cam_K'][2] *= 4
+    camera.write_text(json.dumps(cameras))
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
+    prepare_main()
+    told = capsys.readouterr().out
+    assert 'FAIL readable: 1 samples are not' in told and 'lies outside of 64x48 pixels' in told
 
 
 @pytest.mark.parametrize('limit', ['0', '-3'])
