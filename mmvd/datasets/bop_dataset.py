@@ -51,19 +51,19 @@ class BOPDataset(RGBDDataset):
 
     def load_data_list(self) -> list[dict]:
         """List the frames with their cameras."""
-        cameras, entries = {}, []
-        for entry in super().load_data_list():
+        cameras, entries, images = {}, [], super().load_data_list()
+        for entry in images:
             try:
                 self.cameras.add(frame_of(entry['img_path'])[0] / 'scene_camera.json')
                 entries.append(self.with_camera(entry, cameras))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
-        self._tell_of_the_rest(cameras, entries)
+        self._tell_of_the_rest(cameras, images)
         return entries
 
-    def _tell_of_the_rest(self, cameras: dict[Path, dict], entries: Sequence[dict]) -> None:
+    def _tell_of_the_rest(self, cameras: dict[Path, dict], images: Sequence[dict]) -> None:
         """Frames that a scene lists and has no image of are a part of the set, or half an archive; further cameras."""
-        found = Counter(frame_of(entry['img_path'])[0] for entry in entries)
+        found = Counter(Path(entry['img_path']).parents[1] for entry in images)
         gaps = {scene: len(frames) - found[scene] for scene, frames in cameras.items() if found[scene] < len(frames)}
         if gaps:
             MMLogger.get_current_instance().warning(

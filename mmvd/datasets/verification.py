@@ -202,11 +202,11 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
         For each rule whether it holds, and a line for people. Tolerances are choices of this implementation, wide,
         because the paper does not say which split and which pixels it measured; they catch a wrong unit.
     """
-    mean, std, density = (expected[key] for key in ('mean_m', 'std_m', 'density'))
-    ratio = facts.mean_m / mean
-    right = 1 / _SCALE_TOLERANCE <= ratio <= _SCALE_TOLERANCE
-    hint = '' if right else f': {ratio:.3g} times that of the table, a wrong unit or depth scale?'
-    rules = [
+    return [*_rules_of_files(facts, expected), *_rules_of_depth(facts, expected)]
+
+
+def _rules_of_files(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
+    return [
         (not facts.failures, f'readable: {len(facts.failures)} samples are not{_first(facts.failures)}'),
         (not facts.duplicates, f'distinct: {len(facts.duplicates)} images are there twice{_first(facts.duplicates)}'),
         (
@@ -223,6 +223,15 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
             f'one unit: {len(facts.other_unit)} maps differ from the median by more than '
             f'{_UNIT_TOLERANCE:.0f} times{_first(facts.other_unit)}',
         ),
+    ]
+
+
+def _rules_of_depth(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
+    mean, std, density = (expected[key] for key in ('mean_m', 'std_m', 'density'))
+    ratio = facts.mean_m / mean
+    right = 1 / _SCALE_TOLERANCE <= ratio <= _SCALE_TOLERANCE
+    hint = '' if right else f': {ratio:.3g} times that of the table, a wrong unit or depth scale?'
+    return [
         (right, f'depth scale: mean {facts.mean_m:.3g} m{hint}'),
         (
             abs(ratio - 1) <= _MEAN_TOLERANCE,
@@ -237,7 +246,6 @@ def judge(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str]]:
             f'density: {facts.density:.0%} (Table 6: {density:.0%}, within {100 * _DENSITY_TOLERANCE:.0f} points)',
         ),
     ]
-    return rules
 
 
 def _first(texts: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import os
 import tarfile
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,6 +107,25 @@ def test_colour_of_one_frame_in_two_formats(tmp_path):
     image.with_suffix('.jpg').write_bytes(image.read_bytes())
     with pytest.raises(ConfigError, match=r'its name gives it to test/000001/rgb/000000.jpg and to .*rgb/000000.png'):
         build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test'))
+
+
+def test_a_frame_without_a_scale_has_an_image(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'test/000001', 2)
+    camera = tmp_path / 'test/000001/scene_camera.json'
+    camera.write_text(camera.read_text().replace('"depth_scale": 0.1', '"depth_scale": "x"', 1))
+    told = logged(monkeypatch)
+    assert len(prepare(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test'))) == 1
+    assert not any('have no image' in line for line in told)
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    settings = {key: value for key, value in pairs(tmp_path).items() if key not in ('images', 'depth_from')}
+    (tmp_path / 'a.txt').touch()
+    monkeypatch.setattr(
+        Path, 'read_bytes', lambda path: (_ for _ in ()).throw(PermissionError(13, 'Permission denied'))
+    )
+    with pytest.raises(MissingInputsError, match='a.txt: this list cannot be read .Permission denied'):
+        build(dict(settings, ann_file='a.txt'))
 
 
 @pytest.mark.parametrize('ending', ['.zip', '.tar'])

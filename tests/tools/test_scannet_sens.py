@@ -15,15 +15,16 @@ from tests.conftest import ROOT
 from tools.dataset_converters.scannet_sens import convert
 
 
-def stream(path, frames: int = 5, steps_per_m: float = 1000.0, version: int = 4) -> np.ndarray:
+def stream(path, frames=5, steps_per_m=1000.0, version=4, scale=1, focal_px=30.0, jpeg=None) -> np.ndarray:
     """Write a stream of a plane with a hole; returns its depth in metres."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metres = np.tile(np.linspace(1, 4, 32, dtype=np.float32), (24, 1))
     metres[3, 5] = 0
-    raw = np.rint(metres * steps_per_m).astype('<u2')
-    jpeg = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    metres *= scale
+    raw = np.rint(np.nan_to_num(metres * steps_per_m)).clip(0, 65535).astype('<u2')
+    jpeg = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes() if jpeg is None else jpeg
     depth, none = zlib.compress(raw.tobytes()), np.eye(4)
-    cameras = np.array([np.diag([60.0, 60, 1, 1]), none, np.diag([30.0, 30, 1, 1]), none], '<f4')
+    cameras = np.array([np.diag([60.0, 60, 1, 1]), none, np.diag([focal_px, focal_px, 1, 1]), none], '<f4')
     head = struct.pack('<IQ', version, 6) + b'struct' + cameras.tobytes()
     head += struct.pack('<ii4IfQ', 2, 1, 64, 48, 32, 24, steps_per_m, frames)
     frame = np.eye(4, dtype='<f4').tobytes() + struct.pack('<4Q', 0, 0, len(jpeg), len(depth)) + jpeg + depth
@@ -70,3 +71,37 @@ def test_what_is_damaged_is_told_and_the_rest_goes_on(tmp_path, capsys):
     assert '5 frames of 1 scans' in told.out
     assert 'a.sens: ends 10 bytes too early' in told.err and 'c.sens: no .sens stream' in told.err
     assert 'b.sens: ends 12 bytes' in told.err and (tmp_path / 'scans/d/depth/4.png').is_file()
+
+
+@pytest.mark.parametrize(
+    ('change', 'told'),
+    [
+        (dict(steps_per_m=float('inf')), 'no header of ScanNet'),
+        (dict(steps_per_m=float('nan')), 'no header of ScanNet'),
+        (dict(focal_px=float('nan')), 'no header of ScanNet'),
+        (dict(jpeg=b''), 'a frame of 0 and '),
+    ],
+)
+def test_streams_that_say_nothing_are_told(tmp_path, capsys, change, told):
+    stream(tmp_path / 'scans/a/a.sens', **change)
+    assert convert(tmp_path, 1) == 1 and told in capsys.readouterr().err
+
+
+def test_two_streams_in_one_folder_are_not_mixed(tmp_path, capsys):
+    for name in ('a/a', 'a/a_old', 'a/._a', 'b/b'):
+        stream(tmp_path / f'scans/{name}.sens')
+    assert convert(tmp_path, 1) == 1
+    told = capsys.readouterr()
+    assert told.err.count('not the only stream in its folder') == 2 and '5 frames of 1 scans' in told.out
+    assert not (tmp_path / 'scans/a/depth').exists()
+
+
+def test_what_is_too_far_is_missing_and_empty_files_are_mended(tmp_path):
+    metres = stream(tmp_path / 'scans/a/a.sens', 1, steps_per_m=500.0, scale=25)
+    empty = tmp_path / 'scans/a/color/0.jpg'
+    empty.parent.mkdir()
+    empty.touch()
+    assert convert(tmp_path, 1) == 0 and empty.stat().st_size
+    found = cv2.imread(str(tmp_path / 'scans/a/depth/0.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_allclose(found / 1000, np.where(metres < 65.5, metres, 0), atol=2e-3)
+    assert (found == 0).sum() > 100

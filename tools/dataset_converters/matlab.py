@@ -34,10 +34,12 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """A file of version 7.3.
 
     Raises:
-        SampleError: If the file is truncated or no such file.
+        SampleError: If the file is truncated or no such file, or what is looked for is not in it.
     """
     try:
         with h5py.File(path) as file:
             yield file
-    except (OSError, KeyError) as error:
-        raise SampleError(f'{path}: truncated or no MATLAB 7.3 file ({str(error)[:60]}), download it again') from error
+    except (*_DAMAGED, AttributeError) as error:
+        raise SampleError(
+            f'{path}: truncated or no MATLAB 7.3 file of this layout ({str(error)[:60]}), download it again'
+        ) from error

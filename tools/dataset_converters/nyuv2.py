@@ -36,13 +36,48 @@ def folder_of(root: Path, depth: str) -> Path:
     return root if depth == 'raw' else root.with_name(f'{root.name}_filled')
 
 
+def read_splits(path: Path) -> dict[str, list[int]]:
+    """Numbers of the frames of each split, from 1.
+
+    Raises:
+        SampleError: If the file is damaged, or a frame is in it twice.
+    """
+    found = {split: read_mat(path, f'{split}Ndxs') for split in ('train', 'test')}
+    every = np.concatenate(list(found.values()))
+    if (
+        every.dtype.kind not in 'iuf'
+        or (every != np.rint(every)).any()
+        or every.min() < 1
+        or (len(np.unique(every)) < len(every))
+    ):
+        raise SampleError(f'{path}: frames are whole numbers from 1, each of one split: it is another version')
+    return {split: numbers.astype(int).tolist() for split, numbers in found.items()}
+
+
+def check_foreign(out: Path, numbers: dict[str, list[int]]) -> None:
+    """See that no frames of another division are there, which would be read as well.
+
+    Raises:
+        SampleError: If there are some.
+    """
+    for split, own in numbers.items():
+        there = {path.name for path in (out / split / 'images').glob('*_rgb.png')}
+        foreign = sorted(there - {f'{number:04d}_rgb.png' for number in own})
+        if foreign:
+            raise SampleError(
+                f'{out / split}/images/{foreign[0]}: {len(foreign)} frames there are not of this split by {SPLITS}: '
+                f'delete {out / split} and convert again'
+            )
+
+
 def convert(root: Path, depth: str) -> dict[str, int]:
     """Write files and lists; returns the number of frames per split."""
     out = folder_of(root, depth)
     for name in (LABELED, SPLITS, MAPPING):
         if not (root / name).is_file():
             raise MissingInputsError(f'{root / name}: no such file, put {LABELED}, {SPLITS} and {MAPPING} into {root}')
-    numbers = {split: read_mat(root / SPLITS, f'{split}Ndxs').tolist() for split in ('train', 'test')}
+    numbers = read_splits(root / SPLITS)
+    check_foreign(out, numbers)
     table = np.concatenate(([0], read_mat(root / MAPPING, 'mapClass'))).astype(np.uint8)  # 0 = no label stays 0
     scenes = dict(train=[], test=[])
     with open_hdf5(root / LABELED) as file:

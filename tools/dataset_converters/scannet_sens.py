@@ -10,6 +10,7 @@ import argparse
 import struct
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,11 @@ def read_header(file: BinaryIO) -> Header:
         raise SampleError(f'{file.name}: compression {colour} and {depth}, JPEG ({_JPEG}) and zlib ({_ZLIB}) expected')
     _, _, width, height = _unpack(file, '4I')
     steps_per_m, frames = _unpack(file, 'fQ')
-    if not steps_per_m > 0 or not width or not height:
-        raise SampleError(f'{file.name}: {width} x {height} px of depth at {steps_per_m} steps per metre')
+    if not 0 < steps_per_m < np.inf or not width or not height or not np.isfinite(matrices[::2]).all():
+        raise SampleError(
+            f'{file.name}: {width} x {height} px of depth at {steps_per_m} steps per metre, cameras '
+            f'{matrices[::2].tolist()}: no header of ScanNet, fetch it again'
+        )
     return Header(dict(color=matrices[0], depth=matrices[2]), (height, width), steps_per_m, frames)
 
 
@@ -91,8 +95,8 @@ def read_frames(file: BinaryIO, header: Header) -> Iterator[tuple[bytes, bytes]]
     for _ in range(header.frames):
         _unpack(file, '16f')  # pose of the camera
         *_, colour_bytes, depth_bytes = _unpack(file, '4Q')  # two times, two sizes
-        if max(colour_bytes, depth_bytes) > _LARGEST_FRAME:
-            raise SampleError(f'{file.name}: a frame of {max(colour_bytes, depth_bytes)} bytes, fetch it again')
+        if not all(0 < size <= _LARGEST_FRAME for size in (colour_bytes, depth_bytes)):
+            raise SampleError(f'{file.name}: a frame of {colour_bytes} and {depth_bytes} bytes, fetch it again')
         yield read_exactly(file, colour_bytes), read_exactly(file, depth_bytes)
 
 
@@ -108,7 +112,8 @@ def depth_mm(data: bytes, header: Header, source: str) -> np.ndarray:
         raise SampleError(f'{source}: depth of a frame is damaged ({error}): fetch it again') from error
     if header.steps_per_m == 1000:
         return raw
-    return np.rint(raw * (1000 / header.steps_per_m)).clip(0, 65534).astype(np.uint16)
+    millimetres = np.rint(raw * (1000 / header.steps_per_m))
+    return np.where(millimetres < 2**16, millimetres, 0).astype(np.uint16)  # farther than a file can say: missing
 
 
 def convert_scan(path: Path, every: int) -> int:
@@ -120,7 +125,7 @@ def convert_scan(path: Path, every: int) -> int:
             AtomicLocalBackend().put(text.encode(), path.parent / f'intrinsic/intrinsic_{camera}.txt')
         for number, (colour, depth) in enumerate(read_frames(file, header)):
             image, out = path.parent / f'color/{number}.jpg', path.parent / f'depth/{number}.png'
-            if number % every or (image.is_file() and out.is_file()):
+            if number % every or all(path.is_file() and path.stat().st_size for path in (image, out)):
                 continue
             save_png_atomically(depth_mm(depth, header, f'{path}, frame {number}'), out)
             AtomicLocalBackend().put(colour, image)
@@ -133,12 +138,14 @@ def convert(root: Path, every: int) -> int:
     Returns the number of damaged ones.
     """
     check_int('scannet_sens', '--every', every)
-    scans = sorted(root.glob('scans/*/*.sens'))
+    scans = sorted(path for path in root.glob('scans/*/*.sens') if not path.name.startswith('.'))
     if not scans:
         raise MissingInputsError(f'{root}/scans/*/*.sens: no such files, the ScanNet team hands them out')
-    frames, damaged = 0, []
+    frames, damaged, folders = 0, [], Counter(path.parent for path in scans)
     for path in tqdm(scans, 'ScanNet'):
         try:
+            if folders[path.parent] > 1:
+                raise SampleError(f'{path}: not the only stream in its folder, whose frames would be mixed: keep one')
             frames += convert_scan(path, every)
         except SampleError as error:
             damaged.append(str(error))

@@ -19,10 +19,11 @@ from verify import verify_root
 import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.errors import MissingInputsError, SampleError, exit_code
-from mmvd.saving import save_png_atomically, save_text
+from mmvd.saving import check_writable, save_png_atomically, save_text
 
 META, LABELS = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat', 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat'
 SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
+_CLASSES = 37
 _MARK = 'SUNRGBD'  # paths in the toolbox are those of its authors' machine; what counts begins here
 
 
@@ -36,6 +37,19 @@ def relative(path: str) -> str:
     if _MARK not in parts:
         raise SampleError(f'{path}: no path of SUN RGB-D, it has no folder {_MARK}: the toolbox is another version')
     return '/'.join(parts[parts.index(_MARK) :])
+
+
+def _folders_of(path: Path, frames: np.ndarray) -> list[str]:
+    try:
+        return [relative(os.path.dirname(os.path.dirname(str(frame.rgbpath)))) for frame in frames]
+    except AttributeError as error:
+        raise SampleError(f'{path}: its frames have no rgbpath ({error}): it is another version') from error
+
+
+def _checked(labels: np.ndarray, source: str) -> np.ndarray:
+    if labels.max(initial=0) > _CLASSES:
+        raise SampleError(f'{source} has the label {labels.max()}, {_CLASSES} are known: it is another version')
+    return labels.astype(np.uint8)
 
 
 def _check_as_many(path: Path, labels: int, frames: int) -> None:
@@ -54,7 +68,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             )
     frames = read_mat(root / META, 'SUNRGBDMeta')
     train = {relative(str(path)) for path in read_mat(root / SPLIT, 'alltrain')}
-    folders = [relative(os.path.dirname(os.path.dirname(str(frame.rgbpath)))) for frame in frames]
+    folders = _folders_of(root / META, frames)
     absent = train - set(folders)
     if absent:
         raise SampleError(
@@ -62,7 +76,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             f'{min(absent)}: one of the two is another version'
         )
     rows, scenes = dict(train=[], test=[]), dict(train=[], test=[])
-    (root / 'labels').mkdir(exist_ok=True)
+    check_writable(root / 'labels')
     with open_hdf5(root / LABELS) as file:
         references = file['SUNRGBD2Dseg']['seglabel']
         _check_as_many(root / LABELS, len(references), len(frames))
@@ -70,7 +84,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
             label = f'labels/{number + 1:05d}.png'
             if not (root / label).is_file():
                 labels = np.asarray(file[references[number][0]]).T  # MATLAB's arrays are column by column
-                save_png_atomically(labels.astype(np.uint8), root / label)
+                save_png_atomically(_checked(labels, f'{root / LABELS}: map {number + 1}'), root / label)
             split = 'train' if folder in train else 'test'
             files = f'{folder}/image/{frame.rgbname}', f'{folder}/{depth}/{frame.depthname}'
             missing = next((file for file in files if not (root / file).is_file()), None)
@@ -78,9 +92,8 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 raise MissingInputsError(f'{root / missing}: no such file, unpack SUNRGBD.zip into {root}')
             rows[split].append(' '.join((*files, label)))
             scene = root / folder / 'scene.txt'
-            # the dataset drops and counts the unknown
-            name = scene.read_text(errors='replace').strip() if scene.is_file() else 'unknown'
-            name = name.replace(' ', '_')
+            name = '_'.join(scene.read_text(errors='replace').split()) if scene.is_file() else ''
+            name = name or 'unknown'  # which the dataset drops and counts
             scenes[split].append(' '.join((*files, name)))
     for split in rows:
         save_text('\n'.join(rows[split]) + '\n', root / f'{split}.txt')
