@@ -10,6 +10,7 @@ from mmvd.errors import ConfigError, SampleError
 from mmvd.saving import AtomicLocalBackend
 
 FOLDER = '.mmvd'
+_DIGEST_BYTES = 16  # behind the table
 
 
 def place(root: Path, kind: str, about: dict) -> Path:
@@ -47,7 +48,8 @@ def save_table(columns: dict[str, Any], about: dict, path: Path) -> None:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    AtomicLocalBackend().put(sink.getvalue().to_pybytes(), path)
+    content = sink.getvalue()
+    AtomicLocalBackend().put(content.to_pybytes() + _digest(content), path)
 
 
 def map_table(path: Path) -> tuple[dict[str, Any], int, dict]:
@@ -58,12 +60,20 @@ def map_table(path: Path) -> tuple[dict[str, Any], int, dict]:
     """
     pa = arrow()
     try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        file = pa.memory_map(str(path))
+        content = file.read_buffer(max(file.size() - _DIGEST_BYTES, 0))
+        if file.read() != _digest(content):  # Arrow itself would read other values out of it, or end the process
+            raise ValueError('damaged')
+        table = pa.ipc.open_file(content).read_all()
         about = json.loads(table.schema.metadata[b'mmvd'])
     except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's own errors are ValueErrors and OSErrors
         raise SampleError(f'{path}: no readable index ({type(error).__name__}): delete it and prepare again') from error
     columns = {name: table.column(name).chunk(0) for name in table.column_names if len(table)}
     return columns, len(table), about
+
+
+def _digest(content: Any) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()
 
 
 def arrow():

@@ -161,6 +161,15 @@ def test_a_damaged_index_is_named(tmp_path):
     assert path.name.startswith('RGBDDataset_')
 
 
+def test_a_damaged_byte_is_noticed_wherever_it_is(tmp_path):
+    _, _, path = prepared(pairs(tmp_path))
+    whole, draw = path.read_bytes(), np.random.default_rng(0)
+    for place in draw.choice(len(whole), 60, replace=False):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
+        with pytest.raises(SampleError, match='no readable index .*: delete it and prepare again'):
+            IndexedEntries(path, tmp_path)
+
+
 def build_settings(root):
     settings = dict(data_root=str(root), decoder='mm16', images='*/rgb/*.png', depth_from=('/rgb/', '/depth/'))
     return DATASETS.build(dict(settings, type='mmvd.RGBDDataset', lazy_init=True, pipeline=[])).settings

@@ -80,8 +80,8 @@ def read_header(file: BinaryIO) -> Header:
     steps_per_m, frames = _unpack(file, 'fQ')
     if not 0 < steps_per_m < np.inf or not width or not height or not np.isfinite(matrices[::2]).all():
         raise SampleError(
-            f'{file.name}: {width} x {height} px of depth at {steps_per_m} steps per metre, cameras '
-            f'{matrices[::2].tolist()}: no header of ScanNet, fetch it again'
+            f'{file.name}: {width} x {height} px of depth at {steps_per_m} steps per metre, or a camera that is not '
+            'finite: no header of ScanNet, fetch it again'
         )
     return Header(dict(color=matrices[0], depth=matrices[2]), (height, width), steps_per_m, frames)
 
