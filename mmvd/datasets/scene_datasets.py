@@ -16,7 +16,7 @@ from .probe_splits import check_split
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
 from .sunrgbd_camera import sunrgbd_camera
-from .walk import visited
+from .walk import is_data, visited
 
 NYU10 = (
     'bedroom', 'kitchen', 'living_room', 'bathroom', 'dining_room', 'office', 'home_office', 'classroom', 'bookstore',
@@ -103,8 +103,7 @@ class RGBDClassDataset(RGBDDataset):
 
     @staticmethod
     def _names_of_folders(root: Path, folders: str) -> list[str]:
-        found = {path.name for path in root.glob(folders) if path.is_dir()}
-        names = sorted(name for name in found - {'__MACOSX'} if not name.startswith('.'))
+        names = sorted({path.name for path in root.glob(folders) if path.is_dir() and is_data(path.name)})
         if not names:
             raise MissingInputsError(f'{root}: no class folder matches {folders}')
         return names

@@ -14,6 +14,8 @@ from mmvd.errors import ConfigError, SampleError
 
 from .archives import archives_in, in_parts, open_archive
 
+_OF_SYSTEMS = ('lost+found', 'System Volume Information', '$RECYCLE.BIN', '__MACOSX')
+
 
 def walk(
     root: Path,
@@ -82,13 +84,18 @@ def _folders(folder: Path, globs: list[str], problems: list[str] | None) -> Iter
         yield from (each for each in folder.glob('/'.join(globs)) if each.is_dir()) if globs else [folder]
         return
     try:
-        names = [globs[0]] if (folder / globs[0]).is_dir() else os.listdir(folder)
+        names = [globs[0]] if (folder / globs[0]).is_dir() else filter(is_data, os.listdir(folder))
         found = [folder / name for name in names if fnmatchcase(name, globs[0]) and (folder / name).is_dir()]
     except OSError as error:
         _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
         return
     for below in found:
         yield from _folders(below, globs[1:], problems)
+
+
+def is_data(name: str) -> bool:
+    """Whether a folder may hold data: it is not hidden, and none that systems make, which are locked on many disks."""
+    return not name.startswith('.') and name not in _OF_SYSTEMS
 
 
 def _warn_of_links(root: Path) -> None:

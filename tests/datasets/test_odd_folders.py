@@ -56,10 +56,12 @@ def test_a_class_folder_that_is_renamed_is_a_change(tmp_path):
         build(settings)
 
 
-def test_what_macos_leaves_is_no_class_and_no_archive(tmp_path):
+def test_what_systems_leave_is_no_class_and_no_archive(tmp_path, monkeypatch):
     fabricate_classes(tmp_path, 'mvip')
-    for folder in ('__MACOSX', '.Trashes'):
+    for folder in ('__MACOSX', '.Trashes', 'lost+found'):  # locked, as they are on disks
         (tmp_path / folder).mkdir()
+    is_dir = Path.is_dir
+    monkeypatch.setattr(Path, 'is_dir', lambda path: is_dir(path) if 'lost+found/' not in str(path) else 1 / 0)
     (tmp_path / '._mvip.zip').write_bytes(b'Mac OS X')
     found = build(paper_datasets()['mvip'] | dict(data_root=str(tmp_path)))
     assert found.metainfo['classes'] == ('first', 'second')
