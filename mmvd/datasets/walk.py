@@ -84,13 +84,17 @@ def _folders(folder: Path, globs: list[str], problems: list[str] | None) -> Iter
         yield from (each for each in folder.glob('/'.join(globs)) if each.is_dir()) if globs else [folder]
         return
     try:
-        names = [globs[0]] if (folder / globs[0]).is_dir() else filter(is_data, os.listdir(folder))
-        found = [folder / name for name in names if fnmatchcase(name, globs[0]) and (folder / name).is_dir()]
+        names = [globs[0]] if (folder / globs[0]).is_dir() else _folders_in(folder, globs[0])
     except OSError as error:
         _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
         return
-    for below in found:
-        yield from _folders(below, globs[1:], problems)
+    for name in names:
+        yield from _folders(folder / name, globs[1:], problems)
+
+
+def _folders_in(folder: Path, glob: str) -> list[str]:
+    with os.scandir(folder) as entries:  # which knows folders from files without a look at each
+        return [each.name for each in entries if is_data(each.name) and fnmatchcase(each.name, glob) and each.is_dir()]
 
 
 def is_data(name: str) -> bool:

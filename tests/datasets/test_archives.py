@@ -144,7 +144,7 @@ def test_loops_and_folders_that_cannot_be_read(tmp_path, monkeypatch):
     found = dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', depth_from=('/rgb/', '/depth/'))
     assert len(DATASETS.build(dict(found, images='**/rgb/*.png', pipeline=LOAD))) == 2
     monkeypatch.setattr(os, 'listdir', lambda folder: (_ for _ in ()).throw(PermissionError(13, 'Permission denied')))
-    with pytest.raises(SampleError, match='test: this folder cannot be read .Permission denied'):
+    with pytest.raises(SampleError, match='rgb: this folder cannot be read .Permission denied'):
         samples(settings)
 
 

@@ -70,18 +70,18 @@ def test_what_systems_leave_is_no_class_and_no_archive(tmp_path, monkeypatch):
 def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):
     for scene in ('000001', '000002'):
         fabricate_bop(tmp_path / f'test/{scene}', 2)
-    stat, listdir, locked = os.stat, os.listdir, f'{tmp_path}/test/000002'
+    locked = f'{tmp_path}/test/000002'
 
     def refuse(ask):
         def asked(path, *args, **kwargs):
-            if str(path).startswith(f'{locked}/') or (ask is listdir and str(path) == locked):
+            if str(path).startswith(f'{locked}/') or (ask.__name__ == 'scandir' and str(path) == locked):
                 raise PermissionError(13, 'Permission denied')
             return ask(path, *args, **kwargs)
 
         return asked
 
-    monkeypatch.setattr(os, 'stat', refuse(stat))
-    monkeypatch.setattr(os, 'listdir', refuse(listdir))
+    monkeypatch.setattr(os, 'stat', refuse(os.stat))
+    monkeypatch.setattr(os, 'scandir', refuse(os.scandir))
     settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test')
     with pytest.raises(SampleError, match='000002: this folder cannot be read .Permission denied'):
         build(settings)
