@@ -44,12 +44,8 @@ def read_splits(path: Path) -> dict[str, list[int]]:
     """
     found = {split: read_mat(path, f'{split}Ndxs') for split in ('train', 'test')}
     every = np.concatenate(list(found.values()))
-    if (
-        every.dtype.kind not in 'iuf'
-        or (every != np.rint(every)).any()
-        or every.min() < 1
-        or (len(np.unique(every)) < len(every))
-    ):
+    whole = every.dtype.kind in 'iuf' and (every == np.rint(every)).all() and (every >= 1).all()
+    if not whole or len(np.unique(every)) < len(every):
         raise SampleError(f'{path}: frames are whole numbers from 1, each of one split: it is another version')
     return {split: numbers.astype(int).tolist() for split, numbers in found.items()}
 
