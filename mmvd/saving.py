@@ -17,6 +17,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmvd.errors import DISK_FULL, ConfigError, SavingError
 
 BACKEND = 'mmvd_atomic'
+_BEGINNING = 40  # letters of a name in that of the file aside, which must not be too long where the name itself is not
 
 
 class AtomicLocalBackend(LocalBackend):
@@ -29,7 +30,7 @@ class AtomicLocalBackend(LocalBackend):
             SavingError: If the disk is full or the folder cannot be written; nothing is left behind.
         """
         target = Path(filepath)
-        aside = target.with_name(f'.{target.name}.{uuid.uuid4().hex}.part')
+        aside = target.with_name(f'.{target.name[:_BEGINNING]}.{uuid.uuid4().hex}.part')
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with aside.open('xb') as file:
@@ -147,6 +148,17 @@ def check_writable(folder: Path) -> None:
         raise ConfigError(
             f'{folder}: this folder cannot be written ({reason}): choose another one (--work-dir, --out)'
         ) from error
+
+
+def check_picture(path: Path) -> None:
+    """See that a PNG can be written, before it is drawn; makes its folder.
+
+    Raises:
+        ConfigError: If it cannot, or the name is that of another format.
+    """
+    if path.suffix.lower() != '.png':
+        raise ConfigError(f'{path}: a PNG is written, give a name that ends in .png')
+    check_file(path)
 
 
 def check_file(path: Path) -> None:

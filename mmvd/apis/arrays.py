@@ -8,7 +8,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, get_decoder, read_depth, read_npy, suspicion
+from mmvd.datasets.decoders import FARTHEST_M, FLOAT_FORMATS, decoder_of, get_decoder, read_depth, read_npy, suspicion
 from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import ConfigError, SampleError
 
@@ -106,7 +106,8 @@ def depth_batch(
             where there is no depth.
         shape: (B, H, W) of the images.
         unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers and kilometres
-            are suspected. Files of whole numbers say their unit by their decoder.
+            are suspected. Files of whole numbers say their unit by their decoder. 65535 mm is the clipped end of 16
+            bits, missing, unless a map holds more.
         decoder: Format of a depth file; None goes by its ending (PNG: millimetres). Arrays have none.
         name: What it is called, for errors.
 
@@ -116,7 +117,7 @@ def depth_batch(
     Raises:
         SampleError: If the layout does not fit, or the values look like another unit; names the remedy.
         DepthFileError: If a file cannot be read.
-        ConfigError: If unit or decoder is unknown.
+        ConfigError: If unit or decoder is unknown, or a decoder is named for what is no file.
     """
     check_unit(unit)
     if decoder is not None:
@@ -126,10 +127,10 @@ def depth_batch(
     if is_path(value):
         path, name = as_path(value), shown(as_path(value))
         value, unit = _read_depth_file(path, decoder or decoder_of(path), unit)
+    elif decoder is not None:
+        raise ConfigError(f'decoder={decoder!r}: {name} is no file: bring its values to metres, or say depth_unit')
     elif isinstance(value, Image.Image):
-        if value.mode not in ('I', 'F') and not value.mode.startswith('I;16'):
-            raise SampleError(f'{name} is an image of mode {value.mode}: 8-bit pictures hold no metric depth')
-        value = np.asarray(value)
+        value = _depth_of_pil(value, name)
     x = _tensor(value, name)
     if [side for side in x.shape if side != 1] != [side for side in shape if side != 1]:
         raise SampleError(
@@ -141,8 +142,9 @@ def depth_batch(
 
 def _read_depth_file(path: Path, decoder: str, unit: str | None) -> tuple[np.ndarray, str | None]:
     """Values of a file, and their unit."""
-    if decoder == 'npy' and unit is not None:
-        return read_npy(path), unit  # whole numbers are legal where their unit is said
+    if decoder == 'npy' and unit is not None:  # whole numbers are legal where their unit is said
+        values = read_npy(path)
+        return (np.where(values < FARTHEST_M, values, 0) if unit == 'm' else values), unit
     if decoder in FLOAT_FORMATS:  # millimetres are not judged as metres, which end at 10 km
         return (get_decoder(decoder).read(str(path)) if unit == 'mm' else read_depth(path, decoder)), unit
     if unit not in (None, 'mm' if decoder == 'mm16' else None):
@@ -161,8 +163,10 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
                 f"{name} is {x.dtype}, and whole numbers are seldom metres: say depth_unit='mm' or depth_unit='m', or "
                 'name the decoder of a file'
             )
-        clipped = x.to(torch.int64) == _CLIPPED if x.dtype == torch.uint16 else torch.zeros_like(x, dtype=torch.bool)
-        x = x.to(torch.float32).masked_fill(clipped, 0)
+        x = x.to(torch.int64)  # torch compares no unsigned numbers
+    if not x.is_floating_point() or unit == 'mm':
+        more = ((x > _CLIPPED) & torch.isfinite(x)).flatten(1).any(1)  # of each map alone
+        x = x.masked_fill((x == _CLIPPED) & ~more[:, None, None, None], 0)
     x = (x if x.dtype == torch.float64 else x.float()) / UNITS[unit or 'm']
     x = torch.where(torch.isfinite(x) & (x > 0), x, torch.zeros_like(x))
     for each in x if unit != 'm' else ():  # said, not assumed
@@ -173,6 +177,18 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
                 'the decoder of a file, or set what is no measurement (sky) to 0'
             )
     return x
+
+
+def _depth_of_pil(image: Image.Image, name: str) -> np.ndarray:
+    if image.mode not in ('I', 'F') and not image.mode.startswith('I;16'):
+        raise SampleError(f'{name} is an image of mode {image.mode}: 8-bit pictures hold no metric depth')
+    if getattr(image, 'n_frames', 1) > 1:
+        raise SampleError(f'{name} has {image.n_frames} frames: choose one and copy() it')
+    try:  # PIL reads a file only now
+        check_upright(image.getexif().get(ExifTags.Base.Orientation, 1) != 1, name)
+        return np.asarray(image)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise SampleError(f'{name}: a PIL image of mode {image.mode} that cannot be read ({error})') from error
 
 
 def _array_of_pil(image: Image.Image, has_depth: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmvd.arguments import check_flag, check_int
-from mmvd.errors import MMVDError
+from mmvd.errors import MemoryLimitError, MMVDError
 from mmvd.saving import save_png_atomically
 
 from .inputs import Frame, InputReader, Source
@@ -138,7 +138,14 @@ class RGBDInferencer(ABC):
         sources = output.todo(sources)
         sources = self._tracked(sources) if show_progress else sources
         for frames in _batches(_read(sources, failures), batch_size):
-            for frame, prediction in zip(frames, self._predict_all(frames), strict=True):
+            try:
+                predictions = self._predict_all(frames)
+            except MemoryLimitError as error:
+                if failures is None or len(frames) > 1:
+                    raise
+                failures.append((frames[0].path, str(error)))
+                continue
+            for frame, prediction in zip(frames, predictions, strict=True):
                 save_vis = output.folder is not None and not no_save_vis
                 picture = self.picture(frame, prediction) if return_vis or save_vis else None
                 if output.folder is not None and not no_save_pred:
@@ -163,7 +170,7 @@ class RGBDInferencer(ABC):
         if any(frame.rgb_only for frame in frames):
             _say_once(type(self).__name__)
         height, width = frames[0].depth_m.shape
-        what = f'{len(frames)} image(s) of {width}x{height}'
+        what = f'{frames[0].path}: {len(frames)} image(s) of {width}x{height}'
         with told_if_full(what, 'take a smaller batch_size or size, or smaller images'), torch.no_grad():
             predictions = self.predict(frames)
         return [

@@ -48,12 +48,15 @@ def _data(args: argparse.Namespace) -> int:
         return 0
     if args.what == 'bop':
         return _write_bop(args)
+    from pathlib import Path
+
     from mmvd.apis.demo import rooms_sheet
     from mmvd.arguments import check_int
-    from mmvd.saving import save_png_atomically
+    from mmvd.saving import check_picture, save_png_atomically
 
     check_int('data', '--rooms', args.rooms)
     check_int('data', '--seed', args.seed, 0)
+    check_picture(Path(args.out))
     save_png_atomically(rooms_sheet(args.rooms, args.seed, args.sensor, args.shuffle_textures), args.out)
     print(args.out)
     return 0

@@ -20,12 +20,15 @@ def add_commands(commands) -> None:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
     from mmvd.apis import load_model
     from mmvd.apis.demo import demo_panel
     from mmvd.arguments import check_int
-    from mmvd.saving import save_png_atomically
+    from mmvd.saving import check_picture, save_png_atomically
 
     check_int('demo', '--index', args.index, 0)
+    check_picture(Path(args.out))
     require_weights(args)
     model = load_model(args.model, args.checkpoint)
     if args.serve:

@@ -15,7 +15,7 @@ from mmvd.errors import ConfigError, DepthFileError
 from .archives import is_file
 from .rasters import look_at_raster, read_raster, shown
 
-_FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
+FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
 _ODD_MINIMUM_M, _ODD_MEDIAN_M, _ODD_MAXIMUM_M = 1e-4, 200.0, 1000.0  # a unit or the order of bytes is suspected
 _KINECT_BITS, _KINECT_REACH_M = 2047, 15.0  # farther out one step is metres
 _CLIPPED, _SCALES = np.iinfo(np.uint16).max, (1e-4, 1e3)
@@ -271,7 +271,7 @@ def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.n
     with np.errstate(over='ignore'):
         depth = form.to_metres(form.read(path), depth_scale).astype(np.float32)
     depth = np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
-    found = np.where(depth < _FARTHEST_M, depth, np.float32(0))
+    found = np.where(depth < FARTHEST_M, depth, np.float32(0))
     odd = suspicion(found) or ('nothing nearer than 10 km' if depth.any() and not found.any() else None)
     if odd and (form.read is not _read_uint16 or not found.any()):
         _warn_of(decoder, shown(path), odd)

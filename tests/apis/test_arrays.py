@@ -98,8 +98,41 @@ def test_what_is_no_measurement_is_missing():
     depth = DEPTH.copy()
     depth[0, :4] = (np.nan, np.inf, -1, 0)
     assert (depth_batch(depth, (1, 20, 30))[0, 0, 0, :4] == 0).all()
-    clipped = np.full((20, 30), 65535, np.uint16)
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.int32, np.int64, np.float32, np.float64])
+def test_the_clipped_end_of_16_bits_is_missing_whatever_holds_it(dtype):
+    clipped = np.full((20, 30), 65535, dtype)
     assert (depth_batch(clipped, (1, 20, 30), 'mm') == 0).all()
+    if dtype != np.uint16:  # not clipped there: a map with more, which has no say in that beside it
+        both = np.stack((clipped, np.where(np.eye(20, 30) > 0, 70000, clipped)))
+        found = depth_batch(both, (2, 20, 30), 'mm')
+        assert (found[0] == 0).all() and (found[1] >= 65.5).all()
+
+
+def test_what_is_far_away_in_a_file_is_missing_also_where_its_unit_is_said(tmp_path):
+    np.save(tmp_path / 'd.npy', np.where(np.arange(20)[:, None] < 3, 65504, DEPTH))
+    for unit in (None, 'm'):
+        found = depth_batch(tmp_path / 'd.npy', (1, 20, 30), unit)
+        assert (found[0, 0, :3] == 0).all() and found.max() < 100
+
+
+def test_a_decoder_is_for_files():
+    for depth in (DEPTH, Image.fromarray((DEPTH * 1000).astype(np.uint16))):
+        with pytest.raises(ConfigError, match="decoder='div5000': depth is no file"):
+            depth_batch(depth, (1, 20, 30), 'mm', 'div5000')
+
+
+def test_depth_of_pil_is_read_now(tmp_path):
+    cv2.imwrite(str(tmp_path / 'd.png'), np.random.default_rng(0).integers(1, 9999, (20, 30), np.uint16))
+    whole = (tmp_path / 'd.png').read_bytes()
+    (tmp_path / 'd.png').write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SampleError, match='depth: a PIL image of mode I;16 that cannot be read'):
+        depth_batch(Image.open(tmp_path / 'd.png'), (1, 20, 30), 'mm')
+    pages = [Image.fromarray(np.full((20, 30), value, np.uint16)) for value in (1, 2)]
+    pages[0].save(tmp_path / 'd.tiff', save_all=True, append_images=pages[1:])
+    with pytest.raises(SampleError, match='depth has 2 frames'):
+        depth_batch(Image.open(tmp_path / 'd.tiff'), (1, 20, 30), 'mm')
 
 
 BAD_RGB = [
