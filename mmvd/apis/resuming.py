@@ -29,7 +29,7 @@ def set_resume(config: Config, which: str) -> None:
         ConfigError: If it was trained with another optimizer.
     """
     if which == 'auto':
-        path, content = newest_checkpoint(_checkpoint_folders(config), _checkpoint_hook(config).get('filename_tmpl'))
+        path, content = newest_checkpoint(_checkpoint_folders(config), _template(config))
     else:
         path = Path(which)
         if not path.is_file():
@@ -37,6 +37,12 @@ def set_resume(config: Config, which: str) -> None:
                 f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken'
             )
         content = load_checkpoint(path)
+    damaged = [each for kind in _saved(_checkpoint_folders(config), _template(config)) for each in kind]
+    if path is None and damaged:
+        raise WeightsError(
+            f'{damaged[0]}: none of the {len(damaged)} checkpoints there is whole: move them away to start from the '
+            'beginning'
+        )
     if path is None:
         print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
         config.resume = False
@@ -116,6 +122,10 @@ def _checkpoint_hook(config: Config) -> dict:
     return (config.get('default_hooks') or {}).get('checkpoint') or {}
 
 
+def _template(config: Config) -> str | None:
+    return _checkpoint_hook(config).get('filename_tmpl')
+
+
 def newest_checkpoint(folders: Sequence[Path], template: str | None = None) -> tuple[Path | None, dict]:
     """The whole checkpoint of a run with the most iterations in it, and its content; (None, {}) if there is none.
 
@@ -160,7 +170,7 @@ def warn_of_older_run(config: Config) -> None:
     Args:
         config: Of a training that is about to start.
     """
-    saved = _saved(_checkpoint_folders(config), _checkpoint_hook(config).get('filename_tmpl'))
+    saved = _saved(_checkpoint_folders(config), _template(config))
     found = [path for kind in saved for path in kind]
     if found and not config.get('resume'):
         print(

@@ -98,7 +98,7 @@ class DepthCompletionMetric(BaseMetric):
 
     def _errors(self, pred: Tensor, target: Tensor, masks: Sequence[Tensor]) -> np.ndarray:
         """(subsets, D, errors)."""
-        pred = pred.clamp(self.min_depth_m, self.cap_m)
+        pred = torch.where(pred.isfinite(), pred, torch.nan).clamp(self.min_depth_m, self.cap_m)  # inf is no far depth
         return torch.stack([depth_errors(pred, target, mask) for mask in masks]).cpu().numpy()
 
     def _baselines_of(

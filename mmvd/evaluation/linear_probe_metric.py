@@ -45,8 +45,10 @@ class LinearProbeMetric(BaseMetric):
         """Note which heads are right."""
         for sample in data_samples:
             right = (sample['probe_labels'] == sample['gt_label']).cpu().numpy()
-            if is_test(sample) or not self.ignores_holdout:
-                self.results.append(dict(split=sample['split'], right=right))
+            split = sample['split'] if is_test(sample) or not self.ignores_holdout else None
+            self.results.append(
+                dict(split=split, right=right)
+            )  # a row each: samples repeated to fill ranks are cut off
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Choose, and fill ``result``."""

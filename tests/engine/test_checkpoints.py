@@ -254,6 +254,15 @@ def test_resume_without_checkpoint_starts_from_the_beginning(tmp_path, capsys):
         set_resume(config, str(tmp_path / 'gone.pth'))
 
 
+def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(tmp_path, capsys):
+    """It would write over them."""
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        (tmp_path / name).write_bytes(b'PK')
+    with pytest.raises(WeightsError, match='epoch_2.pth: none of the 2 checkpoints there is whole: move them away'):
+        set_resume(tiny_config(tmp_path), 'auto')
+    assert 'passed over' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('content', [{}, dict(meta={}), dict(meta=dict(epoch='x', iter=None), message_hub={})])
 def test_weights_are_no_state_of_a_run(tmp_path, content):
     save_atomically(dict(content, state_dict={}), tmp_path / 'w.pth')

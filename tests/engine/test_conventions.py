@@ -15,7 +15,7 @@ from mmvd.apis.resuming import newest_checkpoint, set_resume, warn_of_older_run
 from mmvd.datasets.transforms import RandomDensityMask
 from mmvd.engine import AtomicCheckpointHook, DensityScheduleHook
 from mmvd.engine.hooks.model_of import first_view, model_of
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, SavingError
 from mmvd.models.weights import load_checkpoint
 from tests import test_segmentation
 from tests.conftest import tiny_completer
@@ -178,10 +178,28 @@ def test_what_cannot_train_is_told_before_the_start(tmp_path, changes, told):
         build_runner(config, training=True)
 
 
-def test_the_best_of_any_metric_needs_a_rule(tmp_path):
-    with pytest.raises(ConfigError, match='save_best: Cannot infer the rule'):
-        Runner.from_cfg(tiny_config(tmp_path, **{'default_hooks.checkpoint.save_best': 'auto'})).train()
-    assert not list(tmp_path.glob('*.pth'))
+@pytest.mark.parametrize('name', ['auto', 'completion/auc_removed_rmse_mm', 'completion/rmse_mm'])
+def test_the_best_is_that_of_the_least_error(name):
+    hook = AtomicCheckpointHook(save_best=name)
+    if name == 'auto':
+        hook._init_rule([None], ['completion/removed_rmse_mm_at_0.01'])
+    better = hook.is_better_than[hook.key_indicators[0]]
+    assert better(1.0, 2.0) and not better(2.0, 1.0)
+    assert AtomicCheckpointHook(save_best='probe/accuracy').is_better_than['probe/accuracy'](2.0, 1.0)
+    assert AtomicCheckpointHook(save_best=name, rule='greater').rules == ['greater']
+
+
+def test_arguments_of_checkpoints_are_known_before_the_first_is_saved():
+    with pytest.raises(ConfigError, match='unknown arguments max_keep_ckpt'):
+        AtomicCheckpointHook(max_keep_ckpt=5)
+
+
+def test_weights_that_have_diverged_take_no_place(tmp_path):
+    config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 3, 'default_hooks.checkpoint.max_keep_ckpts': 1})
+    config.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[1], gamma=1e30)]
+    with pytest.raises(SavingError, match='holds NaN or inf in epoch 2, the training has diverged: not saved'):
+        Runner.from_cfg(config).train()
+    assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_1.pth']
 
 
 def test_what_is_left_out_is_published_by_its_tool():

@@ -1,6 +1,8 @@
 """Schedule, strict loading, reports: small pieces; whole runs are in tests/test_training.py."""
 
 import errno
+import os
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +18,7 @@ from mmvd.datasets.transforms import RandomDensityMask
 from mmvd.engine import (
     AtomicCheckpointHook,
     DensityScheduleHook,
+    DepthReportHook,
     FirstLookHook,
     InterruptHook,
     ProbeReportHook,
@@ -94,7 +97,10 @@ def test_which_validations_are_drawn():
 def test_a_resumed_run_knows_what_it_saved(tmp_path):
     hub = MessageHub('resumed')
     hub.update_info('saved_steps', [1, 2])
-    (tmp_path / '.epoch_2.pth.0123.part').touch()
+    left, living = (tmp_path / f'.epoch_2.pth.{name}.part' for name in ('0123', '4567'))
+    for part, age_s in ((left, 3600), (living, 1)):
+        part.touch()
+        os.utime(part, (time.time() - age_s,) * 2)
     for iters, expected in ((4, [1, 2]), (0, [])):
         hook = AtomicCheckpointHook(interval=1, max_keep_ckpts=2)
         runner = SimpleNamespace(
@@ -108,7 +114,7 @@ def test_a_resumed_run_knows_what_it_saved(tmp_path):
         )
         hook.before_train(runner)
         assert hook._steps == expected
-    assert not list(tmp_path.glob('.*.part'))
+    assert list(tmp_path.glob('.*.part')) == [living]  # which another run is writing
 
 
 def test_schedule_reaches_the_preprocessor():
@@ -135,3 +141,11 @@ def test_first_look_looks_at_every_file(monkeypatch):
     runner = SimpleNamespace(train_dataloader=loaders[0], val_dataloader=loaders[1], val_loop=1, seed=0, epoch=0)
     FirstLookHook().before_train(runner)
     assert looked == [each.dataset for each in loaders]
+
+
+def test_a_training_without_validation_has_no_table_of_an_older_run(tmp_path):
+    (tmp_path / 'results').mkdir()
+    (tmp_path / 'results/epoch_1.json').write_text('{"result": {}}')
+    runner = SimpleNamespace(work_dir=str(tmp_path), epoch=1, iter=4, logger=None, train_loop=None)
+    DepthReportHook().after_train(runner)
+    assert not (tmp_path / 'results/table.txt').exists()

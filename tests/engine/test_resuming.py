@@ -12,6 +12,7 @@ from mmvd.apis.resuming import set_resume, warn_of_older_run
 from mmvd.errors import ConfigError, Interrupted, MissingInputsError
 from mmvd.models.weights import load_checkpoint
 from tests import test_segmentation
+from tests.conftest import logged
 from tests.test_training import tiny_config
 
 
@@ -51,6 +52,17 @@ def test_segmentation_draws_its_points_anew_in_a_resumed_run(tmp_path):
     Runner.from_cfg(test_segmentation.tiny(tmp_path / 'parts')).train()
     resume(test_segmentation.tiny(tmp_path / 'parts'), **{'train_cfg.max_epochs': 2})
     assert equal(tmp_path / 'whole/epoch_2.pth', tmp_path / 'parts/epoch_2.pth')
+
+
+def test_what_cannot_go_on_as_it_was_is_told(tmp_path, monkeypatch):
+    Runner.from_cfg(tiny_config(tmp_path, **{'train_cfg.max_epochs': 1})).train()
+    with pytest.raises(ConfigError, match='its optimizer has 1 groups of .* resume with the optim_wrapper'):
+        resume(tiny_config(tmp_path), **{'optim_wrapper.paramwise_cfg': dict(norm_decay_mult=0.5)})
+    told = logged(monkeypatch)
+    changed = tiny_config(tmp_path, **{'train_dataloader.batch_size': 1})
+    changed.pop('global_batch_size', None)
+    resume(changed)
+    assert any('steps were taken in 1 epochs, now an epoch has' in line for line in told)
 
 
 FLEXIBLE = {

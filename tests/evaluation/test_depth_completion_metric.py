@@ -108,9 +108,10 @@ def test_empty_sets_do_not_poison():
     assert metric.result['errors']['model']['removed']['rmse_mm'] == [None] * 3
 
 
-def test_a_prediction_that_is_not_finite_is_not_averaged_away():
+@pytest.mark.parametrize('value', ['nan', 'inf', '-inf'])
+def test_a_prediction_that_is_not_finite_is_not_averaged_away(value):
     good, bad = make_sample(0), make_sample(1)
-    bad.pred_depth[1] = float('nan')
+    bad.pred_depth[1] = float(value)
     metric, flat = run([good, bad])
     curve = metric.result['errors']['model']['removed']['rmse_mm']
     assert curve[1] is None and curve[0] is not None and metric.result['auc']['model']['removed']['area'] is None

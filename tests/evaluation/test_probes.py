@@ -90,6 +90,16 @@ def test_what_was_trained_on_does_not_choose():
     assert metric.result['images'] == dict(holdout=0, test=2) and metric.result['selected_on_holdout'] is None
 
 
+def test_samples_that_fill_the_last_rank_count_once():
+    """mmengine cuts what is repeated off behind as many rows as there are samples."""
+    data = samples(dict(test=[[1, 0], [1, 1]], holdout=[[0, 1]]))
+    metric = metric_of(2, paper_compat=True)
+    metric.ignores_holdout = True
+    metric.process({}, [*data, data[0]])
+    metric.evaluate(len(data))
+    assert metric.result['images'] == dict(holdout=0, test=2)
+
+
 def test_what_does_not_fit_is_refused():
     data = samples(dict(test=[[1, 0], [1, 1]], holdout=[[1, 1]]))
     with pytest.raises(ConfigError, match='2 heads, and the settings of 4'):

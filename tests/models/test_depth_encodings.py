@@ -184,6 +184,40 @@ def test_a_rotated_image_has_the_points_of_the_upright_one(degrees):
     assert cv2.countNonZero(turned['depth']) > 1000
 
 
+@pytest.mark.parametrize('flips', [(1, 0), (0, 1), (1, 1)])
+def test_a_rotated_and_mirrored_image_has_the_points_of_the_upright_one(flips):
+    """|X|, |Y| and Z move with their pixels, as maps of them would."""
+    depth = np.full((48, 62), 2, np.float32)
+    sample = dict(img=np.zeros((48, 62, 3), np.uint8), depth=depth, intrinsics=CAMERA.numpy().copy())
+    points = ops.depth_to_points(torch.from_numpy(depth)[None, None].double(), CAMERA[None])[0].abs().numpy()
+    maps = [dict(sample, depth=np.ascontiguousarray(each, np.float32) + 1) for each in points]  # 0 is outside
+    steps = [
+        TRANSFORMS.build(dict(type='mmvd.RGBDRandomRotate', max_degrees=60, prob=1.0)),
+        TRANSFORMS.build(dict(type='mmvd.RGBDRandomFlip', horizontal=float(flips[0]), vertical=float(flips[1]))),
+    ]
+    moved = []
+    for each in (sample, *maps):
+        each = dict(each, sample_idx=KeyedIndex(3, 0, 0))
+        for step in steps:
+            each = step(each)
+        moved.append(each)
+    camera = torch.from_numpy(moved[0]['intrinsics'])[None].double()
+    found = ops.depth_to_points(torch.from_numpy(moved[0]['depth'])[None, None].double(), camera)[0].abs().numpy()
+    inside = moved[0]['depth'] > 0
+    assert inside.sum() > 1000 and abs(camera[0, 0, 1]) > 5
+    for axis in range(2):
+        np.testing.assert_allclose(found[axis][inside], moved[1 + axis]['depth'][inside] - 1, atol=0.03)
+
+
+def test_disparity_does_not_turn():
+    """A turned camera has its focal length in two numbers."""
+    turned = torch.tensor([[math.cos(2), -math.sin(2), 5], [math.sin(2), math.cos(2), 9], [0, 0, 1]]) @ CAMERA
+    for camera in (CAMERA, turned):
+        assert DisparityEncoding().channels(torch.ones(1, 1, 4, 4), camera[None])[0, 0, 0, 0].item() == pytest.approx(
+            0.05 * 61
+        )
+
+
 @pytest.mark.parametrize('name', [name for name in CONFIGS if name != 'pde_key'])
 def test_the_transform_of_the_same_name_gives_the_same(name):
     config = CONFIGS[name]

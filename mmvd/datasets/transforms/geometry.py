@@ -136,7 +136,7 @@ class RGBDRandomFlip(JointTransform):
         self.vertical = check_share('RGBDRandomFlip', 'vertical', vertical)
 
     def transform(self, results: dict) -> dict:
-        """Mirror everything; the principal point moves along."""
+        """Mirror everything; the camera is mirrored along, its axes stay positive."""
         self.refuse_poses(results)
         u = generator_of(results, 'flip').random(2)
         axes = [axis for axis, flip in ((1, u[0] < self.horizontal), (0, u[1] < self.vertical)) if flip]
@@ -150,10 +150,11 @@ class RGBDRandomFlip(JointTransform):
                 lambda a, fill: np.ascontiguousarray(np.flip(a, axes)),
             )
             if 'intrinsics' in results:
-                results['intrinsics'] = results['intrinsics'].copy()
+                camera = results['intrinsics'] = results['intrinsics'].copy()
                 for axis in axes:
                     row, side = (0, width) if axis == 1 else (1, height)
-                    results['intrinsics'][row, 2] = side - 1 - results['intrinsics'][row, 2]
+                    camera[row, 2] = side - 1 - camera[row, 2]
+                    camera[(0, 1), (1, 0)] *= -1  # of a rotation before
         return results
 
 

@@ -1,5 +1,8 @@
 """Checkpoints that survive a kill at any moment."""
 
+import inspect
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +11,15 @@ from mmengine.hooks import CheckpointHook
 
 from mmvd.arguments import check_choice, check_int
 from mmvd.engine.loops.resumable_epoch_loop import VALIDATED
-from mmvd.errors import ConfigError, config_errors
+from mmvd.errors import ConfigError, SavingError, config_errors
 from mmvd.models.weights import BACKBONE, RGB, leave_out
 from mmvd.registry import HOOKS
 from mmvd.saving import BACKEND
+
+from .model_of import model_of
+
+_ERRORS = ('rmse', 'mae', 'abs_rel')  # metrics that are the better the lower
+_ABANDONED_S = 600.0  # a file that is half-written and so old belongs to no living process
 
 
 @HOOKS.register_module()
@@ -28,8 +36,9 @@ class AtomicCheckpointHook(CheckpointHook):
         **kwargs: As in :class:`mmengine.hooks.CheckpointHook`.
 
     Raises:
-        ConfigError: If several metrics are to be best; before training, if the part to leave out is not frozen or could
-            not come again; after a validation, if the best is to be of a metric that it did not measure.
+        ConfigError: If several metrics are to be best, or an argument is unknown; before training, if the part to leave
+            out is not frozen or could not come again; after a validation, if the best is to be of a metric that it did
+            not measure.
     """
 
     def __init__(
@@ -37,6 +46,9 @@ class AtomicCheckpointHook(CheckpointHook):
     ):
         if not isinstance(save_best, str | None):
             raise ConfigError(f'save_best={save_best!r}: name one metric')
+        unknown = sorted(set(kwargs) - set(inspect.signature(CheckpointHook).parameters))
+        if unknown:  # the parent would hand them on at the first save
+            raise ConfigError(f'AtomicCheckpointHook: unknown arguments {", ".join(unknown)}')
         check_int('AtomicCheckpointHook', 'max_keep_ckpts', max_keep_ckpts, -1)
         check_int('AtomicCheckpointHook', 'interval', kwargs.get('interval', 1), -1)
         if leave_out is not None:
@@ -49,6 +61,13 @@ class AtomicCheckpointHook(CheckpointHook):
         # The parent prunes before it saves; it is told to keep everything, and pruning is done here.
         super().__init__(*args, max_keep_ckpts=-1, save_best=save_best, backend_args=dict(backend=BACKEND), **kwargs)
         self._keep, self._steps, self._leave_out = max_keep_ckpts, [], leave_out
+
+    def _init_rule(self, rules: list, key_indicators: list) -> None:
+        """The parent takes names with "auc" for the better the higher; ours are areas under errors."""
+        known = ['less' if any(error in key for error in _ERRORS) else None for key in key_indicators]
+        super()._init_rule(
+            [rule or less for rule, less in zip(rules * len(known), known, strict=False)], key_indicators
+        )
 
     def before_train(self, runner) -> None:
         """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
@@ -76,10 +95,24 @@ class AtomicCheckpointHook(CheckpointHook):
         self._steps = list(runner.message_hub.get_info('saved_steps', [])) if runner.iter else []
         if is_main_process():
             for part in Path(self.out_dir).glob('.*.part'):
-                part.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # renamed by the other run that is writing it
+                    if time.time() - part.stat().st_mtime > _ABANDONED_S:
+                        part.unlink()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take out what is frozen."""
+        """Take out what is frozen; refuse what has diverged, before it takes the place of what had not.
+
+        Raises:
+            SavingError: If a weight that is trained holds NaN or inf.
+        """
+        weights = ((name, p) for name, p in model_of(runner).named_parameters() if p.requires_grad)
+        diverged = next((name for name, weight in weights if not weight.isfinite().all()), None)
+        if diverged:
+            raise SavingError(
+                f'{diverged} holds NaN or inf in epoch {runner.epoch + 1}, the training has diverged: not saved, what '
+                'was saved before is intact: set a smaller optim_wrapper.optimizer.lr and start again, or --resume '
+                'from it'
+            )
         if self._leave_out:
             checkpoint.update(leave_out(checkpoint, self._leave_out))
 

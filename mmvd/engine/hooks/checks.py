@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.verification import check_files
+from mmvd.errors import ConfigError
 from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills, tensors_of
 from mmvd.registry import HOOKS
 
@@ -25,6 +26,7 @@ class StrictLoadHook(Hook):
     Raises:
         WeightsError: If a tensor of the model is missing in the checkpoint or has another shape, or the depth encoding
             is another.
+        ConfigError: If a run goes on with other groups of parameters.
     """
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -35,12 +37,26 @@ class StrictLoadHook(Hook):
         attach(checkpoint, model, source)
         check_encoding(getattr(model, 'backbone', None), checkpoint, source)
         check_fills(model, checkpoint['state_dict'], source)
+        _check_groups(runner, checkpoint, source)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note the depth encoding that the weights belong to."""
         encoding = getattr(getattr(model_of(runner), 'backbone', None), 'depth_encoding', None)
         if encoding is not None:
             checkpoint['meta'][ENCODING] = encoding.constants()
+
+
+def _check_groups(runner, checkpoint: dict, source: str) -> None:
+    was = (checkpoint.get('optimizer') or {}).get('param_groups')
+    optimizer = getattr(getattr(runner, 'optim_wrapper', None), 'optimizer', None)
+    if getattr(runner, '_resume', False) and was and optimizer:
+        was, now = ([len(group['params']) for group in groups] for groups in (was, optimizer.param_groups))
+        if was != now:
+            raise ConfigError(
+                f'{source}: its optimizer has {len(was)} groups of {sum(was)} parameters, the config asks for '
+                f'{len(now)} of {sum(now)}: resume with the optim_wrapper and the frozen parts of before, or start '
+                f'from its weights with --cfg-options load_from={source}'
+            )
 
 
 @HOOKS.register_module()

@@ -30,7 +30,7 @@ class DepthReportHook(Hook):
 
     def __init__(self, untrained_reference: bool = True):
         self.untrained_reference = check_flag('DepthReportHook', 'untrained_reference', untrained_reference)
-        self._stage = None
+        self._stage, self._has_validated = None, False
 
     def before_train(self, runner) -> None:
         """Evaluate the untrained network, once per work dir."""
@@ -51,6 +51,7 @@ class DepthReportHook(Hook):
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result."""
         self._save(runner, runner.val_evaluator, self._stage or stage_of(runner), epoch=runner.epoch, iter=runner.iter)
+        self._has_validated = self._stage is None
 
     def after_test_epoch(self, runner, metrics: dict | None = None) -> None:
         """Save the result and print the table."""
@@ -62,7 +63,7 @@ class DepthReportHook(Hook):
         """Print the final table beside the untrained network."""
         folder = Path(runner.work_dir) / 'results'
         last = folder / f'{stage_of(runner)}.json'
-        if not is_main_process() or not last.is_file():
+        if not is_main_process() or not self._has_validated or not last.is_file():
             return
         untrained = folder / f'{_UNTRAINED}.json'
         reference = load(str(untrained))['result'] if untrained.is_file() else None

@@ -51,6 +51,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self._check_accumulation()
         if (runner.cfg.get('train_dataloader', {}).get('sampler') or {}).get('seed') is None:
             self.dataloader.sampler.seed = runner.seed  # of the checkpoint, if it was another one
+        self._tell_of_other_epochs()
         is_within = (runner.message_hub.get_info(MID_EPOCH) or (0,))[0]
         if self._epoch > 0 and not is_within and runner.message_hub.get_info(VALIDATED) != self._epoch:
             self._validate_if_due()
@@ -59,6 +60,15 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
             self._validate_if_due()
         runner.call_hook('after_train')
         return runner.model
+
+    def _tell_of_other_epochs(self) -> None:
+        done, batches = (self.runner.message_hub.get_info(MID_EPOCH) or (0,))[0], len(self.dataloader)
+        if self._iter - done != self._epoch * batches:
+            self.runner.logger.warning(
+                f'{self._iter} steps were taken in {self._epoch} epochs, now an epoch has {batches}: learning rates go '
+                'on by the old length. Resume with the batch size and the number of processes of before, or start from '
+                'the weights with load_from'
+            )
 
     def _check_accumulation(self) -> None:
         steps, batches = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1), len(self.dataloader)

@@ -123,7 +123,7 @@ class DisparityEncoding(DepthEncoding):
         """
         if camera is None:
             camera = self.guess_camera(*depth.shape[-2:]).to(depth.device).expand(len(depth), -1, -1)
-        focal = camera[:, 0, 0] if self.focal_px is None else self.focal_px
+        focal = camera[:, :2, 0].norm(dim=1) if self.focal_px is None else self.focal_px  # also of a turned camera
         if not self.reads_sensor or sensors is None:
             return ops.depth_to_disparity(depth, focal, self.baseline_m, self.max_depth)
         baselines = [self._baseline_of(sensor) for sensor in sensors]
