@@ -1,5 +1,6 @@
 """Encoder and completer as graphs at a fixed size, with the distance between what they give and what eager gives."""
 
+import io
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from mmvd import ops
 from mmvd.arguments import check_size
 from mmvd.errors import ConfigError
-from mmvd.saving import check_file
+from mmvd.saving import AtomicLocalBackend, check_file
 
 from .model import VDModel
 
@@ -65,6 +66,7 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
 
     Raises:
         ConfigError: If part, format or size cannot be exported, or the extra [export] is not installed.
+        SavingError: If the graph cannot be written.
     """
     path, patch = Path(path), model.completer.backbone.patch_size
     if part not in PARTS or path.suffix[1:] not in FORMATS:
@@ -102,7 +104,9 @@ def _as_tuple(outputs: Tensor | tuple) -> tuple[Tensor, ...]:
 
 
 def _export_pt2(module: nn.Module, example: tuple[Tensor, ...], path: Path):
-    torch.export.save(torch.export.export(module, example), path)
+    content = io.BytesIO()  # torch itself ends the process where the disk is full
+    torch.export.save(torch.export.export(module, example), content)
+    AtomicLocalBackend().put(content.getvalue(), path)
     graph = torch.export.load(path).module()
     return lambda inputs: _as_tuple(graph(*inputs))
 
@@ -115,7 +119,11 @@ def _export_onnx(module: nn.Module, example: tuple[Tensor, ...], path: Path):
     is_completer = isinstance(module, Completer)
     names = ['rgb', 'depth'] if is_completer else ['inputs']
     settings = dict(input_names=names, output_names=['depth_m'] if is_completer else None)
-    torch.onnx.export(module, example, path, **settings, dynamo=True, opset_version=_OPSET, external_data=False)
+    try:
+        torch.onnx.export(module, example, path, **settings, dynamo=True, opset_version=_OPSET, external_data=False)
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise ConfigError(f'{path.name}: ONNX has no such operations ({reason}): export to .pt2') from error
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
 
     def run(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_flag, check_int, check_intrinsics
-from mmvd.datasets.cameras import intrinsics_matrix, rescale_intrinsics, tell_of_guess
+from mmvd.datasets.cameras import intrinsics_matrix, rescale_intrinsics, tell_of_guess, tell_of_place
 from mmvd.errors import ConfigError, SampleError
 from mmvd.models.backbones import StreamFeatures, VDViT
 
@@ -210,6 +210,7 @@ class VDModel:
         camera = None
         if intrinsics is not None:
             matrix = intrinsics_matrix(*check_intrinsics('VDModel', intrinsics))
+            tell_of_place(*matrix[:2, 2].tolist(), native[1], native[0])
             scale = [new / old for new, old in zip(images.shape[-2:], native, strict=True)]
             camera = torch.from_numpy(rescale_intrinsics(matrix, scale[1], scale[0])).to(self.device)
             camera = camera.expand(len(images), -1, -1)

@@ -14,6 +14,7 @@ from mmvd.errors import ConfigError, MissingInputsError
 
 from .archives import changed_ns, is_file, read_bytes
 
+_BORDER = 0.05  # share of a side
 _MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
 
 
@@ -38,6 +39,16 @@ def tell_of_guess(reader: str) -> None:
     MMLogger.get_current_instance().warning(
         f'{reader}: samples without intrinsics: their camera is guessed (intrinsics of the dataset would be used)'
     )
+
+
+@cache
+def tell_of_place(cx: float, cy: float, width: int, height: int) -> None:
+    """Say once that a principal point lies at the border of an image or outside: it may be that of another size."""
+    if not all(_BORDER * side < place < (1 - _BORDER) * side for place, side in ((cx, width), (cy, height))):
+        MMLogger.get_current_instance().warning(
+            f'intrinsics: the principal point {cx:g}, {cy:g} lies at the border of {width}x{height} pixels or outside: '
+            'if they are those of an image of another size, scale them'
+        )
 
 
 def read_camera(path: Path, image: str) -> np.ndarray:

@@ -4,8 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from mmvd.apis import demo
+from mmvd.datasets.cameras import tell_of_place
 from mmvd.errors import MemoryLimitError
 from tests.commands import command
+from tests.conftest import logged
 
 
 @pytest.mark.parametrize('passes_over', [True, False])
@@ -37,7 +40,17 @@ def test_names_as_long_as_they_may_be(completer, tmp_path):
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {f'{name}_depth.png', f'{name}_panel.png'}
 
 
+def test_intrinsics_of_an_image_of_another_size_are_told(completer, monkeypatch):
+    told, image = logged(monkeypatch), np.zeros((56, 112, 3), np.uint8)
+    for cx in (56, 111):
+        tell_of_place.cache_clear()
+        completer.model.complete(image, intrinsics=(60, 60, cx, 28))
+    assert [line for line in told if 'the principal point' in line] == [told[-1]] and '111, 28 lies at the' in told[-1]
+
+
 @pytest.mark.parametrize('what', ['demo', 'data'])
-def test_a_picture_with_the_name_of_another_format_is_told_before_it_is_drawn(tmp_path, what):
+def test_a_picture_with_the_name_of_another_format_is_told_before_it_is_drawn(tmp_path, monkeypatch, what):
+    for drawn in ('demo_panel', 'rooms_sheet'):
+        monkeypatch.setattr(demo, drawn, lambda *args: 1 / 0)
     done = command(what, '--out', tmp_path / 'x.jpg')
     assert done.returncode == 2 and 'x.jpg: a PNG is written' in done.stderr and not (tmp_path / 'x.jpg').exists()

@@ -1,9 +1,10 @@
 """Packed models: one folder, checked before it is opened, and opened without this checkout's configs."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +127,21 @@ def test_a_graph_with_a_guessed_camera_is_told_of(tmp_path, monkeypatch):
     assert any('the one guessed for (56, 56) is built into the graph' in line for line in told)
 
 
+def test_a_graph_that_onnx_cannot_say_is_one_line(tmp_path):
+    pytest.importorskip('onnxruntime', reason='the extra [export] is not installed')
+    model = VDModel(completer(CONFIGS['p3de']), torch.device('cpu'))
+    with pytest.raises(ConfigError, match='a.onnx: ONNX has no such operations .*: export to .pt2') as error:
+        export(model, 'completer', (56, 56), tmp_path / 'a.onnx')
+    assert '\n' not in str(error.value) and not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_by_the_graph_that_did_not_fit(packed, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'fsync', lambda file: (_ for _ in ()).throw(OSError(errno.ENOSPC, 'No space left')))
+    with pytest.raises(SavingError, match='a.pt2: could not be written .No space left'):
+        export(packed[1], 'encoder', (56, 56), tmp_path / 'a.pt2')
+    assert not list(tmp_path.glob('*.pt2'))
+
+
 def test_export_refuses(packed, tmp_path):
     for part, size, name, match in [
         ('decoder', (56, 56), 'a.onnx', 'the part must be encoder or completer'),
@@ -169,7 +185,7 @@ def test_a_graph_is_there_until_the_new_one_is_whole(packed, tmp_path, monkeypat
     path.write_text('an older graph')
 
     def cut(program, file):
-        Path(file).write_text('the beginning')
+        file.write(b'the beginning')
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch.export, 'save', cut)
