@@ -61,7 +61,8 @@ def test_what_cannot_go_on_as_it_was_is_told(tmp_path, monkeypatch):
     told = logged(monkeypatch)
     changed = tiny_config(tmp_path, **{'train_dataloader.batch_size': 1})
     changed.pop('global_batch_size', None)
-    resume(changed)
+    resume(changed, **{'optim_wrapper.optimizer.lr': 0.125})
+    assert any('the learning rate of the config, 0.125, has no effect' in line for line in told)
     assert any('steps were taken in 1 epochs, now an epoch has' in line for line in told)
 
 

@@ -50,7 +50,14 @@ def _check_groups(runner, checkpoint: dict, source: str) -> None:
     was = (checkpoint.get('optimizer') or {}).get('param_groups')
     optimizer = getattr(getattr(runner, 'optim_wrapper', None), 'optimizer', None)
     if getattr(runner, '_resume', False) and was and optimizer:
+        rates = [[group.get('initial_lr', group['lr']) for group in groups] for groups in (was, optimizer.param_groups)]
         was, now = ([len(group['params']) for group in groups] for groups in (was, optimizer.param_groups))
+        other = next(((old, new) for old, new in zip(*rates, strict=False) if old != new), None)
+        if was == now and other:
+            runner.logger.warning(
+                f'the learning rate of the config, {other[1]:g}, has no effect: {source} goes on with its own, '
+                f'{other[0]:g}'
+            )
         if was != now:
             raise ConfigError(
                 f'{source}: its optimizer has {len(was)} groups of {sum(was)} parameters, the config asks for '
