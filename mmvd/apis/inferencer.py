@@ -120,7 +120,8 @@ class RGBDInferencer(ABC):
         """Predict one after the other and keep nothing: for videos and large folders.
 
         The arguments are those of a call, but for ``skip_unreadable``: ``failures`` is a list that takes what cannot be
-        read, None ends at it; ``skipped`` is one that takes the names of what is there already.
+        read or, alone, does not fit into memory, None ends at it; ``skipped`` is one that takes the names of what is
+        there already.
 
         Yields:
             A prediction, and its picture or None.
@@ -138,14 +139,7 @@ class RGBDInferencer(ABC):
         sources = output.todo(sources)
         sources = self._tracked(sources) if show_progress else sources
         for frames in _batches(_read(sources, failures), batch_size):
-            try:
-                predictions = self._predict_all(frames)
-            except MemoryLimitError as error:
-                if failures is None or len(frames) > 1:
-                    raise
-                failures.append((frames[0].path, str(error)))
-                continue
-            for frame, prediction in zip(frames, predictions, strict=True):
+            for frame, prediction in self._predict_all(frames, failures):
                 save_vis = output.folder is not None and not no_save_vis
                 picture = self.picture(frame, prediction) if return_vis or save_vis else None
                 if output.folder is not None and not no_save_pred:
@@ -166,15 +160,22 @@ class RGBDInferencer(ABC):
     def save(self, frame: Frame, prediction: dict, folder: Path) -> None:
         """Write a result below a folder, under names that begin with that of the frame."""
 
-    def _predict_all(self, frames: list[Frame]) -> list[dict]:
+    def _predict_all(self, frames: list[Frame], failures: list | None) -> list[tuple[Frame, dict]]:
+        """Each frame with its prediction; one alone that does not fit into memory goes to ``failures``."""
         if any(frame.rgb_only for frame in frames):
             _say_once(type(self).__name__)
         height, width = frames[0].depth_m.shape
         what = f'{frames[0].path}: {len(frames)} image(s) of {width}x{height}'
-        with told_if_full(what, 'take a smaller batch_size or size, or smaller images'), torch.no_grad():
-            predictions = self.predict(frames)
+        try:
+            with told_if_full(what, 'take a smaller batch_size or size, or smaller images'), torch.no_grad():
+                predictions = self.predict(frames)
+        except MemoryLimitError as error:
+            if failures is None or len(frames) > 1:
+                raise
+            failures.append((frames[0].path, str(error)))
+            return []
         return [
-            dict(prediction, name=frame.name, rgb_only=frame.rgb_only)
+            (frame, dict(prediction, name=frame.name, rgb_only=frame.rgb_only))
             for frame, prediction in zip(frames, predictions, strict=True)
         ]
 

@@ -37,13 +37,13 @@ def set_resume(config: Config, which: str) -> None:
                 f'--resume: {path} is no checkpoint file; without a path the newest of the work dir is taken'
             )
         content = load_checkpoint(path)
-    damaged = [each for kind in _saved(_checkpoint_folders(config), _template(config)) for each in kind]
-    if path is None and damaged:
-        raise WeightsError(
-            f'{damaged[0]}: none of the {len(damaged)} checkpoints there is whole: move them away to start from the '
-            'beginning'
-        )
     if path is None:
+        damaged = [each for kind in _saved(_checkpoint_folders(config), _template(config)) for each in kind]
+        if damaged:
+            raise WeightsError(
+                f'{damaged[0]}: none of the {len(damaged)} checkpoints there is whole: move them away to start from '
+                'the beginning'
+            )
         print(f'--resume: no checkpoint in {config.work_dir}, training starts from the beginning')
         config.resume = False
         return
