@@ -1,9 +1,14 @@
 """Kinds of the values that every config of OpenMMLab shares: one table, asked before anything reads them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.runner import FlexibleRunner, Runner
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from mmvd.arguments import check_flag, check_int, check_positive
 from mmvd.errors import ConfigError
@@ -26,6 +31,16 @@ def _is_dict_or_list(owner: str, name: str, value: Any) -> None:
 def _is_text(owner: str, name: str, value: Any) -> None:
     if not isinstance(value, str) or not value:
         raise ConfigError(f'{owner}: {name} must be a text, got {value!r}')
+
+
+def _is_clipping(owner: str, name: str, value: Any) -> None:
+    _is_dict(owner, name, value)
+    kinds = dict(norm=clip_grad_norm_, value=clip_grad_value_)
+    arguments = {key: each for key, each in value.items() if key != 'type'}
+    try:
+        signature(kinds[value.get('type', 'norm')]).bind([], **arguments)
+    except (KeyError, TypeError) as error:  # else told at the first step
+        raise ConfigError(f'{owner}: {name}={dict(value)}: nothing clips so ({error})') from None
 
 
 def _at_least(least: int) -> Callable:
@@ -58,7 +73,7 @@ KINDS: dict[str, Callable] = {
     'optim_wrapper.optimizer': _is_dict,
     'optim_wrapper.optimizer.lr': check_positive,
     'optim_wrapper.accumulative_counts': _at_least(1),
-    'optim_wrapper.clip_grad': _is_dict,
+    'optim_wrapper.clip_grad': _is_clipping,
     'optim_wrapper.clip_grad.max_norm': check_positive,
     'optim_wrapper.paramwise_cfg': _is_dict,
     'train_cfg.max_epochs': _at_least(1),
@@ -72,6 +87,31 @@ KINDS: dict[str, Callable] = {
     'resume': check_flag,
     'global_batch_size': _at_least(1),
 }
+_SWITCHES = ('runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'efficient_conv_bn_eval')
+
+
+def check_options(config: Config, options: Iterable[str]) -> None:
+    """Refuse values of ``--cfg-options`` that nothing would read; warn of those of the config's own variables.
+
+    Args:
+        config: As its file has it.
+        options: Keys to be set (``optim_wrapper.optimizer.lr``).
+
+    Raises:
+        ConfigError: If mmengine reads no such key, and the config has none.
+    """
+    read = {*signature(Runner).parameters, *signature(FlexibleRunner).parameters, *_SWITCHES}
+    read.update(path.split('.')[0] for path in KINDS)
+    for name in dict.fromkeys(key.split('.')[0] for key in options):
+        if name not in read and name not in config:
+            near = get_close_matches(name, read, 1)
+            hint = f', did you mean {near[0]}?' if near else ''
+            raise ConfigError(f'--cfg-options {name}: {config.filename} has no such key, and nothing reads it{hint}')
+        if name not in read:
+            MMLogger.get_current_instance().warning(
+                f'--cfg-options {name}: a variable of the config: where its file used it the old value stands; set '
+                'those keys'
+            )
 
 
 def check_kinds(config: Config) -> None:

@@ -19,7 +19,7 @@ from mmvd.errors import ConfigError
 from mmvd.models.weights import load_checkpoint
 from mmvd.saving import check_writable
 
-from .config_schema import check_kinds
+from .config_schema import check_kinds, check_options
 from .configs import building, check_has_model, read_config
 from .preflight import check_channels, check_inputs
 from .resuming import read_no_first_files, warn_of_older_run
@@ -54,8 +54,8 @@ def load_config(args: argparse.Namespace, training: bool = False) -> Config:
     """Read the config, of a training if it is one, and apply the command line.
 
     Raises:
-        ConfigError: If there is no such file, it cannot be read or has no model, a process starter is named where none
-            started this process, or there are GPUs, but none for this process.
+        ConfigError: If there is no such file, it cannot be read or has no model, an override is read by nothing, a
+            process starter is named where none started this process, or there are GPUs, but none for this process.
     """
     _check_has_gpu(args.launcher, args.local_rank)
     config = read_config(args.config)
@@ -65,6 +65,7 @@ def load_config(args: argparse.Namespace, training: bool = False) -> Config:
             f'--launcher {args.launcher}: no process starter set {starter}: start with tools/dist_train.sh or '
             'tools/slurm_train.sh'
         )
+    check_options(config, args.cfg_options)
     with building('--cfg-options: the config'):
         config.merge_from_dict(args.cfg_options)
     check_has_model(config)
