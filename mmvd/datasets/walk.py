@@ -125,7 +125,18 @@ def _members(archive: Path, images: str, problems: list[str] | None, unpacked: b
         _leave_out(str(error), problems)
         return
     names = (name.removeprefix(f'{archive.parent.name}/') for name in names)  # as lm_base.zip: lm/...
-    yield from (name for name in names if _matches(name.split('/'), images.split('/')))
+    globs, deeper = images.split('/'), None
+    for name in names:
+        parts = name.split('/')
+        if _matches(parts, globs):
+            yield name
+        elif len(parts) > len(globs) > 1 and deeper is None and _matches(parts[-len(globs) :], globs):
+            deeper = name
+    if deeper:
+        above = '/'.join(deeper.split('/')[: -len(globs)])
+        MMLogger.get_current_instance().warning(
+            f'{archive}: images below {above}/ in it are left out, they are looked for at {images}: unpack it there'
+        )
 
 
 def some_of(names: Iterator[str], folders: int, each: int) -> Iterator[str]:

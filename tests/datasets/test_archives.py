@@ -167,6 +167,15 @@ def test_an_archive_beside_what_was_unpacked_from_it(tmp_path, monkeypatch):
     assert '3 of its images are unpacked beside it' in told[0]
 
 
+def test_an_archive_with_another_folder_above_all_files(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'lm/test/000001', 3)
+    fabricate_bop(tmp_path / 'copy/extra/test/000002', 3)
+    pack(tmp_path / 'copy/extra', tmp_path / 'lm/more.zip')
+    told = logged(monkeypatch)
+    assert len(samples(dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test'))) == 3
+    assert len(told) == 1 and 'more.zip: images below extra/ in it are left out' in told[0]
+
+
 def test_tar_files_with_second_names_and_without_an_end(tmp_path):
     (tmp_path / 'a').write_bytes(b'content')
     os.link(tmp_path / 'a', tmp_path / 'b')
