@@ -7,10 +7,11 @@ from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.devices import autocast
-from mmvd.apis.timing import Comparison, compare
 from mmvd.models.backbones.maps import to_stride
 from mmvd.models.backbones.vd_vit import VDViT
 from mmvd.registry import MODELS
+
+from .timing import Comparison, compare
 
 PRESETS = {  # architecture, input side, batch, decoder widths
     'tiny': (dict(embed_dims=96, depth=4, num_heads=4), 56, 2, (16, 16, 8, 8)),
@@ -22,8 +23,8 @@ PRESETS = {  # architecture, input side, batch, decoder widths
 class Bench:
     """What all comparisons share."""
 
-    def __init__(self, args: argparse.Namespace):
-        self.device, self.repeats, self.workers = torch.device(args.device), args.repeats, args.workers
+    def __init__(self, args: argparse.Namespace, device: torch.device):
+        self.device, self.repeats, self.workers = device, args.repeats, args.workers
         self.arch, self.side, batch, self.widths = PRESETS[args.preset]
         self.batch = args.batch or batch
         self.dtype = getattr(torch, args.dtype)

@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd import ops
 from mmvd.apis.devices import find_device
-from mmvd.apis.timing import Comparison, write_csv
 from mmvd.arguments import check_int
 from mmvd.engine import EpochSampler
 from mmvd.errors import exit_code
@@ -28,6 +27,8 @@ from mmvd.saving import check_file
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis import benchmark_models as models  # noqa: E402
 from tools.analysis.bench import PRESETS, Bench  # noqa: E402
+from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.timing import Comparison  # noqa: E402
 
 
 def pde(bench: Bench) -> list[Comparison]:
@@ -122,7 +123,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--only', nargs='+', choices=BENCHMARKS, default=list(BENCHMARKS))
     parser.add_argument('--preset', choices=PRESETS, default='small')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     parser.add_argument('--dtype', choices=('float32', 'bfloat16'), default='float32')
     parser.add_argument('--batch', type=int)
     parser.add_argument('--repeats', type=int, default=5)
@@ -135,16 +136,16 @@ def main() -> int:
 def run(args: argparse.Namespace) -> None:
     """Run the comparisons, write the table."""
     check_int('benchmark', '--repeats', args.repeats)
-    find_device(args.device)
+    device = find_device(args.device)
     check_file(Path(args.out))
     np.random.seed(0)
     torch.manual_seed(0)
-    bench, rows = Bench(args), []
+    bench, rows = Bench(args, device), []
     for name in args.only:
         for row in BENCHMARKS[name](bench):
             rows.append(row)
             print(row, flush=True)
-        write_csv(args.out, rows, bench.device, args.dtype)
+        write_rows(args.out, [row.row() for row in rows], device, dtype=args.dtype)
 
 
 if __name__ == '__main__':

@@ -12,12 +12,15 @@ import numpy as np
 import simplejpeg
 import torch
 
-from mmvd.apis.timing import compare, write_csv
 from mmvd.datasets.decoders import read_npy
 from mmvd.datasets.rasters import look_at_image, read_image, read_raster
 from mmvd.errors import exit_code
 from mmvd.models.weights import load_checkpoint, tensors_of
 from mmvd.saving import check_file
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.timing import compare  # noqa: E402
 
 _CPU = torch.device('cpu')
 
@@ -42,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     for row in rows:
         print(row)
     if args.out:
-        write_csv(args.out, rows, _CPU, 'float32')
+        write_rows(args.out, [row.row() for row in rows], dtype='float32')
 
 
 def checkpoint_rows(folder: Path, args: argparse.Namespace):

@@ -18,13 +18,16 @@ from torch import nn
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.devices import find_device
-from mmvd.apis.timing import Comparison, compare, write_csv
 from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import exit_code
 from mmvd.models import LinearProbeHead, VDViT
 from mmvd.registry import MODELS
 from mmvd.saving import check_file
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.timing import Comparison, compare  # noqa: E402
 
 GRID = Config.fromfile(Path(__file__).parents[2] / 'configs/_base_/models/linear84_vd_dinov2_base.py')
 RATES, DROPOUTS = GRID.learning_rates, GRID.dropouts
@@ -168,7 +171,7 @@ def main() -> int:
     parser.add_argument('--arch', choices=('small', 'base', 'large'), default='small')
     parser.add_argument('--batch', type=int, default=16)
     parser.add_argument('--classes', nargs='+', type=int, default=[19], help='numbers of classes; ImageNet has 1000')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--out', default='work_dirs/benchmark_heads.csv')
     args = parser.parse_args()
@@ -185,7 +188,7 @@ def run(args: argparse.Namespace) -> None:
         for row in KINDS[name](args, device):
             rows.append(row)
             print(row, flush=True)
-    write_csv(args.out, rows, device, 'float32')
+    write_rows(args.out, [row.row() for row in rows], device, dtype='float32')
 
 
 if __name__ == '__main__':

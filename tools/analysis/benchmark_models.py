@@ -6,11 +6,11 @@ import statistics
 import torch
 
 from mmvd import ops
-from mmvd.apis.timing import Comparison, time_ms
 from mmvd.models.backbones.vd_vit import VDViT
 from mmvd.models.backbones.vit_stream import ViTStream
 
 from .bench import Bench
+from .timing import Comparison, time_ms
 
 DENSITIES = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99]
 

@@ -5,11 +5,9 @@ Rooms are rendered and trained on in turns, each timed by itself. CSV.
 """
 
 import argparse
-import shlex
 import statistics
 import sys
 import time
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +17,16 @@ from mmengine.structures import BaseDataElement
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.configs import read_config
-from mmvd.apis.devices import find_device
-from mmvd.apis.timing import device_name, synchronise, time_ms
+from mmvd.apis.devices import autocast, find_device
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
 from mmvd.errors import exit_code
 from mmvd.registry import MODELS
-from mmvd.saving import check_file, save_csv
+from mmvd.saving import check_file
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.timing import synchronise, time_ms  # noqa: E402
 
 
 def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
@@ -53,23 +54,20 @@ def row_of(step: int, seconds: float, rates: tuple, half: torch.Tensor, full: to
     )
 
 
-def run(args: argparse.Namespace, config: Config) -> list[dict]:
+def run(args: argparse.Namespace, config: Config, device: torch.device) -> list[dict]:
     """Train and measure; a row every ``--every`` steps."""
-    device, dtype = torch.device(args.device), getattr(torch, args.dtype)
+    dtype = getattr(torch, args.dtype)
     config.model.backbone.init_cfg = None  # random RGB weights: this run measures, it does not publish
     model = MODELS.build(config.model).to(device).train()
     if args.compile:
         model.backbone.compile_blocks()
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], args.lr)
 
-    def autocast():
-        return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
-
     def loss_of(data: dict) -> torch.Tensor:
         return model(**model.data_preprocessor(data, True), mode='loss')['loss_depth']
 
     def train(data: dict) -> None:
-        with autocast():
+        with autocast(device, dtype):
             loss = loss_of(data)
         optimizer.zero_grad()
         loss.backward()
@@ -85,7 +83,7 @@ def run(args: argparse.Namespace, config: Config) -> list[dict]:
             rates = [args.batch / statistics.median(times) for times in zip(*seconds[-args.every :], strict=True)]
             model.eval()  # the comparison must not move the statistics of batch norms
             with torch.no_grad():
-                with autocast():
+                with autocast(device, dtype):
                     half = loss_of(data)
                 full = loss_of(data)
             model.train()
@@ -98,7 +96,7 @@ def main() -> int:
     """Parse the command line and run; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--config', default='configs/vd/pretrain_dinov2_pde_rooms.py')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     parser.add_argument('--dtype', choices=('float32', 'bfloat16'), default='bfloat16')
     parser.add_argument('--batch', type=int, default=128)
     parser.add_argument('--side', type=int, default=224)
@@ -113,16 +111,9 @@ def main() -> int:
 
 def report(args: argparse.Namespace) -> None:
     """Run, write the table."""
-    find_device(args.device)
+    device = find_device(args.device)
     check_file(Path(args.out))
-    rows = run(args, read_config(args.config))
-    common = dict(
-        device=device_name(torch.device(args.device)),
-        dtype=args.dtype,
-        torch=torch.__version__,
-        command='python ' + shlex.join(sys.argv),
-    )
-    save_csv([dict(row, **common) for row in rows], args.out)
+    write_rows(args.out, run(args, read_config(args.config), device), device, dtype=args.dtype)
 
 
 if __name__ == '__main__':

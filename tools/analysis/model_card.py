@@ -18,7 +18,6 @@ from mmengine.runner import Runner
 import mmvd
 from mmvd.apis.configs import read_config, shipped_configs
 from mmvd.apis.preflight import check_inputs
-from mmvd.apis.timing import time_ms
 from mmvd.errors import exit_code
 from mmvd.evaluation.completion_curves import FARTHEST_M, NEAREST_M, DepthChange, completion_curves, scale_ratios
 from mmvd.saving import check_writable, save_text
@@ -26,6 +25,7 @@ from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.timing import time_ms  # noqa: E402
 
 WORKING_SIZE = 240  # shorter side in pixels of what is judged
 PROTOCOL = (

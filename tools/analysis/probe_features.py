@@ -25,7 +25,7 @@ from mmvd.evaluation.knn import check_neighbours, knn_accuracy
 from mmvd.registry import DATASETS, MODELS
 
 
-def features_of(config, cache: str | None, device: str) -> tuple[Features, Features]:
+def features_of(config, cache: str | None, device: torch.device) -> tuple[Features, Features]:
     """Features of training and evaluation set, on the device; held-out samples count only if they are not trained on.
 
     Raises:
@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument(
         '--cache', help='folder for features; of other weights, pipelines or data nothing in it is used'
     )
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     args = parser.parse_args()
     return exit_code(lambda: probe(args))
 
@@ -119,10 +119,10 @@ def probe(args: argparse.Namespace) -> None:
     """Extract and print the accuracies."""
     config = load_config(args)
     check_inputs(config, training=True)
-    find_device(args.device)
+    device = find_device(args.device)
     check_neighbours(args.knn)
     set_random_seed(**config.get('randomness', dict(seed=0)))  # of an encoder without weights, and of the heads
-    train, evaluated = features_of(config, args.cache, args.device)
+    train, evaluated = features_of(config, args.cache, device)
     test = evaluated.part(True)
     print(f'{len(train.labels)} training, {len(test.labels)} test images, {train.features.shape[1]} features')
     ks = sorted({min(k, len(train.labels)) for k in args.knn})

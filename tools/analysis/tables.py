@@ -1,6 +1,7 @@
 """What tables of several trainings share: each training is done once, values get a spread, rows become a CSV."""
 
 import hashlib
+import platform
 import shlex
 import statistics
 import subprocess
@@ -12,10 +13,10 @@ import torch
 from mmengine.config import Config
 
 from mmvd.apis.preflight import recipe_of
-from mmvd.apis.timing import device_name
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.saving import check_file, save_csv, save_text
+from mmvd.version import __version__
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,12 +95,35 @@ def with_spread(values: Sequence[float]) -> tuple[float, float]:
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float('nan')
 
 
-def write_rows(path: Path, rows: Sequence[dict]) -> None:
-    """Rows as CSV, with machine, torch and command in the first; what a row lacks stays empty."""
+def device_name(device: torch.device) -> str:
+    """Name of the processor or accelerator."""
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    about = Path('/proc/cpuinfo')
+    lines = about.read_text().splitlines() if about.exists() else []
+    names = (line.split(':')[1].strip() for line in lines if line.startswith('model name'))
+    return f'{next(names, platform.processor())}, {torch.get_num_threads()} threads'
+
+
+def write_rows(
+    path: str | Path, rows: Sequence[dict], device: torch.device = torch.device('cpu'), **common: str
+) -> None:
+    """Rows as CSV, each with machine, versions and command; what a row lacks stays empty.
+
+    Args:
+        path: The file.
+        rows: Values by column.
+        device: Where they were measured.
+        **common: What else is the same in all rows.
+    """
+    found = inspect_versions()
     common = dict(
-        device=device_name(torch.device('cpu')),
-        torch=inspect_versions()['torch'],
+        device=device_name(device),
+        **common,
+        mmvd=__version__,
+        python=platform.python_version(),
+        **{name: found[name] for name in ('torch', 'numpy', 'timm')},
         command='python ' + shlex.join(sys.argv),
     )
     columns = dict.fromkeys(key for row in rows for key in row)  # the common ones come last
-    save_csv([dict(columns | rows[0], **common), *rows[1:]], path)
+    save_csv([dict(columns | row, **common) for row in rows], path)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from safetensors import SafetensorError
 from tqdm import tqdm
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
@@ -23,7 +22,8 @@ from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.devices import find_device
 from mmvd.datasets.decoders import to_millimetres
-from mmvd.errors import MissingInputsError, SampleError, WeightsError, exit_code
+from mmvd.datasets.rasters import read_image
+from mmvd.errors import MissingInputsError, WeightsError, exit_code
 from mmvd.saving import save_png_atomically
 
 SUFFIX = '_depth.png'
@@ -31,7 +31,7 @@ SUFFIX = '_depth.png'
 METRIC_FAMILIES = ('depth_anything', 'zoedepth', 'glpn', 'depth_pro')
 
 
-def load(name: str, device: str, trusted: bool = False) -> tuple:
+def load(name: str, device: torch.device, trusted: bool = False) -> tuple:
     """Image processor and model.
 
     Raises:
@@ -65,7 +65,7 @@ def load(name: str, device: str, trusted: bool = False) -> tuple:
 
 
 @torch.no_grad()
-def predict(model, processor, rgb: np.ndarray, device: str) -> np.ndarray:
+def predict(model, processor, rgb: np.ndarray, device: torch.device) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> (H, W) float32 metres, by the model's own processing.
 
     Padding (ZoeDepth), inversion (Depth Pro), size.
@@ -78,32 +78,20 @@ def predict(model, processor, rgb: np.ndarray, device: str) -> np.ndarray:
     return process(outputs, **sizes)[0]['predicted_depth'].float().cpu().numpy()
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8, turned as its EXIF data say, as mmcv reads it.
-
-    Raises:
-        SampleError: If the file is no image or is truncated.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
-    except OSError as error:
-        raise SampleError(f'{path}: no readable image ({error})') from error
-
-
 def run(args: argparse.Namespace) -> int:
     """Predict what is missing; returns the number of files written."""
     images = sorted(path for path in args.root.glob(args.images) if not path.name.endswith(SUFFIX))
     if not images:
         raise MissingInputsError(f'{args.root / args.images}: no such images')
-    find_device(args.device)
+    device = find_device(args.device)
     todo = [path for path in images if not path.with_name(path.stem + SUFFIX).is_file()]
     print(f'{len(images)} images, {len(images) - len(todo)} have their depth already', file=sys.stderr)
     if not todo:
         return 0
-    processor, model = load(args.model, args.device, args.trust_metric)
+    processor, model = load(args.model, device, args.trust_metric)
     for path in tqdm(todo, 'depth'):
-        millimetres = to_millimetres(predict(model, processor, read_rgb(path), args.device))
+        rgb = np.ascontiguousarray(read_image(path, allow_cmyk=True)[0][..., ::-1])
+        millimetres = to_millimetres(predict(model, processor, rgb, device))
         save_png_atomically(millimetres, path.with_name(path.stem + SUFFIX))
     return len(todo)
 
@@ -119,7 +107,7 @@ def main() -> int:
         help='take a model of another family at your word that it predicts metres',
     )
     parser.add_argument('--images', default='images/*/*.jpg', help='glob below the folder')
-    parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     args = parser.parse_args()
     return exit_code(lambda: print(f'{run(args)} depth maps written'))
 

@@ -1,19 +1,11 @@
 """Two things measured in one run: alternating, medians, a ratio."""
 
-import platform
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-
-from mmvd.compat import inspect_versions
-from mmvd.saving import save_csv
-from mmvd.version import __version__
 
 
 @dataclass
@@ -33,6 +25,12 @@ class Comparison:
     def ratio(self) -> float:
         """A / b."""
         return self.median_a / self.median_b
+
+    def row(self) -> dict:
+        """Of a table."""
+        medians = dict(median_a=f'{self.median_a:.4g}', median_b=f'{self.median_b:.4g}', unit=self.unit)
+        about = dict(ratio=f'{self.ratio:.4g}', repeats=self.repeats, note=self.note)
+        return dict(name=self.name, a=self.a, b=self.b, **medians, **about)
 
     def __str__(self) -> str:
         return (
@@ -76,53 +74,3 @@ def compare(
             if turn:
                 times[which].append(elapsed)
     return Comparison(name, a[0], b[0], statistics.median(times[0]), statistics.median(times[1]), repeats, note=note)
-
-
-def device_name(device: torch.device) -> str:
-    """Name of the processor or accelerator."""
-    if device.type == 'cuda':
-        return torch.cuda.get_device_name(device)
-    model = (
-        next(
-            (
-                line.split(':')[1].strip()
-                for line in Path('/proc/cpuinfo').read_text().splitlines()
-                if line.startswith('model name')
-            ),
-            platform.processor(),
-        )
-        if Path('/proc/cpuinfo').exists()
-        else platform.processor()
-    )
-    return f'{model}, {torch.get_num_threads()} threads'
-
-
-def write_csv(path: str | Path, rows: list[Comparison], device: torch.device, dtype: str) -> None:
-    """One row per comparison, with machine, versions and command."""
-    found = inspect_versions()
-    common = dict(
-        device=device_name(device),
-        dtype=dtype,
-        mmvd=__version__,
-        torch=found['torch'],
-        python=sys.version.split()[0],
-        numpy=found['numpy'],
-        timm=found['timm'],
-        command='python ' + shlex.join(sys.argv),
-    )
-    lines = [
-        dict(
-            name=row.name,
-            a=row.a,
-            b=row.b,
-            median_a=f'{row.median_a:.4g}',
-            median_b=f'{row.median_b:.4g}',
-            unit=row.unit,
-            ratio=f'{row.ratio:.4g}',
-            repeats=row.repeats,
-            note=row.note,
-            **common,
-        )
-        for row in rows
-    ]
-    save_csv(lines, path)
