@@ -11,6 +11,7 @@ from torch import Tensor
 from mmvd.datasets.decoders import FARTHEST_M, FLOAT_FORMATS, decoder_of, get_decoder, read_depth, read_npy, suspicion
 from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import ConfigError, SampleError
+from mmvd.ops import clean_depth
 
 UNITS = dict(m=1.0, mm=1000.0)  # steps per metre
 _CLIPPED, _BRIGHTEST_OF_ONE = np.iinfo(np.uint16).max, 2.0
@@ -168,7 +169,7 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
         more = ((x > _CLIPPED) & torch.isfinite(x)).flatten(1).any(1)  # of each map alone
         x = x.masked_fill((x == _CLIPPED) & ~more[:, None, None, None], 0)
     x = (x if x.dtype == torch.float64 else x.float()) / UNITS[unit or 'm']
-    x = torch.where(torch.isfinite(x) & (x > 0), x, torch.zeros_like(x))
+    x = clean_depth(x)
     for each in x if unit != 'm' else ():  # said, not assumed
         odd = suspicion(each.cpu().numpy())
         if odd:

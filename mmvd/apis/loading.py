@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from mmvd.datasets.archives import is_file
 from mmvd.errors import ConfigError
 from mmvd.models.completers import DepthCompleter
-from mmvd.models.weights import attach, check_encoding, check_fills, load_checkpoint, tensors_of
+from mmvd.models.weights import fit_checkpoint, load_checkpoint
 from mmvd.registry import MODELS
 
 from .config_schema import check_kinds
@@ -136,11 +136,8 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
             # not the whole model: mmengine would print a paragraph for each of its parameters
             model.backbone.init_weights()
         return model
-    content, source = load_checkpoint(checkpoint), str(checkpoint)
-    content['state_dict'] = tensors_of(content, source)
-    attach(content, model, source)
-    check_encoding(getattr(model, 'backbone', None), content, source)
-    check_fills(model, content['state_dict'], source)
+    content = load_checkpoint(checkpoint)
+    fit_checkpoint(content, model, str(checkpoint))
     model.load_state_dict(content['state_dict'], strict=False)
     model.dataset_meta = content.get('meta', {}).get('dataset_meta') or {}
     return model

@@ -15,7 +15,7 @@ import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import find_config
 from mmvd.datasets.probe_splits import TEST, class_names
 from mmvd.errors import ConfigError, exit_code
-from mmvd.models.weights import load_checkpoint
+from mmvd.models.weights import LEFT_OUT, load_checkpoint
 from mmvd.registry import MODELS
 from mmvd.saving import check_other, save_atomically
 
@@ -118,7 +118,7 @@ def export(args: argparse.Namespace) -> str:
     described = with_head(config, weight.shape[1:], meta)
     state.update({'head.fc.weight': weight[head].clone(), 'head.fc.bias': bias[head].clone()})
     save_atomically(
-        {**{key: checkpoint[key] for key in ('meta', 'left_out') if key in checkpoint}, 'state_dict': state},
+        {**{key: checkpoint[key] for key in ('meta', LEFT_OUT) if key in checkpoint}, 'state_dict': state},
         f'{args.out}.pth',
     )
     described.dump(f'{args.out}.py')

@@ -10,7 +10,7 @@ from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.verification import check_files
 from mmvd.errors import ConfigError
-from mmvd.models.weights import ENCODING, attach, check_encoding, check_fills, tensors_of
+from mmvd.models.weights import ENCODING, fit_checkpoint
 from mmvd.registry import HOOKS
 
 from .model_of import first_view, model_of
@@ -31,12 +31,8 @@ class StrictLoadHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare names, shapes and the depth encoding."""
-        model = model_of(runner)
         source = str(runner.cfg.get('load_from') or 'checkpoint')
-        checkpoint['state_dict'] = tensors_of(checkpoint, source)
-        attach(checkpoint, model, source)
-        check_encoding(getattr(model, 'backbone', None), checkpoint, source)
-        check_fills(model, checkpoint['state_dict'], source)
+        fit_checkpoint(checkpoint, model_of(runner), source)
         _check_groups(runner, checkpoint, source)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import torch
-
 from mmvd.errors import ConfigError
 from mmvd.registry import MODELS
 
@@ -18,7 +16,7 @@ class RGBDClsDataPreprocessor(RGBDStacker):
 
     Args:
         batch_augments: Handed over by mmpretrain; must be None, mixing images says nothing of how to mix metres.
-        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
+        **kwargs: As in :class:`RGBDStacker`: mean, std, bgr_to_rgb, non_blocking, depth_encoding.
 
     Raises:
         ConfigError: If batch augmentations are asked for.
@@ -44,6 +42,4 @@ class RGBDClsDataPreprocessor(RGBDStacker):
             ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
         """
         data = self.to_device(data)
-        with torch.autocast(data['inputs'][0].device.type, enabled=False):
-            inputs = self.inputs(data, common_size(data['inputs']))
-        return dict(inputs=inputs, data_samples=data.get('data_samples'))
+        return dict(inputs=self.inputs(data, common_size(data['inputs'])), data_samples=data.get('data_samples'))

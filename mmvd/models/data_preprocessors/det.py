@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import torch
-
 from mmvd.arguments import check_int
 from mmvd.registry import MODELS
 
@@ -19,7 +17,7 @@ class RGBDDetDataPreprocessor(RGBDStacker):
 
     Args:
         size_divisor: Sides become multiples of it (14, the patch of DINOv2).
-        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
+        **kwargs: As in :class:`RGBDStacker`: mean, std, bgr_to_rgb, non_blocking, depth_encoding.
     """
 
     def __init__(self, size_divisor: int = 14, **kwargs: Any):
@@ -38,9 +36,8 @@ class RGBDDetDataPreprocessor(RGBDStacker):
             ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
         """
         data = self.to_device(data)
-        with torch.autocast(data['inputs'][0].device.type, enabled=False):
-            size = common_size(data['inputs'], self.size_divisor)
-            inputs = self.inputs(data, size)
+        size = common_size(data['inputs'], self.size_divisor)
+        inputs = self.inputs(data, size)
         from mmdet.models.utils.misc import samplelist_boxtype2tensor  # here, so that other hosts need no mmdet
 
         samples = data.get('data_samples') or ()

@@ -27,7 +27,7 @@ class RGBDDataPreprocessor(RGBDStacker):
         random_depth: Arguments of :func:`mmvd.ops.random_depth`, applied in training; None switches it off.
         random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training unless the
             samples bring a ``removed_mask``; None switches it off. ``mmvd.DensityScheduleHook`` moves mean and std.
-        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
+        **kwargs: As in :class:`RGBDStacker`: mean, std, bgr_to_rgb, non_blocking, depth_encoding.
 
     Raises:
         ConfigError: If ``random_density`` holds what does not exist.
@@ -91,8 +91,8 @@ class RGBDDataPreprocessor(RGBDStacker):
             rgb, depth = self.stack(data, size)
             if depth is None:
                 return dict(inputs=rgb, data_samples=data.get('data_samples'))
-            depth, gt_depth, removed = self._depth_target(data, depth, size, training)
-            keys = self._keys(data) if training and self.encoding is not None else None
+            keys = self._keys(data) if training else None
+            depth, gt_depth, removed = self._depth_target(data, depth, size, keys)
             packed = dict(inputs=torch.cat((rgb, self.channels(depth, data, keys)), 1), gt_depth=gt_depth)
             packed['removed_mask'] = removed
             if self.encoding is not None:
@@ -105,9 +105,9 @@ class RGBDDataPreprocessor(RGBDStacker):
         return dict(packed, data_samples=data.get('data_samples'))
 
     def _depth_target(
-        self, data: dict, depth: Tensor, size: tuple[int, int], training: bool
+        self, data: dict, depth: Tensor, size: tuple[int, int], keys: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Input depth, what is to be recovered, and what was taken away."""
+        """Input depth, what is to be recovered, and what was taken away; ``keys`` in training."""
         target = ops.clean_depth(stack_maps(data['gt_depth'], size)) if 'gt_depth' in data else None
         if 'removed_mask' in data:
             return depth, target, stack_maps(data['removed_mask'], size)
@@ -116,8 +116,8 @@ class RGBDDataPreprocessor(RGBDStacker):
                 raise ConfigError('encoded depth channels need gt_depth from the pipeline')
             return depth, target, torch.zeros_like(target, dtype=torch.bool)
         target = depth if target is None else target
-        if training and (self.random_depth is not None or self.random_density is not None):
-            depth, target = self._randomise(depth, target, self._keys(data))
+        if keys is not None:
+            depth, target = self._randomise(depth, target, keys)
         return depth, target, (target > 0) & (depth == 0)
 
     @staticmethod

@@ -28,7 +28,7 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         max_depth: Range in metres of the model's depth encoding. Whole images are brought into it here, so that the
             windows of mmseg's ``test_cfg.mode='slide'`` share one factor; None leaves it to the model, which sees one
             window at a time.
-        **kwargs: mean, std, bgr_to_rgb, non_blocking as in :class:`RGBDStacker`.
+        **kwargs: As in :class:`RGBDStacker`: mean, std, bgr_to_rgb, non_blocking, depth_encoding.
     """
 
     def __init__(

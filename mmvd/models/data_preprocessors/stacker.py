@@ -61,13 +61,14 @@ class RGBDStacker(BaseDataPreprocessor):
         return self.cast_data(data)
 
     def inputs(self, data: dict, size: tuple[int, int]) -> Tensor:
-        """(B, 3 + k, H, W) float32 of a batch on the device, or (B, 3, H, W) without depth; in full precision.
+        """(B, 3 + k, H, W) float32 of a batch on the device, or (B, 3, H, W) without depth; not under autocast.
 
         Raises:
             SampleError: If an image and its depth differ in size.
         """
-        rgb, depth = self.stack(data, size)
-        return rgb if depth is None else torch.cat((rgb, self.channels(depth, data)), 1)
+        with torch.autocast(data['inputs'][0].device.type, enabled=False):
+            rgb, depth = self.stack(data, size)
+            return rgb if depth is None else torch.cat((rgb, self.channels(depth, data)), 1)
 
     def channels(self, depth: Tensor, data: dict, keys: Tensor | None = None) -> Tensor:
         """The depth channels of ``inputs``.

@@ -43,7 +43,6 @@ class PoseEstimator(BaseModel):
             ConfigError: If, for the loss, proposals are not those of the annotated objects.
         """
         features = self.backbone(inputs)
-        features = getattr(features, 'outs', features)
         boxes, labels, valid = _queries(data_samples, inputs.device)
         found = self.head(features, boxes, labels, valid, [sample.metainfo for sample in data_samples])
         if mode == 'loss':

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
-from .files import LEFT_OUT
+from .files import LEFT_OUT, check_encoding, check_fills, tensors_of
 
 RGB, BACKBONE = 'rgb_stream.', 'backbone.'  # parts that can be left out: the RGB stream, or the whole frozen encoder
 
@@ -40,6 +40,24 @@ def leave_out(checkpoint: dict, part: str = RGB) -> dict:
     if len(kept) == len(state):
         raise WeightsError(f'the checkpoint has no {part.rstrip(".")} to leave out')
     return {**checkpoint, 'state_dict': kept, LEFT_OUT: dict(part=part, sha256=part_hash(state, part))}
+
+
+def fit_checkpoint(checkpoint: dict, model: nn.Module, source: str) -> None:
+    """Bring a checkpoint, in place, to where ``load_state_dict`` fills the whole model, or refuse it.
+
+    Args:
+        checkpoint: What was loaded.
+        model: A model, mostly with a ``backbone``.
+        source: Name of the checkpoint, for messages.
+
+    Raises:
+        WeightsError: If a tensor of the model is missing in the checkpoint or has another shape, the depth encoding is
+            another, or :func:`attach` refuses.
+    """
+    checkpoint['state_dict'] = tensors_of(checkpoint, source)
+    attach(checkpoint, model, source)
+    check_encoding(getattr(model, 'backbone', None), checkpoint, source)
+    check_fills(model, checkpoint['state_dict'], source)
 
 
 def attach(checkpoint: dict, model: nn.Module, source: str) -> None:

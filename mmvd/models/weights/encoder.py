@@ -6,10 +6,9 @@ from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
 
+from .adapter import BACKBONE, RGB
 from .authors import from_authors, is_authors
 from .files import LEFT_OUT, check_encoding, load_checkpoint, problems_of, tensors_of
-
-_VD_MARK = 'rgb_stream.'
 
 
 def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
@@ -37,8 +36,8 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
     state, theirs = tensors_of(content, path), ''
     if is_authors(state):
         whole = from_authors(state, str(path))
-        state, theirs = {k: v for k, v in whole.items() if k.startswith('backbone.')}, " (authors' layout)"
-    prefix = next((p for p in ('', 'backbone.') if any(key.startswith(p + _VD_MARK) for key in state)), None)
+        state, theirs = {k: v for k, v in whole.items() if k.startswith(BACKBONE)}, " (authors' layout)"
+    prefix = next((p for p in ('', BACKBONE) if any(key.startswith(p + RGB) for key in state)), None)
     if prefix is not None:
         check_encoding(encoder, content, str(path))
         own = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
@@ -62,7 +61,7 @@ def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
 
 def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> str:
     if encoder.depth_stream is None:
-        state = {key: value for key, value in state.items() if key.startswith('rgb_stream.')}
+        state = {key: value for key, value in state.items() if key.startswith(RGB)}
     elif len(encoder.fusions) == 3:  # no output of this encoder reads the fourth
         state = {key: value for key, value in state.items() if not key.startswith('fusions.3.')}
     load_fully(encoder, state, f'{path}: VD encoder')
