@@ -6,15 +6,13 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 epochs, steps_per_epoch = 12, 50
-instances = [
-    dict(type='mmvd.LoadRoomInstances'),
-    dict(
-        type='mmvd.PackRGBDInputs',
-        packer=dict(
-            type='mmdet.PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'flip', 'instances')
-        ),
+load = dict(type='mmvd.LoadRoomInstances')
+pack = dict(
+    type='mmvd.PackRGBDInputs',
+    packer=dict(
+        type='mmdet.PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'flip', 'instances')
     ),
-]
+)
 rooms = dict(type='mmvd.SyntheticRooms', size=(112, 112), cache=True)
 train_dataloader = dict(
     batch_size=8,
@@ -22,13 +20,13 @@ train_dataloader = dict(
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type='mmvd.EpochSampler', shuffle=True, samples_per_epoch=400),
-    dataset=dict(rooms, length=256, seed=10, pipeline=[dict(type='mmvd.RGBDRandomFlip', horizontal=0.5), *instances]),
+    dataset=dict(rooms, length=256, seed=10, pipeline=[load, dict(type='mmvd.RGBDRandomFlip'), pack]),
 )
 val_dataloader = dict(
     batch_size=8,
     num_workers=0,
     sampler=dict(type='mmvd.EpochSampler', shuffle=False, seed=0),
-    dataset=dict(rooms, length=64, seed=1010, test_mode=True, pipeline=instances),
+    dataset=dict(rooms, length=64, seed=1010, test_mode=True, pipeline=[load, pack]),
 )
 val_evaluator = dict(type='mmdet.CocoMetric', metric='segm')
 test_dataloader = val_dataloader

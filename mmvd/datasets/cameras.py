@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import MMLogger
 
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 
 from .archives import changed_ns, is_file, read_bytes
 
@@ -31,6 +31,26 @@ def rescale_intrinsics(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
     matrix[0, 2] += (x - 1) / 2
     matrix[1, 2] += (y - 1) / 2
     return matrix
+
+
+def camera_fits(results: dict) -> bool:
+    """Whether the camera of a sample is still that of its image: transforms of the hosts move the image alone.
+
+    Args:
+        results: The sample; ``camera_shape`` is the (height, width) to which its ``intrinsics`` belong, without it that
+            is ``ori_shape``.
+    """
+    shape = results['img'].shape[:2]
+    belongs = results.get('camera_shape', results.get('ori_shape', shape))
+    return tuple(belongs[:2]) == shape and not (results.get('flip') and not results.get('depth_flip'))
+
+
+def left_behind(path: object, reader: str) -> SampleError:
+    """The error of a camera that is not that of its image any more, for the one who reads it."""
+    return SampleError(
+        f'{path}: a transform of the host moved the image and not its camera, which {reader} reads: use the joint '
+        'transforms of mmvd (RGBDResize, RGBDRandomCrop, RGBDRandomFlip)'
+    )
 
 
 @cache

@@ -3,11 +3,10 @@
 import numpy as np
 
 from mmvd.arguments import check_choice, check_flag, check_int, check_range, check_share, check_size
-from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
 from mmvd.registry import TRANSFORMS
 
-from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map
+from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map, scaling, shift
 
 
 @TRANSFORMS.register_module()
@@ -122,14 +121,10 @@ class RGBDRandomResizedCrop(JointTransform):
 
         self.move(
             results,
+            scaling(self.size / old[1], self.size / old[0]) @ shift(before - left, above - top),
             lambda img: resize_image(cut(img, 0), new, self.interpolation),
             lambda a, fill: resize_map(cut(a, fill), new),
         )
-        if 'intrinsics' in results:
-            matrix = results['intrinsics'].copy()
-            matrix[0, 2] += before - left
-            matrix[1, 2] += above - top
-            results['intrinsics'] = rescale_intrinsics(matrix, self.size / old[1], self.size / old[0])
         return results
 
     def _draw(self, generator: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:

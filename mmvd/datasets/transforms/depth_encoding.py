@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
+from mmvd.datasets.cameras import camera_fits, left_behind
 from mmvd.registry import MODELS, TRANSFORMS
 
 
@@ -17,6 +18,8 @@ class _EncodingTransform(BaseTransform):
         """Encode."""
         depth = torch.from_numpy(np.ascontiguousarray(results['depth']))[None, None]
         camera = results.get('intrinsics')
+        if camera is not None and self.encoding.reads != 'metres' and not camera_fits(results):
+            raise left_behind(results.get('img_path'), type(self).__name__)
         camera = None if camera is None else torch.as_tensor(camera)[None]
         sensors = dict(sensors=[results.get('depth_sensor')]) if self.encoding.reads_sensor else {}
         channels = self.encoding.channels(depth, camera, **sensors)

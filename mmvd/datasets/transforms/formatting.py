@@ -7,6 +7,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
+from mmvd.datasets.cameras import camera_fits
 from mmvd.datasets.sample_key import known_sample_key
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -28,7 +29,8 @@ class PackRGBDInputs(BaseTransform):
         (optional)
 
     Added Keys: inputs (3, H, W) uint8, depth (C, H, W) float32, data_samples, and gt_depth (1, H, W) and removed_mask
-        (1, H, W) where they exist. The meta information gets ``missing_depth``, ``intrinsics``, ``depth_sensor``,
+        (1, H, W) where they exist. The meta information gets ``missing_depth``, ``intrinsics`` (and
+        ``camera_left_behind`` if a transform of the host moved the image and not them), ``depth_sensor``,
         ``range_factor`` of depth that was encoded in the pipeline, and the random ``sample_key`` of the sample if it
         has one, or else its ``sample_idx``; without either it comes from a host's inference function, which batches
         inputs and samples alone, and gets ``carried_depth``, its depth.
@@ -65,8 +67,9 @@ class PackRGBDInputs(BaseTransform):
                     f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a '
                     'transform moved one without the other, use the joint transforms of mmvd'
                 )
-        # mmseg's flip, which moves seg_fields, leaves swap_seg_labels; those of mmcv, mmpretrain and mmdet leave depth
-        if results.get('flip') and not results.get('depth_flip') and 'swap_seg_labels' not in results:
+        # mmseg's flip moves seg_fields, and depth with them; those of mmcv, mmpretrain and mmdet leave it where it was
+        left = 'swap_seg_labels' not in results or results['depth'] is results.get('depth_as_read')
+        if results.get('flip') and not results.get('depth_flip') and left:
             raise SampleError(
                 f'{results.get("img_path")}: RandomFlip of the host mirrored the image and not its depth: use '
                 'mmvd.RGBDRandomFlip'
@@ -80,6 +83,8 @@ class PackRGBDInputs(BaseTransform):
             intrinsics=results.get('intrinsics'),
             depth_sensor=results.get('depth_sensor'),
         )
+        if not camera_fits(results):
+            about['camera_left_behind'] = True
         known = {name: value for name, value in about.items() if value is not None}
         packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))
         # no dataset: a host's inference function, which batches inputs and samples alone

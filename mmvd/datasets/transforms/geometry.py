@@ -1,7 +1,9 @@
-"""Joint geometry: image, depth, labels and intrinsics move together. Depth and labels by nearest.
+"""Joint geometry: image, depth, labels, boxes and intrinsics move together. Depth and labels by nearest.
 
 New depth is 0, new labels 255.
 """
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -9,10 +11,12 @@ from mmcv.image import imresize
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_int, check_number, check_share, check_size
-from mmvd.datasets.cameras import rescale_intrinsics
+from mmvd.datasets.cameras import camera_fits
 from mmvd.datasets.sample_key import generator_of
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
+
+from .instances import move_instances
 
 # and what fills new pixels
 _NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}
@@ -21,11 +25,33 @@ _NEAREST = cv2.INTER_NEAREST_EXACT
 
 
 class JointTransform(BaseTransform):
-    """Applies one geometric map to everything in a sample that lives on the pixel grid."""
+    """Applies one geometric map to everything in a sample that lives on the pixel grid.
 
-    def move(self, results: dict, move_image, move_map) -> None:
-        """Move the image by one function, everything else by another, which takes a map and what fills new pixels."""
-        results['img'] = move_image(results['img'])
+    Also to mmdet's gt_bboxes and gt_masks; objects that leave the image are dropped.
+    """
+
+    def move(
+        self,
+        results: dict,
+        matrix: np.ndarray,
+        move_image: Callable,
+        move_map: Callable,
+        mirror: tuple[int, int] = (1, 1),
+    ) -> None:
+        """Move everything.
+
+        Args:
+            results: The sample.
+            matrix: (3, 3) float64, from old to new pixels, whose centres are at integers.
+            move_image: Moves the image.
+            move_map: Moves a map, and takes what fills new pixels.
+            mirror: Signs of the camera's X and Y axes, which stay positive in a mirrored image.
+
+        Raises:
+            SampleError: If a map has another size than the image.
+        """
+        self.check_sizes(results)
+        fits, results['img'] = camera_fits(results), move_image(results['img'])
         for key, fill in _NEAREST_KEYS.items():
             if results.get(key) is not None:
                 array = results[key]  # OpenCV moves no booleans
@@ -33,14 +59,34 @@ class JointTransform(BaseTransform):
                     array.dtype, copy=False
                 )
         results['img_shape'] = results['img'].shape[:2]
+        if 'gt_bboxes' in results or 'gt_masks' in results:
+            move_instances(results, matrix, move_map)
+        if 'intrinsics' in results:
+            camera = matrix @ results['intrinsics'].astype(np.float64) @ np.diag((*mirror, 1))
+            results['intrinsics'] = camera.astype(np.float32)
+        results['camera_shape'] = results['img_shape'] if fits else (0, 0)
+
+    def check_sizes(self, results: dict) -> None:
+        """See that everything has the size of the image.
+
+        Raises:
+            SampleError: If a map has another one.
+        """
+        shape = results['img'].shape[:2]
+        for key in _NEAREST_KEYS:
+            if results.get(key) is not None and results[key].shape[:2] != shape:
+                raise SampleError(
+                    f'{results.get("img_path")}: {key} is {results[key].shape[:2]} but the image is {shape}: put '
+                    f'mmvd.RGBDResize, which brings both to one size, before {type(self).__name__}'
+                )
 
     def refuse_poses(self, results: dict) -> None:
-        """See that the sample has no poses: mirrored or turned, objects would be others.
+        """See that the sample has no poses or boxes to find them in: mirrored or turned, objects would be others.
 
         Raises:
             ConfigError: If it has.
         """
-        if any('rotation' in instance for instance in results.get('instances', ())):
+        if 'queries' in results or any('rotation' in instance for instance in results.get('instances', ())):
             raise ConfigError(
                 f'{type(self).__name__}: a sample with 6D poses is not mirrored, turned or cut: leave the transform '
                 'out of its pipeline'
@@ -50,11 +96,18 @@ class JointTransform(BaseTransform):
         """Keep a window, and move the principal point along."""
         self.refuse_poses(results)
         window = np.s_[top : top + size[0], left : left + size[1]]
-        self.move(results, lambda img: img[window], lambda a, fill: a[window])
-        if 'intrinsics' in results:
-            results['intrinsics'] = results['intrinsics'].copy()
-            results['intrinsics'][:2, 2] -= (left, top)
+        self.move(results, shift(-left, -top), lambda img: img[window], lambda a, fill: a[window])
         return results
+
+
+def shift(x: float, y: float) -> np.ndarray:
+    """(3, 3) of a shift in pixels."""
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+def scaling(x: float, y: float) -> np.ndarray:
+    """(3, 3) of a resize by (x, y): pixel centres are at integers, so the image corner is at -0.5."""
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)
 
 
 def resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -81,7 +134,9 @@ class RGBDResize(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         intrinsics (optional)
 
-    Modified Keys: those, img_shape, scale_factor (added where it is not)
+    Modified Keys: those, img_shape, scale_factor and camera_shape (added where they are not)
+
+    Labels that are still those of the original image, where depth was smaller than it, come to the size of the image.
 
     Args:
         size: (height, width) in pixels, or one number for the shorter side, keeping the aspect ratio.
@@ -107,12 +162,18 @@ class RGBDResize(JointTransform):
         old = results['img'].shape[:2]
         wanted = [side * self.size / min(old) for side in old] if isinstance(self.size, int) else self.size
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
-        self.move(results, lambda img: resize_image(img, new, self.interpolation), lambda a, fill: resize_map(a, new))
-        if 'intrinsics' in results:
-            results['intrinsics'] = rescale_intrinsics(results['intrinsics'], new[1] / old[1], new[0] / old[0])
+        self.move(
+            results,
+            scaling(new[1] / old[1], new[0] / old[0]),
+            lambda img: resize_image(img, new, self.interpolation),
+            lambda a, fill: resize_map(a, new),
+        )
         before = results.get('scale_factor', (1.0, 1.0))  # (x, y), with which mmdet brings boxes back to the original
         results['scale_factor'] = (before[0] * new[1] / old[1], before[1] * new[0] / old[0])
         return results
+
+    def check_sizes(self, results: dict) -> None:
+        """Any size will do: all maps show the whole image."""
 
 
 @TRANSFORMS.register_module()
@@ -144,17 +205,15 @@ class RGBDRandomFlip(JointTransform):
         results['flip_direction'] = {(): None, (1,): 'horizontal', (0,): 'vertical', (1, 0): 'diagonal'}[tuple(axes)]
         if axes:
             height, width = results['img'].shape[:2]
+            x, y = (-1 if axis in axes else 1 for axis in (1, 0))
+            matrix = np.array([[x, 0, width - 1 if x < 0 else 0], [0, y, height - 1 if y < 0 else 0], [0, 0, 1.0]])
             self.move(
                 results,
+                matrix,
                 lambda img: np.ascontiguousarray(np.flip(img, axes)),
                 lambda a, fill: np.ascontiguousarray(np.flip(a, axes)),
+                mirror=(x, y),
             )
-            if 'intrinsics' in results:
-                camera = results['intrinsics'] = results['intrinsics'].copy()
-                for axis in axes:
-                    row, side = (0, width) if axis == 1 else (1, height)
-                    camera[row, 2] = side - 1 - camera[row, 2]
-                    camera[(0, 1), (1, 0)] *= -1  # of a rotation before
         return results
 
 
@@ -196,10 +255,8 @@ class RGBDRandomRotate(JointTransform):
 
         self.move(
             results,
+            np.vstack((matrix, (0, 0, 1))),
             lambda img: warp(img, cv2.INTER_LINEAR, (0, 0, 0)),
             lambda a, fill: warp(a, cv2.INTER_NEAREST, fill),
         )
-        if 'intrinsics' in results:
-            rotation = np.vstack((matrix, (0, 0, 1)))
-            results['intrinsics'] = (rotation @ results['intrinsics']).astype(np.float32)
         return results

@@ -10,15 +10,16 @@ from mmvd.registry import TRANSFORMS
 class GuessIntrinsics(BaseTransform):
     """Give a sample whose camera is not known the guessed one of its whole image, see :func:`mmvd.ops.guess_camera`.
 
-    What comes after moves it along, so that a crop shows the points that the whole image has.
+    Joint transforms that come after move it along, so that a crop shows the points that the whole image has.
 
     Required Keys: img, intrinsics (optional)
 
-    Added Keys: intrinsics (3, 3) float32 pixels, unless there
+    Added Keys: intrinsics (3, 3) float32 pixels and camera_shape, unless there
     """
 
     def transform(self, results: dict) -> dict:
         """Guess."""
         if results.get('intrinsics') is None:
-            results['intrinsics'] = ops.guess_camera(*results['img'].shape[:2]).numpy()
+            shape = results['img'].shape[:2]
+            results.update(intrinsics=ops.guess_camera(*shape).numpy(), camera_shape=shape)
         return results

@@ -6,7 +6,7 @@ from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_int
 from mmvd.datasets.rasters import read_labels
-from mmvd.errors import SampleError
+from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
 IGNORE = 255
@@ -48,9 +48,9 @@ class LoadLabels(BaseTransform):
 
 @TRANSFORMS.register_module()
 class LoadRoomInstances(BaseTransform):
-    """Instances of a built-in room for mmdet; after the geometry, needs mmdet.
+    """Instances of a built-in room for mmdet; before a resize or a crop, which move them along; needs mmdet.
 
-    Required Keys: gt_instance_map (0 = the room, 1 + o = object o), object_class, sample_idx
+    Required Keys: gt_instance_map (0 = the room, 1 + o = object o), object_class, sample_idx, ori_shape
 
     Added Keys: gt_bboxes (N, 4) float32 x1, y1, x2, y2 in pixels, gt_bboxes_labels (N,) int64, gt_ignore_flags (N,)
         bool, gt_masks (``BitmapMasks``), and for ``mmdet.CocoMetric`` img_id and instances (boxes, labels and
@@ -58,6 +58,9 @@ class LoadRoomInstances(BaseTransform):
 
     Args:
         min_pixels: Objects with fewer visible pixels are left out.
+
+    Raises:
+        ConfigError: If the room was resized or cut before: mmdet evaluates in the original one.
     """
 
     def __init__(self, min_pixels: int = 20):
@@ -68,6 +71,8 @@ class LoadRoomInstances(BaseTransform):
         from mmdet.structures.mask import BitmapMasks, encode_mask_results
 
         instances = results['gt_instance_map']
+        if instances.shape != tuple(results['ori_shape']):
+            raise ConfigError('LoadRoomInstances: put it before what resizes or cuts the room')
         numbers, counts = np.unique(instances, return_counts=True)
         numbers = numbers[(counts >= self.min_pixels) & (numbers > 0)]
         masks = (instances == numbers[:, None, None]).astype(np.uint8)

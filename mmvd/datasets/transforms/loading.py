@@ -50,10 +50,10 @@ class LoadDepth(BaseTransform):
     Required Keys: depth_path (or img_path, with ``depth_from``), decoder (optional if given here), depth_scale
         (optional), resize_image (optional), img (optional)
 
-    Modified Keys: img, img_shape, intrinsics (only with ``resize_image``)
+    Modified Keys: img, img_shape, intrinsics, scale_factor, camera_shape (only with ``resize_image``)
 
-    Added Keys: depth, (H, W) float32 metres, 0 = missing; missing_depth; seg_fields (the key is added for mmseg's
-        transforms)
+    Added Keys: depth, (H, W) float32 metres, 0 = missing; depth_as_read, the same; missing_depth; seg_fields (the key
+        is added for mmseg's transforms)
 
     Args:
         decoder: Name of the format; overrides the dataset's.
@@ -112,6 +112,8 @@ class LoadDepth(BaseTransform):
                 )
             self._match_image(results, depth.shape)
         results[self.key] = depth
+        if self.key == 'depth':
+            results['depth_as_read'] = depth
         fields = results.setdefault('seg_fields', [])
         if self.key not in fields:
             fields.append(self.key)
@@ -146,6 +148,8 @@ class LoadDepth(BaseTransform):
                 f'{shape[1]}x{shape[0]}: they show different fields of view, register them'
             )
         results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
-        results['img_shape'] = shape
+        x, y = shape[1] / width, shape[0] / height
+        before = results.get('scale_factor', (1.0, 1.0))
+        results.update(img_shape=shape, camera_shape=shape, scale_factor=(before[0] * x, before[1] * y))
         if 'intrinsics' in results:
-            results['intrinsics'] = rescale_intrinsics(results['intrinsics'], shape[1] / width, shape[0] / height)
+            results['intrinsics'] = rescale_intrinsics(results['intrinsics'], x, y)

@@ -7,6 +7,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_int, check_number, check_row, check_share
+from mmvd.datasets.cameras import camera_fits, left_behind
 from mmvd.datasets.detections import inside, queries_of, read_detections
 from mmvd.datasets.sample_key import generator_of
 from mmvd.errors import SampleError
@@ -187,6 +188,8 @@ class PackPoseInputs(BaseTransform):
         camera, (low, high) = results.get('intrinsics'), self.principal_point
         if camera is None:
             raise SampleError(f'{results.get("img_path")}: 6D pose needs the intrinsics of the image')
+        if not camera_fits(results):
+            raise left_behind(results.get('img_path'), 'PackPoseInputs')
         if not (low * width < camera[0, 2] < high * width and low * height < camera[1, 2] < high * height):
             raise SampleError(
                 f'{results.get("img_path")}: its principal point {camera[0, 2]:.1f}, {camera[1, 2]:.1f} lies far from '

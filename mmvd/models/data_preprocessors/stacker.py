@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_flag, check_number, check_row
-from mmvd.datasets.cameras import tell_of_guess
+from mmvd.datasets.cameras import left_behind, tell_of_guess
 from mmvd.errors import SampleError
 from mmvd.registry import MODELS
 
@@ -91,8 +91,15 @@ class RGBDStacker(BaseDataPreprocessor):
         return self.encoding.channels(depth, camera, keys, sensors)
 
     def _cameras(self, data: dict) -> Tensor:
-        """(B, 3, 3) intrinsics, guessed where a sample has none, which is told once."""
+        """(B, 3, 3) intrinsics, guessed where a sample has none, which is told once.
+
+        Raises:
+            SampleError: If the camera of a sample is not that of its image any more.
+        """
         samples = data.get('data_samples') or [None] * len(data['inputs'])
+        for sample in samples:
+            if sample is not None and sample.metainfo.get('camera_left_behind'):
+                raise left_behind(sample.metainfo.get('img_path'), type(self.encoding).__name__)
         known = [sample.metainfo.get('intrinsics') if sample is not None else None for sample in samples]
         if any(matrix is None for matrix in known):
             tell_of_guess(type(self.encoding).__name__)
