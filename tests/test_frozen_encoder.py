@@ -86,6 +86,14 @@ def test_what_is_trained_is_never_left_out(tmp_path):
             'set model.data_preprocessor.max_depth=15.0',
         ),
         (
+            {
+                'model.test_cfg': dict(mode='slide', crop_size=(56, 56), stride=(28, 28)),
+                'model.backbone.depth_encoding': dict(type='mmvd.DisparityEncoding', _delete_=True),
+            },
+            WeightsError,  # of the encoding: disparity has no range, nothing is asked for
+            'trained with the depth encoding',
+        ),
+        (
             {'model.backbone.out': 'fused'},
             ConfigError,
             r'decode_head.in_channels=.*the encoder gives \d+ channels .*set it to',

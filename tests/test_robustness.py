@@ -5,10 +5,11 @@ import sys
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmvd.errors import ConfigError
-from mmvd.evaluation.robustness import full_grid, predict_altered
+from mmvd.evaluation.robustness import Alteration, full_grid, predict_altered, with_alteration
 from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_segmentation import tiny
@@ -91,16 +92,36 @@ def test_the_rgb_stream_runs_once_per_image(tmp_path, monkeypatch):
     assert calls == [len(batch['inputs'])]
 
 
+def test_alterations_reach_every_pipeline():
+    first, second = (dict(type='mmvd.SyntheticRooms', seed=seed, pipeline=[dict(type='Pack')]) for seed in (0, 1))
+    packing = [dict(type='P')]
+    joined = dict(type='mmvd.KeyedConcat', datasets=[first, dict(type='mmvd.SyntheticRooms')], pipeline=packing)
+    config = Config(dict(train_dataloader=dict(dataset=joined), test_dataloader=dict(dataset=second)))
+    found = with_alteration(config, Alteration(0.5, 2.0))
+    altered = [dict(type='mmvd.AlterDepth', zeros=0.5, scale=2.0)]
+    assert found.train_dataloader.dataset.pipeline == [*altered, dict(type='P')]
+    for dataset in (found.train_dataloader.dataset.datasets[0], found.test_dataloader.dataset):
+        assert dataset.pipeline == [*altered, dict(type='Pack')]
+    assert len(config.test_dataloader.dataset.pipeline) == 1
+
+
+@pytest.mark.parametrize('loop, name', [(dict(max_epochs=7), 'epoch_7.pth'), (dict(max_iters=90), 'iter_90.pth')])
+def test_the_last_checkpoint(tmp_path, loop, name):
+    from tools.analysis.tables import last_checkpoint
+
+    assert last_checkpoint(Config(dict(train_cfg=loop)), tmp_path) == tmp_path / name
+
+
 def test_retrained_heads(tmp_path, monkeypatch):
     sys.path.insert(0, str(ROOT))
     from tools.analysis import robustness
 
     monkeypatch.setattr(robustness, 'PAPER_COLUMNS', (robustness.Alteration(1.0), robustness.Alteration(0.0, 2.0)))
-    rows = robustness.retrain(tiny('x'), tmp_path)
+    rows = robustness.retrain(tiny('x', test_evaluator=[tiny('x').test_evaluator]), tmp_path)
     assert [(row['zeros'], row['scale']) for row in rows] == [(1.0, 1.0), (0.0, 2.0)]
     assert rows[0]['missing'] == 1 and rows[1]['mean_m'] > 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ['zeros0_scale2', 'zeros1_scale1']
-    assert robustness.retrain(tiny('x'), tmp_path) == rows  # not trained again
+    assert robustness.retrain(tiny('x', test_evaluator=[tiny('x').test_evaluator]), tmp_path) == rows  # not again
     with pytest.raises(ConfigError, match='holds a training with another config'):
         robustness.retrain(tiny('x', **{'optim_wrapper.optimizer.lr': 0.5}), tmp_path)
 

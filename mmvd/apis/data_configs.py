@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
 
@@ -63,15 +64,6 @@ def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict
     for loader in loaders:
         for node in datasets_in((config.get(loader) or {}).get('dataset')):
             yield loader, node
-
-
-def datasets_in(node: object) -> Iterator[dict]:
-    """A dataset config and those within it."""
-    if isinstance(node, dict):
-        yield node
-        parts = node.get('datasets') or ()
-        for part in (node.get('dataset'), *(parts.values() if isinstance(parts, dict) else parts)):
-            yield from datasets_in(part)
 
 
 def _check_arguments(loader: str, kind: Callable, node: dict) -> None:

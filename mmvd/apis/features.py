@@ -19,15 +19,14 @@ from tqdm import tqdm
 
 import mmvd
 from mmvd.compat import inspect_versions
-from mmvd.datasets.probe_splits import is_test, parts_of
+from mmvd.datasets.nesting import datasets_in, parts_of
+from mmvd.datasets.probe_splits import is_test
 from mmvd.datasets.sample_key import sample_key
 from mmvd.datasets.synthetic_rooms import SyntheticRooms
 from mmvd.errors import ConfigError
 from mmvd.models.heads import LinearProbeHead
 from mmvd.models.weights import BACKBONE, part_hash
 from mmvd.saving import AtomicLocalBackend, check_writable
-
-from .data_configs import datasets_in
 
 _CHUNK = 256  # images of which all heads are asked at once: 84 000 scores each on ImageNet
 _DETERMINISTIC = (

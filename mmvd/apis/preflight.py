@@ -10,11 +10,12 @@ from mmengine.fileio import load
 from mmengine.registry import OPTIMIZERS
 
 from mmvd.datasets.even_mixture import selected
+from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError, Missing, MissingInputsError
-from mmvd.registry import DATASETS, METRICS
+from mmvd.registry import DATASETS, METRICS, MODELS
 
 from .configs import shipped_configs
-from .data_configs import check_datasets, check_pipelines, datasets_in
+from .data_configs import check_datasets, check_pipelines
 
 _WEIGHTS = 'weights'
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
@@ -162,7 +163,10 @@ def _check_windows(config: Config) -> None:
     encoding, rescales = backbone.get('depth_encoding', {}), backbone.get('over_range', 'rescale') == 'rescale'
     reads_metres = backbone.get('type') == 'mmvd.VDViT' and backbone.get('out') != 'rgb' and encoding is not None
     windows = (config.model.get('test_cfg') or {}).get('mode') == 'slide'
-    if windows and reads_metres and rescales and not (config.model.get('data_preprocessor') or {}).get('max_depth'):
+    if not (windows and reads_metres and rescales):
+        return
+    has_range = MODELS.get(encoding.get('type', 'mmvd.PositionalDepthEncoding')).bounds_depth
+    if has_range and not (config.model.get('data_preprocessor') or {}).get('max_depth'):
         raise ConfigError(
             "model.test_cfg.mode='slide' would bring the depth of each window into range by a factor of its own: set "
             f'model.data_preprocessor.max_depth={encoding.get("max_depth", 15.0)}'

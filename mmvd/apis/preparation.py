@@ -7,12 +7,13 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mmvd.datasets.index import index_path, open_index
+from mmvd.datasets.nesting import datasets_in
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.errors import ConfigError, Missing, MMVDError
 from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
-from .data_configs import LOADERS, datasets_in
+from .data_configs import LOADERS
 from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')

@@ -12,12 +12,12 @@ from mmengine.registry import init_default_scope
 
 from mmvd.arguments import check_intrinsics
 from mmvd.datasets.cameras import intrinsics_matrix
+from mmvd.datasets.nesting import datasets_in
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
 
 from .configs import building
-from .data_configs import datasets_in
 from .devices import autocast, check_dtype, find_device
 from .inferencer import RGBDInferencer
 from .inputs import Frame

@@ -73,8 +73,8 @@ def poses_of(
         known: Ids of the objects that count.
         source: File and frame, for errors.
         others: Whether objects of other ids are left out, else an error.
-        min_visib_fract: Objects of which less is visible are left out before their pose is judged: one that lies behind
-            the camera does no harm.
+        min_visib_fract: Objects of which less is visible are left out before their pose is judged. Hidden ones that lie
+            behind the camera are always left out.
 
     Returns:
         For each object that counts ``obj_id``, ``instance`` (its place in the frame), ``rotation`` (9 numbers, rows,
@@ -97,6 +97,8 @@ def poses_of(
                 f'{where}: obj_id {each["obj_id"]} is not in models_info.json ({", ".join(map(str, known))}): name the '
                 'objects that count'
             )
+        if each['visib_fract'] <= 0 and each['translation_mm'][2] <= 0:
+            continue
         check_rotation(np.array(each['rotation']).reshape(3, 3), where)
         if each['translation_mm'][2] <= 0:
             raise SampleError(f'{where}: cam_t_m2c={each["translation_mm"]} lies behind the camera')

@@ -6,6 +6,8 @@ from mmengine.structures import BaseDataElement
 
 from mmvd.errors import ConfigError
 
+from .nesting import parts_of
+
 HOLDOUT, TEST = 'holdout', 'test'  # what samples that are evaluated are for
 
 
@@ -33,11 +35,6 @@ def is_test(sample: Mapping | BaseDataElement) -> bool:
             "keep 'split' in the meta_keys of mmpretrain.PackInputs"
         )
     return split == TEST
-
-
-def parts_of(dataset) -> list:
-    """The datasets in a concatenation, or the dataset itself."""
-    return list(getattr(dataset, 'datasets', [dataset]))
 
 
 def class_names(metainfo: dict) -> tuple[str, ...]:

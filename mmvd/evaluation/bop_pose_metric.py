@@ -16,6 +16,7 @@ from mmvd.arguments import check_flag, check_number
 from mmvd.datasets.archives import is_file, located
 from mmvd.datasets.bop_files import model_file, read_models_info, read_targets
 from mmvd.datasets.decoders import read_depth
+from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError, Missing
 from mmvd.registry import DATASETS, METRICS
 from mmvd.saving import check_file
@@ -78,7 +79,10 @@ class BOPPoseMetric(BaseMetric):
         self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract, 0, 1)
         self.with_vsd = check_flag(owner, 'with_vsd', with_vsd)
         self.delta_mm = check_number(owner, 'delta_mm', delta_mm, 0)
-        self.reference, self.submission = reference, submission
+        self.reference = [part for part in datasets_in(reference) if hasattr(DATASETS.get(part['type']), 'missing')]
+        if reference is not None and not self.reference:
+            raise ConfigError(f'{owner}: reference must be the config of a training dataset, got {reference!r}')
+        self.submission = submission
         if submission is not None:
             check_file(Path(submission))
 
@@ -120,7 +124,7 @@ class BOPPoseMetric(BaseMetric):
             for o, R, t, visible in zip(*(truth[key] for key in _POSE), strict=True)
         ]
         scale = np.tile(np.asarray(sample.get('scale_factor', (1.0, 1.0)), np.float64), 2)
-        depth_m = read_depth(*depth) if self.reference is not None else None
+        depth_m = read_depth(*depth) if self.reference else None
         seen = []
         for number, label in enumerate(found['labels']):
             estimate = Estimate(
@@ -146,8 +150,8 @@ class BOPPoseMetric(BaseMetric):
         wanted = self._wanted(truths)
         tables = {'network': self.scores(estimates, wanted)}
         logger = MMLogger.get_current_instance()
-        if self.reference is not None:
-            missing = DATASETS.get(self.reference['type']).missing(self.reference)
+        if self.reference:
+            missing = next(filter(None, (DATASETS.get(part['type']).missing(part) for part in self.reference)), None)
             if missing:
                 logger.warning(f'no trivial predictors: they need the training data, {missing}')
             else:
@@ -181,8 +185,9 @@ class BOPPoseMetric(BaseMetric):
         return [truths[number] for number in sorted(chosen)]  # of two that are equal, BOP takes the first
 
     def _training_instances(self) -> list[dict]:
-        dataset = DATASETS.build(dict(self.reference, pipeline=[]))
-        return [each for number in range(len(dataset)) for each in dataset.get_data_info(number)['instances']]
+        parts = [DATASETS.build(dict(part, pipeline=[])) for part in self.reference]
+        infos = (part.get_data_info(number) for part in parts for number in range(len(part)))
+        return [each for info in infos for each in info['instances']]
 
     def _diameters(self) -> dict[int, float]:
         return {key: info['diameter'] for key, info in read_models_info(Path(self.models)).items()}

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.config import Config
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import Evaluator
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from mmvd import ops
+from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 
@@ -106,7 +107,7 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
     Args:
         segmentor: In eval mode, on its device.
         dataloader: Test data.
-        metric_of: Makes a fresh :class:`mmengine.evaluator.BaseMetric`.
+        metric_of: Makes a fresh :class:`mmengine.evaluator.Evaluator`.
         alterations: What to do to the depth.
 
     Returns:
@@ -120,7 +121,7 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
         raise ConfigError(
             "the robustness sweep shares RGB features of whole images: it needs model.test_cfg.mode='whole' and no neck"
         )
-    metrics: list[BaseMetric] = [metric_of() for _ in alterations]
+    metrics: list[Evaluator] = [metric_of() for _ in alterations]
     statistics = [DepthStatistics() for _ in alterations]
     for data in tqdm(dataloader, 'sweep', unit=' batches'):
         batch = segmentor.data_preprocessor(data, False)
@@ -130,7 +131,7 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
             predict_altered(segmentor, batch['inputs'], batch['data_samples'], alterations)
         ):
             statistics[k].add(altered)
-            metrics[k].process(data, [sample.to_dict() for sample in outputs])
+            metrics[k].process(outputs, data)
     length = len(dataloader.dataset)
     return [
         dict(zeros=a.zeros, scale=a.scale, mIoU=float(m.evaluate(length)['mIoU']), **s.result())
@@ -145,8 +146,9 @@ def with_alteration(config: Config, alteration: Alteration) -> Config:
     """
     config = deepcopy(config)
     for loader in filter(config.get, ('train_dataloader', 'val_dataloader', 'test_dataloader')):
-        pipeline = config[loader].dataset.pipeline
-        pipeline.insert(len(pipeline) - 1, dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale))
+        for pipeline in [node.pipeline for node in datasets_in(config[loader].dataset) if node.get('pipeline')]:
+            step = dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale)
+            pipeline.insert(len(pipeline) - 1, step)
     return config
 
 

@@ -88,6 +88,8 @@ def test_hidden_objects_have_no_visible_box(root):
     assert [len(build(root).get_data_info(i)['instances']) for i in range(3)] == [1, 0, 1]
     (hidden,) = build(root, min_visib_fract=0).get_data_info(1)['instances']
     assert hidden['bbox_visib'] is None and hidden['bbox_obj'] == [1, 1, 6, 6]
+    change(root / 'test/000002/scene_gt.json', '1', 0, 'cam_t_m2c', to=[0, 0, -5])  # and behind the camera
+    assert [len(build(root, min_visib_fract=0).get_data_info(i)['instances']) for i in range(3)] == [1, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_guessed_camera_moves_along():
     for step in ('mmvd.GuessIntrinsics', 'mmvd.RGBDResize'):
         data = TRANSFORMS.build(dict(type=step, **({'size': (30, 40)} if 'Resize' in step else {})))(data)
     packed = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(data)['data_samples']
-    assert packed.intrinsics[0, 2] == pytest.approx((W / 2 + 0.5) / 2 - 0.5)  # its middle, in the convention of guess_camera
+    assert packed.intrinsics[0, 2] == pytest.approx((W / 2 + 0.5) / 2 - 0.5)  # as guess_camera counts
     assert 'camera_left_behind' not in packed
 
 

@@ -41,7 +41,9 @@ def evaluate(root, change=None, keep=lambda number, count: range(count), **setti
     """Scores of the truth, changed: ``change(R, t, obj_ids, visible)`` gives other rotations and translations (m)."""
     config = dict(type='mmvd.BOPPoseDataset', data_root=str(root), split='test', pipeline=PIPELINE)
     dataset = DATASETS.build(config)
-    reference = dict(config, split='train') if settings.pop('trivial', False) else None
+    reference = dict(config, split='train') if settings.get('trivial') else None
+    if settings.pop('trivial', False) == 'twice':
+        reference = dict(type='mmvd.KeyedConcat', datasets=[reference, dict(reference)], pipeline=PIPELINE)
     targets = settings.pop('targets', str(root / 'test_targets_bop19.json'))
     metric = METRICS.build(
         dict(type='mmvd.BOPPoseMetric', models=str(root / 'models'), reference=reference, targets=targets, **settings)
@@ -134,6 +136,10 @@ def test_what_trivial_predictors_get_and_the_protocol_are_told(bop_rooms, monkey
     found = evaluate(bop_rooms, lambda R, t, *_: (R, t + torch.tensor([0, 0, 0.05])), trivial=True, with_vsd=False)
     assert found['pose/AUC_ADD'] == pytest.approx(50, abs=1e-3)
     assert found['pose/true t, random R/AUC_ADD'] < 40 and 'pose/class mean/AUC_ADD' in found
+    again = evaluate(bop_rooms, lambda R, t, *_: (R, t + torch.tensor([0, 0, 0.05])), trivial='twice', with_vsd=False)
+    assert again == found  # the means of a concatenation
+    with pytest.raises(ConfigError, match='reference must be the config of a training dataset'):
+        METRICS.build(dict(type='mmvd.BOPPoseMetric', models='x', reference=dict(type='mmvd.SyntheticRooms', size=8)))
     report = told[-1]
     for word in (
         'boxes: annotated, visible outline; left out: ',

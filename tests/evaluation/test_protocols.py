@@ -117,6 +117,33 @@ def test_predictions_on_disk(tmp_path):
             model(inputs, [sample])
 
 
+def test_images_of_other_sizes_in_one_batch(tmp_path):
+    """The floors, the stored predictions and the files are those of each image alone, whatever it was batched with."""
+    sizes, samples = ((20, 30), (24, 26)), []
+    for name, size in zip('ab', sizes, strict=True):
+        truth = torch.from_numpy(completion_scene(0, size)[0].astype(np.float32))[None]
+        np.save(tmp_path / f'{name}.npy', truth[0].numpy() * 1.01)
+        given = truth * (torch.rand(truth.shape, generator=torch.Generator().manual_seed(1)) < 0.1)
+        image = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+        samples.append(dict(inputs=image, depth=given, gt_depth=truth, data_samples=f'/data/{name}.jpg'))
+    model, found = StoredPredictions(str(tmp_path)), []
+    for count in (1, 2):
+        metric = DepthCompletionMetric(baselines=('nearest', 'guided'))
+        writer = KITTISubmissionWriter(str(tmp_path / str(count)))
+        for start in range(0, 2, count):
+            batch = {key: [sample[key] for sample in samples[start : start + count]] for key in samples[0]}
+            batch['data_samples'] = [BaseDataElement(metainfo=dict(img_path=path)) for path in batch['data_samples']]
+            predicted = model(**model.data_preprocessor(dict(batch)), mode='predict')
+            metric.process(batch, predicted)
+            writer.process(batch, predicted)
+        metric.evaluate(2)
+        found.append(metric.result)
+        for name, size in zip('ab', sizes, strict=True):
+            assert cv2.imread(str(tmp_path / str(count) / f'{name}.png'), cv2.IMREAD_UNCHANGED).shape == size
+    assert found[0]['errors'] == found[1]['errors'] and found[0]['protocol'] == found[1]['protocol']
+    assert found[1]['holes'] == found[0]['holes'] and not any(found[1]['holes'].values())
+
+
 def test_kitti_files(tmp_path):
     writer = KITTISubmissionWriter(str(tmp_path / 'out'))
     depth = torch.tensor([[[0.0, 1.5, 80.0, 300.0]]])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mmvd.errors import SampleError
+from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import MODELS
 
 MEAN, STD = torch.tensor([123.675, 116.28, 103.53]), torch.tensor([58.395, 57.12, 57.375])
@@ -47,6 +47,32 @@ def test_without_depth_and_with_wrong_depth(host):
 def test_stacked_batches_are_legal_for_classification():
     data = dict(inputs=torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8), depth=torch.rand(2, 1, 8, 8))
     assert MODELS.build(dict(type=HOSTS[1]))(data)['inputs'].shape == (2, 4, 8, 8)
+
+
+def test_labels_of_another_size_than_their_image():
+    data = batch(sizes=((28, 28),))
+    data['data_samples'][0].set_data(dict(gt_sem_seg=PixelData(data=torch.zeros(1, 56, 56, dtype=torch.long))))
+    preprocessor = MODELS.build(dict(type=HOSTS[0]))
+    with pytest.raises(SampleError, match=r'labels are \(56, 56\) but the image is \(28, 28\): put mmvd.RGBDResize'):
+        preprocessor(data, True)
+    preprocessor(batch(sizes=((28, 28),)), True)
+
+
+def test_labels_of_panoptic_training_are_padded():
+    pytest.importorskip('mmdet')
+    data = batch()
+    for sample, image in zip(data['data_samples'], data['inputs'], strict=True):
+        sample.set_data(dict(gt_sem_seg=PixelData(sem_seg=torch.ones(1, *image.shape[-2:], dtype=torch.long))))
+    out = MODELS.build(dict(type=HOSTS[2]))(data, True)
+    labels = torch.stack([sample.gt_sem_seg.sem_seg for sample in out['data_samples']])
+    assert labels.shape == (2, 1, 28, 42) and (labels[0, 0, :20, :30] == 1).all()
+    assert (labels[0, 0, 20:] == 255).all() and (labels[1, 0, :, 15:] == 255).all()
+
+
+def test_disparity_has_no_range_to_bring_depth_into():
+    disparity = dict(type='mmvd.DisparityEncoding')
+    with pytest.raises(ConfigError, match='DisparityEncoding knows no range into which max_depth=15.0'):
+        MODELS.build(dict(type=HOSTS[0], max_depth=15.0, depth_encoding=disparity))
 
 
 def test_sliding_windows_share_one_factor():

@@ -19,7 +19,8 @@ from mmvd.apis.features import Features, extract_features, fit_probes, probe_acc
 from mmvd.apis.launch import add_common_arguments, load_config
 from mmvd.apis.loading import build_filled
 from mmvd.apis.preflight import check_channels, check_inputs
-from mmvd.datasets.probe_splits import check_classes, class_names, parts_of, trained_on_holdout
+from mmvd.datasets.nesting import parts_of
+from mmvd.datasets.probe_splits import check_classes, class_names, trained_on_holdout
 from mmvd.errors import ConfigError, exit_code
 from mmvd.evaluation.knn import check_neighbours, knn_accuracy
 from mmvd.registry import DATASETS, MODELS
@@ -86,11 +87,8 @@ def grid_accuracy(config, train: Features, evaluated: Features) -> tuple[float |
     The config's grid, trained for its steps.
     """
     loader = config.train_dataloader
-    steps = (
-        config.train_cfg.max_epochs
-        * (loader.sampler.get('samples_per_epoch') or len(train.labels))
-        // loader.batch_size
-    )
+    an_epoch = loader.sampler.get('samples_per_epoch') or len(train.labels)
+    steps = config.train_cfg.get('max_iters') or config.train_cfg.max_epochs * an_epoch // loader.batch_size
     head = fit_probes(MODELS.build(config.model.head).to(train.features.device), train, steps, loader.batch_size)
     test, holdout = (probe_accuracy(head, evaluated.part(is_test)) for is_test in (True, False))
     return None if holdout.isnan().any() else float(test[holdout.argmax()]), float(test.max())

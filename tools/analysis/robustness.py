@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import METRICS
+from mmengine.evaluator import Evaluator
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
@@ -19,7 +19,7 @@ from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, 
 from mmvd.saving import check_file, save_json, save_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tools.analysis.tables import claim  # noqa: E402
+from tools.analysis.tables import claim, last_checkpoint  # noqa: E402
 
 
 def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
@@ -31,7 +31,7 @@ def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> 
         dataloader = runner.test_dataloader
 
         def metric_of():
-            metric = METRICS.build(config.test_evaluator)
+            metric = Evaluator(config.test_evaluator)
             metric.dataset_meta = dataloader.dataset.metainfo
             return metric
 
@@ -45,7 +45,7 @@ def retrain(config: Config, folder: Path) -> list[dict]:
         own = with_alteration(config, alteration)
         own.work_dir = str(folder / f'zeros{alteration.zeros:g}_scale{alteration.scale:g}')
         claim(own, Path(own.work_dir))
-        checkpoint = Path(own.work_dir) / f'epoch_{own.train_cfg.max_epochs}.pth'
+        checkpoint = last_checkpoint(own, Path(own.work_dir))
         if not checkpoint.is_file():
             set_resume(own, 'auto')
             with running(own, training=True) as runner:

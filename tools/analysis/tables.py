@@ -36,7 +36,7 @@ def train_once(config: Config, folder: Path) -> Path:
         MissingInputsError: If the encoder's weights are not here.
     """
     claim(config, folder)
-    last = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
+    last = last_checkpoint(config, folder)
     if not last.is_file():
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
         path = folder / 'config.py'
@@ -46,6 +46,12 @@ def train_once(config: Config, folder: Path) -> Path:
         if done.returncode:
             raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
     return last
+
+
+def last_checkpoint(config: Config, folder: Path) -> Path:
+    """What a training leaves at its end, by epochs or by iterations."""
+    epochs = config.train_cfg.get('max_epochs')
+    return folder / (f'epoch_{epochs}.pth' if epochs else f'iter_{config.train_cfg.max_iters}.pth')
 
 
 def claim(config: Config, folder: Path) -> None:

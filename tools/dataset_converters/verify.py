@@ -11,9 +11,10 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
-from mmvd.apis.data_configs import datasets_in, read_data_config
+from mmvd.apis.data_configs import read_data_config
 from mmvd.apis.preparation import expectations
 from mmvd.arguments import check_int
+from mmvd.datasets.nesting import datasets_in
 from mmvd.datasets.verification import examine, format_facts
 from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS

@@ -36,11 +36,9 @@ class DepthPanelHook(PanelHook):
     def _panel(self, image: torch.Tensor, sample):
         depths = sample.pred_depth.shape[0]
         rows = torch.linspace(0, depths - 1, min(self.densities, depths)).round().long().tolist()
-        height, width = image.shape[-2:]
-        crop = (..., slice(height), slice(width))  # batches pad
         return completion_panel(
             image.flip(0).permute(1, 2, 0).cpu().numpy(),
-            sample.input_depth[rows][crop].float().cpu().numpy(),
-            sample.pred_depth[rows][crop].float().cpu().numpy(),
-            sample.gt_depth[0][crop].float().cpu().numpy(),
+            sample.input_depth[rows].float().cpu().numpy(),
+            sample.pred_depth[rows].float().cpu().numpy(),
+            sample.gt_depth[0].float().cpu().numpy(),
         )

@@ -3,7 +3,8 @@
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from mmvd.datasets.probe_splits import HOLDOUT, TEST, check_classes, class_names, parts_of, trained_on_holdout
+from mmvd.datasets.nesting import parts_of
+from mmvd.datasets.probe_splits import HOLDOUT, TEST, check_classes, class_names, trained_on_holdout
 from mmvd.errors import ConfigError
 from mmvd.evaluation.linear_probe_metric import LinearProbeMetric
 from mmvd.evaluation.report import save_result

@@ -13,6 +13,7 @@ from mmvd.models.data_preprocessors.keys import evaluation_keys
 from mmvd.registry import MODELS
 
 from .density_sweep import DensitySweep
+from .sample_maps import set_maps
 
 
 @MODELS.register_module()
@@ -160,5 +161,5 @@ class DepthCompleter(BaseModel):
         method = dict(range_m=self.backbone.depth_encoding.max_depth, over_range=self.backbone.over_range)
         for index, sample in enumerate(data_samples):
             sample.set_metainfo(dict(method=method, **({'protocol': self.sweep.protocol()} if self.sweep else {})))
-            sample.set_data({name: value[index] for name, value in results.items()})
+            set_maps(sample, {name: value[index] for name, value in results.items()})
         return list(data_samples)

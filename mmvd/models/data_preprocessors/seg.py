@@ -9,6 +9,7 @@ from mmengine.structures import PixelData
 
 from mmvd import ops
 from mmvd.arguments import check_int, check_number, check_positive, check_size
+from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import MODELS
 
 from .stacker import RGBDStacker, common_size
@@ -29,6 +30,9 @@ class RGBDSegDataPreprocessor(RGBDStacker):
             windows of mmseg's ``test_cfg.mode='slide'`` share one factor; None leaves it to the model, which sees one
             window at a time.
         **kwargs: As in :class:`RGBDStacker`: mean, std, bgr_to_rgb, non_blocking, depth_encoding.
+
+    Raises:
+        ConfigError: If an argument is outside its domain, or the encoding has no range.
     """
 
     def __init__(
@@ -45,6 +49,11 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         self.size_divisor = check_int(owner, 'size_divisor', size_divisor)
         self.seg_pad_val = int(check_number(owner, 'seg_pad_val', seg_pad_val, 0, 255))
         self.max_depth = max_depth if max_depth is None else check_positive(owner, 'max_depth', max_depth)
+        if max_depth is not None and self.encoding is not None and not self.encoding.bounds_depth:
+            raise ConfigError(
+                f'{owner}: {type(self.encoding).__name__} knows no range into which max_depth={max_depth} would bring '
+                'depth: leave it out'
+            )
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Prepare a batch.
@@ -56,6 +65,9 @@ class RGBDSegDataPreprocessor(RGBDStacker):
 
         Returns:
             ``inputs`` (B, 3 + k, H, W) float32 and ``data_samples``.
+
+        Raises:
+            SampleError: If an image and its depth or, in training, its labels differ in size.
         """
         data = self.to_device(data)
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
@@ -76,6 +88,11 @@ class RGBDSegDataPreprocessor(RGBDStacker):
             del sample.pad_shape
         labels = sample.get('gt_sem_seg')
         if training and labels is not None:  # at evaluation labels keep the original resolution
+            if labels.data.shape[-2:] != old:
+                raise SampleError(
+                    f'{sample.metainfo.get("img_path")}: labels are {tuple(labels.data.shape[-2:])} but the image is '
+                    f'{tuple(old)}: put mmvd.RGBDResize, which brings both to one size, into the pipeline'
+                )
             sample.set_data(
                 dict(gt_sem_seg=PixelData(data=F.pad(labels.data, (0, right, 0, below), value=self.seg_pad_val)))
             )
