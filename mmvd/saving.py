@@ -54,8 +54,10 @@ def save_atomically(content: object, path: str | Path) -> None:
     """``torch.save`` that leaves a whole file or none.
 
     Raises:
-        SavingError: If the disk is full or the folder cannot be written.
+        SavingError: If the disk is full, the folder cannot be written, or the name is that of another format.
     """
+    if Path(path).suffix == '.safetensors':
+        raise SavingError(f'{path}: a torch file is written, give a name that ends in .pth')
     buffer = io.BytesIO()
     torch.save(content, buffer)
     AtomicLocalBackend().put(buffer.getvalue(), path)

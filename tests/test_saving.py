@@ -6,7 +6,7 @@ import os
 import pytest
 
 from mmvd.errors import SavingError
-from mmvd.saving import save_csv, save_text
+from mmvd.saving import save_atomically, save_csv, save_text
 
 
 def test_rows_are_read_back(tmp_path):
@@ -15,6 +15,12 @@ def test_rows_are_read_back(tmp_path):
     with path.open(newline='', encoding='utf-8') as file:
         read = list(csv.DictReader(file))
     assert read == [dict(a='x, "y"\nz', b='1.5', c=''), dict(a='', b='0', c='ä')]
+
+
+def test_a_torch_file_does_not_get_the_name_of_another_format(tmp_path):
+    with pytest.raises(SavingError, match='a.safetensors: a torch file is written, give a name that ends in .pth'):
+        save_atomically({}, tmp_path / 'a.safetensors')
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):

@@ -82,8 +82,8 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
         )
     module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
     with TemporaryDirectory(dir=path.parent, prefix='.') as aside, torch.no_grad():
-        graph, other = Path(aside) / path.name, _example(part, size, 1)
-        run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, _example(part, size, 0), graph)
+        graph, (example, other) = Path(aside) / path.name, (_example(part, size, encoding, seed) for seed in (0, 1))
+        run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, example, graph)
         expected, found = _as_tuple(module(*other)), run(other)
         for file in Path(aside).iterdir():  # ONNX keeps weights of more than 2 GB beside the graph
             os.replace(file, path.parent / file.name)
@@ -91,12 +91,12 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
     return dict(max_abs=distance, max_rel=distance / max(float(a.abs().max()) for a in expected))
 
 
-def _example(part: str, size: tuple[int, int], seed: int) -> tuple[Tensor, ...]:
+def _example(part: str, size: tuple[int, int], encoding: nn.Module, seed: int) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(seed)
     rgb = torch.rand(1, 3, *size, generator=generator) * 255
     depth = (torch.rand(1, 1, *size, generator=generator) * 10 + 0.5).round(decimals=3)
     depth = depth * (torch.rand(1, 1, *size, generator=generator) < 0.5)
-    return (rgb, depth) if part == 'completer' else (torch.cat((rgb / 64 - 2, depth), 1),)
+    return (rgb, depth) if part == 'completer' else (torch.cat((rgb / 64 - 2, encoding.channels(depth)), 1),)
 
 
 def _as_tuple(outputs: Tensor | tuple) -> tuple[Tensor, ...]:
@@ -105,7 +105,12 @@ def _as_tuple(outputs: Tensor | tuple) -> tuple[Tensor, ...]:
 
 def _export_pt2(module: nn.Module, example: tuple[Tensor, ...], path: Path):
     content = io.BytesIO()  # torch itself ends the process where the disk is full
-    torch.export.save(torch.export.export(module, example), content)
+    try:
+        program = torch.export.export(module, example)
+    except Exception as error:  # torch's tracer, whose errors have no common class
+        reason = next(iter(str(error).strip().splitlines()), '')[:200]
+        raise ConfigError(f'{path.name}: torch cannot export this model ({type(error).__name__}: {reason})') from error
+    torch.export.save(program, content)
     AtomicLocalBackend().put(content.getvalue(), path)
     graph = torch.export.load(path).module()
     return lambda inputs: _as_tuple(graph(*inputs))

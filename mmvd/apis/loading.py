@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 from mmvd.datasets.archives import is_file
 from mmvd.errors import ConfigError
@@ -120,7 +121,8 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
     """
     check_has_model(config)
     check_kinds(config)
-    with building('the model'):
+    scope = config.get('default_scope') or 'mmengine'
+    with building('the model'), DefaultScope.overwrite_default_scope(scope):
         model = MODELS.build(config.model)
     if not hasattr(model, 'backbone'):
         raise ConfigError(f'{config.filename or "the config"}: {config.model.type} has no backbone')

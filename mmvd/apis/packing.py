@@ -20,6 +20,8 @@ from mmvd.version import __version__
 
 SHIPPED = Path(__file__).parents[1] / 'shipped'  # the model that comes with the package
 CARD, CONFIG, WEIGHTS = 'mmvd_model.json', 'config.json', 'model.safetensors'
+_FORMAT = 2  # 1 had no marks in the config
+_TUPLE, _PAIRS = '__tuple__', '__pairs__'
 _NOT_PACKED = (  # what only training needs
     'load_from', 'resume', 'work_dir', 'launcher', 'train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg',
     'val_evaluator', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'visualizer',
@@ -50,11 +52,15 @@ def pack(model: nn.Module, config: Config, folder: str | Path, source: str, over
             f'{folder}: there is {", ".join(there)} already, of a packed model or of something else: choose another '
             'folder, or say --overwrite'
         )
-    weights = save({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()})
     encoding = getattr(getattr(model, 'backbone', None), 'depth_encoding', None)
+    constants = {} if encoding is None else {ENCODING: encoding.constants()}
+    weights = save(
+        {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()},
+        metadata={name: json.dumps(value) for name, value in constants.items()},
+    )
     meta = dict(getattr(model, 'dataset_meta', None) or {})
     card = dict(
-        format=1,
+        format=_FORMAT,
         model=config.model.type,
         parameters=sum(value.numel() for value in model.parameters()),
         sha256={WEIGHTS: hashlib.sha256(weights).hexdigest()},
@@ -63,7 +69,7 @@ def pack(model: nn.Module, config: Config, folder: str | Path, source: str, over
         mmvd=__version__,
         versions=inspect_versions(),
         packed=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        **({ENCODING: encoding.constants()} if encoding is not None else {}),
+        **constants,
     )
     text = _without_training(config)
     card['sha256'][CONFIG] = hashlib.sha256(text).hexdigest()
@@ -89,7 +95,30 @@ def _without_training(config: Config) -> bytes:
     kept = {name: value for name, value in config.to_dict().items() if name not in _NOT_PACKED}
     for part in filter(lambda each: isinstance(each, dict), kept['model'].values()):
         part.pop('init_cfg', None)  # nothing is fetched: the weights are here
-    return json.dumps(kept, indent=1, default=str).encode()
+    return json.dumps(_marked(kept), indent=1, default=str).encode()
+
+
+def _marked(node: object) -> object:
+    """With what JSON would change under a name of its own: tuples, and keys that are no text."""
+    if isinstance(node, dict) and not all(isinstance(key, str) for key in node):
+        return {_PAIRS: [[_marked(each) for each in pair] for pair in node.items()]}
+    if isinstance(node, dict):
+        return {key: _marked(value) for key, value in node.items()}
+    marked = [_marked(each) for each in node] if isinstance(node, (list, tuple)) else node
+    return {_TUPLE: marked} if isinstance(node, tuple) else marked
+
+
+def _unmarked(node: object) -> object:
+    """What :func:`_marked` was given."""
+    if isinstance(node, list):
+        return [_unmarked(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if set(node) == {_TUPLE}:
+        return tuple(_unmarked(node[_TUPLE]))
+    if set(node) == {_PAIRS}:
+        return dict(_unmarked(node[_PAIRS]))
+    return {key: _unmarked(value) for key, value in node.items()}
 
 
 def is_pack(folder: str | Path) -> bool:
@@ -109,8 +138,9 @@ def open_pack(folder: str | Path) -> tuple[Config, Path]:
         path = folder / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
             raise WeightsError(f'{path}: missing, or not the file that was packed (SHA-256 {wanted}): fetch it again')
-    settings = _read_json(folder / CONFIG)
-    if not isinstance(settings.get('model'), dict) or set(settings) & {'filename', 'text', 'pretty_text'}:
+    settings = _unmarked(_read_json(folder / CONFIG))
+    is_config = isinstance(settings, dict) and isinstance(settings.get('model'), dict)
+    if not is_config or set(settings) & {'filename', 'text', 'pretty_text'}:
         raise WeightsError(f'{folder / CONFIG}: holds no config of a model: pack the model again')
     config = Config(settings, filename=str(folder / CONFIG))
     config.dataset_meta = card['dataset_meta']
@@ -138,6 +168,6 @@ def read_card(folder: str | Path) -> dict:
     sums, meta = card.get('sha256'), card.get('dataset_meta')
     if not isinstance(sums, dict) or set(sums) != {WEIGHTS, CONFIG} or not isinstance(meta, dict):
         raise WeightsError(f'{path}: damaged (sha256 or dataset_meta): pack the model again')
-    if type(card.get('format')) is not int or card['format'] != 1:
+    if type(card.get('format')) is not int or not 1 <= card['format'] <= _FORMAT:
         raise WeightsError(f'{path}: of another format than this version of mmvd reads: update mmvd, or pack again')
     return card

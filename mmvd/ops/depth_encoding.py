@@ -115,7 +115,7 @@ def depth_key(max_depth: Tensor, dim: int, rule: str = 'code') -> Tensor:
 
     Raises:
         ValueError: If the rule is unknown, or the digits do not fit into ``dim``; on the CPU also if a depth is
-            negative or not finite (an accelerator is not waited for).
+            negative or not finite (an accelerator is not waited for, a graph looks at no values).
     """
     if rule not in ('paper', 'code'):
         raise ValueError(f"rule must be 'paper' or 'code', got {rule!r}")
@@ -124,7 +124,7 @@ def depth_key(max_depth: Tensor, dim: int, rule: str = 'code') -> Tensor:
     first = 0 if rule == 'paper' else 2 * bin_size
     micrometres = (max_depth.double() * 10**_DECIMALS).round().long()
     wanted = 1
-    if max_depth.device.type == 'cpu':
+    if max_depth.device.type == 'cpu' and not torch.compiler.is_compiling():
         if not bool((torch.isfinite(max_depth) & (max_depth >= 0)).all()):
             raise ValueError('max_depth must be finite and not negative')
         wanted = len(str(int(micrometres.max()) // 10**_DECIMALS)) if len(micrometres) else 1

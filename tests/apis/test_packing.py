@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 import mmvd
 from mmvd.apis.exporting import Completer, export
+from mmvd.apis.loading import build_filled
 from mmvd.apis.model import VDModel
-from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, pack, read_card
+from mmvd.apis.packing import CARD, CONFIG, WEIGHTS, open_pack, pack, read_card
 from mmvd.errors import ConfigError, SavingError, WeightsError
 from mmvd.saving import AtomicLocalBackend
-from tests.conftest import ROOT, logged
+from tests.commands import script
+from tests.conftest import ROOT, TINY, logged
 from tests.models.test_depth_encodings import CONFIGS, completer
 
 RGB = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
@@ -69,7 +72,7 @@ def test_a_damaged_card(packed, content):
 
 
 def test_a_later_format(packed):
-    (packed[0] / CARD).write_text(json.dumps(dict(read_card(packed[0]), format=2)))
+    (packed[0] / CARD).write_text(json.dumps(dict(read_card(packed[0]), format=3)))
     with pytest.raises(WeightsError, match='another format'):
         mmvd.load_model(packed[0])
 
@@ -92,6 +95,58 @@ def test_command(config, tmp_path):
     done = subprocess.run([*tool, str(tmp_path / 'out')], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0 and 'parameters' in done.stdout and 'SHA-256' in done.stdout, done.stderr
     assert mmvd.load_model(tmp_path / 'out').complete(RGB).shape == (56, 56)
+
+
+def test_tuples_and_numbers_as_keys_stay(packed, config, tmp_path):
+    """mmcv asks whether a scale is a tuple."""
+    steps = [dict(type='Resize', scale=(640, 480), ratio_range=[0.5, (1, 2.0)])]
+    own = dict(label_map={0: 255, 1: (3, 4)}, pipeline=steps, odd={'__tuple__': 1, 'other': None})
+    other = Config(dict(config.to_dict(), test_dataloader=dict(dataset=own)))
+    pack(packed[1].completer, other, tmp_path / 'b', 'x')
+    found = open_pack(tmp_path / 'b')[0].test_dataloader.dataset.to_dict()
+    assert found == own and isinstance(found['pipeline'][0]['scale'], tuple)
+    assert isinstance(found['pipeline'][0]['ratio_range'], list)
+
+
+def test_packed_weights_know_their_encoding(packed, config):
+    """Also where the file alone is named: its tensors fit an encoder that reads other numbers."""
+    other = Config(config.to_dict())
+    other.model.backbone.depth_encoding = dict(config.model.backbone.depth_encoding, max_depth=80.0)
+    other.model.head.max_depth = 80.0
+    with pytest.raises(WeightsError, match='was trained with the depth encoding.*max_depth=15.0.*max_depth=80.0'):
+        mmvd.load_model(other, packed[0] / WEIGHTS)
+    mmvd.load_model(config, packed[0] / WEIGHTS)
+
+
+def test_a_model_of_a_host_is_packed(tmp_path):
+    """In the default scope of its config; the process keeps its own."""
+    pytest.importorskip('mmpretrain')
+    backbone = dict(type='mmvd.VDViT', out_type='cls_token', out='fused', frozen='all', **TINY)
+    head = dict(type='LinearClsHead', num_classes=3, in_channels=32)
+    preprocessor = dict(type='mmvd.RGBDClsDataPreprocessor')
+    model = dict(type='ImageClassifier', backbone=backbone, head=head, data_preprocessor=preprocessor)
+    config = Config(dict(model=model, default_scope='mmpretrain'))
+    with DefaultScope.overwrite_default_scope('mmengine'):
+        torch.save(build_filled(config, None).state_dict(), tmp_path / 'c.pth')
+        assert DefaultScope.get_current_instance().scope_name == 'mmengine'
+    config.dump(tmp_path / 'c.py')
+    done = script('model_converters/pack', tmp_path / 'c.py', tmp_path / 'c.pth', tmp_path / 'out')
+    assert done.returncode == 0 and 'ImageClassifier' in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize('part', ['encoder', 'completer'])
+@pytest.mark.parametrize('encoding', ['pde_key', 'p3de'])
+def test_export_of_other_encodings(tmp_path, part, encoding):
+    model = VDModel(completer(CONFIGS[encoding]), torch.device('cpu'))
+    assert export(model, part, (56, 56), tmp_path / 'graph.pt2')['max_rel'] < 1e-6
+
+
+def test_a_model_that_torch_cannot_export_is_one_line(packed, tmp_path, monkeypatch):
+    backbone = type(packed[1].completer.backbone)
+    monkeypatch.setattr(backbone, 'forward', lambda self, inputs: inputs * float(inputs.sum()))
+    with pytest.raises(ConfigError, match='a.pt2: torch cannot export this model') as error:
+        export(packed[1], 'encoder', (56, 56), tmp_path / 'a.pt2')
+    assert '\n' not in str(error.value) and not list(tmp_path.glob('*.pt2'))
 
 
 @pytest.mark.parametrize('part', ['encoder', 'completer'])

@@ -187,6 +187,20 @@ def test_cut_safetensors(tmp_path, cut):
         load_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    'content',
+    [
+        dict(model='vit_base', state_dict=dict(a=torch.ones(1))),  # the name of the architecture
+        dict(model=dict(state_dict=dict(a=torch.ones(1)))),
+        dict(net=dict(module=dict(model=dict(a=torch.ones(1))))),
+    ],
+    ids=['name', 'inside', 'deep'],
+)
+def test_wrappers_of_others(tmp_path, content):
+    torch.save(content, tmp_path / 'a.pth')
+    assert tensors_of(load_checkpoint(tmp_path / 'a.pth'), 'a.pth').keys() == {'a'}
+
+
 @pytest.mark.parametrize('key', ['state_dict', 'model_state_dict', 'model', 'net'])
 @pytest.mark.parametrize(
     'wrap',

@@ -1,5 +1,7 @@
 """The decoder that chooses among measured pixels."""
 
+import copy
+
 import pytest
 import torch
 
@@ -92,6 +94,20 @@ def test_nothing_measured_and_half_precision(head):
     assert plain.isfinite().all() and (plain > 0).all()
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, plain, rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_of_another_precision(head, dtype):
+    """Metres stay what they are; the decoder alone computes in the precision of its weights."""
+    torch.manual_seed(3)
+    inputs, maps = torch.randn(1, 4, 64, 64), features(1, 64, 64)
+    inputs[:, 3] = torch.where(torch.rand(1, 64, 64) < 0.1, 7.0 + torch.rand(1, 64, 64), 0)
+    with torch.no_grad():
+        plain = head(maps, inputs)[-1]
+        other = copy.deepcopy(head).to(dtype)([each.to(dtype) for each in maps], inputs)[-1]
+    kept = inputs[:, 3:] > 0
+    assert torch.equal(other[kept].float(), inputs[:, 3:][kept])
+    torch.testing.assert_close(other.float(), plain, rtol=0.05, atol=0)
 
 
 def test_everything_learns(head):

@@ -79,6 +79,24 @@ def test_every_trainable_parameter_gets_a_gradient(changes, frozen):
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
+@pytest.mark.parametrize('out', ['rgb', 'fused', 'rgb+fused', 'pre_fusion'])
+@pytest.mark.parametrize('out_type', ['featmap', 'cls_token', 'avg_featmap'])
+def test_fusions_before_the_last_block(out, out_type):
+    """The blocks after them read what was fused; of maps nothing reads those blocks."""
+    arch = dict(TINY, arch=dict(embed_dims=32, depth=6, num_heads=2))
+    model = VDViT(**arch, fusion_layers=(1, 2, 3, 4), out=out, out_type=out_type, frozen='none')
+    found = model(torch.rand(2, 4, 56, 56))
+    torch.stack([(each * torch.randn_like(each)).sum() for each in found]).sum().backward()
+    assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+    if out != 'rgb':
+        assert len(model.fusions) == (3 if (out, out_type) == ('pre_fusion', 'featmap') else 4)
+    if (out, out_type) == ('fused', 'cls_token'):
+        whole = VDViT(**arch, fusion_layers=(1, 2, 3, 4), frozen='none')
+        whole.load_state_dict(model.state_dict())
+        inputs = torch.rand(1, 4, 56, 56)
+        torch.testing.assert_close(model(inputs)[0], whole.encode(inputs)[1])
+
+
 def test_rgb_never_sees_depth_and_features_can_be_shared():
     model = VDViT(**TINY, out='rgb+fused').eval()
     x, y = torch.rand(2, 4, 56, 56) + 0.5, torch.rand(2, 4, 56, 56) + 0.5

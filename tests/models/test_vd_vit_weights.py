@@ -11,6 +11,7 @@ from torch import nn
 from mmvd.errors import WeightsError
 from mmvd.models.backbones import VDViT
 from mmvd.models.weights import load_checkpoint
+from mmvd.models.weights.layouts import to_dinov2_names
 from tests.conftest import TINY
 
 LAYERS = (3, 6, 9, 12)
@@ -198,3 +199,11 @@ def test_refuses_wrong_files(tmp_path, capsys):
         with pytest.raises(WeightsError, match=name):
             load_checkpoint(tmp_path / name)
     assert 'code ran' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('prefix', ['dinov2_with_registers.', 'model.backbone.', 'module.model.'])
+def test_prefixes_of_others(prefix):
+    """Hugging Face's classifier with registers, Lightning, a loop in DataParallel; a head beside it is left out."""
+    state = {f'{prefix}{key}': value for key, value in timm_small().state_dict().items()}
+    found, _ = to_dinov2_names({**state, 'head.weight': torch.zeros(1)}, 'a')
+    assert 'blocks.0.attn.qkv.weight' in found and 'pos_embed' in found

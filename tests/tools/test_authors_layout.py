@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 
 from mmvd.errors import WeightsError
-from mmvd.models.weights import load_encoder_weights
+from mmvd.models.weights import leave_out, load_encoder_weights
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
 from mmvd.registry import MODELS
 from tests.commands import script
@@ -61,6 +61,32 @@ def test_what_has_no_place_is_named():
         to_authors({'head.skips.0.weight': torch.zeros(1)}, 'a')
     with pytest.raises(WeightsError, match='encoder.x.color has no place'):
         from_authors({'encoder.x.color': torch.zeros(1)}, 'a')
+
+
+def test_what_is_not_their_model(model, tmp_path):
+    """ViTs of timm, and a checkpoint that leaves the RGB stream out."""
+    with pytest.raises(WeightsError, match='backbone.rgb_stream.vit.cls_token is of a ViT of timm'):
+        to_authors({'backbone.rgb_stream.vit.cls_token': torch.zeros(1)}, 'a')
+    torch.save(leave_out(dict(state_dict=model.state_dict())), tmp_path / 'adapter.pth')
+    done = script('model_converters/authors_layout', tmp_path / 'adapter.pth', tmp_path / 'theirs.pth')
+    assert done.returncode == 2 and 'leaves out rgb_stream: name the full one' in done.stderr, done.stderr
+
+
+def test_verification_of_points(tmp_path):
+    points = dict(type='mmvd.PositionalPointEncoding', num_channels=8)
+    settings = dict(
+        type='mmvd.DepthCompleter',
+        data_preprocessor=dict(type='mmvd.RGBDDataPreprocessor', depth_encoding=points),
+        backbone=dict(type='mmvd.VDViT', strides=(2, 4, 8, 16), depth_encoding=points, **TINY),
+        head=dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8), num_axes=3),
+    )
+    torch.save(dict(state_dict=MODELS.build(settings).backbone.state_dict()), tmp_path / 'ours.pth')
+    state = torch.load(tmp_path / 'ours.pth', weights_only=True)['state_dict']
+    torch.save(dict(state_dict={f'backbone.{key}': value for key, value in state.items()}), tmp_path / 'ours.pth')
+    Config(dict(model=settings)).dump(tmp_path / 'c.py')
+    tool = 'model_converters/authors_layout'
+    done = script(tool, tmp_path / 'ours.pth', tmp_path / 'theirs.pth', '--verify', tmp_path / 'c.py')
+    assert done.returncode == 0 and 'largest distance 0' in done.stdout, done.stderr
 
 
 def test_command(model, tmp_path):

@@ -11,8 +11,8 @@ import torch
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import build_filled, find_config
-from mmvd.errors import ConfigError, exit_code
-from mmvd.models.weights import check_fills, load_checkpoint, tensors_of
+from mmvd.errors import ConfigError, WeightsError, exit_code
+from mmvd.models.weights import LEFT_OUT, check_fills, load_checkpoint, tensors_of
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
 from mmvd.saving import check_other, save_atomically
 
@@ -30,7 +30,10 @@ def main() -> int:
 def convert(args: argparse.Namespace) -> None:
     """Convert, verify if asked for, and tell."""
     check_other(args.out, args.checkpoint)
-    state = tensors_of(load_checkpoint(args.checkpoint), args.checkpoint)
+    content = load_checkpoint(args.checkpoint)
+    if LEFT_OUT in content:
+        raise WeightsError(f'{args.checkpoint}: leaves out {content[LEFT_OUT]["part"].rstrip(".")}: name the full one')
+    state = tensors_of(content, args.checkpoint)
     theirs = is_authors(state)
     converted = (from_authors if theirs else to_authors)(state, args.checkpoint)
     if args.verify:
@@ -51,7 +54,8 @@ def verify(config: str, ours: dict) -> str:
     model = build_filled(config, None).eval()
     whole = any(key.startswith('head.') for key in ours)
     part = model if whole else model.backbone
-    inputs = torch.cat((torch.randn(1, 3, 112, 112), 5 * torch.rand(1, 1, 112, 112)), 1)
+    depth = model.backbone.depth_encoding.channels(5 * torch.rand(1, 1, 112, 112))
+    inputs = torch.cat((torch.randn(1, 3, 112, 112), depth), 1)
     answers = []
     for state in (ours, from_authors(to_authors(ours, 'ours'), 'theirs')):
         state = state if whole else {key.removeprefix('backbone.'): value for key, value in state.items()}

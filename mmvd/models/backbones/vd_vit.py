@@ -112,8 +112,9 @@ class VDViT(BaseModule):
     def _build_depth(self, depth: dict, depth_channels: int | None, gate: str) -> None:
         channels = depth_channels if self.depth_encoding is None else self.depth_encoding.out_channels
         self.depth_stream = MODELS.build(dict(depth, in_channels=channels))
-        # Nothing reads the patch tokens after the last layer unless its fusion is put out.
+        # Nothing reads the patch tokens after the last fusion unless it is put out, or a later block's token is.
         last_fused = self.out_type != 'cls_token' and self.out in ('fused', 'rgb+fused')
+        last_fused |= self.out_type != 'featmap' and self.fusion_layers[-1] < len(self.rgb_stream.blocks)
         self.fusions = nn.ModuleList(SEFusion(self.embed_dims, gate=gate) for _ in range(4 if last_fused else 3))
 
     def _freeze(self) -> None:
@@ -127,16 +128,16 @@ class VDViT(BaseModule):
         if self.depth_stream is not None and not self.use_norm:
             self.depth_stream.norm.requires_grad_(False)
         if 'rgb' not in self.out:
-            last_read = self.fusion_layers[len(self.fusions) - 1]
-            self.rgb_stream.blocks[last_read:].requires_grad_(False)
+            self.rgb_stream.blocks[self.fusion_layers[len(self.fusions) - 1] :].requires_grad_(False)
+        if self.out_type == 'featmap':
+            for stream in filter(None, (self.rgb_stream, self.depth_stream)):
+                stream.blocks[self.fusion_layers[-1] :].requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> 'VDViT':
         """Set the mode; what is frozen stays in eval mode."""
-        super().train(mode)
-        if self.frozen == 'all':
-            super().train(False)
-        elif self.frozen == 'rgb':
+        super().train(mode and self.frozen != 'all')
+        if self.frozen == 'rgb':
             self.rgb_stream.eval()
         return self
 
@@ -147,8 +148,7 @@ class VDViT(BaseModule):
             WeightsError: If the file is missing, unsafe or does not fit.
         """
         if self.init_cfg and self.init_cfg.get('type') == 'Pretrained':
-            report = load_encoder_weights(self, self.init_cfg['checkpoint'])
-            MMLogger.get_current_instance().info(report)
+            MMLogger.get_current_instance().info(load_encoder_weights(self, self.init_cfg['checkpoint']))
             self._is_init = True
         elif not self.init_cfg or self.init_cfg.get('type') != 'Random':
             super().init_weights()

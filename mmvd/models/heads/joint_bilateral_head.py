@@ -126,14 +126,15 @@ class JointBilateralHead(BaseModule):
         height, width = inputs.shape[-2:]
         inputs = F.pad(inputs, (0, -width % 2**_LEVELS, 0, -height % 2**_LEVELS))
         with torch.autocast(inputs.device.type, enabled=False):
-            image, depth = inputs[:, :3].to(self.kernel.weight.dtype), inputs[:, 3:]
+            dtype = self.kernel.weight.dtype
+            image, depth = inputs[:, :3].to(torch.promote_types(dtype, torch.float32)), inputs[:, 3:]
             depth = ops.clean_depth(depth).to(image.dtype) if depth.shape[1] else torch.zeros_like(image[:, :1])
             fill, levels = ops.pyramid_fill(depth)
             fill = torch.where(fill > 0, fill, _START_M)
             log_fill = fill.log()
             log_fill = log_fill - log_fill.mean((2, 3), keepdim=True)
             x = torch.cat((image, log_fill, (depth > 0).to(depth.dtype), levels / _LEVELS), 1)
-        coarse, fine = self.guide(x.to(memory_format=torch.channels_last), features, (height, width))
+        coarse, fine = self.guide(x.to(dtype, memory_format=torch.channels_last), features, (height, width))
         coarse, kernel = self.coarse(coarse), self.kernel(fine)
         with torch.autocast(depth.device.type, enabled=False):
             coarse = F.avg_pool2d(fill, _STRIDE) * _bounded_exp(coarse.to(fill.dtype))

@@ -24,6 +24,7 @@ _PAIRS = [  # beginnings of names, theirs and ours; # is a digit; encoder files 
     ('depth_estimator.#.0.', 'head.vectors.#.'),
 ]
 _UNREAD = ('mask_token',)  # nothing here masks tokens
+_OF_TIMM = ('rgb_stream.vit.', 'depth_stream.vit.')
 
 
 def is_authors(state: dict[str, Tensor]) -> bool:
@@ -48,8 +49,12 @@ def to_authors(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     """Our tensors under the authors' names; gates become convolutions of one pixel.
 
     Raises:
-        WeightsError: If a tensor has no place there, e.g. the projected skips of the shipped recipe's decoder.
+        WeightsError: If a tensor has no place there, e.g. the projected skips of the shipped recipe's decoder, or the
+            streams are ViTs of timm.
     """
+    odd = next((key for key in state if key.removeprefix('backbone.').startswith(_OF_TIMM)), None)
+    if odd:
+        raise WeightsError(f'{source}: {odd} is of a ViT of timm: their layout has names for ViTs of DINOv2 alone')
     shaped = {
         key: value[:, :, None, None] if _is_gate(key) and value.ndim == 2 else value for key, value in state.items()
     }

@@ -1,11 +1,13 @@
 """The one door for weights files: read without running anything in them, and judged before anything uses them."""
 
+import json
 import pickle
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -35,7 +37,8 @@ def load_checkpoint(path: str | Path) -> dict:
         path: File.
 
     Returns:
-        The content, ``meta`` always a dict where there is one; of a safetensors file its tensors by name.
+        The content, ``meta`` always a dict where there is one; of a safetensors file its tensors by name, or, where its
+        metadata tell the depth encoding, ``state_dict`` and ``meta``.
 
     Raises:
         WeightsError: If the file is missing, truncated, damaged, holds more than plain data, or parts of a checkpoint
@@ -47,7 +50,7 @@ def load_checkpoint(path: str | Path) -> dict:
         )
     path = Path(path)
     try:
-        content = load_file(path) if _is_safetensors(path) else _load_torch_file(path)
+        content = _load_safetensors(path) if _is_safetensors(path) else _load_torch_file(path)
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
     except Exception as error:  # damaged bytes lead the readers to errors of a dozen classes
@@ -63,6 +66,13 @@ def _is_safetensors(path: Path) -> bool:
     """By content, whatever the name: the length of a header, then the header."""
     with path.open('rb') as file:
         return file.read(9)[8:] == b'{' or path.suffix == '.safetensors'
+
+
+def _load_safetensors(path: Path) -> dict:
+    with safe_open(path, 'pt') as file:
+        encoding = (file.metadata() or {}).get(ENCODING)
+    tensors = load_file(path)
+    return tensors if encoding is None else dict(state_dict=tensors, meta={ENCODING: json.loads(encoding)})
 
 
 def _load_torch_file(path: Path) -> object:
@@ -101,7 +111,9 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> WeightsError:
 def _with_checked_parts(content: dict, path: Path) -> dict:
     if content.get('meta', {}) is None:
         content['meta'] = {}
-    for name in ('meta', LEFT_OUT, *_WRAPPERS):
+    wrappers = [name for name in _WRAPPERS if name in content]  # of several one may be a name or a module's settings
+    wrappers = [] if any(isinstance(content[name], dict) for name in wrappers) else wrappers
+    for name in ('meta', LEFT_OUT, *wrappers):
         _check_is_dict(content, name, path)
     for name in (ENCODING, 'dataset_meta'):
         if content.get('meta', {}).get(name, {}) is not None:
@@ -128,9 +140,8 @@ def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: If there are none, or one is sparse, without values, or not finite.
     """
-    for name in (*_WRAPPERS, *_OTHERS):
-        if isinstance(content.get(name), dict):
-            content = content[name]
+    while inner := [content[name] for name in (*_WRAPPERS, *_OTHERS) if isinstance(content.get(name), dict)]:
+        content = inner[0]
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)}
     if not tensors:
         found = ', '.join(shown(str(key)) for key in list(content)[:5])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmvd.errors import WeightsError
 
-_PREFIXES = ('module.', 'backbone.', 'dinov2.', 'model.')
+_PREFIXES = ('module.', 'backbone.', 'dinov2.', 'dinov2_with_registers.', 'model.')
 REGISTERS = 'register_tokens'
 _MMPRETRAIN = [
     (r'^patch_embed\.projection\.', 'patch_embed.proj.'),
@@ -42,7 +42,7 @@ def _strip(state: dict[str, Tensor]) -> dict[str, Tensor]:
     for prefix in _PREFIXES:
         inner = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
         if inner and not any(mark in state for mark in _MARKS.values()):
-            state = inner
+            return _strip(inner)
     return state
 
 
