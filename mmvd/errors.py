@@ -48,6 +48,10 @@ class SampleError(MMVDError):
     """A sample is inconsistent, or too many samples hold too little depth."""
 
 
+class TooLittleDepthError(SampleError):
+    """The sample cannot teach anything; ``mmvd.EvenMixture`` draws another one and counts."""
+
+
 class WeightsError(MMVDError):
     """A weights file is missing, unsafe or fits nothing."""
 

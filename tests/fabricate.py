@@ -209,11 +209,8 @@ def fabricate_classes(root: Path, name: str, frames: int = 2) -> None:
     for kind in ('first', 'second'):
         for split in ('train', 'val') if name == 'imagenet' else ('train', 'valid', 'test'):
             for i in range(frames):
-                folder = (
-                    f'{split}/{kind}'
-                    if name == 'imagenet'
-                    else f'{kind}/{split}_data/{i}/' + ('0/' if split == 'train' else '') + 'cam_01'
-                )
+                view = f'{kind}/{split}_data/{i}/{"0/" if split == "train" else ""}cam_01'
+                folder = f'{split}/{kind}' if name == 'imagenet' else view
                 _image(root / folder / (f'{i}.JPEG' if name == 'imagenet' else '01_rgb.png'), i)
                 _depth(root / folder / (f'{i}_depth.png' if name == 'imagenet' else '01_depth.png'), 1000, i)
                 if name == 'mvip':
@@ -289,7 +286,7 @@ def fabricate_nyuv2_raw(root: Path, frames: int = 2, *view) -> None:
 
 
 def fabricate_fifteen(root: Path) -> Path:
-    """Three frames of each of the paper's datasets and of NYUv2's raw sequences; SUN RGB-D's lists are not made yet."""
+    """Three frames of each dataset of the paper and of NYUv2 raw; the lists of SUN RGB-D are not made yet."""
     fabricate_nine(root, 3)
     fabricate_kitti_raw(root / 'kitti', 3)
     fabricate_sunrgbd(root / 'sunrgbd', 0, 3)

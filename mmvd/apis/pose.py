@@ -20,6 +20,7 @@ from mmvd.visualization.poses import ESTIMATE, pose_picture
 from .inputs import Frame
 from .task_inferencer import TaskInferencer
 
+_AXES_MM = 100.0  # length
 _AXES = ((230, 60, 60), (60, 200, 60), (70, 110, 240))  # x, y, z
 
 
@@ -195,9 +196,9 @@ def _row(row: dict[str, Any]) -> dict:
     return dict(image=image, detection=detection_of(row))
 
 
-def _with_axes(rgb: np.ndarray, R: np.ndarray, t: np.ndarray, K: np.ndarray, length_mm: float = 100.0) -> np.ndarray:
+def _with_axes(rgb: np.ndarray, R: np.ndarray, t: np.ndarray, K: np.ndarray) -> np.ndarray:
     """The axes of an object, drawn over an image."""
-    points = np.concatenate((np.zeros((1, 3)), length_mm * np.eye(3))) @ R.T + t
+    points = np.concatenate((np.zeros((1, 3)), _AXES_MM * np.eye(3))) @ R.T + t
     if points[:, 2].min() <= 0:
         return rgb
     pixels = points @ K.T

@@ -40,7 +40,7 @@ def camera_fits(results: dict) -> bool:
         results: The sample; ``camera_shape`` is the (height, width) to which its ``intrinsics`` belong, without it that
             is ``ori_shape``.
     """
-    shape = results['img'].shape[:2]
+    shape = results['img' if 'img' in results else 'depth'].shape[:2]
     belongs = results.get('camera_shape', results.get('ori_shape', shape))
     return tuple(belongs[:2]) == shape and not (results.get('flip') and not results.get('depth_flip'))
 

@@ -3,7 +3,9 @@
 One named formula per sensor format. Depth leaves as (H, W) float32, 0 = missing.
 """
 
+import io
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from mmengine.logging import MMLogger
 
 from mmvd.errors import ConfigError, DepthFileError
 
-from .archives import is_file
+from .archives import is_file, read_bytes, split
 from .rasters import look_at_raster, read_raster, shown
 
 FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
@@ -81,9 +83,9 @@ def read_npy(path: str | Path) -> np.ndarray:
         DepthFileError: If the file holds something else.
     """
     path = str(path)
-    _check_is_npy(path)
+    packed = _check_is_npy(path)
     try:  # mapped: the header is held against the size of the file before memory is asked for
-        depth = np.load(path, mmap_mode='r', allow_pickle=False)
+        depth = np.load(packed or path, mmap_mode=None if packed else 'r', allow_pickle=False)
     except Exception as error:  # a damaged header leads numpy to errors of a dozen classes
         raise DepthFileError(f'{shown(path)}: not a plain numpy array ({" ".join(str(error).split())})') from error
     if depth.ndim != 2 or depth.dtype.kind not in 'uif' or not depth.size:
@@ -103,16 +105,21 @@ def _read_npy(path: str) -> np.ndarray:
     return depth
 
 
-def _check_is_npy(path: str) -> None:
+def _check_is_npy(path: str) -> io.BytesIO | None:
+    """Look at the beginning of a file; returns its content if it lies in an archive."""
     if not is_file(path):
         raise DepthFileError(f'{shown(path)}: no such depth file')
     try:
-        with open(path, 'rb') as file:
+        packed = None if split(path) is None else io.BytesIO(read_bytes(path))
+        with open(path, 'rb') if packed is None else nullcontext(packed) as file:
             start = file.read(6)
     except OSError as error:
         raise DepthFileError(f'{shown(path)}: cannot be read ({error.strerror})') from error
     if start != b'\x93NUMPY':
         raise DepthFileError(f'{shown(path)}: not a numpy array (.npy); archives (.npz) hold several')
+    if packed is not None:
+        packed.seek(0)
+    return packed
 
 
 def _rotate_right_3(raw: np.ndarray) -> np.ndarray:

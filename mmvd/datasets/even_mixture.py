@@ -6,11 +6,10 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from mmvd.arguments import check_int
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import ConfigError, SampleError, TooLittleDepthError
 from mmvd.registry import DATASETS
 
 from .sample_key import KeyedIndex, keyed, sample_key
-from .transforms.validity import TooLittleDepthError
 
 
 class _Joined(Dataset):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from .panels import save_figure
+
 _MOST_COLUMNS = 4
 _BY_FACTORS = ('scale', 'density')  # drawn by their logarithm, where nothing is 0
 _LABELS = dict(
@@ -49,4 +51,4 @@ def curves_picture(
     for plot in plots[:, 0]:
         plot.set_ylabel(_LABELS[quantity])
     figure.legend(*plots[0, 0].get_legend_handles_labels(), loc='outside right upper')
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path, 110)

@@ -1,9 +1,14 @@
 """Completion panels: RGB | input | prediction, with a truth also truth | error; depth with one metric colour bar."""
 
+import io
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from mmvd.saving import AtomicLocalBackend
 
 _LONGEST = 4  # times the shorter side
 _TITLES = ('RGB', 'input', 'prediction', 'truth', 'error')
@@ -100,3 +105,14 @@ def figure_picture(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: int) -> None:
+    """Write a figure as PNG, whole or not at all.
+
+    Raises:
+        SavingError: If the disk is full or the folder cannot be written.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=dpi, format='png')
+    AtomicLocalBackend().put(drawn.getvalue(), path)

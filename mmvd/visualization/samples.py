@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from .panels import save_figure
+
 _BINS = 60
 
 
@@ -53,7 +55,7 @@ def samples_picture(
         row[0].set_ylabel(title, fontsize=7)
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(axis.get_title() or name, fontsize=9)
-    figure.savefig(path, dpi=90)
+    save_figure(figure, path, 90)
 
 
 def _show(axis: Axes, name: str, values: np.ndarray | Objects) -> None:
@@ -107,4 +109,4 @@ def depth_histograms(depths: Mapping[str, Sequence[np.ndarray]], path: str | Pat
     left.set(xscale='log', xlabel='depth [m]', ylabel='share of the pixels with depth')
     right.set(xlabel='share of the pixels with depth', ylabel='share of the samples')
     figure.legend(fontsize=7, loc='outside right center', title='mean depth', title_fontsize=7)
-    figure.savefig(path, dpi=100)
+    save_figure(figure, path, 100)

@@ -37,11 +37,7 @@ def test_boxes_and_masks_of_mmdet(config, key, kind):
         depth[y:below, x:right] = 2 + number
     bitmaps = np.stack([depth == 2, depth == 3]).astype(np.uint8)
     corners = [[np.array([x, y, right, y, right, below, x, below])] for x, y, right, below in boxes]
-    masks = (
-        masks_of.PolygonMasks(corners, H, W)
-        if kind == 'polygons'
-        else masks_of.BitmapMasks(list(bitmaps), H, W)
-    )
+    masks = masks_of.PolygonMasks(corners, H, W) if kind == 'polygons' else masks_of.BitmapMasks(list(bitmaps), H, W)
     start = sample(key, gt_bboxes_labels=np.array([7, 8]), gt_ignore_flags=np.zeros(2, bool), gt_masks=masks)
     start['depth'] = depth
     start['gt_bboxes'] = boxes.copy() if kind == 'array' else boxes_of.HorizontalBoxes(boxes)

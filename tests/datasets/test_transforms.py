@@ -9,8 +9,7 @@ from torchvision.transforms.v2.functional import InterpolationMode, resize
 from mmvd import ops
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.transforms import photometric
-from mmvd.datasets.transforms.validity import TooLittleDepthError
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import ConfigError, SampleError, TooLittleDepthError
 from mmvd.registry import TRANSFORMS
 
 H, W = 60, 80

@@ -1,5 +1,8 @@
 """Pictures: shape, and that the colours mean what they say."""
 
+import errno
+import os
+
 import cv2
 import matplotlib
 import numpy as np
@@ -8,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
+from mmvd.errors import SavingError
 from mmvd.saving import save_png_atomically
 from mmvd.visualization import (
     completion_panel,
@@ -138,9 +142,10 @@ def test_outlines_stand_around_what_the_renderer_sees():
 
 
 @pytest.fixture
-def saved(monkeypatch) -> list[Figure]:
-    """Figures instead of files."""
+def saved(monkeypatch, tmp_path) -> list[Figure]:
+    """Figures instead of pictures, in empty files."""
     figures = []
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Figure, 'savefig', lambda figure, path, **kwargs: figures.append(figure))
     return figures
 
@@ -204,3 +209,11 @@ def test_a_strip_of_pixels_makes_no_large_picture(shape):
         feature_pictures.features_panel(rgb, depth, dict(image=[torch.rand(4, *shape)])),
     ):
         assert 100 < picture.shape[0] < 2000 and picture.shape[1] < 2000
+
+
+def test_a_picture_is_there_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    (tmp_path / 'a.png').write_text('an older one')
+    monkeypatch.setattr(os, 'fsync', lambda file: (_ for _ in ()).throw(OSError(errno.ENOSPC, 'No space left')))
+    with pytest.raises(SavingError, match='a.png: could not be written'):
+        depth_histograms(dict(some=[np.ones((2, 2), np.float32)]), tmp_path / 'a.png')
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [('a.png', 'an older one')]

@@ -14,6 +14,7 @@ from mmvd.errors import SampleError
 from mmvd.registry import TRANSFORMS
 
 _BOXES = dict(visible='bbox_visib', whole='bbox_obj')
+_CENTRE_STD, _SIZE_STD = 0.02, 0.02  # PoET's
 
 
 @TRANSFORMS.register_module()
@@ -32,17 +33,14 @@ class LoadAnnotatedBoxes(BaseTransform):
     Args:
         box: ``'visible'``, the outline of what is seen (VD's code), or ``'whole'``, that of the whole object, cut at
             the image (PoET).
-        jitter: Probability that a box is disturbed (PoET: 0.5, in its mode of that name).
-        centre_std: Of the shift of the centre, as a share of the image; cut at half the box.
-        size_std: Of the factor of width and height; cut at 0.3.
+        jitter: Probability that a box is disturbed (PoET: 0.5, in its mode of that name): its centre by 0.02 of the
+            image (standard deviation; at most half the box), its sides by a factor of 1 with 0.02 (at most 0.3).
     """
 
-    def __init__(self, box: str = 'visible', jitter: float = 0.0, centre_std: float = 0.02, size_std: float = 0.02):
+    def __init__(self, box: str = 'visible', jitter: float = 0.0):
         self.key = _BOXES[check_choice('LoadAnnotatedBoxes', 'box', box, tuple(_BOXES))]
         self.source = f'annotated, {box} outline{", jittered" if jitter else ""}'
         self.jitter = check_share('LoadAnnotatedBoxes', 'jitter', jitter)
-        self.centre_std = check_number('LoadAnnotatedBoxes', 'centre_std', centre_std, 0)
-        self.size_std = check_number('LoadAnnotatedBoxes', 'size_std', size_std, 0)
 
     def transform(self, results: dict) -> dict:
         """Add the queries."""
@@ -70,8 +68,8 @@ class LoadAnnotatedBoxes(BaseTransform):
             if chance >= self.jitter:
                 continue
             size = box[2:] - box[:2]
-            centre = (box[:2] + box[2:]) / 2 + np.clip(shift * self.centre_std * (width, height), -size / 2, size / 2)
-            size = size * (1 + np.clip(factor * self.size_std, -0.3, 0.3))
+            centre = (box[:2] + box[2:]) / 2 + np.clip(shift * _CENTRE_STD * (width, height), -size / 2, size / 2)
+            size = size * (1 + np.clip(factor * _SIZE_STD, -0.3, 0.3))
             moved = inside([*(centre - size / 2), *(centre + size / 2)], results['ori_shape'])
             box[:] = box if moved is None else moved
         return boxes

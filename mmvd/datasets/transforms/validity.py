@@ -4,12 +4,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_int
-from mmvd.errors import SampleError
+from mmvd.errors import TooLittleDepthError
 from mmvd.registry import TRANSFORMS
-
-
-class TooLittleDepthError(SampleError):
-    """The sample cannot teach anything; ``mmvd.EvenMixture`` draws another one and counts."""
 
 
 @TRANSFORMS.register_module()
