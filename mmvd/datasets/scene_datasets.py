@@ -42,7 +42,6 @@ class RGBDClassDataset(RGBDDataset):
         **kwargs: As in :class:`RGBDDataset`.
 
     Keyword Args:
-        data_root: Folder of the dataset.
         classes (list[str]): Names; None takes the sorted names of ``class_folders``.
         label_from (str): Regular expression whose first group is the class name in the relative image path; only with
             ``images``.
@@ -56,6 +55,8 @@ class RGBDClassDataset(RGBDDataset):
         ConfigError: If the arguments contradict each other or classes differ between splits.
         MissingInputsError: If there is no such data, or a class folder has no images.
     """
+
+    OFFICIAL_IMAGES: tuple[int, int] | None = None  # of the training set, and of the set that is evaluated
 
     def __init__(self, data_root: str, **kwargs: Any):
         kwargs = {**self.DEFAULTS, **kwargs}
@@ -186,6 +187,7 @@ class SUNRGBDSceneDataset(RGBDClassDataset):
     """
 
     DEFAULTS = dict(decoder='sunrgbd', classes=SUN19)
+    OFFICIAL_IMAGES = (4845, 4659)
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
     def _entry(self, root: Path, image: str, depth: str, *rest: str) -> dict:
@@ -197,6 +199,7 @@ class NYUv2SceneDataset(RGBDClassDataset):
     """NYUv2, 10 scenes, the last of which takes the rest: ``ann_file='scenes_train.txt'`` or ``'scenes_test.txt'``."""
 
     DEFAULTS = dict(decoder='mm16', classes=NYU10, others='others')
+    OFFICIAL_IMAGES = (795, 654)
     PREPARED_BY = 'python tools/dataset_converters/nyuv2.py {root}'
 
 
@@ -210,6 +213,7 @@ class ImageNetRGBDDataset(RGBDClassDataset):
     DEFAULTS = dict(
         decoder='mm16', class_folders='train/*', label_from='^[^/]+/([^/]+)/', depth_from=(r'\.JPEG$', '_depth.png')
     )
+    OFFICIAL_IMAGES = (1281167, 50000)
     PREPARED_BY = (
         'class folders train/ and val/, then python tools/dataset_converters/predict_depth.py {root} '
         "--model MODEL --images '*/*/*.JPEG'"

@@ -39,6 +39,9 @@ class RGBDSegDataset(RGBDDataset):
         MissingInputsError: If there is no such data.
     """
 
+    OFFICIAL_IMAGES: tuple[int, int] | None = None  # of the training set, and of the set that is evaluated
+    TABLE_6: str | None = None  # name in configs/datasets.yml
+
     def __init__(self, data_root: str, **kwargs: Any):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.labels_from, self.reduce_zero_label = (
@@ -91,6 +94,8 @@ class SUNRGBDSegDataset(RGBDSegDataset):
     """
 
     DEFAULTS = dict(decoder='sunrgbd', label_set='sunrgbd', reduce_zero_label=True)
+    OFFICIAL_IMAGES = (5285, 5050)
+    TABLE_6 = 'sunrgbd'
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
     def __init__(self, data_root: str, paper_compat: bool = False, **kwargs: Any):
@@ -126,6 +131,8 @@ class NYUv2SegDataset(_SplitDataset):
         depth_from=(r'images/(.*)_rgb\.png', r'depth/\1_depth.png'),
         labels_from=(r'images/(.*)_rgb\.png', r'masks/\1_mask.png'),
     )
+    OFFICIAL_IMAGES = (795, 654)
+    TABLE_6 = 'nyuv2'
     PREPARED_BY = 'python tools/dataset_converters/nyuv2.py {root}'
 
 
@@ -143,6 +150,8 @@ class CityscapesRGBDDataset(_SplitDataset):
         depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
         labels_from=(r'leftImg8bit/(.*)_leftImg8bit', r'gtFine/\1_gtFine_labelTrainIds'),
     )
+    OFFICIAL_IMAGES = (2975, 500)
+    TABLE_6 = 'cityscapes'
     PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes {root}'
 
 
@@ -158,6 +167,7 @@ class ADE20KRGBDDataset(_SplitDataset):
         depth_from=(r'\.jpg$', '_depth.png'),
         labels_from=(r'images/(.*)\.jpg', r'annotations/\1.png'),
     )
+    OFFICIAL_IMAGES = (20210, 2000)
     PREPARED_BY = 'the official archive, then python tools/dataset_converters/predict_depth.py {root} --model MODEL'
 
 
@@ -175,6 +185,7 @@ class COCOStuffRGBDDataset(_SplitDataset):
         depth_from=(r'\.jpg$', '_depth.png'),
         labels_from=(r'images/(.*)\.jpg', r'annotations/\1_labelTrainIds.png'),
     )
+    OFFICIAL_IMAGES = (118287, 5000)
     PREPARED_BY = (
         'python tools/dataset_converters/label_ids.py cocostuff {root}, then python '
         'tools/dataset_converters/predict_depth.py {root} --model MODEL'

@@ -20,17 +20,6 @@ from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
-OFFICIAL_IMAGES = {  # of the training set, and of the set that is evaluated
-    'ADE20KRGBDDataset': (20210, 2000),
-    'CityscapesRGBDDataset': (2975, 500),
-    'COCOStuffRGBDDataset': (118287, 5000),
-    'ImageNetRGBDDataset': (1281167, 50000),
-    'NYUv2SceneDataset': (795, 654),
-    'NYUv2SegDataset': (795, 654),
-    'SUNRGBDSceneDataset': (4845, 4659),
-    'SUNRGBDSegDataset': (5285, 5050),
-}
-TABLE_6 = dict(SUNRGBDSegDataset='sunrgbd', NYUv2SegDataset='nyuv2', CityscapesRGBDDataset='cityscapes')
 EXAMINED = ('train_dataloader', 'val_dataloader')
 
 
@@ -72,9 +61,10 @@ def verify_part(label: str, settings: dict, limit: int | None, num_classes: int 
         return 1
     dataset = DATASETS.build(dict(settings, pipeline=[]))
     facts = examine(dataset, limit, label=label)
-    name, classes = type(dataset).__name__, dataset.metainfo.get('classes', ())
-    print(f'{label}: {format_facts(name, facts, classes, expectations().get(TABLE_6.get(name)))}')
-    official = OFFICIAL_IMAGES[name][EXAMINED.index(label)] if name in OFFICIAL_IMAGES else facts.images
+    classes, expected = dataset.metainfo.get('classes', ()), expectations().get(getattr(dataset, 'TABLE_6', None))
+    print(f'{label}: {format_facts(type(dataset).__name__, facts, classes, expected)}')
+    counts = getattr(dataset, 'OFFICIAL_IMAGES', None)
+    official = counts[EXAMINED.index(label)] if counts else facts.images
     if facts.images != official:
         print(f'  NOT THE OFFICIAL SET, which has {official} images')
     if facts.classes is not None and num_classes not in (None, len(classes)):
