@@ -17,6 +17,7 @@ from mmengine.config import Config
 import mmvd
 from mmvd.__main__ import main
 from mmvd.apis.packing import pack
+from mmvd.apis.preparation import expectations
 from mmvd.commands import make_parser
 from mmvd.registry import MODELS
 from tests.conftest import ROOT
@@ -134,3 +135,10 @@ def test_index_of_models():
     names = [model['Name'] for model in index['Models']]
     assert len(names) == len(set(names)) >= 4
     assert all((ROOT / model['Config']).is_file() for model in index['Models'])
+
+
+def test_licences_of_the_guide_are_those_of_the_table():
+    guide = (ROOT / 'docs/guides/datasets.md').read_text()
+    for name, row in expectations().items():
+        line = f'| `{name}` | {row["licence"]} | {row["ask"]} |'
+        assert name == 'nyuv2_raw' or line in guide, line
