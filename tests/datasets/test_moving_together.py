@@ -112,6 +112,8 @@ def test_a_camera_that_mmseg_left_behind(step):
         with pytest.raises(SampleError, match='not its camera, which PositionalPointEncoding reads'):
             MODELS.build(dict(type='mmvd.RGBDClsDataPreprocessor', depth_encoding=points))(batch)
         assert MODELS.build(dict(type='mmvd.RGBDClsDataPreprocessor'))(batch)['inputs'].shape[1] == 4  # reads none
+    unknown = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))({**moved, 'intrinsics': None})
+    assert 'camera_left_behind' not in unknown['data_samples']  # guessed, for the image as it is
 
 
 def test_a_guessed_camera_moves_along():

@@ -3,10 +3,11 @@
 import numpy as np
 
 from mmvd.arguments import check_choice, check_flag, check_int, check_range, check_share, check_size
+from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
 from mmvd.registry import TRANSFORMS
 
-from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map, scaling, shift
+from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map, shift
 
 
 @TRANSFORMS.register_module()
@@ -121,7 +122,7 @@ class RGBDRandomResizedCrop(JointTransform):
 
         self.move(
             results,
-            scaling(self.size / old[1], self.size / old[0]) @ shift(before - left, above - top),
+            rescale_intrinsics(np.eye(3), self.size / old[1], self.size / old[0]) @ shift(before - left, above - top),
             lambda img: resize_image(cut(img, 0), new, self.interpolation),
             lambda a, fill: resize_map(cut(a, fill), new),
         )

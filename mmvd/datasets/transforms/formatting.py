@@ -83,7 +83,7 @@ class PackRGBDInputs(BaseTransform):
             intrinsics=results.get('intrinsics'),
             depth_sensor=results.get('depth_sensor'),
         )
-        if not camera_fits(results):
+        if results.get('intrinsics') is not None and not camera_fits(results):
             about['camera_left_behind'] = True
         known = {name: value for name, value in about.items() if value is not None}
         packed['data_samples'].set_metainfo(dict(known, missing_depth=results.get('missing_depth', False)))

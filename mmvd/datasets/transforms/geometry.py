@@ -11,7 +11,7 @@ from mmcv.image import imresize
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_int, check_number, check_share, check_size
-from mmvd.datasets.cameras import camera_fits
+from mmvd.datasets.cameras import camera_fits, rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -105,11 +105,6 @@ def shift(x: float, y: float) -> np.ndarray:
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
-def scaling(x: float, y: float) -> np.ndarray:
-    """(3, 3) of a resize by (x, y): pixel centres are at integers, so the image corner is at -0.5."""
-    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)
-
-
 def resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W) values at another (height, width), by nearest."""
     return cv2.resize(array, size[::-1], interpolation=_NEAREST)
@@ -164,7 +159,7 @@ class RGBDResize(JointTransform):
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
         self.move(
             results,
-            scaling(new[1] / old[1], new[0] / old[0]),
+            rescale_intrinsics(np.eye(3), new[1] / old[1], new[0] / old[0]),
             lambda img: resize_image(img, new, self.interpolation),
             lambda a, fill: resize_map(a, new),
         )
