@@ -17,9 +17,9 @@ class RGBDRandomCrop(JointTransform):
     A smaller image stays as it is, the data preprocessor pads it.
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
+        gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape
+    Modified Keys: those, img_shape, camera_shape
 
     Args:
         size: (height, width) in pixels.
@@ -55,9 +55,9 @@ class RGBDCenterCrop(JointTransform):
     """Cut the centre out of a sample that is at least as large.
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
+        gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape
+    Modified Keys: those, img_shape, camera_shape
 
     Args:
         size: Side of the result in pixels, or (height, width).
@@ -78,9 +78,9 @@ class RGBDRandomResizedCrop(JointTransform):
     """Crop a random area and resize it to a square (the authors' code: area 0.08 to 1, ratio 3/4 to 4/3).
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
+        gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape
+    Modified Keys: those, img_shape, camera_shape
 
     Args:
         size: Side of the result in pixels.

@@ -127,7 +127,7 @@ class RGBDResize(JointTransform):
     """Resize a sample.
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
+        gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
     Modified Keys: those, img_shape, scale_factor and camera_shape (added where they are not)
 
@@ -176,9 +176,9 @@ class RGBDRandomFlip(JointTransform):
     """Mirror a sample (the authors' code flips both ways, with probability 0.5 each).
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
-        intrinsics (optional)
+        gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those
+    Modified Keys: those, camera_shape
 
     Added Keys: flip, flip_direction, depth_flip (that depth moved along)
 
@@ -218,7 +218,8 @@ class RGBDRandomRotate(JointTransform):
 
     Depth is the distance along the optical axis, which a rotation about that axis does not change.
 
-    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional)
+    Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
+        gt_bboxes (optional), gt_masks (optional)
 
     Modified Keys: those; intrinsics (optional) become A K, the rotation of the pixels times the camera: no longer upper
         triangular
