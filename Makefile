@@ -67,7 +67,7 @@ $(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
 test-upstream: $(UPSTREAM)/.installed
 	$(UPSTREAM)/bin/python -m pytest -q $(PARALLEL) tests $(ARGS)
 
-# One real step with every shipped config on both stacks.
+# Every shipped config is built, every kind of model takes one real step, on both stacks.
 test-all: $(UPSTREAM)/.installed
 	$(PY) -m pytest -q $(PARALLEL) tests/configs $(ARGS)
 	$(UPSTREAM)/bin/python -m pytest -q $(PARALLEL) tests/configs $(ARGS)

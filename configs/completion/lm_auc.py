@@ -1,4 +1,5 @@
-# Table 1: mean RMSE over densities, LineMod test.
+# Table 1: mean RMSE over densities, LineMod test: all its scenes, of which pretraining reads all but that of LM-O
+# (LineMod has no real training images in BOP's layout).
 _base_ = '../_base_/completion_auc.py'
 test_dataloader = dict(
     dataset=dict(

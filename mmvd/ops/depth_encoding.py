@@ -70,7 +70,7 @@ def positional_depth_encoding(
 
     Example:
         >>> positional_depth_encoding(torch.full((1, 1, 1, 1), 3.75), num_channels=2).flatten()
-        tensor([1.0000e+00, -4.3711e-08])
+        tensor([ 1.0000e+00, -4.3711e-08])
     """
     if depth.ndim != 4 or depth.shape[1] != 1:
         raise ValueError(f'depth must have shape (B, 1, H, W), got {tuple(depth.shape)}')

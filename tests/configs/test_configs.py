@@ -77,8 +77,20 @@ def test_the_papers_recipe_says_what_the_paper_says():
     stage2 = Config.fromfile(ROOT / 'configs/vd/pretrain_dinov2_pde_448.py')
     crop = [t.size for p in pipelines(stage2.train_dataloader) for t in p if 'Crop' in t.type]
     assert crop == [448] and stage2.load_from.endswith('epoch_100.pth')
+    for name, first in SECOND_STAGES.items():  # the same model as in the first stage
+        stage1, stage2 = (Config.fromfile(ROOT / f'configs/vd/{each}.py') for each in (first, f'pretrain_{name}_448'))
+        stage1.model.backbone.init_cfg = None
+        assert stage1.model == stage2.model and stage2.load_from == f'work_dirs/{Path(first).name}/epoch_100.pth'
     tiny = Config.fromfile(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py')
     assert tiny.model.backbone.frozen == 'none' and tiny.model.backbone.init_cfg is None
+
+
+SECOND_STAGES = dict(
+    dinov2_pde='pretrain_dinov2_pde',
+    dinov2_norm='ablation/dinov2_norm_5_15m',
+    dinov2_p3de='ablation/dinov2_p3de32_fix_15m',
+    eva02_pde='pretrain_eva02_pde',
+)
 
 
 def test_configs_are_short():

@@ -1,4 +1,4 @@
-"""Every shipped config takes one real step, with its own optimizer, at a small size."""
+"""Every kind of model among the shipped configs takes one real step, with its own optimizer, at a small size."""
 
 import pytest
 import torch

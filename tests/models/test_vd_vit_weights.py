@@ -90,7 +90,7 @@ def saved(model, layout, folder):
 
 
 @pytest.mark.parametrize('layout', REFERENCES)
-@pytest.mark.parametrize('size', [(518, 518), (224, 224), (140, 196)])
+@pytest.mark.parametrize('size', [(518, 518), (546, 546), (448, 448), (224, 224), (140, 196)])
 def test_rgb_tokens_equal_the_reference(layout, size, tmp_path):
     make, run, rule = REFERENCES[layout]
     reference = make()

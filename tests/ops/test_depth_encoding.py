@@ -61,6 +61,18 @@ def test_decodable_to_a_millimetre(channels):
     assert (decoded - depth).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize('module', [depth_encoding, depth_fill])
+def test_examples_of_the_docstrings(module):
+    found = doctest.testmod(module)
+    assert found.attempted >= 1 and not found.failed
+
+
+def test_compiled_it_is_the_same():
+    depth = torch.rand(2, 1, 9, 7) * 15
+    compiled = torch.compile(ops.positional_depth_encoding, fullgraph=True, backend='aot_eager')
+    torch.testing.assert_close(compiled(depth), ops.positional_depth_encoding(depth), atol=2e-5, rtol=0)
+
+
 def test_missing_depth_is_depth_zero():
     depth = torch.tensor([0.0, -1.0, math.nan, math.inf, -math.inf]).view(1, 1, 1, 5)
     code = positional_depth_encoding(depth, 8)

@@ -10,7 +10,7 @@ model = dict(
         depth_encoding=dict(type='mmvd.PositionalDepthEncoding', num_channels=32, max_depth=15.0),
         frozen='all',
         out='rgb+fused',
-        norm_features=True,
+        norm_features=True,  # the authors' code: not
         strides=(4, 8, 16, 32),  # the authors' code: (2, 4, 8, 16), four times the cost of the mask features
         init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_dinov2_pde.pth'),
     ),

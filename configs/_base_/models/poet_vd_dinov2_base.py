@@ -1,4 +1,5 @@
-# PoET's head on the frozen VD encoder (DINOv2 ViT-B/14, PDE): four maps of RGB and fused tokens at the grid of patches.
+# PoET's head on the frozen VD encoder (DINOv2 ViT-B/14, PDE): four maps of RGB and fused tokens at the grid of patches
+# (the authors' code: depth tokens before the fusion of each layer; A.7 does not say).
 embed_dims = 768
 model = dict(
     type='mmvd.PoseEstimator',

@@ -1,4 +1,4 @@
-# Table 1: DINOv2, depth normalised by 5 and 5 m, 15 m: "+VD(Norm)" of the downstream tables.
+# Table 1: DINOv2, depth normalised by 5 and 5 m, 15 m: the first stage of "+VD(Norm)".
 _base_ = '../pretrain_dinov2_pde.py'
 model = dict(
     backbone=dict(depth_encoding=dict(_delete_=True, type='mmvd.NormalizeDepth', mean=5.0, std=5.0, max_depth=15.0))

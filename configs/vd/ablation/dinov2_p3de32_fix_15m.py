@@ -1,4 +1,4 @@
-# Table 5, "+VD(P3DE)": DINOv2, points, each axis with 32 channels, one fixed maximum of 15 m.
+# The first stage of "+VD(P3DE)" (Table 5): DINOv2, points, each axis with 32 channels, one fixed maximum of 15 m.
 _base_ = '../pretrain_dinov2_pde.py'
 encoding = dict(type='mmvd.PositionalPointEncoding', num_channels=32, max_depth=15.0)
 model = dict(
