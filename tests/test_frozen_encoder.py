@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 
 from mmvd.apis.launch import build_runner
 from mmvd.apis.resuming import set_resume
@@ -58,6 +59,38 @@ def test_encoder_left_out_of_checkpoints_is_checked_by_its_hash(frozen_run):
     again = build_runner(resumed, training=True)
     again.train()
     assert again.epoch == 3
+
+
+def test_averages_keep_what_was_left_out(tmp_path):
+    """mmpretrain's configs put EMAHook before others: it took the state dict before the encoder was filled in."""
+
+    def averaged(epochs: int):
+        options = {'default_hooks.checkpoint.leave_out': 'backbone.', 'train_cfg.max_epochs': epochs}
+        config = tiny(tmp_path / 'run', **options)
+        config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'vd.pth'))
+        config.custom_hooks = [dict(type='EMAHook', priority='ABOVE_NORMAL'), *config.custom_hooks]
+        return config
+
+    encoder_file(tmp_path / 'vd.pth')
+    build_runner(averaged(1), training=True).train()
+    config = averaged(1)
+    config.load_from = str(tmp_path / 'run/epoch_1.pth')
+    runner = build_runner(config, training=False)
+    runner.test()
+    source = load_checkpoint(tmp_path / 'vd.pth')['state_dict']
+    ema = next(hook for hook in runner.hooks if isinstance(hook, EMAHook)).ema_model.module
+    assert all(torch.equal(value, source[f'backbone.{key}']) for key, value in ema.backbone.state_dict().items())
+    config = averaged(2)
+    set_resume(config, 'auto')
+    build_runner(config, training=True).train()
+
+
+def test_what_is_left_out_must_be_filled_in(tmp_path):
+    config = tiny(tmp_path, **{'default_hooks.checkpoint.leave_out': 'backbone.'})
+    config.model.backbone.init_cfg = dict(type='Random')
+    config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'mmvd.StrictLoadHook']
+    with pytest.raises(ConfigError, match='add .*mmvd.StrictLoadHook.* to custom_hooks'):
+        build_runner(config, training=True).train()
 
 
 def test_what_is_trained_is_never_left_out(tmp_path):

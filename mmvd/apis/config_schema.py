@@ -43,6 +43,11 @@ def _is_clipping(owner: str, name: str, value: Any) -> None:
         raise ConfigError(f'{owner}: {name}={dict(value)}: nothing clips so ({error})') from None
 
 
+def _is_limit(owner: str, name: str, value: Any) -> None:
+    if value != float('inf'):  # which logs the norm, and clips nothing
+        check_positive(owner, name, value)
+
+
 def _at_least(least: int) -> Callable:
     return lambda owner, name, value: check_int(owner, name, value, least)
 
@@ -54,7 +59,7 @@ _LOADER = {
     'batch_size': _at_least(1),
     'num_workers': _at_least(0),
 }
-_MODEL_PARTS = ('backbone', 'head', 'decode_head', 'panoptic_head', 'data_preprocessor', 'test_cfg', 'train_cfg')
+_MODEL_PARTS = ('backbone', 'head', 'panoptic_head', 'data_preprocessor', 'test_cfg', 'train_cfg')
 _NEEDED = ('dataset', 'batch_size', 'num_workers', 'optimizer')  # None stands for nothing only where it may be left out
 KINDS: dict[str, Callable] = {
     **{
@@ -67,6 +72,7 @@ KINDS: dict[str, Callable] = {
     **dict.fromkeys(('optim_wrapper', 'train_cfg', 'val_cfg', 'test_cfg', 'default_hooks', 'env_cfg'), _is_dict),
     **dict.fromkeys(('randomness', 'strategy', 'visualizer', 'log_processor'), _is_dict),
     'model': _is_dict,
+    'model.decode_head': _is_dict_or_list,  # mmseg's cascades
     'model.backbone.init_cfg': _is_dict,
     'model.backbone.init_cfg.type': _is_text,
     'model.backbone.init_cfg.checkpoint': _is_text,
@@ -74,7 +80,7 @@ KINDS: dict[str, Callable] = {
     'optim_wrapper.optimizer.lr': check_positive,
     'optim_wrapper.accumulative_counts': _at_least(1),
     'optim_wrapper.clip_grad': _is_clipping,
-    'optim_wrapper.clip_grad.max_norm': check_positive,
+    'optim_wrapper.clip_grad.max_norm': _is_limit,
     'optim_wrapper.paramwise_cfg': _is_dict,
     'train_cfg.max_epochs': _at_least(1),
     'train_cfg.max_iters': _at_least(1),

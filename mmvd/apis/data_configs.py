@@ -15,6 +15,10 @@ from .config_schema import check_kinds
 from .configs import building, read_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_UNTRACED = (  # of the hosts; others leave a trace, by which mmvd.PackRGBDInputs finds them
+    'AutoAugment', 'CachedMixUp', 'CachedMosaic', 'CopyPaste', 'MixUp', 'Mosaic', 'RandAugment', 'RandomAffine',
+    'RandomErasing', 'RandomMosaic', 'RandomResizedCrop', 'RandomShift', 'YOLOXMixUp',
+)  # fmt: skip
 
 
 def read_data_config(path: str | Path, loaders: tuple[str, ...] = LOADERS) -> Config:
@@ -48,16 +52,20 @@ def check_datasets(config: Config, loaders: tuple[str, ...]) -> None:
 
 
 def check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
-    """Refuse transforms that cannot be built: the workers would find out later.
+    """Refuse transforms that cannot be built, or that leave depth behind: the workers would find out later, or never.
 
     Raises:
         ConfigError: If there is one; names the loader.
     """
     init_default_scope(config.get('default_scope') or 'mmengine')
-    for loader, node in _nodes(config, loaders):
-        for step in node.get('pipeline') or ():
+    for loader in loaders:
+        steps = [step for _, node in _nodes(config, (loader,)) for step in node.get('pipeline') or ()]
+        with_depth = any(str(dict(step).get('type')).endswith('LoadDepth') for step in steps)
+        for step in steps:
             with building(f'{loader}: the transform {dict(step).get("type")}'):
-                TRANSFORMS.build(step)
+                built = TRANSFORMS.build(step)
+            if with_depth and type(built).__name__ in _UNTRACED and not type(built).__module__.startswith('mmvd.'):
+                raise ConfigError(f'{loader}: {step["type"]} moves or mixes the image and not its depth: leave it out')
 
 
 def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict]]:

@@ -37,12 +37,14 @@ def camera_fits(results: dict) -> bool:
     """Whether the camera of a sample is still that of its image: transforms of the hosts move the image alone.
 
     Args:
-        results: The sample; ``camera_shape`` is the (height, width) to which its ``intrinsics`` belong, without it that
-            is ``ori_shape``.
+        results: The sample; ``camera_shape`` and ``camera_scale`` are the (height, width) and the ``scale_factor`` to
+            which its ``intrinsics`` belong, without them those of the image as it was loaded.
     """
     shape = results['img' if 'img' in results else 'depth'].shape[:2]
     belongs = results.get('camera_shape', results.get('ori_shape', shape))
-    return tuple(belongs[:2]) == shape and not (results.get('flip') and not results.get('depth_flip'))
+    scale, known = (results.get(name, (1.0, 1.0))[:2] for name in ('scale_factor', 'camera_scale'))
+    is_mirrored = results.get('flip') and not results.get('depth_flip')
+    return tuple(belongs[:2]) == shape and np.allclose(scale, known) and not is_mirrored
 
 
 def left_behind(path: object, reader: str) -> SampleError:

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 import torch
+from mmengine.dist import get_rank
 from mmengine.logging import MMLogger
 from torch.utils.data import get_worker_info
 
@@ -63,15 +64,17 @@ def host_key() -> int:
 
     Of the loader's worker, or of torch's generator in the main process.
 
-    The seed of a worker is drawn anew for each pass; mmengine's own ``worker_init_fn`` seeds numpy and torch alike in
-    every epoch.
+    The seed of a worker is drawn anew for each pass, alike on all ranks; mmengine's own ``worker_init_fn`` seeds numpy
+    and torch alike in every epoch, differently on each rank.
     """
     _tell_once()
     info = get_worker_info()
     generator = None if info is None else _WORKER.get(info.seed)
     if info is not None and generator is None:
-        generator = _WORKER[info.seed] = torch.Generator().manual_seed(info.seed)
-    return int(torch.randint(2**63 - 1, (), generator=generator))
+        seed = sample_key(info.seed, torch.initial_seed(), 0)  # new in each pass, and another on each rank
+        generator = _WORKER[info.seed] = torch.Generator().manual_seed(seed)
+    key = int(torch.randint(2**63 - 1, (), generator=generator))
+    return sample_key(key, get_rank(), 0) if get_rank() else key  # mmengine seeds the main processes alike
 
 
 def _tell_once() -> None:

@@ -54,6 +54,28 @@ def test_the_hosts_seed_decides():
     assert draws[0] == draws[1] != draws[2]
 
 
+def test_ranks_draw_apart(monkeypatch):
+    """mmengine seeds the main processes of all ranks alike, and their workers apart."""
+    found = []
+    for rank in (0, 1):
+        torch.manual_seed(0)
+        init = partial(worker_init_fn, num_workers=2, rank=rank, seed=0)
+        loader = DataLoader(Keys(), num_workers=2, worker_init_fn=init)
+        torch.manual_seed(0)
+        monkeypatch.setattr(sample_key, 'get_rank', lambda rank=rank: rank)
+        found.append([int(key) for key in loader] + [sample_key.host_key() for _ in range(4)])
+        monkeypatch.undo()
+    assert len({*found[0], *found[1]}) == 16
+
+
+class Keys(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return sample_key.host_key()
+
+
 def test_datasets_that_no_batch_can_hold_together_are_named():
     inner = dict(type='mmvd.SyntheticRooms', length=3, size=(64, 64))
     parts = [dict(inner, pipeline=PIPELINE), dict(inner, pipeline=[PIPELINE[0], PIPELINE[2]])]

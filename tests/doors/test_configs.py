@@ -206,6 +206,13 @@ def test_values_of_another_kind(key, value):
     assert '\n' not in str(error.value)
 
 
+def test_values_that_mmengine_and_mmseg_take():
+    config = find_config('m2f_vd_rooms')
+    config.model.decode_head = [config.model.decode_head, dict(type='OCRHead')]  # a cascade
+    config.optim_wrapper.clip_grad = dict(max_norm=float('inf'))  # logs the norm, clips nothing
+    check_kinds(config)
+
+
 @pytest.mark.parametrize('key', ['optim_wraper.optimizer.lr', 'train_dataloder', 'rot', 'no_such_key'])
 def test_overrides_that_nothing_reads(key):
     with pytest.raises(ConfigError, match=f'--cfg-options {key.split(".")[0]}: .* has no such key') as error:

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
 from mmengine.structures import BaseDataElement
 from mmseg.models import SegTTAModel
@@ -200,6 +202,13 @@ def test_weights_that_have_diverged_take_no_place(tmp_path):
     with pytest.raises(SavingError, match='holds NaN or inf in epoch 2, the training has diverged: not saved'):
         Runner.from_cfg(config).train()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_1.pth']
+
+
+def test_a_runner_without_a_config(tmp_path):
+    """As mmengine's documents begin: objects in place of a config."""
+    runner = SimpleNamespace(cfg=Config(), hooks=[], iter=0, epoch=0, work_dir=str(tmp_path), timestamp='t')
+    runner.message_hub, runner.logger = MessageHub.get_instance('bare'), MMLogger.get_current_instance()
+    AtomicCheckpointHook().before_train(runner)
 
 
 def test_what_is_left_out_is_published_by_its_tool():

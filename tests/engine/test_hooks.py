@@ -44,6 +44,8 @@ def test_schedule_finds_masks_in_nested_pipelines():
     pipeline = SimpleNamespace(transforms=[SimpleNamespace(), SimpleNamespace(transforms=[mask])])
     mixture = SimpleNamespace(datasets=[SimpleNamespace(dataset=SimpleNamespace(pipeline=pipeline))])
     assert any(found is mask for found in _transforms(mixture))
+    mixed = SimpleNamespace(pipeline=[SimpleNamespace(), SimpleNamespace(transforms=[mask])])  # MultiImageMixDataset's
+    assert any(found is mask for found in _transforms(mixed))
     runner = SimpleNamespace(epoch=15, max_epochs=100, train_dataloader=SimpleNamespace(dataset=mixture))
     DensityScheduleHook().before_train_epoch(runner)
     assert mask.distribution.tolist() == pytest.approx([0.4, 0.2]) and mask.distribution.is_shared()

@@ -1,14 +1,16 @@
 """Positional depth encoding against the paper's lists and a closed form in float64."""
 
+import doctest
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from mmvd.ops import depth_key, depth_wavelengths, positional_depth_encoding
+from mmvd.ops import depth_key, depth_wavelengths, positional_depth_encoding, pyramid_fill
 
 PAPER = json.loads((Path(__file__).parents[1] / 'data' / 'paper_wavelengths.json').read_text())
 
@@ -61,16 +63,16 @@ def test_decodable_to_a_millimetre(channels):
     assert (decoded - depth).abs().max() < 1e-3
 
 
-@pytest.mark.parametrize('module', [depth_encoding, depth_fill])
-def test_examples_of_the_docstrings(module):
-    found = doctest.testmod(module)
+@pytest.mark.parametrize('function', [positional_depth_encoding, pyramid_fill], ids=['encoding', 'fill'])
+def test_examples_of_the_docstrings(function):
+    found = doctest.testmod(sys.modules[function.__module__])
     assert found.attempted >= 1 and not found.failed
 
 
 def test_compiled_it_is_the_same():
     depth = torch.rand(2, 1, 9, 7) * 15
-    compiled = torch.compile(ops.positional_depth_encoding, fullgraph=True, backend='aot_eager')
-    torch.testing.assert_close(compiled(depth), ops.positional_depth_encoding(depth), atol=2e-5, rtol=0)
+    compiled = torch.compile(positional_depth_encoding, fullgraph=True, backend='aot_eager')
+    torch.testing.assert_close(compiled(depth), positional_depth_encoding(depth), atol=2e-5, rtol=0)
 
 
 def test_missing_depth_is_depth_zero():

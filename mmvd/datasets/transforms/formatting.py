@@ -13,12 +13,29 @@ from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
 _MAPS = ('depth', 'gt_depth', 'removed_mask')
+_LABEL = 255  # with which mmseg fills what it knows nothing of
 
 
 def _to_tensor(array: np.ndarray) -> torch.Tensor:
     """(H, W) or (H, W, C) -> (1 or C, H, W)."""
     array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _check_moves(results: dict) -> None:
+    """Refuse a sample whose image and depth were moved or filled differently, where a transform left a trace of it."""
+    read, moved = results.get('depth_as_read'), results.get('homography_matrix')
+    # mmseg's flip moves seg_fields, and depth with them; those of mmcv, mmpretrain and mmdet leave it where it was
+    left = 'swap_seg_labels' not in results or results['depth'] is read
+    if results.get('flip') and not results.get('depth_flip') and left:
+        wrong = 'RandomFlip of the host mirrored the image and not its depth: use mmvd.RGBDRandomFlip'
+    elif moved is not None and (np.any(moved != np.diag(np.diag(moved))) or np.diag(moved).min() < 0):  # no mere resize
+        wrong = 'a transform of mmdet cut, turned or moved the image and not its depth: use those of mmvd'
+    elif results.get('depth_has_255') is False and (results['depth'] == _LABEL).any():
+        wrong = f'a transform of mmseg filled depth with its label {_LABEL}: use mmvd.RGBDRandomRotate'
+    else:
+        return
+    raise SampleError(f'{results.get("img_path")}: {wrong}')
 
 
 @TRANSFORMS.register_module()
@@ -41,7 +58,8 @@ class PackRGBDInputs(BaseTransform):
         meta_keys: Keys to keep as meta information; only without a packer.
 
     Raises:
-        SampleError: If the image is not (H, W, 3) uint8, or image and depth differ in size.
+        SampleError: If the image is not (H, W, 3) uint8, image and depth differ in size, or a transform of a host left
+            a trace of having moved one without the other, or of having filled depth.
         ConfigError: If there is no depth.
     """
 
@@ -67,13 +85,7 @@ class PackRGBDInputs(BaseTransform):
                     f'{results.get("img_path")}: {key} is {tuple(tensor.shape[-2:])} but the image is {shape}: a '
                     'transform moved one without the other, use the joint transforms of mmvd'
                 )
-        # mmseg's flip moves seg_fields, and depth with them; those of mmcv, mmpretrain and mmdet leave it where it was
-        left = 'swap_seg_labels' not in results or results['depth'] is results.get('depth_as_read')
-        if results.get('flip') and not results.get('depth_flip') and left:
-            raise SampleError(
-                f'{results.get("img_path")}: RandomFlip of the host mirrored the image and not its depth: use '
-                'mmvd.RGBDRandomFlip'
-            )
+        _check_moves(results)
         packed = self.packer(results) if self.packer else self._pack(results)
         key, number = known_sample_key(results), results.get('sample_idx')
         about = dict(
@@ -96,6 +108,11 @@ class PackRGBDInputs(BaseTransform):
     @staticmethod
     def _check_image(results: dict) -> tuple[int, int]:
         img = results['img']
+        if img.dtype.kind == 'f':
+            raise SampleError(
+                f'{results.get("img_path")}: a transform of the host made the image {img.dtype}: use '
+                'mmvd.RandomColorJitter and its like, or convert it back to uint8'
+            )
         if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] != 3 or not img.size:
             raise SampleError(
                 f'{results.get("img_path")}: the image is {img.shape} {img.dtype} where (H, W, 3) uint8 is expected: '

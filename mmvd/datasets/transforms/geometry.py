@@ -22,6 +22,7 @@ from .instances import move_instances
 _NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}
 # OpenCV's INTER_NEAREST takes the pixel left of the centre; the exact one stays aligned with the image.
 _NEAREST = cv2.INTER_NEAREST_EXACT
+ASPECT_TOLERANCE = 0.02  # between an image and its depth; ScanNet: 1296 x 968 for 640 x 480
 
 
 class JointTransform(BaseTransform):
@@ -129,7 +130,7 @@ class RGBDResize(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape, scale_factor and camera_shape (added where they are not)
+    Modified Keys: those, img_shape, scale_factor, camera_shape and camera_scale (added where they are not)
 
     Labels that are still those of the original image, where depth was smaller than it, come to the size of the image.
 
@@ -165,10 +166,23 @@ class RGBDResize(JointTransform):
         )
         before = results.get('scale_factor', (1.0, 1.0))  # (x, y), with which mmdet brings boxes back to the original
         results['scale_factor'] = (before[0] * new[1] / old[1], before[1] * new[0] / old[0])
+        results['camera_scale'] = results['scale_factor']
         return results
 
     def check_sizes(self, results: dict) -> None:
-        """Any size will do: all maps show the whole image."""
+        """Maps that show the whole image may have any size, depth that of an image that was only resized.
+
+        Raises:
+            SampleError: If image and depth have another aspect ratio: one was cut or padded.
+        """
+        height, width = results['img'].shape[:2]
+        for key in ('depth', 'gt_depth'):
+            shape = results[key].shape if results.get(key) is not None else (height, width)
+            if abs(width * shape[0] / (height * shape[1]) - 1) > ASPECT_TOLERANCE:
+                raise SampleError(
+                    f'{results.get("img_path")}: {key} is {shape[:2]} but the image is {(height, width)}, of another '
+                    'aspect ratio: a transform of the host cut or padded one of them'
+                )
 
 
 @TRANSFORMS.register_module()

@@ -9,9 +9,9 @@ _TO_EDGES = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # boxes count from 
 
 
 def move_instances(results: dict, matrix: np.ndarray, move_map: Callable) -> None:
-    """Move annotated boxes and masks along with their image; objects that leave it are dropped, as mmdet does.
+    """Move annotated boxes and masks along with their image; objects that leave it are dropped.
 
-    A box that turns becomes the upright one around it.
+    As mmdet does: judged by their boxes where they have such. A box that turns becomes the upright one around it.
 
     Args:
         results: The sample, whose image was moved.
@@ -21,17 +21,18 @@ def move_instances(results: dict, matrix: np.ndarray, move_map: Callable) -> Non
     from mmdet.structures.bbox import BaseBoxes, HorizontalBoxes  # here, so that other tasks need no mmdet
     from mmdet.structures.mask import BitmapMasks
 
-    shape, kept = results['img'].shape[:2], True
+    shape, kept = results['img'].shape[:2], None
     if results.get('gt_bboxes') is not None:
         boxes = results['gt_bboxes']
         boxes = boxes.clone() if isinstance(boxes, BaseBoxes) else HorizontalBoxes(boxes)
         boxes.project_(_TO_EDGES @ matrix @ np.linalg.inv(_TO_EDGES))
         boxes.clip_(shape)
-        results['gt_bboxes'], kept = boxes, kept & (boxes.areas > 0).numpy()
+        results['gt_bboxes'], kept = boxes, (boxes.areas > 0).numpy()
     if results.get('gt_masks') is not None:
+        empty = results['gt_masks'].areas == 0  # crowds of mmdet's polygons
         moved = [move_map(mask.astype(np.uint8), 0) for mask in results['gt_masks'].to_ndarray()]
         results['gt_masks'] = BitmapMasks(moved, *shape)
-        kept = kept & (results['gt_masks'].areas > 0)
+        kept = empty | (results['gt_masks'].areas > 0) if kept is None else kept
     for key in ('gt_bboxes', 'gt_masks', *_TOLD):
         if results.get(key) is not None:
             results[key] = results[key][kept]

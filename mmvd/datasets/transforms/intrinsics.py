@@ -14,12 +14,13 @@ class GuessIntrinsics(BaseTransform):
 
     Required Keys: img, intrinsics (optional)
 
-    Added Keys: intrinsics (3, 3) float32 pixels and camera_shape, unless there
+    Added Keys: intrinsics (3, 3) float32 pixels, camera_shape and camera_scale, unless there
     """
 
     def transform(self, results: dict) -> dict:
         """Guess."""
         if results.get('intrinsics') is None:
             shape = results['img'].shape[:2]
-            results.update(intrinsics=ops.guess_camera(*shape).numpy(), camera_shape=shape)
+            scale = results.get('scale_factor', (1.0, 1.0))
+            results.update(intrinsics=ops.guess_camera(*shape).numpy(), camera_shape=shape, camera_scale=scale)
         return results

@@ -16,6 +16,7 @@ from mmvd.models.weights import BACKBONE, RGB, leave_out
 from mmvd.registry import HOOKS
 from mmvd.saving import BACKEND
 
+from .checks import StrictLoadHook
 from .model_of import model_of
 
 _ERRORS = ('rmse', 'mae', 'abs_rel')  # metrics that are the better the lower
@@ -71,22 +72,8 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_train(self, runner) -> None:
         """Clear what a killed process left half-written, and remember the checkpoints of a resumed run."""
-        init = (runner.cfg.model.get('backbone', {}).get('init_cfg') or {}).get('type')
-        if self._leave_out and init != 'Pretrained' and runner.cfg.get('randomness', {}).get('seed') is None:
-            raise ConfigError(
-                f'leave_out={self._leave_out!r}: what is left out must come again: name '
-                'model.backbone.init_cfg.checkpoint, or set randomness.seed'
-            )
-        trained = [
-            name
-            for name, p in runner.model.named_parameters()
-            if self._leave_out and self._leave_out in name and p.requires_grad
-        ]
-        if trained:
-            raise ConfigError(
-                f'leave_out={self._leave_out!r} would throw away what is trained, e.g. {trained[0]}: only frozen '
-                'parts can be left out'
-            )
+        if self._leave_out:
+            self._check_comes_again(runner)
         super().before_train(runner)
         if self.save_best and self.best_ckpt_path:
             # a run that goes on in another folder never removes the best of the old one
@@ -98,6 +85,28 @@ class AtomicCheckpointHook(CheckpointHook):
                 with suppress(FileNotFoundError):  # renamed by the other run that is writing it
                     if time.time() - part.stat().st_mtime > _ABANDONED_S:
                         part.unlink()
+
+    def _check_comes_again(self, runner) -> None:
+        """What is left out must be frozen, and be filled in where the checkpoint is loaded."""
+        model = runner.cfg.get('model') or {}
+        init = (model.get('backbone', {}).get('init_cfg') or {}).get('type')
+        if init != 'Pretrained' and runner.cfg.get('randomness', {}).get('seed') is None:
+            raise ConfigError(
+                f'leave_out={self._leave_out!r}: what is left out must come again: name '
+                'model.backbone.init_cfg.checkpoint, or set randomness.seed'
+            )
+        if not any(isinstance(hook, StrictLoadHook) for hook in runner.hooks):
+            raise ConfigError(
+                f"leave_out={self._leave_out!r}: add dict(type='mmvd.StrictLoadHook') to custom_hooks, which fills in "
+                'what is left out'
+            )
+        learning = (name for name, p in runner.model.named_parameters() if p.requires_grad)
+        trained = next((name for name in learning if self._leave_out in name), None)
+        if trained:
+            raise ConfigError(
+                f'leave_out={self._leave_out!r} would throw away what is trained, e.g. {trained}: only frozen parts '
+                'can be left out'
+            )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Take out what is frozen; refuse what has diverged, before it takes the place of what had not.

@@ -29,6 +29,8 @@ class StrictLoadHook(Hook):
         ConfigError: If a run goes on with other groups of parameters.
     """
 
+    priority = 'VERY_HIGH'  # before EMAHook, which takes the state dict as it is
+
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare names, shapes and the depth encoding."""
         source = str(runner.cfg.get('load_from') or 'checkpoint')

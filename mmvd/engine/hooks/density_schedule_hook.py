@@ -79,6 +79,8 @@ class DensityScheduleHook(Hook):
 
 def _transforms(part) -> list:
     """All transforms of a dataset, of the datasets in it and of the pipelines in its pipeline."""
+    if isinstance(part, list):  # as MultiImageMixDataset keeps its pipeline
+        return [transform for child in part for transform in _transforms(child)]
     inner = [*getattr(part, 'datasets', []), *getattr(part, 'transforms', [])]
     inner += [getattr(part, name) for name in ('dataset', 'pipeline') if hasattr(part, name)]
     return [part, *(transform for child in inner for transform in _transforms(child))]
