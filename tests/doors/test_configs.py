@@ -19,7 +19,7 @@ from mmvd.apis.launch import build_runner, load_config
 from mmvd.apis.loading import build_filled, find_config
 from mmvd.apis.preflight import check_inputs
 from mmvd.errors import ConfigError, MMVDError, exit_code
-from tests.conftest import ROOT, logged
+from tests.conftest import ROOT
 
 TINY = f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\n"
 MODEL = "model = dict(type='mmvd.DepthCompleter', backbone=dict(type='mmvd.VDViT'), head=dict(type='mmvd.X'))\n"
@@ -211,21 +211,6 @@ def test_values_that_mmengine_and_mmseg_take():
     config.model.decode_head = [config.model.decode_head, dict(type='OCRHead')]  # a cascade
     config.optim_wrapper.clip_grad = dict(max_norm=float('inf'))  # logs the norm, clips nothing
     check_kinds(config)
-
-
-@pytest.mark.parametrize('key', ['optim_wraper.optimizer.lr', 'train_dataloder', 'rot', 'no_such_key'])
-def test_overrides_that_nothing_reads(key):
-    with pytest.raises(ConfigError, match=f'--cfg-options {key.split(".")[0]}: .* has no such key') as error:
-        load_config(arguments(ROOT / 'configs/pose/poet_vd_rooms.py', **{key: 1}))
-    assert '\n' not in str(error.value) and ('did you mean optim_wrapper?' in str(error.value)) == ('wraper' in key)
-
-
-def test_overrides_of_what_was_read_already(monkeypatch):
-    told, path = logged(monkeypatch), ROOT / 'configs/pose/poet_vd_rooms.py'
-    load_config(arguments(path, **{'load_from': 'x', 'auto_scale_lr': {}, 'find_unused_parameters': True}))
-    assert not told
-    load_config(arguments(path, root='elsewhere'))
-    assert len(told) == 1 and '--cfg-options root: a variable of the config' in told[0]
 
 
 def test_folders_of_the_environment_are_not_told_of_in_every_base(monkeypatch):
