@@ -222,7 +222,7 @@ def test_what_leaves_no_trace_is_refused_by_name(kind):
 
 def test_colours_that_a_host_made_float():
     data = dict(sample(), img=np.zeros((H, W, 3), np.float32))
-    with pytest.raises(SampleError, match='made the image float32: use mmvd.RandomColorJitter'):
+    with pytest.raises(SampleError, match='may have made it so, use mmvd.RandomColorJitter'):
         TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(data)
 
 

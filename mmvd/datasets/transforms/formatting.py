@@ -108,15 +108,13 @@ class PackRGBDInputs(BaseTransform):
     @staticmethod
     def _check_image(results: dict) -> tuple[int, int]:
         img = results['img']
-        if img.dtype.kind == 'f':
-            raise SampleError(
-                f'{results.get("img_path")}: a transform of the host made the image {img.dtype}: use '
-                'mmvd.RandomColorJitter and its like, or convert it back to uint8'
-            )
         if img.dtype != np.uint8 or img.ndim != 3 or img.shape[2] != 3 or not img.size:
+            remedy = 'load it with mmvd.LoadImage, which reads 8-bit colour alone'
+            if img.dtype.kind == 'f':
+                remedy = 'a transform of the host may have made it so, use mmvd.RandomColorJitter and its like'
             raise SampleError(
                 f'{results.get("img_path")}: the image is {img.shape} {img.dtype} where (H, W, 3) uint8 is expected: '
-                'load it with mmvd.LoadImage, which reads 8-bit colour alone'
+                f'{remedy}'
             )
         return img.shape[:2]
 
