@@ -94,14 +94,16 @@ def test_the_rgb_stream_runs_once_per_image(tmp_path, monkeypatch):
 
 def test_alterations_reach_every_pipeline():
     first, second = (dict(type='mmvd.SyntheticRooms', seed=seed, pipeline=[dict(type='Pack')]) for seed in (0, 1))
-    packing = [dict(type='P')]
+    second = dict(type='Mixed', dataset=dict(type='Inner', pipeline=[dict(type='Load')]), pipeline=[dict(type='Pack')])
+    packing = [dict(type='PackMore')]
     joined = dict(type='mmvd.KeyedConcat', datasets=[first, dict(type='mmvd.SyntheticRooms')], pipeline=packing)
     config = Config(dict(train_dataloader=dict(dataset=joined), test_dataloader=dict(dataset=second)))
     found = with_alteration(config, Alteration(0.5, 2.0))
     altered = [dict(type='mmvd.AlterDepth', zeros=0.5, scale=2.0)]
-    assert found.train_dataloader.dataset.pipeline == [*altered, dict(type='P')]
+    assert found.train_dataloader.dataset.pipeline == [*altered, dict(type='PackMore')]
     for dataset in (found.train_dataloader.dataset.datasets[0], found.test_dataloader.dataset):
         assert dataset.pipeline == [*altered, dict(type='Pack')]
+    assert found.test_dataloader.dataset.dataset.pipeline == [dict(type='Load')]  # it packs nothing
     assert len(config.test_dataloader.dataset.pipeline) == 1
 
 

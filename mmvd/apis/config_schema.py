@@ -93,7 +93,10 @@ KINDS: dict[str, Callable] = {
     'resume': check_flag,
     'global_batch_size': _at_least(1),
 }
-_SWITCHES = ('runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'efficient_conv_bn_eval')
+_SWITCHES = (
+    *('runner_type', 'model_wrapper_cfg', 'find_unused_parameters', 'sync_bn', 'efficient_conv_bn_eval'),
+    'init_weights_for_test_or_val',
+)
 
 
 def check_options(config: Config, options: Iterable[str]) -> None:

@@ -121,8 +121,7 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
     """
     check_has_model(config)
     check_kinds(config)
-    scope = config.get('default_scope') or 'mmengine'
-    with building('the model'), DefaultScope.overwrite_default_scope(scope):
+    with building('the model'), DefaultScope.overwrite_default_scope(config.get('default_scope')):
         model = MODELS.build(config.model)
     if not hasattr(model, 'backbone'):
         raise ConfigError(f'{config.filename or "the config"}: {config.model.type} has no backbone')

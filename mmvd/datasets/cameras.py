@@ -37,14 +37,28 @@ def camera_fits(results: dict) -> bool:
     """Whether the camera of a sample is still that of its image: transforms of the hosts move the image alone.
 
     Args:
-        results: The sample; ``camera_shape`` and ``camera_scale`` are the (height, width) and the ``scale_factor`` to
-            which its ``intrinsics`` belong, without them those of the image as it was loaded.
+        results: The sample; ``camera_of`` is what :func:`note_camera` wrote, without it the camera is that of the image
+            as it was loaded.
     """
+    (shape, scale, mirrored), known = _place(results), results.get('camera_of', ())
+    if known is None:
+        return False
+    known_shape, known_scale, known_mirrored = known or (results.get('ori_shape', shape)[:2], (1.0, 1.0), False)
+    # a host's resize to the same size writes a scale of 1, whatever was there
+    same_scale = np.allclose(scale, known_scale) or np.allclose(scale, 1)
+    return tuple(known_shape) == shape and same_scale and mirrored == known_mirrored
+
+
+def note_camera(results: dict, fits: bool = True) -> None:
+    """Write that the camera of a sample is that of its image as it is now, or that of none any more."""
+    results['camera_of'] = _place(results) if fits else None
+
+
+def _place(results: dict) -> tuple[tuple[int, ...], tuple[float, ...], bool]:
+    """(height, width), scale and whether a host mirrored the image."""
     shape = results['img' if 'img' in results else 'depth'].shape[:2]
-    belongs = results.get('camera_shape', results.get('ori_shape', shape))
-    scale, known = (results.get(name, (1.0, 1.0))[:2] for name in ('scale_factor', 'camera_scale'))
-    is_mirrored = results.get('flip') and not results.get('depth_flip')
-    return tuple(belongs[:2]) == shape and np.allclose(scale, known) and not is_mirrored
+    scale = tuple(np.resize(results.get('scale_factor', 1.0), 2))  # some write one number, some four
+    return shape, scale, bool(results.get('flip') and not results.get('depth_flip'))
 
 
 def left_behind(path: object, reader: str) -> SampleError:

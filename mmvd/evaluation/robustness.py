@@ -146,9 +146,10 @@ def with_alteration(config: Config, alteration: Alteration) -> Config:
     """
     config = deepcopy(config)
     for loader in filter(config.get, ('train_dataloader', 'val_dataloader', 'test_dataloader')):
-        for pipeline in [node.pipeline for node in datasets_in(config[loader].dataset) if node.get('pipeline')]:
-            step = dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale)
-            pipeline.insert(len(pipeline) - 1, step)
+        for pipeline in [node.get('pipeline') for node in datasets_in(config[loader].dataset)]:
+            if pipeline and 'Pack' in str(pipeline[-1].type):
+                step = dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale)
+                pipeline.insert(len(pipeline) - 1, step)
     return config
 
 

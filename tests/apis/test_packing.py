@@ -129,6 +129,8 @@ def test_a_model_of_a_host_is_packed(tmp_path):
     with DefaultScope.overwrite_default_scope('mmengine'):
         torch.save(build_filled(config, None).state_dict(), tmp_path / 'c.pth')
         assert DefaultScope.get_current_instance().scope_name == 'mmengine'
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        build_filled(Config(dict(model=model)), None)  # one that names no scope is built in the caller's
     config.dump(tmp_path / 'c.py')
     done = script('model_converters/pack', tmp_path / 'c.py', tmp_path / 'c.pth', tmp_path / 'out')
     assert done.returncode == 0 and 'ImageClassifier' in done.stdout, done.stderr

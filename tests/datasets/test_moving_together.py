@@ -118,6 +118,30 @@ def test_a_camera_that_mmseg_left_behind(step):
     assert 'camera_left_behind' not in unknown['data_samples']  # guessed, for the image as it is
 
 
+def test_cameras_that_stay_with_what_a_host_does():
+    """Guessed for the mirrored image; after a resize to the same size, whose scale of 1 replaces that of ours."""
+    pytest.importorskip('mmseg')
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
+    flip = dict(type='mmseg.RandomFlip', prob=1.0)
+    none = {key: value for key, value in sample(gt_seg_map=np.zeros((H, W), np.uint8)).items() if key != 'intrinsics'}
+    resize = dict(type='mmvd.RGBDResize', size=(H // 2, W // 2))
+    again = dict(type='mmseg.Resize', scale=(W // 2, H // 2))
+    for start, steps in ((none, [flip, dict(type='mmvd.GuessIntrinsics')]), (sample(), [resize, again])):
+        data = dict(start, seg_fields=[key for key in ('depth', 'gt_seg_map') if key in start])
+        for step in steps:
+            data = TRANSFORMS.build(step)(data)
+        assert 'camera_left_behind' not in pack(data)['data_samples']
+
+
+def test_a_resize_after_one_that_stretches(of_mmdet):
+    for step in (
+        dict(type='mmdet.Resize', scale=(32, 32), keep_ratio=False),
+        dict(type='mmvd.RGBDResize', size=(32, 32)),
+    ):
+        of_mmdet = TRANSFORMS.build(step)(of_mmdet)
+    assert of_mmdet['depth'].shape == (32, 32)
+
+
 def test_a_guessed_camera_moves_along():
     data = {key: value for key, value in sample().items() if key != 'intrinsics'}
     for step in ('mmvd.GuessIntrinsics', 'mmvd.RGBDResize'):
@@ -134,7 +158,9 @@ def test_an_image_that_comes_to_the_size_of_its_depth(tmp_path):
     data = dict(img=np.repeat(rows[..., None], 3, 2), gt_seg_map=rows, img_path='x.png', ori_shape=(2 * H, 2 * W))
     data.update(depth_path=str(tmp_path / 'd.png'), sample_idx=KeyedIndex(0, 0, 0), intrinsics=CAMERA)
     loaded = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16', resize_image=True))(data)
-    assert loaded['scale_factor'] == (0.5, 0.5) and loaded['camera_shape'] == (H, W)
+    assert loaded['scale_factor'] == (0.5, 0.5) and loaded['camera_of'][0] == (H, W)
+    mirrored = TRANSFORMS.build(dict(type='mmvd.RGBDRandomFlip', horizontal=0, vertical=1.0))(dict(loaded))
+    np.testing.assert_array_equal(mirrored['gt_seg_map'], rows[::-1])  # at any size
     crop = TRANSFORMS.build(dict(type='mmvd.RGBDRandomCrop', size=(20, 30)))
     with pytest.raises(SampleError, match=r'gt_seg_map is \(120, 160\) but the image is \(60, 80\): put mmvd.RGBDRes'):
         crop(dict(loaded))
@@ -217,6 +243,8 @@ def test_what_leaves_no_trace_is_refused_by_name(kind):
     with pytest.raises(ConfigError, match=f'train_dataloader: {kind} moves or mixes the image and not its depth'):
         check_pipelines(config, ('train_dataloader',))
     dataset['dataset']['pipeline'] = []  # of colour alone
+    with_other = dict(type='C', datasets=[dict(type='B', pipeline=[depth]), dataset])
+    check_pipelines(Config(dict(train_dataloader=dict(dataset=with_other))), ('train_dataloader',))
     check_pipelines(Config(dict(train_dataloader=dict(dataset=dataset))), ('train_dataloader',))
 
 
@@ -272,5 +300,8 @@ def test_boxes_of_an_image_that_comes_to_the_size_of_its_depth(tmp_path):
     boxes = boxes_of.HorizontalBoxes(np.array([[20, 20, 120, 66]], np.float32))
     out = load(dict(large, gt_bboxes=boxes, gt_bboxes_labels=np.array([1])))
     np.testing.assert_allclose(out['gt_bboxes'].tensor, [[10, 10, 60, 33]], atol=1e-4)
+    late = dict(load(dict(large)), gt_bboxes=boxes, gt_bboxes_labels=np.array([1]))
+    flip = TRANSFORMS.build(dict(type='mmvd.RGBDRandomFlip', horizontal=1.0))
     with pytest.raises(ConfigError, match='put LoadAnnotations before it'):
-        load(dict(large, instances=[dict(bbox=[20, 20, 120, 66])]))
+        flip(dict(late, sample_idx=KeyedIndex(0, 0, 0)))
+    flip(dict(load(dict(large)), sample_idx=KeyedIndex(0, 0, 0)))  # at test boxes come after, of the original image

@@ -17,7 +17,17 @@ def test_overrides_that_nothing_reads(key):
 
 def test_overrides_of_what_was_read_already(monkeypatch):
     told, path = logged(monkeypatch), ROOT / 'configs/pose/poet_vd_rooms.py'
-    load_config(arguments(path, **{'load_from': 'x', 'auto_scale_lr': {}, 'find_unused_parameters': True}))
+    load_config(
+        arguments(
+            path,
+            **{
+                'load_from': 'x',
+                'auto_scale_lr': {},
+                'find_unused_parameters': True,
+                'init_weights_for_test_or_val': False,
+            },
+        )
+    )
     assert not told
     load_config(arguments(path, root='elsewhere'))
     assert len(told) == 1 and '--cfg-options root: a variable of the config' in told[0]

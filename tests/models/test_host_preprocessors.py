@@ -50,12 +50,15 @@ def test_stacked_batches_are_legal_for_classification():
 
 
 def test_labels_of_another_size_than_their_image():
-    data = batch(sizes=((28, 28),))
-    data['data_samples'][0].set_data(dict(gt_sem_seg=PixelData(data=torch.zeros(1, 56, 56, dtype=torch.long))))
     preprocessor = MODELS.build(dict(type=HOSTS[0]))
-    with pytest.raises(SampleError, match=r'labels are \(56, 56\) but the image is \(28, 28\): put mmvd.RGBDResize'):
-        preprocessor(data, True)
-    preprocessor(batch(sizes=((28, 28),)), True)
+    for side in (27, 28):  # padded, and not: then mmseg brings its logits to the labels
+        data = batch(sizes=((side, side),))
+        data['data_samples'][0].set_data(dict(gt_sem_seg=PixelData(data=torch.zeros(1, 56, 56, dtype=torch.long))))
+        if side == 28:
+            assert preprocessor(data, True)['data_samples'][0].gt_sem_seg.shape == (56, 56)
+            continue
+        with pytest.raises(SampleError, match=r'labels are \(56, 56\) but the image is \(27, 27\): put mmvd.RGBDRe'):
+            preprocessor(data, True)
 
 
 def test_labels_of_panoptic_training_are_padded():

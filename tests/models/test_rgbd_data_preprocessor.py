@@ -125,3 +125,17 @@ def test_encoded_channels_are_not_padded():
     )
     with pytest.raises(SampleError, match='no empty value to pad with'):
         preprocessor()(batch)
+
+
+def test_keys_are_asked_for_where_something_is_drawn():
+    """A sample without a key draws one from the host's seeding, which others draw from, too."""
+    still = MODELS.build(dict(type='mmvd.RGBDDataPreprocessor', random_depth=None, random_density=None))
+    drawing = MODELS.build(dict(type='mmvd.RGBDDataPreprocessor', random_depth=dict(), random_density=None))
+    image, depth = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.ones(1, 8, 8)
+    pipeline = dict(inputs=[image], depth=[depth], gt_depth=[depth], removed_mask=[depth > 2])  # drew it already
+    state = torch.get_rng_state()
+    for preprocessor, batch in ((still, dict(inputs=[image], depth=[depth])), (drawing, pipeline)):
+        preprocessor(dict(batch), True)
+        assert torch.equal(torch.get_rng_state(), state)
+    drawing(dict(inputs=[image], depth=[depth]), True)
+    assert not torch.equal(torch.get_rng_state(), state)

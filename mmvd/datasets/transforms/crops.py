@@ -19,7 +19,7 @@ class RGBDRandomCrop(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape, camera_shape
+    Modified Keys: those, img_shape, camera_of
 
     Args:
         size: (height, width) in pixels.
@@ -57,7 +57,7 @@ class RGBDCenterCrop(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape, camera_shape
+    Modified Keys: those, img_shape, camera_of
 
     Args:
         size: Side of the result in pixels, or (height, width).
@@ -80,7 +80,7 @@ class RGBDRandomResizedCrop(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape, camera_shape
+    Modified Keys: those, img_shape, camera_of
 
     Args:
         size: Side of the result in pixels.

@@ -24,14 +24,14 @@ def _to_tensor(array: np.ndarray) -> torch.Tensor:
 
 def _check_moves(results: dict) -> None:
     """Refuse a sample whose image and depth were moved or filled differently, where a transform left a trace of it."""
-    read, moved = results.get('depth_as_read'), results.get('homography_matrix')
+    (read, has_label), moved = results.get('depth_read', (None, True)), results.get('homography_matrix')
     # mmseg's flip moves seg_fields, and depth with them; those of mmcv, mmpretrain and mmdet leave it where it was
     left = 'swap_seg_labels' not in results or results['depth'] is read
     if results.get('flip') and not results.get('depth_flip') and left:
         wrong = 'RandomFlip of the host mirrored the image and not its depth: use mmvd.RGBDRandomFlip'
     elif moved is not None and (np.any(moved != np.diag(np.diag(moved))) or np.diag(moved).min() < 0):  # no mere resize
         wrong = 'a transform of mmdet cut, turned or moved the image and not its depth: use those of mmvd'
-    elif results.get('depth_has_255') is False and (results['depth'] == _LABEL).any():
+    elif not has_label and (results['depth'] == _LABEL).any():
         wrong = f'a transform of mmseg filled depth with its label {_LABEL}: use mmvd.RGBDRandomRotate'
     else:
         return

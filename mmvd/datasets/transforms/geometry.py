@@ -11,7 +11,7 @@ from mmcv.image import imresize
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_int, check_number, check_share, check_size
-from mmvd.datasets.cameras import camera_fits, rescale_intrinsics
+from mmvd.datasets.cameras import camera_fits, note_camera, rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -22,7 +22,7 @@ from .instances import move_instances
 _NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}
 # OpenCV's INTER_NEAREST takes the pixel left of the centre; the exact one stays aligned with the image.
 _NEAREST = cv2.INTER_NEAREST_EXACT
-ASPECT_TOLERANCE = 0.02  # between an image and its depth; ScanNet: 1296 x 968 for 640 x 480
+_ASPECT_TOLERANCE = 0.02  # between an image and its depth; ScanNet: 1296 x 968 for 640 x 480
 
 
 class JointTransform(BaseTransform):
@@ -38,6 +38,7 @@ class JointTransform(BaseTransform):
         move_image: Callable,
         move_map: Callable,
         mirror: tuple[int, int] = (1, 1),
+        scale: tuple[float, float] | None = None,
     ) -> None:
         """Move everything.
 
@@ -47,6 +48,7 @@ class JointTransform(BaseTransform):
             move_image: Moves the image.
             move_map: Moves a map, and takes what fills new pixels.
             mirror: Signs of the camera's X and Y axes, which stay positive in a mirrored image.
+            scale: (x, y) of a resize.
 
         Raises:
             SampleError: If a map has another size than the image.
@@ -60,12 +62,14 @@ class JointTransform(BaseTransform):
                     array.dtype, copy=False
                 )
         results['img_shape'] = results['img'].shape[:2]
-        if 'gt_bboxes' in results or 'gt_masks' in results:
-            move_instances(results, matrix, move_map)
+        move_instances(results, matrix, move_map)
         if 'intrinsics' in results:
             camera = matrix @ results['intrinsics'].astype(np.float64) @ np.diag((*mirror, 1))
             results['intrinsics'] = camera.astype(np.float32)
-        results['camera_shape'] = results['img_shape'] if fits else (0, 0)
+        if scale is not None:  # (x, y), with which mmdet brings boxes back to the original
+            before = results.get('scale_factor', (1.0, 1.0))
+            results['scale_factor'] = (before[0] * scale[0], before[1] * scale[1])
+        note_camera(results, fits)
 
     def check_sizes(self, results: dict) -> None:
         """See that everything has the size of the image.
@@ -106,6 +110,11 @@ def shift(x: float, y: float) -> np.ndarray:
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
 
 
+def same_field(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two (height, width) may show the same field of view: their aspect ratios agree."""
+    return abs(a[1] * b[0] / (a[0] * b[1]) - 1) <= _ASPECT_TOLERANCE
+
+
 def resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """(H, W) values at another (height, width), by nearest."""
     return cv2.resize(array, size[::-1], interpolation=_NEAREST)
@@ -130,7 +139,7 @@ class RGBDResize(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, img_shape, scale_factor, camera_shape and camera_scale (added where they are not)
+    Modified Keys: those, img_shape, scale_factor and camera_of (added where they are not)
 
     Labels that are still those of the original image, where depth was smaller than it, come to the size of the image.
 
@@ -158,30 +167,30 @@ class RGBDResize(JointTransform):
         old = results['img'].shape[:2]
         wanted = [side * self.size / min(old) for side in old] if isinstance(self.size, int) else self.size
         new = tuple(max(round(side / self.divisor), 1) * self.divisor for side in wanted)
+        scale = new[1] / old[1], new[0] / old[0]
         self.move(
             results,
-            rescale_intrinsics(np.eye(3), new[1] / old[1], new[0] / old[0]),
+            rescale_intrinsics(np.eye(3), *scale),
             lambda img: resize_image(img, new, self.interpolation),
             lambda a, fill: resize_map(a, new),
+            scale=scale,
         )
-        before = results.get('scale_factor', (1.0, 1.0))  # (x, y), with which mmdet brings boxes back to the original
-        results['scale_factor'] = (before[0] * new[1] / old[1], before[1] * new[0] / old[0])
-        results['camera_scale'] = results['scale_factor']
         return results
 
     def check_sizes(self, results: dict) -> None:
         """Maps that show the whole image may have any size, depth that of an image that was only resized.
 
         Raises:
-            SampleError: If image and depth have another aspect ratio: one was cut or padded.
+            SampleError: If image and depth have another aspect ratio, and no resize of the host explains it: one was
+                cut or padded.
         """
-        height, width = results['img'].shape[:2]
+        shape, scale = results['img'].shape[:2], results.get('scale_factor', (1.0, 1.0))
         for key in ('depth', 'gt_depth'):
-            shape = results[key].shape if results.get(key) is not None else (height, width)
-            if abs(width * shape[0] / (height * shape[1]) - 1) > ASPECT_TOLERANCE:
+            own = results[key].shape[:2] if results.get(key) is not None else shape
+            if not same_field(shape, own) and np.abs(np.multiply(own, scale[1::-1]) - shape).max() > 1:
                 raise SampleError(
-                    f'{results.get("img_path")}: {key} is {shape[:2]} but the image is {(height, width)}, of another '
-                    'aspect ratio: a transform of the host cut or padded one of them'
+                    f'{results.get("img_path")}: {key} is {own} but the image is {shape}, of another aspect ratio: a '
+                    'transform of the host cut or padded one of them'
                 )
 
 
@@ -192,7 +201,7 @@ class RGBDRandomFlip(JointTransform):
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
 
-    Modified Keys: those, camera_shape
+    Modified Keys: those, camera_of
 
     Added Keys: flip, flip_direction, depth_flip (that depth moved along)
 
@@ -204,6 +213,9 @@ class RGBDRandomFlip(JointTransform):
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0):
         self.horizontal = check_share('RGBDRandomFlip', 'horizontal', horizontal)
         self.vertical = check_share('RGBDRandomFlip', 'vertical', vertical)
+
+    def check_sizes(self, results: dict) -> None:
+        """Each map is mirrored by itself."""
 
     def transform(self, results: dict) -> dict:
         """Mirror everything; the camera is mirrored along, its axes stay positive."""

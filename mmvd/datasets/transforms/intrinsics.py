@@ -3,6 +3,7 @@
 from mmcv.transforms import BaseTransform
 
 from mmvd import ops
+from mmvd.datasets.cameras import note_camera
 from mmvd.registry import TRANSFORMS
 
 
@@ -14,13 +15,12 @@ class GuessIntrinsics(BaseTransform):
 
     Required Keys: img, intrinsics (optional)
 
-    Added Keys: intrinsics (3, 3) float32 pixels, camera_shape and camera_scale, unless there
+    Added Keys: intrinsics (3, 3) float32 pixels and camera_of, unless there
     """
 
     def transform(self, results: dict) -> dict:
         """Guess."""
         if results.get('intrinsics') is None:
-            shape = results['img'].shape[:2]
-            scale = results.get('scale_factor', (1.0, 1.0))
-            results.update(intrinsics=ops.guess_camera(*shape).numpy(), camera_shape=shape, camera_scale=scale)
+            results['intrinsics'] = ops.guess_camera(*results['img'].shape[:2]).numpy()
+            note_camera(results)
         return results

@@ -9,13 +9,13 @@ from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_flag, check_substitution
 from mmvd.datasets.archives import is_file
-from mmvd.datasets.cameras import rescale_intrinsics
+from mmvd.datasets.cameras import note_camera, rescale_intrinsics
 from mmvd.datasets.decoders import get_decoder, read_depth
 from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
-from .geometry import ASPECT_TOLERANCE, resize_map
+from .geometry import resize_map, same_field
 from .instances import move_instances
 
 
@@ -51,11 +51,10 @@ class LoadDepth(BaseTransform):
     Required Keys: depth_path (or img_path, with ``depth_from``), decoder (optional if given here), depth_scale
         (optional), resize_image (optional), img (optional)
 
-    Modified Keys: img, img_shape, gt_bboxes, gt_masks, intrinsics, scale_factor, camera_shape, camera_scale (only with
-        ``resize_image``)
+    Modified Keys: img, img_shape, gt_bboxes, gt_masks, intrinsics, scale_factor, camera_of (only with ``resize_image``)
 
-    Added Keys: depth, (H, W) float32 metres, 0 = missing; depth_as_read, the same; depth_has_255, whether a pixel is
-        just 255 m away; missing_depth; seg_fields (the key is added for mmseg's transforms)
+    Added Keys: depth, (H, W) float32 metres, 0 = missing; depth_read, the same and whether it holds 255 m, for
+        mmvd.PackRGBDInputs; missing_depth; seg_fields (the key is added for mmseg's transforms)
 
     Args:
         decoder: Name of the format; overrides the dataset's.
@@ -115,7 +114,7 @@ class LoadDepth(BaseTransform):
             self._match_image(results, depth.shape)
         results[self.key] = depth
         if self.key == 'depth':
-            results.update(depth_as_read=depth, depth_has_255=bool((depth == 255).any()))
+            results['depth_read'] = depth, bool((depth == 255).any())
         fields = results.setdefault('seg_fields', [])
         if self.key not in fields:
             fields.append(self.key)
@@ -144,7 +143,7 @@ class LoadDepth(BaseTransform):
     @staticmethod
     def _match_image(results: dict, shape: tuple[int, int]) -> None:
         height, width = results['img'].shape[:2]
-        if abs(width * shape[0] / (height * shape[1]) - 1) > ASPECT_TOLERANCE:
+        if not same_field((height, width), shape):
             raise SampleError(
                 f'{results.get("img_path")}: {width}x{height} has another aspect ratio than its depth, '
                 f'{shape[1]}x{shape[0]}: they show different fields of view, register them'
@@ -152,11 +151,9 @@ class LoadDepth(BaseTransform):
         results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
         x, y = shape[1] / width, shape[0] / height
         before = results.get('scale_factor', (1.0, 1.0))
-        scale = (before[0] * x, before[1] * y)
-        results.update(img_shape=shape, camera_shape=shape, scale_factor=scale, camera_scale=scale)
-        if 'gt_bboxes' in results or 'gt_masks' in results:
-            move_instances(results, rescale_intrinsics(np.eye(3), x, y), lambda a, fill: resize_map(a, shape))
-        elif any('bbox' in instance for instance in results.get('instances', ())):
-            raise ConfigError('LoadDepth: the image comes to the size of its depth: put LoadAnnotations before it')
+        results.update(img_shape=shape, scale_factor=(before[0] * x, before[1] * y))
+        note_camera(results)
+        move_instances(results, rescale_intrinsics(np.eye(3), x, y), lambda a, fill: resize_map(a, shape))
+        results['boxes_come_late'] = 'gt_bboxes' not in results and 'gt_masks' not in results
         if 'intrinsics' in results:
             results['intrinsics'] = rescale_intrinsics(results['intrinsics'], x, y)

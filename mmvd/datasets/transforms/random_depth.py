@@ -37,6 +37,7 @@ class RandomDepth(BaseTransform):
         key = torch.tensor([get_sample_key(results)])
         depth = torch.from_numpy(results['depth'])[None, None]
         results['depth'] = ops.random_depth(depth, key, self.max_depth, self.min_depth)[0, 0].numpy()
+        results.pop('depth_read', None)  # other metres
         return results
 
 
@@ -108,6 +109,7 @@ class AlterDepth(BaseTransform):
         key = torch.tensor([get_sample_key(results)])
         depth = torch.from_numpy(results['depth'])[None, None]
         results['depth'] = ops.alter_depth(depth, key, self.zeros, self.scale)[0, 0].numpy()
+        results.pop('depth_read', None)  # other metres
         return results
 
 

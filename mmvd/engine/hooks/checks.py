@@ -29,7 +29,7 @@ class StrictLoadHook(Hook):
         ConfigError: If a run goes on with other groups of parameters.
     """
 
-    priority = 'VERY_HIGH'  # before EMAHook, which takes the state dict as it is
+    priority = 'VERY_HIGH'  # before EMAHook, which takes the state dict as it is; who renames keys needs 'HIGHEST'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare names, shapes and the depth encoding."""

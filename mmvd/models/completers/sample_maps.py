@@ -13,5 +13,5 @@ def set_maps(sample: BaseDataElement, maps: Mapping[str, Tensor]) -> None:
         sample: Gets them as data; ``img_shape`` (height, width) is the size of its image, if it is known.
         maps: (C, H, W) each.
     """
-    height, width = sample.get('img_shape', (None, None))[:2]
+    height, width = (sample.get('img_shape') or (None, None))[:2]
     sample.set_data({name: value[..., :height, :width] for name, value in maps.items()})

@@ -91,7 +91,9 @@ class RGBDDataPreprocessor(RGBDStacker):
             rgb, depth = self.stack(data, size)
             if depth is None:
                 return dict(inputs=rgb, data_samples=data.get('data_samples'))
-            keys = self._keys(data) if training else None
+            draws = self.random_depth is not None or self.random_density is not None
+            draws = draws and depth.shape[1] == 1 and 'removed_mask' not in data
+            keys = self._keys(data) if training and (draws or self.encoding is not None) else None
             depth, gt_depth, removed = self._depth_target(data, depth, size, keys)
             packed = dict(inputs=torch.cat((rgb, self.channels(depth, data, keys)), 1), gt_depth=gt_depth)
             packed['removed_mask'] = removed

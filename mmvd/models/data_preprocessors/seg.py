@@ -88,7 +88,7 @@ class RGBDSegDataPreprocessor(RGBDStacker):
             del sample.pad_shape
         labels = sample.get('gt_sem_seg')
         if training and labels is not None:  # at evaluation labels keep the original resolution
-            if labels.data.shape[-2:] != old:
+            if labels.data.shape[-2:] != old and (below or right):  # else mmseg brings its logits to the labels
                 raise SampleError(
                     f'{sample.metainfo.get("img_path")}: labels are {tuple(labels.data.shape[-2:])} but the image is '
                     f'{tuple(old)}: put mmvd.RGBDResize, which brings both to one size, into the pipeline'
