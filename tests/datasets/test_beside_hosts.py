@@ -1,0 +1,139 @@
+"""Transforms of the hosts beside ours: what moves or fills image and depth differently is refused."""
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from mmvd.apis.data_configs import check_pipelines
+from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.errors import ConfigError, SampleError
+from mmvd.registry import TRANSFORMS
+from tests.datasets.test_moving_together import sample
+from tests.datasets.test_transforms import H, W
+
+
+def told(image: np.ndarray) -> np.ndarray:
+    """Depth in metres that belongs to the colours."""
+    return (1 + 0.01 * image[..., 0] + 0.005 * image[..., 1]).astype(np.float32)
+
+
+@pytest.fixture
+def of_mmdet(tmp_path) -> dict:
+    """A sample as mmdet's loading and ours leave it."""
+    pytest.importorskip('mmdet.datasets.transforms')
+    y, x = np.mgrid[:H, :W]
+    image = np.stack((3 * x, 4 * y, 255 - 3 * x), 2).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    np.save(tmp_path / 'd.npy', told(image))
+    corners = [10, 10, 60, 10, 60, 33, 10, 33]
+    instance = dict(bbox=[10, 10, 60, 33], bbox_label=1, ignore_flag=0, mask=[corners])
+    crowd = dict(bbox=[0, 0, 9, 9], bbox_label=1, ignore_flag=1, mask=dict(size=[H, W], counts=[H * W]))
+    results = dict(img_path=str(tmp_path / 'a.png'), depth_path=str(tmp_path / 'd.npy'), instances=[instance, crowd])
+    results['sample_idx'] = KeyedIndex(0, 0, 0)
+    for step in (
+        dict(type='mmvd.LoadImage'),
+        dict(type='mmvd.LoadDepth', decoder='npy'),
+        dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=True, poly2mask=False),
+    ):
+        results = TRANSFORMS.build(step)(results)
+    return results
+
+
+def test_a_flip_of_mmcv_moves_labels_and_not_depth(tmp_path):
+    cv2.imwrite(str(tmp_path / 'd.png'), np.full((H, W), 1000, np.uint16))
+    data = sample(gt_seg_map=np.zeros((H, W), np.uint8), depth_path=str(tmp_path / 'd.png'))
+    loaded = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16'))(data)
+    init_default_scope('mmengine')  # of the shipped configs
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
+    with pytest.raises(SampleError, match='mirrored the image and not its depth'):
+        pack(TRANSFORMS.build(dict(type='RandomFlip', prob=1.0))(dict(loaded)))
+    pack(TRANSFORMS.build(dict(type='mmseg.RandomFlip', prob=1.0))(dict(loaded, seg_fields=['depth', 'gt_seg_map'])))
+
+
+def test_a_resize_after_one_that_stretches(of_mmdet):
+    for step in (
+        dict(type='mmdet.Resize', scale=(32, 32), keep_ratio=False),
+        dict(type='mmvd.RGBDResize', size=(32, 32)),
+    ):
+        of_mmdet = TRANSFORMS.build(step)(of_mmdet)
+    assert of_mmdet['depth'].shape == (32, 32)
+
+
+@pytest.mark.parametrize(
+    'step, is_right',
+    [
+        (dict(type='mmdet.Resize', scale=(100, 75), keep_ratio=True), True),
+        (dict(type='mmdet.RandomCrop', crop_size=(30, 40)), False),
+        (dict(type='mmdet.Pad', size=(90, 150)), False),
+        (dict(type='mmdet.Rotate', prob=1.0, level=10), False),
+        (dict(type='mmdet.ShearX', prob=1.0, level=10), False),
+        (dict(type='mmdet.TranslateX', prob=1.0, level=10), False),
+    ],
+    ids=lambda value: value['type'] if isinstance(value, dict) else '',
+)
+def test_what_mmdet_moves_alone(of_mmdet, step, is_right):
+    """Also where a resize makes image and depth one size again."""
+    pack = TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))
+
+    def run():
+        return pack(TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=(H, W)))(TRANSFORMS.build(step)(of_mmdet)))
+
+    if is_right:
+        found = run()
+        assert (
+            np.abs(told(found['inputs'].numpy().transpose(1, 2, 0).astype(float)) - found['depth'][0].numpy()).max()
+            < 0.1
+        )
+    else:
+        np.random.seed(1)
+        with pytest.raises(SampleError, match='cut, turned or moved the image and not its|of another aspect ratio'):
+            run()
+
+
+@pytest.mark.parametrize('kind', ['mmdet.CopyPaste', 'mmdet.RandomAffine', 'mmpretrain.RandomResizedCrop'])
+def test_what_leaves_no_trace_is_refused_by_name(kind):
+    pytest.importorskip(f'{kind.split(".")[0]}.datasets.transforms')
+    arguments = dict(scale=56) if 'Crop' in kind else {}
+    depth = dict(type='mmvd.LoadDepth', decoder='mm16')
+    dataset = dict(type='A', dataset=dict(type='B', pipeline=[depth]), pipeline=[dict(type=kind, **arguments)])
+    config = Config(dict(train_dataloader=dict(dataset=dataset)))
+    with pytest.raises(ConfigError, match=f'train_dataloader: {kind} moves or mixes the image and not its depth'):
+        check_pipelines(config, ('train_dataloader',))
+    dataset['dataset']['pipeline'] = []  # of colour alone
+    with_other = dict(type='C', datasets=[dict(type='B', pipeline=[depth]), dataset])
+    check_pipelines(Config(dict(train_dataloader=dict(dataset=with_other))), ('train_dataloader',))
+    check_pipelines(Config(dict(train_dataloader=dict(dataset=dataset))), ('train_dataloader',))
+
+
+def test_colours_that_a_host_made_float():
+    data = dict(sample(), img=np.zeros((H, W, 3), np.float32))
+    with pytest.raises(SampleError, match='may have made it so, use mmvd.RandomColorJitter'):
+        TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(data)
+
+
+def test_crowds_and_tiny_objects_stay(of_mmdet):
+    """mmdet gives a crowd no mask; what shrinks to less than a pixel keeps its box, as in mmdet's own resize."""
+    shrunk = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=(6, 8)))(dict(of_mmdet))
+    assert shrunk['gt_ignore_flags'].tolist() == [False, True] and len(shrunk['gt_bboxes']) == 2
+    mirrored = TRANSFORMS.build(dict(type='mmvd.RGBDRandomFlip', horizontal=1.0))(dict(of_mmdet))
+    assert mirrored['gt_ignore_flags'].tolist() == [False, True] and len(mirrored['gt_masks']) == 2
+    masks = mirrored['gt_masks'].masks
+    assert masks[0].any() and not masks[1].any()
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        dict(type='mmseg.RandomRotate', prob=1.0, degree=20.0),
+        dict(type='mmseg.RandomCutOut', prob=1.0, n_holes=3, cutout_shape=(9, 9), seg_fill_in=255),
+    ],
+)
+def test_labels_of_mmseg_in_depth(tmp_path, step):
+    np.save(tmp_path / 'd.npy', np.full((H, W), 2, np.float32))
+    data = dict(sample(), depth_path=str(tmp_path / 'd.npy'), gt_seg_map=np.zeros((H, W), np.uint8))
+    loaded = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='npy'))(data)
+    loaded['seg_fields'] = ['depth', 'gt_seg_map']
+    with pytest.raises(SampleError, match='filled depth with its label 255'):
+        TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(TRANSFORMS.build(step)(loaded))
