@@ -107,6 +107,15 @@ def test_what_leaves_no_trace_is_refused_by_name(kind):
     check_pipelines(Config(dict(train_dataloader=dict(dataset=dataset))), ('train_dataloader',))
 
 
+@pytest.mark.parametrize('metres, steps', [(255, []), (127.5, [dict(type='mmvd.AlterDepth', scale=2.0)])])
+def test_depth_of_255_metres_that_is_measured(tmp_path, metres, steps):
+    np.save(tmp_path / 'd.npy', np.full((H, W), metres, np.float32))
+    data = dict(sample(), depth_path=str(tmp_path / 'd.npy'))
+    for step in [dict(type='mmvd.LoadDepth', decoder='npy'), *steps, dict(type='mmvd.PackRGBDInputs')]:
+        data = TRANSFORMS.build(step)(data)
+    assert (data['depth'] == 255).all()
+
+
 def test_colours_that_a_host_made_float():
     data = dict(sample(), img=np.zeros((H, W, 3), np.float32))
     with pytest.raises(SampleError, match='may have made it so, use mmvd.RandomColorJitter'):

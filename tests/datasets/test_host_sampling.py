@@ -62,8 +62,9 @@ def test_ranks_draw_apart(monkeypatch):
         init = partial(worker_init_fn, num_workers=2, rank=rank, seed=0)
         loader = DataLoader(Keys(), num_workers=2, worker_init_fn=init)
         torch.manual_seed(0)
+        keys = [int(key) for key in loader]  # of processes that need not know their rank
         monkeypatch.setattr(sample_key, 'get_rank', lambda rank=rank: rank)
-        found.append([int(key) for key in loader] + [sample_key.host_key() for _ in range(4)])
+        found.append(keys + [sample_key.host_key() for _ in range(4)])
         monkeypatch.undo()
     assert len({*found[0], *found[1]}) == 16
 

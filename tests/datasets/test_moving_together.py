@@ -40,7 +40,9 @@ def test_boxes_and_masks_of_mmdet(config, key, kind):
     start = sample(key, gt_bboxes_labels=np.array([7, 8]), gt_ignore_flags=np.zeros(2, bool), gt_masks=masks)
     start['depth'] = depth
     start['gt_bboxes'] = boxes.copy() if kind == 'array' else boxes_of.HorizontalBoxes(boxes)
+    given, inside = start['gt_bboxes'], np.array(boxes)
     out = TRANSFORMS.build(config)(start)
+    np.testing.assert_array_equal(given if kind == 'array' else given.tensor, inside)  # those of the dataset stay
     seen = [label for label, value in ((7, 2), (8, 3)) if (out['depth'] == value).any()]
     assert 7 in seen and out['gt_bboxes_labels'].tolist() == seen and len(out['gt_ignore_flags']) == len(seen)
     for box, mask, label in zip(out['gt_bboxes'].tensor.numpy(), out['gt_masks'].masks, seen, strict=True):
@@ -54,7 +56,16 @@ def test_boxes_and_masks_of_mmdet(config, key, kind):
             assert (box[:2] <= tight[:2] + 1).all() and (box[2:] >= tight[2:] - 1).all()
         else:
             np.testing.assert_allclose(box, tight, atol=1)
-    assert boxes.tolist() == [[25, 20, 55, 40], [0, 0, 6, 5]]  # those of the dataset stay
+
+
+def test_masks_without_boxes():
+    """One in the middle, one in a corner that the crop loses, one that was empty before."""
+    masks_of = pytest.importorskip('mmdet.structures.mask')
+    masks = np.zeros((3, H, W), np.uint8)
+    masks[0, 25:35, 35:45], masks[1, :5, :5] = 1, 1
+    data = sample(gt_masks=masks_of.BitmapMasks(list(masks), H, W), gt_bboxes_labels=np.array([1, 2, 3]))
+    out = TRANSFORMS.build(dict(type='mmvd.RGBDCenterCrop', size=40))(data)
+    assert out['gt_bboxes_labels'].tolist() == [1, 3] and out['gt_masks'].areas.tolist() == [100, 0]
 
 
 def test_an_image_without_objects():

@@ -29,7 +29,7 @@ def _check_moves(results: dict) -> None:
     left = 'swap_seg_labels' not in results or results['depth'] is read
     if results.get('flip') and not results.get('depth_flip') and left:
         wrong = 'RandomFlip of the host mirrored the image and not its depth: use mmvd.RGBDRandomFlip'
-    elif moved is not None and (np.any(moved != np.diag(np.diag(moved))) or np.diag(moved).min() < 0):  # no mere resize
+    elif moved is not None and np.any(moved != np.diag(np.diag(moved))):  # no mere resize
         wrong = 'a transform of mmdet cut, turned or moved the image and not its depth: use those of mmvd'
     elif not has_label and (results['depth'] == _LABEL).any():
         wrong = f'a transform of mmseg filled depth with its label {_LABEL}: use mmvd.RGBDRandomRotate'
