@@ -58,6 +58,14 @@ def test_boxes_and_masks_of_mmdet(config, key, kind):
             np.testing.assert_allclose(box, tight, atol=1)
 
 
+@pytest.mark.parametrize('horizontal, vertical', [(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_axes_of_a_mirrored_camera_stay_positive(horizontal, vertical):
+    flip = TRANSFORMS.build(dict(type='mmvd.RGBDRandomFlip', horizontal=horizontal, vertical=vertical))
+    found, (cx, cy) = flip(sample())['intrinsics'], CAMERA[:2, 2]
+    expected = [[70, 0, W - 1 - cx if horizontal else cx], [0, 75, H - 1 - cy if vertical else cy], [0, 0, 1]]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_masks_without_boxes():
     """One in the middle, one in a corner that the crop loses, one that was empty before."""
     masks_of = pytest.importorskip('mmdet.structures.mask')
