@@ -46,9 +46,8 @@ class LinearProbeMetric(BaseMetric):
         for sample in data_samples:
             right = (sample['probe_labels'] == sample['gt_label']).cpu().numpy()
             split = sample['split'] if is_test(sample) or not self.ignores_holdout else None
-            self.results.append(
-                dict(split=split, right=right)
-            )  # a row each: samples repeated to fill ranks are cut off
+            # a row each: samples repeated to fill ranks are cut off
+            self.results.append(dict(split=split, right=right))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Choose, and fill ``result``."""

@@ -101,7 +101,7 @@ class RGBDDataPreprocessor(RGBDStacker):
                 packed['depth_m'] = depth
                 if self.encoding.num_axes > 1:
                     packed['gt_axes'] = self.channels(gt_depth, data, keys)
-            for image, sample in zip(inputs, data.get('data_samples') or (), strict=False):
+            for image, sample in () if training else zip(inputs, data.get('data_samples') or (), strict=False):
                 sample.set_metainfo(dict(img_shape=tuple(image.shape[-2:])))  # that of the batch is the largest
             if 'partner_inputs' in data:
                 partners = zip(data['partner_inputs'], inputs, strict=True)
