@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import torch
 
+from mmvd.models import DepthCompleter
 from mmvd.models.backbones.settings import ARCHITECTURES
 from tests.commands import script
 from tests.conftest import ROOT
@@ -98,6 +99,34 @@ def test_benchmark_of_heads(tmp_path, monkeypatch):
     assert (
         float(rows['segmentation activations', 'encoder trained']['ratio']) < 0.9
     )  # deterministic: bytes kept for the backward pass
+
+
+def test_benchmark_of_recipes_takes_half_of_a_batch_that_does_not_fit(tmp_path, monkeypatch):
+    recipe, out, step = tmp_path / 'recipe.py', tmp_path / 'r.csv', DepthCompleter.train_step
+    recipe.write_text(
+        f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\ntrain_dataloader = dict(batch_size=2)\n"
+    )
+
+    def full(model, data, optim_wrapper):
+        if len(data['inputs']) > 1:
+            raise torch.OutOfMemoryError('no')
+        return step(model, data, optim_wrapper)
+
+    monkeypatch.setattr(DepthCompleter, 'train_step', full)
+    run('tools/analysis/benchmark_recipes.py', str(recipe), '--repeats', '1', '--device', 'cpu', '--out', str(out))
+    (row,) = csv.DictReader(out.open())
+    assert row['note'] == 'batch 1 of 2, 112x112 px' and (row['a'], row['b']) == ('bfloat16', 'float32')
+
+
+def test_a_table_names_the_accelerator_that_models_run_on(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from tools.analysis.tables import write_rows
+
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device: f'name of {device}')
+    write_rows(tmp_path / 't.csv', [dict(a=1)])
+    (row,) = csv.DictReader((tmp_path / 't.csv').open())
+    assert row['device'] == 'name of cuda'
 
 
 @pytest.mark.parametrize('tool', ['benchmark', 'benchmark_heads', 'benchmark_checks', 'gpu_run'])

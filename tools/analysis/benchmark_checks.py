@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     for row in rows:
         print(row)
     if args.out:
-        write_rows(args.out, [row.row() for row in rows], dtype='float32')
+        write_rows(args.out, [row.row() for row in rows], _CPU, dtype='float32')
 
 
 def checkpoint_rows(folder: Path, args: argparse.Namespace):

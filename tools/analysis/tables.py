@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from mmvd.apis.devices import find_device
 from mmvd.apis.preflight import recipe_of
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError, Missing, MissingInputsError
@@ -111,20 +112,18 @@ def device_name(device: torch.device) -> str:
     return f'{next(names, platform.processor())}, {torch.get_num_threads()} threads'
 
 
-def write_rows(
-    path: str | Path, rows: Sequence[dict], device: torch.device = torch.device('cpu'), **common: str
-) -> None:
+def write_rows(path: str | Path, rows: Sequence[dict], device: str | torch.device | None = None, **common: str) -> None:
     """Rows as CSV, each with machine, versions and command; what a row lacks stays empty.
 
     Args:
         path: The file.
         rows: Values by column.
-        device: Where they were measured.
+        device: Where they were measured; None is where models run that are not told, an accelerator if there is one.
         **common: What else is the same in all rows.
     """
     found = inspect_versions()
     common = dict(
-        device=device_name(device),
+        device=device_name(find_device(device)),
         **common,
         mmvd=__version__,
         python=platform.python_version(),
