@@ -9,8 +9,7 @@ from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.registry import OPTIMIZERS
 
-from mmvd.datasets.even_mixture import selected
-from mmvd.datasets.nesting import datasets_in
+from mmvd.datasets.nesting import datasets_in, selected
 from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.registry import DATASETS, METRICS, MODELS
 

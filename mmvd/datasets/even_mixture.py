@@ -9,6 +9,7 @@ from mmvd.arguments import check_int
 from mmvd.errors import ConfigError, SampleError, TooLittleDepthError
 from mmvd.registry import DATASETS
 
+from .nesting import selected
 from .sample_key import KeyedIndex, keyed, sample_key
 
 
@@ -148,12 +149,3 @@ class WithPartnerImage(Dataset):
         if isinstance(index, KeyedIndex):
             partner = KeyedIndex(partner, index.seed, index.epoch)
         return dict(sample, partner_inputs=self.dataset[partner]['inputs'])
-
-
-def selected(datasets: dict[str, dict], only: str | Sequence[str] | None) -> dict[str, dict]:
-    """The named datasets, or all of them."""
-    names = [only] if isinstance(only, str) else list(only or datasets)
-    unknown = [name for name in names if name not in datasets]
-    if unknown:
-        raise ConfigError(f'only={names}: there is no dataset {", ".join(unknown)}, choose among {", ".join(datasets)}')
-    return {name: datasets[name] for name in names}

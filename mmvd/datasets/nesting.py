@@ -1,17 +1,38 @@
 """Datasets within datasets: in a config, and when they are built."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+from mmvd.errors import ConfigError
+
+
+def selected(datasets: dict[str, dict], only: str | Sequence[str] | None) -> dict[str, dict]:
+    """The named datasets, or all of them.
+
+    Raises:
+        ConfigError: If one of the names is unknown.
+    """
+    names = [only] if isinstance(only, str) else list(only or datasets)
+    unknown = [name for name in names if name not in datasets]
+    if unknown:
+        raise ConfigError(f'only={names}: there is no dataset {", ".join(unknown)}, choose among {", ".join(datasets)}')
+    return {name: datasets[name] for name in names}
 
 
 def datasets_in(node: object) -> Iterator[dict]:
-    """A dataset config and those within it."""
+    """A dataset config and those within it, of a mixture those that its ``only`` names.
+
+    Raises:
+        ConfigError: If a mixture has no dataset of such a name.
+    """
     if isinstance(node, dict):
         yield node
         parts = node.get('datasets') or ()
-        for part in (node.get('dataset'), *(parts.values() if isinstance(parts, dict) else parts)):
+        parts = selected(parts, node.get('only')).values() if isinstance(parts, dict) else parts
+        for part in (node.get('dataset'), *parts):
             yield from datasets_in(part)
 
 
 def parts_of(dataset) -> list:
-    """The datasets in a concatenation, or the dataset itself."""
-    return list(getattr(dataset, 'datasets', [dataset]))
+    """The innermost datasets of a concatenation or a wrapper, or the dataset itself."""
+    inner = getattr(dataset, 'datasets', [dataset.dataset] if hasattr(dataset, 'dataset') else ())
+    return [part for each in inner for part in parts_of(each)] if inner else [dataset]

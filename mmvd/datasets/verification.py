@@ -16,6 +16,7 @@ from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .archives import changed_ns, is_file
 from .decoders import depth_shape
+from .nesting import parts_of
 from .rasters import check_upright, look_at_image
 from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
@@ -57,11 +58,12 @@ def check_files(dataset) -> None:
             expects.
         SampleError: If label files are missing or odd, or image, depth and label do not lie on each other.
     """
-    inner = getattr(dataset, 'datasets', [dataset.dataset] if hasattr(dataset, 'dataset') else ())
-    for part in inner:
-        check_files(part)
-    if not isinstance(dataset, BaseDataset):
-        return
+    for part in parts_of(dataset):
+        if isinstance(part, BaseDataset):
+            _check_files_of(part)
+
+
+def _check_files_of(dataset: BaseDataset) -> None:
     kinds = {'seg_map_path': SampleError}
     loaders = [transform for transform in dataset.pipeline.transforms if isinstance(transform, LoadDepth)]
     if not any(loader.allow_missing_depth for loader in loaders):
