@@ -9,6 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from mmvd.datasets.decoders import FARTHEST_M, FLOAT_FORMATS, decoder_of, get_decoder, read_depth, read_npy, suspicion
+from mmvd.datasets.headers import frames_of, known_orientation
 from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import ConfigError, SampleError
 from mmvd.ops import clean_depth
@@ -183,17 +184,17 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
 def _depth_of_pil(image: Image.Image, name: str) -> np.ndarray:
     if image.mode not in ('I', 'F') and not image.mode.startswith('I;16'):
         raise SampleError(f'{name} is an image of mode {image.mode}: 8-bit pictures hold no metric depth')
-    if getattr(image, 'n_frames', 1) > 1:
+    if frames_of(image) > 1:
         raise SampleError(f'{name} has {image.n_frames} frames: choose one and copy() it')
     try:  # PIL reads a file only now
-        check_upright(image.getexif().get(ExifTags.Base.Orientation, 1) != 1, name)
+        check_upright(_is_turned(image), name)
         return np.asarray(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise SampleError(f'{name}: a PIL image of mode {image.mode} that cannot be read ({error})') from error
 
 
 def _array_of_pil(image: Image.Image, has_depth: bool) -> np.ndarray:
-    if getattr(image, 'n_frames', 1) > 1:
+    if frames_of(image) > 1:
         raise SampleError(f'rgb has {image.n_frames} frames, an animation or a document: choose one and copy() it')
     if image.mode == 'CMYK' or image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         raise SampleError(f'rgb is an image of mode {image.mode}: convert it to 8-bit RGB')
@@ -201,8 +202,12 @@ def _array_of_pil(image: Image.Image, has_depth: bool) -> np.ndarray:
         turned = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     except (OSError, ValueError, SyntaxError) as error:
         raise SampleError(f'rgb: a PIL image of mode {image.mode} that cannot be read as RGB ({error})') from error
-    check_upright(has_depth and image.getexif().get(ExifTags.Base.Orientation, 1) != 1, 'rgb')
+    check_upright(has_depth and _is_turned(image), 'rgb')
     return turned
+
+
+def _is_turned(image: Image.Image) -> bool:
+    return known_orientation(image.getexif().get(ExifTags.Base.Orientation)) != 1
 
 
 def _tensor(value: object, name: str) -> Tensor:

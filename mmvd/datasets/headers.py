@@ -91,11 +91,11 @@ def _exr_shape(start: bytes) -> tuple[int, int]:
 def _ask_pillow(file: io.BufferedIOBase) -> Header:
     try:
         with Image.open(file) as image:
-            kind = 'JPEG' if image.format == 'MPO' else image.format  # phones add previews behind the photo
+            kind = 'JPEG' if image.format == 'MPO' else image.format
             if kind == 'TIFF' and image.tag_v2.get(ExifTags.Base.Orientation, 1) != 1:
                 raise ValueError('a TIFF whose orientation tag turns it: decoders differ in it, save it upright')
-            frames = 1 if kind == 'JPEG' else getattr(image, 'n_frames', 1)
-            return Header(kind, image.size[::-1], image.mode, exif_orientation(image.info.get('exif', b'')), frames)
+            orientation = exif_orientation(image.info.get('exif', b''))
+            return Header(kind, image.size[::-1], image.mode, orientation, frames_of(image))
     except UnidentifiedImageError as error:
         raise ValueError('of no known image format, or truncated in its header') from error
     except Image.DecompressionBombError as error:
@@ -112,4 +112,14 @@ def exif_orientation(data: bytes) -> int:
         value = exif.get(ExifTags.Base.Orientation, 1)
     except Exception:  # as above; a damaged note turns no image
         return 1
+    return known_orientation(value)
+
+
+def known_orientation(value: object) -> int:
+    """An orientation of EXIF, 1 to 8; a value that the standard does not have turns nothing."""
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def frames_of(image: Image.Image) -> int:
+    """Frames of an animation or a document; the previews that phones add behind a photo (MPO) are none."""
+    return 1 if image.format in ('JPEG', 'MPO') else getattr(image, 'n_frames', 1)

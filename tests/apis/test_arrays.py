@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from mmvd.apis.arrays import depth_batch, rgb_batch
 from mmvd.errors import ConfigError, DepthFileError, MMVDError, SampleError
@@ -81,6 +81,19 @@ def test_pictures_with_several_frames_or_a_turn():
     with pytest.raises(SampleError, match='EXIF data turn'):
         rgb_batch(turned, has_depth=True)
     np.testing.assert_array_equal(rgb_batch(turned)[0][0].permute(1, 2, 0), np.rot90(files_of_doors.RGB, 3))
+
+
+def test_pictures_of_phones_are_those_of_their_files(tmp_path):
+    """With previews behind the photo, and an orientation that the standard does not have."""
+    photo, preview = (Image.fromarray(np.full((side, side, 3), 90, np.uint8)) for side in (20, 8))
+    photo.save(tmp_path / 'phone.jpg', 'MPO', save_all=True, append_images=[preview])
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 9
+    photo.save(tmp_path / 'odd.jpg', exif=exif)
+    for name in ('phone.jpg', 'odd.jpg'):
+        found = rgb_batch(Image.open(tmp_path / name), has_depth=True)[0]
+        assert (found[0].float() - 90).abs().max() <= 1 and found[0].shape == (3, 20, 20)
+        assert rgb_batch(tmp_path / name, has_depth=True)[0][0].shape == (3, 20, 20)
 
 
 def test_whole_numbers_in_numpy_files_need_a_unit(tmp_path):
