@@ -1,16 +1,18 @@
 """Datasets in the layout of the BOP challenge."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
 
-from mmvd.errors import Missing, MMVDError, SampleError
+from mmvd.errors import Missing, MMVDError
 from mmvd.registry import DATASETS
 
-from .bop_files import camera_of, read_frames
+from .bop_files import camera_of
+from .bop_scenes import Scenes, frame_of
 from .pairing import IMAGE_ENDINGS
 from .rgbd_dataset import RGBDDataset
 
@@ -40,7 +42,10 @@ class BOPDataset(RGBDDataset):
     @classmethod
     def missing(cls, config: dict) -> Missing | None:
         """See :meth:`RGBDDataset.missing`."""
-        return super().missing(dict(config, images=cls._images_of(config['split'])))
+        beside = dict(
+            depth_from=(r'/rgb/(.*)\.[^.]+$', r'/depth/\1.png'), camera_from=('/rgb/.*', '/scene_camera.json')
+        )
+        return super().missing(dict(config, images=cls._images_of(config['split']), **beside))
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         """Depth of every set is PNG, also where colour is JPEG; what is no image is left alone."""
@@ -49,52 +54,44 @@ class BOPDataset(RGBDDataset):
         self._check_pairs(pairs, 'its name')
         return pairs
 
+    def scenes(self) -> Scenes:
+        """The scenes of the split, none of whose files is read yet."""
+        return Scenes(Path(self.data_root), self.images.count('/') - 1)
+
     def load_data_list(self) -> list[dict]:
         """List the frames with their cameras."""
-        cameras, entries, images = {}, [], super().load_data_list()
+        scenes, entries, images = self.scenes(), [], super().load_data_list()
         for entry in images:
             try:
-                self.cameras.add(frame_of(entry['img_path'])[0] / 'scene_camera.json')
-                entries.append(self.with_camera(entry, cameras))
+                entries.append(self._with_camera(entry, scenes))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
-        self._tell_of_the_rest(cameras, images)
+        self._tell_of_the_rest(scenes, images)
         return entries
 
-    def _tell_of_the_rest(self, cameras: dict[Path, dict], images: Sequence[dict]) -> None:
+    def _with_camera(self, entry: dict, scenes: Scenes) -> dict:
+        scene, frame = frame_of(entry['img_path'])
+        path = scenes.place(scene, 'scene_camera.json')
+        self.cameras.add(path)
+        scale, intrinsics = camera_of(scenes.frames(path).get(str(frame)), f'{path}, frame {frame}')
+        return dict(entry, depth_scale=scale, intrinsics=intrinsics)
+
+    def _tell_of_the_rest(self, scenes: Scenes, images: Sequence[dict]) -> None:
         """Frames that a scene lists and has no image of are a part of the set, or half an archive; further cameras."""
-        found = Counter(Path(entry['img_path']).parents[1] for entry in images)
-        gaps = {scene: len(frames) - found[scene] for scene, frames in cameras.items() if found[scene] < len(frames)}
+        found = Counter(scenes.name(Path(entry['img_path']).parents[1]) for entry in images)
+        listed = defaultdict(set)
+        for path in sorted(self.cameras):
+            with suppress(MMVDError):  # told of with each of its frames
+                listed[scenes.name(path.parent)] |= scenes.frames(path).keys()
+        gaps = {scene: len(frames) - found[scene] for scene, frames in listed.items() if found[scene] < len(frames)}
         if gaps:
             MMLogger.get_current_instance().warning(
                 f'{self.data_root}: {sum(gaps.values())} frames of {len(gaps)} scenes have no image, first '
                 f'{next(iter(gaps))}: a part of the set, or half an archive?'
             )
-        further = [path for scene in cameras for path in scene.glob('scene_camera_*.json')]
+        further = [path for camera in sorted(self.cameras) for path in camera.parent.glob('scene_camera_*.json')]
         if further:
             MMLogger.get_current_instance().warning(
                 f'{self.data_root}: {len(further)} files of further cameras, first {further[0]}: not read, the camera '
                 'of a scene is that of scene_camera.json'
             )
-
-    @staticmethod
-    def with_camera(entry: dict, cameras: dict[Path, dict]) -> dict:
-        """An entry with what its scene's file says of its camera; files are read once."""
-        scene, frame = frame_of(entry['img_path'])
-        if scene not in cameras:
-            cameras[scene] = read_frames(scene / 'scene_camera.json')
-        source = f'{scene / "scene_camera.json"}, frame {frame}'
-        scale, intrinsics = camera_of(cameras[scene].get(str(frame)), source)
-        return dict(entry, depth_scale=scale, intrinsics=intrinsics)
-
-
-def frame_of(image: str) -> tuple[Path, int]:
-    """Folder of the scene and number of the frame of an image.
-
-    Raises:
-        SampleError: If the image has no number.
-    """
-    path = Path(image)
-    if not path.stem.isdecimal():
-        raise SampleError(f'{image}: images of the BOP layout are named by their frame number')
-    return path.parents[1], int(path.stem)

@@ -12,8 +12,9 @@ from mmvd.errors import ConfigError, Missing, MissingInputsError, MMVDError, Sam
 from mmvd.registry import DATASETS
 
 from .archives import is_file, located
-from .bop_dataset import BOPDataset, frame_of
-from .bop_files import check_places, model_file, poses_of, read_frames, read_models_info, read_targets
+from .bop_dataset import BOPDataset
+from .bop_files import check_places, model_file, poses_of, read_models_info, read_targets
+from .bop_scenes import Scenes, frame_of
 
 _SKEW_PX = 1.0  # half a pixel at the edge of a wide view
 _ODD_SHARE = 0.01  # of the frames; more are no slips of an annotator
@@ -63,6 +64,7 @@ class BOPPoseDataset(BOPDataset):
         self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract)
         self.settings = dict(self.settings, for_test=kwargs.get('test_mode', False))  # other frames are listed
         self.targets, self.models_folder = targets, located(Path(data_root), f'{models}/models_info.json').parent
+        self.truth: set[Path] = set()  # files of poses, there or not
         self.models = known = read_models_info(self.models_folder)
         self.some = objects is not None  # LM-O's training images show all objects of LM
         self.objects = tuple(known) if objects is None else tuple(check_int(owner, 'objects', each) for each in objects)
@@ -90,17 +92,19 @@ class BOPPoseDataset(BOPDataset):
 
     def load_data_list(self) -> list[dict]:
         """List the frames with cameras and poses."""
-        files, wanted, entries = {}, self._target_frames(), []
+        scenes, wanted, entries = self.scenes(), self._target_frames(), []
         for entry in super().load_data_list():
             scene, frame = frame_of(entry['img_path'])
             if wanted is not None and (scene.name, frame) not in wanted:
                 continue
             try:
-                entries.append(self._with_poses(entry, scene, frame, files))
+                entries.append(self._with_poses(entry, scene, frame, scenes))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
         if not entries:
-            raise MissingInputsError(f'{self.data_root}: no frame of {self.images}, or none that {self.targets} names')
+            named = f' that {self.targets} names' if self.targets else ''
+            first = f' ({self.problems[0]})' if self.problems else ''
+            raise MissingInputsError(f'{self.data_root}: no frame of {self.images}{named}{first}')
         if not (self.test_mode or any(entry['instances'] for entry in entries)):
             raise SampleError(
                 f'{self.data_root}: in {self.images} none of the objects {", ".join(map(str, self.objects))} is at '
@@ -132,18 +136,17 @@ class BOPPoseDataset(BOPDataset):
             MMLogger.get_current_instance().warning(f'{self.data_root}: {len(odd)} frames are left out, first {odd[0]}')
         return kept
 
-    def _with_poses(self, entry: dict, scene: Path, frame: int, files: dict) -> dict:
+    def _with_poses(self, entry: dict, scene: Path, frame: int, scenes: Scenes) -> dict:
         if not scene.name.isdecimal():
             raise SampleError(f'{scene}: scenes of the BOP layout are named by their number')
         about = dict(entry, scene_id=int(scene.name), image_id=frame)
         if np.abs(entry['intrinsics'][[0, 1], [1, 0]]).max() > _SKEW_PX:
             raise SampleError(f'{scene}, frame {frame}: cam_K has a skew, which rays and renderings do not know')
-        paths = [scene / name for name in ('scene_gt.json', 'scene_gt_info.json')]
+        paths = [scenes.place(scene, name) for name in ('scene_gt.json', 'scene_gt_info.json')]
+        self.truth.update(paths)
         if self.test_mode and not any(map(is_file, paths)):  # not public
             return dict(about, instances=[])
-        if scene not in files:
-            files[scene] = [read_frames(path) for path in paths]
-        listed = (file.get(str(frame)) for file in files[scene])
+        listed = [scenes.frames(path).get(str(frame)) for path in paths]
         poses = poses_of(*listed, self.objects, f'{scene}, frame {frame}', self.some, self.min_visib_fract)
         return dict(about, instances=[dict(each, bbox_label=self.objects.index(each['obj_id'])) for each in poses])
 
@@ -155,18 +158,15 @@ class BOPPoseDataset(BOPDataset):
 
     def sources(self, entries: Sequence[dict]) -> list[Path]:
         """See :meth:`RGBDDataset.sources`."""
-        files = super().sources(entries)
-        cameras = [path for path in files if path.name == 'scene_camera.json']
-        poses = [path.with_name(name) for path in cameras for name in ('scene_gt.json', 'scene_gt_info.json')]
         further = [located(Path(self.data_root), self.targets)] if self.targets else []
-        return [*files, *poses, self.models_folder / 'models_info.json', *further]
+        return [*super().sources(entries), *self.truth, self.models_folder / 'models_info.json', *further]
 
     def get_data_info(self, idx: int) -> dict:
         """The entry, with the paths of the masks."""
         entry = super().get_data_info(idx)
-        scene, frame = frame_of(entry['img_path'])
+        scenes, (scene, frame) = self.scenes(), frame_of(entry['img_path'])
         entry.update(obj_ids=self.objects, ori_intrinsics=entry['intrinsics'])
         for each in entry['instances']:
             name = f'{frame:06d}_{each["instance"]:06d}.png'
-            each.update(mask_path=str(scene / 'mask' / name), mask_visib_path=str(scene / 'mask_visib' / name))
+            each.update({f'{kind}_path': str(scenes.place(scene, f'{kind}/{name}')) for kind in ('mask', 'mask_visib')})
         return entry

@@ -15,6 +15,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from .archives import changed_ns, is_file, read_bytes
 
 _BORDER = 0.05  # share of a side
+_UNLIKE, _SKEW = 4, 0.1  # focal lengths of no camera; skew beyond calibration, as a share of the focal length
 _MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
 
 
@@ -112,9 +113,18 @@ def read_camera(path: Path, image: str) -> np.ndarray:
         matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
     except (OSError, ValueError, TypeError, LookupError, RecursionError, MemoryError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
-    if not np.isfinite(matrix).all() or (matrix[[0, 1], [0, 1]] <= 0).any():
-        raise ConfigError(f'{path}: a camera matrix is finite, with positive focal lengths, got {matrix.tolist()}')
+    if not _is_pinhole(matrix):
+        raise ConfigError(
+            f'{path}: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1 with positive focal lengths in pixels, which are '
+            f'similar, got {matrix.tolist()}'
+        )
     return matrix.copy()
+
+
+def _is_pinhole(matrix: np.ndarray) -> bool:
+    (fx, skew, _), (zero, fy, _), last = matrix.tolist()
+    plain = np.isfinite(matrix).all() and zero == 0 and last == [0, 0, 1]
+    return bool(plain and min(fx, fy) > 0 and max(fx, fy) < _UNLIKE * min(fx, fy) and abs(skew) < _SKEW * fx)
 
 
 @lru_cache(64)

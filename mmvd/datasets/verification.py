@@ -33,6 +33,7 @@ class DatasetFacts:
     """Facts of one split; depth statistics are means over images of each one's mean and deviation (facts, part 4)."""
 
     images: int = 0
+    read: int = 0  # without those that cannot be
     mean_m: float = 0.0
     std_m: float = 0.0
     density: float = 0.0
@@ -145,7 +146,7 @@ def examine(
 
 def _sum_up(facts: DatasetFacts, dataset: BaseDataset, depth: dict[int, tuple]) -> None:
     """Fill in what mean, deviation and density of depth of the samples say together."""
-    rows = np.array(list(depth.values()), float).reshape(-1, 3)
+    facts.read, rows = len(depth), np.array(list(depth.values()), float).reshape(-1, 3)
     some = rows[:, 2] > 0
     if some.any():
         facts.mean_m, facts.std_m = map(float, rows[some, :2].mean(0))
@@ -217,8 +218,8 @@ def _rules_of_files(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str
             f'{expected["thousands"]} thousand)',
         ),
         (
-            len(facts.empty) <= (1 - _COUNT_TOLERANCE) * facts.images,
-            f'depth: {len(facts.empty)} maps have none{_first(facts.empty)}',
+            len(facts.empty) <= (1 - _COUNT_TOLERANCE) * facts.read,
+            f'depth: {len(facts.empty)} maps of {facts.read} have none{_first(facts.empty)}',
         ),
         (
             not facts.other_unit,

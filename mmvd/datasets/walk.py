@@ -84,7 +84,7 @@ def _folders(folder: Path, globs: list[str], problems: list[str] | None) -> Iter
         yield from (each for each in folder.glob('/'.join(globs)) if each.is_dir()) if globs else [folder]
         return
     try:
-        names = [globs[0]] if (folder / globs[0]).is_dir() else _folders_in(folder, globs[0])
+        names = [globs[0]] if (folder / globs[0]).is_dir() else list(_folders_in(folder, globs[0], problems))
     except OSError as error:
         _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
         return
@@ -92,9 +92,15 @@ def _folders(folder: Path, globs: list[str], problems: list[str] | None) -> Iter
         yield from _folders(folder / name, globs[1:], problems)
 
 
-def _folders_in(folder: Path, glob: str) -> list[str]:
+def _folders_in(folder: Path, glob: str, problems: list[str] | None) -> Iterator[str]:
     with os.scandir(folder) as entries:  # which knows folders from files without a look at each
-        return [each.name for each in entries if is_data(each.name) and fnmatchcase(each.name, glob) and each.is_dir()]
+        for each in entries:
+            if is_data(each.name) and fnmatchcase(each.name, glob):
+                try:
+                    if each.is_dir():
+                        yield each.name
+                except OSError as error:  # links are looked at, and may lead in circles
+                    _leave_out(f'{each.path}: this link cannot be followed ({error.strerror})', problems)
 
 
 def is_data(name: str) -> bool:

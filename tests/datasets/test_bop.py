@@ -78,7 +78,7 @@ def test_targets_and_objects(root):
         with pytest.raises(SampleError, match='list of targets'):
             build(root, targets='targets.json')
     (root / 'targets.json').write_text(json.dumps([dict(scene_id=3, im_id=1, obj_id=1, inst_count=1)]))
-    with pytest.raises(MissingInputsError, match='or none that targets.json names'):
+    with pytest.raises(MissingInputsError, match='no frame of .* that targets.json names'):
         build(root, targets='targets.json')
 
 

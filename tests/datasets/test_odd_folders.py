@@ -67,6 +67,30 @@ def test_what_systems_leave_is_no_class_and_no_archive(tmp_path, monkeypatch):
     assert found.metainfo['classes'] == ('first', 'second')
 
 
+def test_a_link_that_leads_in_a_circle_is_left_out_alone(tmp_path, capsys):
+    fabricate_bop(tmp_path / 'test/000001', 2)
+    (tmp_path / 'test/000002').symlink_to('000002')
+    found = prepare(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test'))
+    assert len(found) == 2 and found.data_list.left_out['count'] == 1
+    assert f'{tmp_path}/test/000002: this link cannot be followed (Too many levels' in found.data_list.told_left_out()
+
+
+@pytest.mark.parametrize(
+    'rows',
+    [
+        '60 0 31.5 0 62 23.5 7 8 9',
+        '60 0 0 0 62 0 31.5 23.5 1',  # columns first
+        '6000 0 31.5 0 0.62 23.5 0 0 1',
+        '60 40 31.5 0 62 23.5 0 0 1',
+        '60 0 31.5 5 62 23.5 0 0 1',
+    ],
+)
+def test_numbers_that_are_no_camera(tmp_path, rows):
+    (tmp_path / 'K.txt').write_text(rows)
+    with pytest.raises(ConfigError, match='K.txt: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1'):
+        read_camera(tmp_path / 'K.txt', 'x.png')
+
+
 def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):
     for scene in ('000001', '000002'):
         fabricate_bop(tmp_path / f'test/{scene}', 2)

@@ -66,7 +66,7 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_rules_of_table_6(change, failing):
-    facts = DatasetFacts(**dict(dict(images=100, mean_m=2.4, std_m=0.6, density=0.85), **change))
+    facts = DatasetFacts(**dict(dict(images=9000, read=100, mean_m=2.4, std_m=0.6, density=0.85), **change))
     rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5, images=100))
     assert [text.split(':')[0] for holds, text in rules if not holds] == failing
 
@@ -111,7 +111,7 @@ def test_a_part_in_another_unit_and_maps_without_depth_are_named(tmp_path, capsy
     monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
     assert prepare_main() == 1
     told = capsys.readouterr().out
-    assert f'FAIL depth: 1 maps have none, first {empty}' in told
+    assert f'FAIL depth: 1 maps of 6 have none, first {empty}' in told
     assert 'FAIL one unit: 2 maps differ from the median by more than 100 times, first ' in told and '000004/de' in told
 
 

@@ -1,0 +1,62 @@
+"""Files that speak of a scene of the BOP layout: read once each, wherever they lie."""
+
+from pathlib import Path
+
+from mmvd.errors import MMVDError, SampleError
+
+from .archives import is_file, located
+from .bop_files import read_frames
+
+
+def frame_of(image: str) -> tuple[Path, int]:
+    """Folder of the scene and number of the frame of an image.
+
+    Raises:
+        SampleError: If the image has no number.
+    """
+    path = Path(image)
+    if not path.stem.isdecimal():
+        raise SampleError(f'{image}: images of the BOP layout are named by their frame number')
+    return path.parents[1], int(path.stem)
+
+
+class Scenes:
+    """Scenes of a split.
+
+    A file is looked for beside the images, then below the dataset's folder, on disk and in archives: images may be
+    unpacked beside an archive that keeps the rest.
+
+    Args:
+        root: Folder of the dataset.
+        levels: Folders from there down to a scene.
+    """
+
+    def __init__(self, root: Path, levels: int):
+        self.root, self.levels = root, levels
+        self._read: dict[Path, dict | MMVDError] = {}
+
+    def name(self, scene: Path) -> str:
+        """A scene below the dataset's folder, the same on disk and in an archive."""
+        return '/'.join(scene.parts[-self.levels :])
+
+    def place(self, scene: Path, name: str) -> Path:
+        """Where a file of a scene lies."""
+        beside = scene / name
+        return beside if is_file(beside) else located(self.root, f'{self.name(scene)}/{name}')
+
+    def frames(self, path: Path) -> dict[str, object]:
+        """What a file says of each frame; a damaged one is read once, too.
+
+        Raises:
+            MissingInputsError: If there is no such file.
+            SampleError: If it is damaged.
+        """
+        if path not in self._read:
+            try:
+                self._read[path] = read_frames(path)
+            except MMVDError as error:
+                self._read[path] = error
+        found = self._read[path]
+        if isinstance(found, MMVDError):
+            raise found
+        return found

@@ -1,0 +1,85 @@
+"""Scenes of the BOP layout that are partly unpacked, partly in their archive, damaged or without depth."""
+
+import json
+import shutil
+
+import pytest
+
+from mmvd.datasets import bop_scenes
+from mmvd.errors import MissingInputsError
+from mmvd.registry import DATASETS
+from tests.conftest import logged
+from tests.datasets.test_archives import pack, same
+from tests.fabricate import fabricate_bop
+from tools.dataset_converters.prepare import prepare
+
+LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
+SIDE = ('scene_camera.json', 'scene_gt.json', 'scene_gt_info.json', 'mask', 'mask_visib')
+
+
+@pytest.fixture
+def settings(tmp_path):
+    fabricate_bop(tmp_path / 'lmo/test/000002', 3)
+    return dict(type='mmvd.BOPPoseDataset', data_root=str(tmp_path / 'lmo'), split='test', test_mode=True)
+
+
+def samples(settings) -> list[dict]:
+    return list(DATASETS.build(dict(settings, pipeline=LOAD)))
+
+
+@pytest.mark.parametrize('unpacked', [('rgb', 'depth'), ('rgb', 'depth', SIDE[0]), ('rgb',), SIDE, SIDE[1:]])
+def test_what_is_unpacked_goes_with_what_is_in_the_archive(tmp_path, settings, unpacked, monkeypatch):
+    whole, scene = samples(settings), tmp_path / 'lmo/test/000002'
+    aside = tmp_path / 'aside'
+    shutil.copytree(scene, aside)
+    pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
+    for name in unpacked:
+        scene.mkdir(parents=True, exist_ok=True)
+        (aside / name).rename(scene / name)
+    told, mixed = logged(monkeypatch), samples(settings)
+    assert same(whole, mixed) and not [text for text in told if 'have no image' in text]
+    for a, b in zip(whole, mixed, strict=True):
+        assert len(a['instances']) == len(b['instances']) == 1
+        assert a['instances'][0]['translation_mm'] == b['instances'][0]['translation_mm']
+        masks = [each['instances'][0]['mask_visib_path'] for each in (a, b)]
+        assert masks[0].endswith(masks[1].split('lmo_test_all.zip/')[-1].split('lmo/')[-1])
+        assert bop_scenes.is_file(masks[1])
+
+
+def test_a_damaged_file_is_read_once(settings, tmp_path, monkeypatch):
+    (tmp_path / 'lmo/test/000002/scene_camera.json').write_text('{')
+    read, read_frames = [], bop_scenes.read_frames
+    monkeypatch.setattr(bop_scenes, 'read_frames', lambda path: read.append(path) or read_frames(path))
+    dataset = DATASETS.build(dict(settings, pipeline=LOAD, lazy_init=True))
+    dataset.problems = []
+    with pytest.raises(MissingInputsError, match='no frame of .*left out.*no readable JSON'):
+        dataset.full_init()
+    assert len(read) == 1 and len(dataset.problems) == 3
+
+
+@pytest.mark.parametrize('kind', ['mmvd.BOPDataset', 'mmvd.BOPPoseDataset'])
+@pytest.mark.parametrize(
+    ('gone', 'named'), [('depth', r'depth/00000\d.png \(no such file'), (SIDE[0], r'scene_camera.json \(no such file')]
+)
+def test_a_set_without_depth_or_cameras_is_not_there(settings, tmp_path, kind, gone, named):
+    path = tmp_path / 'lmo/test/000002' / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    settings['type'] = kind
+    if kind == 'mmvd.BOPDataset':
+        settings.pop('test_mode')
+    with pytest.raises(MissingInputsError, match=named):
+        prepare(settings)
+
+
+def test_missing_poses_are_named(settings, tmp_path):
+    (tmp_path / 'lmo/test/000002/scene_gt_info.json').unlink()
+    with pytest.raises(MissingInputsError, match='left out.*scene_gt_info.json: no such file'):
+        prepare(dict(settings, test_mode=False))
+
+
+def test_frames_of_a_scene_that_no_image_shows_are_counted_over_all_its_files(settings, tmp_path, monkeypatch):
+    camera = tmp_path / 'lmo/test/000002/scene_camera.json'
+    frames = json.loads(camera.read_text())
+    camera.write_text(json.dumps(dict(frames, **{'17': frames['0']})))
+    told = logged(monkeypatch)
+    assert len(samples(settings)) == 3 and '1 frames of 1 scenes have no image, first test/000002' in told[0]
