@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.fileio import load
 from mmengine.registry import OPTIMIZERS
 
-from mmvd.datasets.nesting import datasets_in, selected
+from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.registry import DATASETS, METRICS, MODELS
 
-from .configs import shipped_configs
 from .data_configs import check_datasets, check_pipelines
+from .missing_data import missing_data, recipe_of
 
 _WEIGHTS = 'weights'
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
@@ -30,7 +29,7 @@ def missing_inputs(config: Config, training: bool) -> list[Missing]:
     missing = list(_missing_weights(config, training))
     for loader in ('train_dataloader', 'val_dataloader') if training else ('test_dataloader',):
         if config.get(loader):
-            missing += _missing_data(config[loader]['dataset'])
+            missing += missing_data(config[loader]['dataset'])
     missing += (replace(each, needed_by='evaluation') for each in _missing_of_metrics(config, training))
     return list(dict.fromkeys(missing))
 
@@ -95,15 +94,6 @@ def _missing_weights(config: Config, training: bool) -> Iterator[Missing]:
         is_elsewhere = part is config.model and '://' in str(name)  # of a host's model zoo
         if name and not is_elsewhere and not Path(name).is_file():
             yield Missing(name, made_by=recipe_of(name), needed_by=_WEIGHTS)
-
-
-def recipe_of(path: str, kind: str = 'weights') -> str:
-    """What makes weights, or one of the ``folders``, that configs name; empty if the table does not tell.
-
-    The table is ``configs/made_by.yml``.
-    """
-    recipes = load(str(shipped_configs() / 'made_by.yml'))[kind]
-    return next((made_by for end, made_by in recipes.items() if PurePath(path).match(end)), '')
 
 
 def _is_mixture(config: Config) -> bool:
@@ -200,23 +190,3 @@ def _missing_of_metrics(config: Config, training: bool) -> Iterator[Missing]:
         kind = metric.get('type', '')
         missing = getattr(METRICS.get(kind) if isinstance(kind, str) else kind, 'missing', None)
         yield from missing(metric) if missing else ()
-
-
-def _missing_data(dataset: dict) -> Iterator[Missing]:
-    parts, common = dataset.get('datasets'), dict(pipeline=dataset.get('pipeline', ()))
-    if isinstance(parts, dict):
-        for name, part in selected(parts, dataset.get('only')).items():
-            yield from (replace(each, needed_by=f'dataset {name}') for each in _missing_data({**common, **part}))
-        return
-    if parts:
-        for part in parts:
-            yield from _missing_data({**common, **part})
-        return
-    if 'dataset' in dataset:
-        yield from _missing_data(dataset['dataset'])
-        return
-    missing = getattr(DATASETS.get(dataset['type']), 'missing', None)
-    found = missing(dataset) if missing else None
-    if found:
-        made_by = found.made_by or recipe_of(str(dataset.get('data_root')), 'folders')
-        yield replace(found, made_by=made_by, needed_by=f'dataset {dataset["type"]}')

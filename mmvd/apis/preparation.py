@@ -14,6 +14,7 @@ from mmvd.registry import DATASETS
 
 from .configs import read_config, shipped_configs
 from .data_configs import LOADERS
+from .missing_data import missing_of
 from .preflight import missing_inputs
 
 _LISTS = dict(vd_nine='nine', test_six='six', nyuv2_raw='further')
@@ -86,7 +87,7 @@ def _status_of_recipes(names: dict[str, str]) -> Iterator[str]:
 
 def _missing(settings: dict) -> Missing | None:
     try:
-        return DATASETS.get(settings['type']).missing(settings)
+        return missing_of(settings)
     except MMVDError as error:
         return Missing(settings['data_root'], str(error))
 

@@ -18,12 +18,11 @@ from posixpath import normpath
 
 from mmengine.logging import MMLogger
 
-from mmvd.errors import Missing, SampleError, SavingError
+from mmvd.errors import SampleError, SavingError
 
 from .tables import arrow, map_table, place, save_table
 
-_ENDINGS = ('.zip', '.tar')
-_TO_UNPACK = ('.tar.gz', '.tgz', '.tar.bz2', '.tar.xz', '.7z', '.rar')  # no place in them can be gone to at once
+ENDINGS = ('.zip', '.tar')
 _LOCAL_HEADER, _ENCRYPTED, _WINDOWS = '<26xHH', 1, 0
 _VERSION = 2  # of what is kept of an archive
 _TAR_PADDING = 1 << 20  # zeros that may follow the last file; a record of tar has 10240 bytes
@@ -33,11 +32,9 @@ _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def split(path: str | Path) -> tuple[Path, str] | None:
     """The archive of a path and the name in it; None for a path that leads into none."""
     text = str(path)
-    if not any(f'{ending}{os.sep}' in text.lower() for ending in _ENDINGS):
+    if not any(f'{ending}{os.sep}' in text.lower() for ending in ENDINGS):
         return None
-    archive = next(
-        (above for above in Path(text).parents if above.suffix.lower() in _ENDINGS and above.is_file()), None
-    )
+    archive = next((above for above in Path(text).parents if above.suffix.lower() in ENDINGS and above.is_file()), None)
     return None if archive is None else (archive, Path(text).relative_to(archive).as_posix())
 
 
@@ -82,17 +79,8 @@ def in_parts(path: Path) -> bool:
 
 def archives_in(root: Path) -> list[Path]:
     """Archives directly below a folder."""
-    found = (path for path in root.glob('*') if path.suffix.lower() in _ENDINGS and path.is_file())
+    found = (path for path in root.glob('*') if path.suffix.lower() in ENDINGS and path.is_file())
     return sorted(path for path in found if not path.name.startswith('.'))  # ._a.zip is a note of macOS
-
-
-def no_files(root: Path, images: str) -> Missing:
-    """That a glob finds no files below a folder, and what may hold them there but is not read in place."""
-    packed = next((path.name for path in sorted(root.glob('*')) if path.name.lower().endswith(_TO_UNPACK)), None)
-    read = next(((path.name, next(open_archive(path).names(), 'nothing')) for path in archives_in(root)), None)
-    hint = f'; {packed} is not read in place: unpack it' if packed else ''
-    hint += f'; {read[0]} holds {read[1]}' if read else ''
-    return Missing(str(root / images), f'no such files{hint}')
 
 
 def located(root: Path, name: str) -> Path:

@@ -46,9 +46,7 @@ class BOPPoseDataset(BOPDataset):
             hundredth of the frames, objects are elsewhere than their camera sees them.
     """
 
-    PREPARED_BY = (
-        'the official archives, in place or unpacked into {root}; the rooms by python -m mmvd data bop data/bop_rooms'
-    )
+    PREPARED_BY = 'the official archives, in place or unpacked into {root}; the rooms by python -m mmvd data bop {root}'
 
     def __init__(
         self,

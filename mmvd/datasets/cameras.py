@@ -15,7 +15,7 @@ from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from .archives import changed_ns, is_file, read_bytes
 
 _BORDER = 0.05  # share of a side
-_UNLIKE, _SKEW = 4, 0.1  # focal lengths of no camera; skew beyond calibration, as a share of the focal length
+_UNLIKE, _SKEW = 10, 0.1  # focal lengths of no camera; skew beyond calibration, as a share of the focal length
 _MATTERPORT_HEIGHT = 1024  # pixels, of all its undistorted images
 
 

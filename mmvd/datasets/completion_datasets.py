@@ -32,6 +32,8 @@ class RGBDCompletionDataset(RGBDDataset):
         MissingInputsError: If there is no such data.
     """
 
+    COLUMNS = ('image', 'depth', 'truth')
+
     def __init__(self, data_root: str, truth_from: Sequence[str] | None = None, **kwargs: Any):
         if truth_from is not None:
             check_substitution(f'{type(self).__name__}({data_root})', 'truth_from', truth_from)
@@ -47,9 +49,6 @@ class RGBDCompletionDataset(RGBDDataset):
         if truth is not None:
             entry['gt_depth_path'] = str(located(root, truth))
         return entry
-
-    def _columns(self) -> Sequence[str]:
-        return ('image', 'depth', 'truth')
 
 
 @DATASETS.register_module()
@@ -73,7 +72,6 @@ class VOIDDataset(RGBDCompletionDataset):
     def __init__(self, data_root: str, points: int = 1500, split: str = 'test', dense: bool = False, **kwargs: Any):
         check_choice('VOIDDataset', 'points', points, (150, 500, 1500))
         check_choice('VOIDDataset', 'split', split, ('train', 'test'))
-        self.input_folder = 'ground_truth' if dense else 'sparse_depth'
         super().__init__(data_root, ann_file=self.list_of(points, split), **kwargs)
 
     @staticmethod
@@ -87,12 +85,12 @@ class VOIDDataset(RGBDCompletionDataset):
         listing = cls.list_of(config.get('points', 1500), config.get('split', 'test'))
         return super().missing(dict(config, ann_file=listing))
 
-    def _pairs_of_list(self) -> list[tuple[str, ...]]:
-        names = [re.sub(self._ABOVE, '', name) for (name,) in read_list(self.ann_file, ('image',))]
-        folders = ('image', self.input_folder, 'ground_truth')
-        rows = [tuple(name.replace('/image/', f'/{folder}/') for folder in folders) for name in names]
-        self._check_pairs([row[:2] for row in rows], self.ann_file)
-        return rows
+    @classmethod
+    def rows(cls, listing: Path, config: dict) -> list[tuple[str, ...]]:
+        """Image, input and truth of each image of the list."""
+        names = [re.sub(cls._ABOVE, '', name) for (name,) in read_list(listing, ('image',))]
+        folders = ('image', 'ground_truth' if config.get('dense') else 'sparse_depth', 'ground_truth')
+        return [tuple(name.replace('/image/', f'/{folder}/') for folder in folders) for name in names]
 
     def _entry(self, root: Path, image: str, depth: str, truth: str | None = None) -> dict:
         if truth == depth:  # dense: the input is the truth

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from mmvd.errors import ConfigError, MissingInputsError
 
+from .archives import is_file, read_bytes
+
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -24,10 +26,10 @@ def read_list(path: str | Path, columns: Sequence[str]) -> list[tuple[str, ...]]
         ConfigError: If it is no UTF-8 text, or a line has another number of columns.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise MissingInputsError(f'{path}: no such list of image and depth files')
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise MissingInputsError(f'{path}: this list cannot be read ({error.strerror})') from error
     if data.startswith(_UTF16) or b'\0' in data:

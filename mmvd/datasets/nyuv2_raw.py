@@ -68,8 +68,9 @@ class NYUv2RawDataset(RGBDDataset):
         images, depths = (self._by_scene(pattern) for pattern in (self.images, f'*/{_DEPTHS}'))
         for scene in sorted(images.keys() & depths.keys()):
             names, times = zip(*images[scene], strict=True)
+            times = np.array(times)
             for depth, time in depths[scene]:
-                gaps = np.abs(np.array(times) - time)
+                gaps = np.abs(times - time)
                 nearest = int(gaps.argmin())
                 if gaps[nearest] <= self.max_gap_s:
                     pairs.append((names[nearest], depth))

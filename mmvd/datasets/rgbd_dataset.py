@@ -15,15 +15,14 @@ from mmvd.arguments import check_flag, check_intrinsics, check_pattern, check_su
 from mmvd.errors import ConfigError, Missing, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
-from .archives import is_file, located, no_files
+from .archives import is_file, located
 from .cameras import intrinsics_matrix, read_camera
 from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
+from .presence import MOST, first_gone, may_lack_depth, missing_of_folder
 from .rasters import look_at_image
-from .walk import some_of, visited, walk
-
-_LOOKED_AT = (100, 20)  # folders, and images of each; one that lacks a file does not speak for its dataset
+from .walk import visited, walk
 
 
 @DATASETS.register_module()
@@ -73,6 +72,7 @@ class RGBDDataset(BaseDataset):
         return dataset
 
     DEFAULTS: dict = {}  # arguments of a dataset with a fixed layout
+    COLUMNS = ('image', 'depth')  # of ann_file
     PREPARED_BY = ''  # what makes the layout in the folder {root}
     DEPTH_OF_TURNED_IMAGE = False  # whether depth was made from the image as mmcv reads it, turned by its EXIF data
     MAY_BE_CMYK = False  # whether some images are in print colours, and are converted as OpenCV does
@@ -133,26 +133,22 @@ class RGBDDataset(BaseDataset):
         if not root.is_dir():
             return Missing(str(root), 'no such folder')
         if config.get('ann_file'):
-            listing = root / config['ann_file']
-            return None if listing.is_file() else Missing(str(listing))
+            return cls._missing_of_list(config, root, located(root, config['ann_file']))
         if not config.get('images'):
             raise ConfigError(f'{cls.__name__}({root}): give either ann_file or images with depth_from')
-        problems: list[str] = []
-        names, lacking = walk(root, config['images'], config.get('exclude'), problems=problems), None
-        for name in some_of(names, *_LOOKED_AT):
-            gone = cls._gone(config, root, name)
-            if gone is None:
-                return None
-            lacking = lacking or Missing(str(root / gone), f'no such file, for {name}')
-        return lacking or (Missing(str(root), problems[0]) if problems else no_files(root, config['images']))
+        return missing_of_folder(root, config)
 
-    @staticmethod
-    def _gone(config: dict, root: Path, name: str) -> str | None:
-        """A file that belongs to an image and is not there."""
-        without_depth = any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
-        needs = ([] if without_depth else ['depth_from']) + ['labels_from', 'camera_from']
-        beside = (re.sub(*config[key], name) for key in needs if config.get(key))
-        return next((path for path in beside if not is_file(located(root, path))), None)
+    @classmethod
+    def _missing_of_list(cls, config: dict, root: Path, listing: Path) -> Missing | None:
+        if not is_file(listing):
+            return Missing(str(listing))
+        files = slice(1 if may_lack_depth(config) else 2)  # a third column may be a class
+        return first_gone(root, ((listing.name, row[files]) for row in cls.rows(listing, config)[:MOST]))
+
+    @classmethod
+    def rows(cls, listing: Path, config: dict) -> list[tuple[str, ...]]:
+        """What a list names: relative paths, in the order of ``COLUMNS``."""
+        return read_list(listing, cls.COLUMNS)
 
     def full_init(self) -> None:
         """Open the index of the samples if tools/dataset_converters/prepare.py made one, else list them."""
@@ -190,13 +186,9 @@ class RGBDDataset(BaseDataset):
         lists = [Path(self.ann_file)] if self.ann_file else visited(Path(self.data_root), self.images)
         return [*lists, *self.cameras]
 
-    def _columns(self) -> Sequence[str]:
-        """What a row of ``ann_file`` holds."""
-        return ('image', 'depth')
-
     def _pairs_of_list(self) -> list[tuple[str, ...]]:
         path = Path(self.ann_file)
-        rows = read_list(path, self._columns())
+        rows = self.rows(path, self.settings)
         self._check_pairs([tuple(map(os.path.normpath, row[:2])) for row in rows], str(path))
         return rows
 
@@ -278,7 +270,7 @@ class RGBDDataset(BaseDataset):
 
     def _join_prefix(self):
         if self.ann_file and self.data_root:
-            self.ann_file = str(Path(self.data_root) / self.ann_file)
+            self.ann_file = str(located(Path(self.data_root), self.ann_file))
 
 
 def _check_sources(owner: str, data_root: Any, images: Any, ann_file: Any, depth_from: Any) -> None:

@@ -58,6 +58,8 @@ class RGBDClassDataset(RGBDDataset):
 
     OFFICIAL_IMAGES: tuple[int, int] | None = None  # of the training set, and of the set that is evaluated
 
+    COLUMNS = ('image', 'depth', 'class')
+
     def __init__(self, data_root: str, **kwargs: Any):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.label_from, self.others = kwargs.pop('label_from', None), kwargs.pop('others', None)
@@ -98,9 +100,6 @@ class RGBDClassDataset(RGBDDataset):
         """Number of classes of a config of this class; None if only the folders tell."""
         classes = {**cls.DEFAULTS, **config}.get('classes')
         return len(classes) if classes else None
-
-    def _columns(self) -> Sequence[str]:
-        return ('image', 'depth', 'class')
 
     @staticmethod
     def _names_of_folders(root: Path, folders: str) -> list[str]:

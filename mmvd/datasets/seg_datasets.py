@@ -1,7 +1,6 @@
 """RGB-D datasets with a label map per image, in the layouts that ``tools/dataset_converters`` leave."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,8 @@ class RGBDSegDataset(RGBDDataset):
     OFFICIAL_IMAGES: tuple[int, int] | None = None  # of the training set, and of the set that is evaluated
     TABLE_6: str | None = None  # name in configs/datasets.yml
 
+    COLUMNS = ('image', 'depth', 'label')
+
     def __init__(self, data_root: str, **kwargs: Any):
         kwargs = {**self.DEFAULTS, **kwargs}
         self.labels_from, self.reduce_zero_label = (
@@ -80,9 +81,6 @@ class RGBDSegDataset(RGBDDataset):
             reduce_zero_label=self.reduce_zero_label,
             seg_fields=[],
         )
-
-    def _columns(self) -> Sequence[str]:
-        return ('image', 'depth', 'label')
 
 
 @DATASETS.register_module()

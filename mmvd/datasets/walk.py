@@ -137,7 +137,7 @@ def _members(archive: Path, images: str, problems: list[str] | None, unpacked: b
         if _matches(parts, globs):
             yield name
         elif len(parts) > len(globs) > 1 and deeper is None and _matches(parts[-len(globs) :], globs):
-            deeper = name
+            deeper = name if all(map(is_data, parts)) else None
     if deeper:
         above = '/'.join(deeper.split('/')[: -len(globs)])
         MMLogger.get_current_instance().warning(

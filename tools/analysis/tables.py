@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 
 from mmvd.apis.devices import find_device
-from mmvd.apis.preflight import recipe_of
+from mmvd.apis.missing_data import recipe_of
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.saving import check_file, save_csv, save_text

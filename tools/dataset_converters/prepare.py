@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.data_configs import read_data_config
+from mmvd.apis.missing_data import missing_of
 from mmvd.apis.preparation import expectations, listed_datasets, paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace, settings: dict) -> int:
     """Returns the exit code."""
     if args.limit is not None:
         check_int('prepare.py', '--limit', args.limit)
+        if not args.verify:
+            raise ConfigError('prepare.py --limit: how many samples --verify reads; an index has all of them')
     dataset = prepare(settings)
     left_out = tell_of_left_out(dataset)
     if not args.verify:
@@ -101,7 +104,7 @@ def prepare(settings: dict | Config) -> RGBDDataset:
         MissingInputsError: If there is no such data.
         SampleError: If files came or went meanwhile.
     """
-    missing = DATASETS.get(settings['type']).missing(settings)
+    missing = missing_of(settings)
     if missing:
         raise MissingInputsError(f'missing: {missing}')
     dataset = DATASETS.build(dict(settings, pipeline=[], lazy_init=True))

@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
 from mmvd.apis.data_configs import read_data_config
+from mmvd.apis.missing_data import missing_of
 from mmvd.apis.preparation import expectations
 from mmvd.arguments import check_int
 from mmvd.datasets.nesting import datasets_in
@@ -55,7 +56,7 @@ def verify(path: Path, limit: int | None = None, root: Path | None = None) -> in
 
 def verify_part(label: str, settings: dict, limit: int | None, num_classes: int | None = None) -> int:
     """Examine one dataset, also for whether it is all there; returns how many samples could not be read."""
-    missing = DATASETS.get(settings['type']).missing(settings)
+    missing = missing_of(settings)
     if missing:
         print(f'{label}: {missing}', file=sys.stderr)
         return 1

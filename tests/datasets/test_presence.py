@@ -1,0 +1,73 @@
+"""Whether data are there: told with the file that is not, and with what makes it."""
+
+import shutil
+import sys
+import zipfile
+
+import pytest
+
+from mmvd.apis.missing_data import missing_of
+from mmvd.apis.preparation import paper_datasets
+from mmvd.registry import DATASETS
+from tests.conftest import logged
+from tests.datasets.test_archives import pack, same, samples
+from tests.fabricate import fabricate_bop, fabricate_sunrgbd, fabricate_void
+from tools.dataset_converters.prepare import main as prepare_main
+
+
+def paper(name, root) -> dict:
+    return dict(paper_datasets()[name], data_root=str(root))
+
+
+def test_a_list_of_files_that_are_not_there_is_no_dataset(tmp_path):
+    fabricate_sunrgbd(tmp_path / 'sun')
+    frame = 'SUNRGBD/kv1/NYUdata/NYU0001'
+    (tmp_path / 'sun/test.txt').write_text(f'{frame}/image/1.jpg {frame}/depth/1.png {frame}/label/1.png\n')
+    shutil.rmtree(tmp_path / 'sun/SUNRGBD')
+    told = str(missing_of(paper('sunrgbd', tmp_path / 'sun')))
+    assert f'{frame}/image/1.jpg (no such file, for test.txt); made by: python tools/' in told
+    fabricate_void(tmp_path / 'void_release')
+    settings = paper('void', tmp_path / 'void_release')
+    assert missing_of(settings) is None
+    for folder in (tmp_path / 'void_release').glob('*/data/*/ground_truth'):
+        shutil.rmtree(folder)
+    assert 'ground_truth/' in str(missing_of(settings))
+
+
+def test_a_list_in_an_archive(tmp_path):
+    fabricate_void(tmp_path / 'void_release')
+    settings = paper('void', tmp_path / 'void_release')
+    unpacked = samples(settings)
+    pack(tmp_path / 'void_release/void_1500', tmp_path / 'void_release/void_1500.zip')
+    assert missing_of(settings) is None and same(samples(settings), unpacked)
+
+
+@pytest.mark.parametrize(
+    ('name', 'file', 'told'),
+    [
+        ('scannet', 'scans/scene0000_00/scene0000_00.sens', 'tools/dataset_converters/scannet_sens.py'),
+        ('nyuv2', 'nyu_depth_v2_labeled.mat', 'tools/dataset_converters/nyuv2.py'),
+        ('matterport3d', 'v1/scans/a/undistorted_color_images.zip', 'color_images.zip is not read in place: unpack it'),
+    ],
+)
+def test_what_makes_the_files_is_named(tmp_path, monkeypatch, capsys, name, file, told):
+    path = tmp_path / name / file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'')
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', name, '--root', str(tmp_path / name)])
+    assert prepare_main() == 2 and told in capsys.readouterr().err
+
+
+def test_what_macos_adds_to_an_archive_is_no_folder_of_images(tmp_path, monkeypatch):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    pack(tmp_path / 'lm/test', tmp_path / 'lm/lm_test.zip')
+    with zipfile.ZipFile(tmp_path / 'lm/lm_test.zip', 'a') as archive:
+        archive.writestr('__MACOSX/lm/test/000001/rgb/000000.png', b'')
+    told = logged(monkeypatch)
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path / 'lm'), split='test')
+    assert len(DATASETS.build(settings | dict(pipeline=[]))) == 2 and not told
+
+
+def test_a_limit_is_one_of_verify(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--root', str(tmp_path), '--limit', '3'])
+    assert prepare_main() == 2 and '--limit: how many samples --verify reads' in capsys.readouterr().err
