@@ -13,6 +13,8 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from mmvd.arguments import check_flag, check_int, check_positive
 from mmvd.errors import ConfigError
 
+from .configs import building
+
 
 def _is_dict(owner: str, name: str, value: Any) -> None:
     if not isinstance(value, dict):
@@ -121,6 +123,17 @@ def check_options(config: Config, options: Iterable[str]) -> None:
                 f'--cfg-options {name}: a variable of the config: where its file used it the old value stands; set '
                 'those keys'
             )
+
+
+def override(config: Config, options: dict) -> None:
+    """Apply ``--cfg-options``.
+
+    Raises:
+        ConfigError: If mmengine reads no such key, and the config has none, or a value does not go there.
+    """
+    check_options(config, options)
+    with building('--cfg-options: the config'):
+        config.merge_from_dict(options)
 
 
 def check_kinds(config: Config) -> None:

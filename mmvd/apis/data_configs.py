@@ -11,7 +11,7 @@ from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
 
-from .config_schema import check_kinds
+from .config_schema import check_kinds, override
 from .configs import building, read_config
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -22,17 +22,19 @@ _UNTRACED = (  # of the hosts; others leave a trace, by which mmvd.PackRGBDInput
 )  # fmt: skip
 
 
-def read_data_config(path: str | Path, loaders: tuple[str, ...] = LOADERS) -> Config:
+def read_data_config(path: str | Path, loaders: tuple[str, ...] = LOADERS, options: dict | None = None) -> Config:
     """Read a config whose datasets are about to be read.
 
     Args:
         path: Config file.
         loaders: Keys of the loaders whose datasets will be read.
+        options: Values of ``--cfg-options``.
 
     Raises:
         ConfigError: If it cannot be read, a shared key has a value of another kind, or see :func:`check_datasets`.
     """
     config = read_config(path)
+    override(config, options or {})
     check_kinds(config)
     check_datasets(config, loaders)
     return config

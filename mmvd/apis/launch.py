@@ -19,7 +19,7 @@ from mmvd.errors import ConfigError
 from mmvd.models.weights import load_checkpoint
 from mmvd.saving import check_writable
 
-from .config_schema import check_kinds, check_options
+from .config_schema import check_kinds, override
 from .configs import building, check_has_model, read_config
 from .preflight import check_channels, check_inputs
 from .resuming import read_no_first_files, warn_of_older_run
@@ -37,9 +37,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = Tr
         )
     else:
         parser.set_defaults(work_dir=None)
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, help='override config values: key=value ...'
-    )
+    add_overrides(parser)
     if not distributed:
         parser.set_defaults(launcher='none', local_rank=0)
         return
@@ -48,6 +46,13 @@ def add_common_arguments(parser: argparse.ArgumentParser, distributed: bool = Tr
     )
     # torchrun and its forerunner
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Values of the config that the command line sets."""
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, help='override config values: key=value ...'
+    )
 
 
 def load_config(args: argparse.Namespace, training: bool = False) -> Config:
@@ -65,9 +70,7 @@ def load_config(args: argparse.Namespace, training: bool = False) -> Config:
             f'--launcher {args.launcher}: no process starter set {starter}: start with tools/dist_train.sh or '
             'tools/slurm_train.sh'
         )
-    check_options(config, args.cfg_options)
-    with building('--cfg-options: the config'):
-        config.merge_from_dict(args.cfg_options)
+    override(config, args.cfg_options)
     check_has_model(config)
     check_kinds(config)
     if training:

@@ -1,5 +1,7 @@
 """What the model sees, drawn; what is here of the datasets, told."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -30,6 +32,27 @@ def test_nine_datasets_in_pictures(tmp_path):
     for name in ('train_samples.png', 'train_depth.png'):
         picture = cv2.imread(str(tmp_path / 'out' / name))
         assert picture is not None and picture.shape[1] > 800 and picture.std() > 5
+
+
+def test_a_part_of_the_data_is_looked_at(tmp_path):
+    fabricate_nine(tmp_path / 'data')
+    for name in ('tless', 'ycbv'):
+        shutil.rmtree(tmp_path / 'data' / name)
+    words = ('configs/vd/pretrain_scratch_pde.py', '--samples', 12, '--out', tmp_path / 'out')
+    data = dict(MMVD_DATA=str(tmp_path / 'data'))
+    done = browse(*words, **data)
+    named = [line.split(':')[0] for line in done.stderr.splitlines()]
+    assert done.returncode == 2 and named[1:3] == ['dataset tless', 'dataset ycbv'], done.stderr
+    assert '--cfg-options train_dataloader.dataset.only=' in done.stderr
+    empty = next((tmp_path / 'data/scannet').glob('scans/*/depth/*.png'))
+    empty.write_bytes(b'')
+    done = browse(*words, '--cfg-options', 'train_dataloader.dataset.only=lm,scannet', **data)
+    assert done.returncode == 0 and f'left out: {empty}: ' in done.stdout, done.stderr
+    assert (tmp_path / 'out/train_samples.png').is_file() and (tmp_path / 'out/train_depth.png').is_file()
+    for path in (tmp_path / 'data/scannet').glob('scans/*/depth/*.png'):
+        path.write_bytes(b'')
+    done = browse(*words, '--cfg-options', 'train_dataloader.dataset.only=scannet', **data)
+    assert done.returncode == 2 and done.stderr.count('\n') == 1, done.stderr
 
 
 def test_depth_of_the_paper_in_one_figure(tmp_path):

@@ -8,7 +8,8 @@ config: one figure of the histograms of the paper's fifteen datasets, as far as 
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from torch import nn
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import building, check_has_model
 from mmvd.apis.data_configs import check_pipelines, read_data_config
+from mmvd.apis.launch import add_overrides
+from mmvd.apis.missing_data import missing_data, missing_of
 from mmvd.apis.preparation import paper_datasets
 from mmvd.arguments import check_int
 from mmvd.datasets.probe_splits import class_names
@@ -42,6 +45,7 @@ def main() -> int:
     parser.add_argument('--samples', type=int, default=12)
     parser.add_argument('--maps', type=int, default=40, help='depth maps of each dataset for the histograms')
     parser.add_argument('--out', default='work_dirs/browse', help='folder of the pictures')
+    add_overrides(parser)
     args = parser.parse_args()
     return exit_code(lambda: run(args))
 
@@ -59,39 +63,42 @@ def of_the_paper(args: argparse.Namespace) -> None:
     depths = {}
     for name, settings in paper_datasets().items():
         try:
-            problem = DATASETS.get(settings['type']).missing(settings)
+            problem = missing_of(settings)
             if not problem:
                 depths[name] = depth_maps(DATASETS.build(dict(settings, pipeline=[])), args.maps)
         except MMVDError as error:
             problem = str(error)
         if problem:
             print(f'left out: {name}: {problem}')
-    if not depths:
+    if not any(depths.values()):
         raise MissingInputsError('none of the datasets is here: python -m mmvd data status')
     write_histograms(depths, Path(args.out) / 'paper_depth.png')
 
 
 def write_histograms(depths: dict[str, list[np.ndarray]], path: Path) -> None:
-    """One figure, and its name for the reader."""
-    depth_histograms(depths, path)
-    print(path)
+    """One figure of those that have depth, and its name for the reader."""
+    depths = {name: maps for name, maps in depths.items() if maps}
+    if depths:
+        depth_histograms(depths, path)
+        print(path)
 
 
 def report(args: argparse.Namespace) -> None:
     """Draw both pictures and tell of redraws."""
     name = f'{args.loader}_dataloader'
-    out, config = Path(args.out), read_data_config(args.config, (name,))
+    out, config = Path(args.out), read_data_config(args.config, (name,), args.cfg_options)
     check_pipelines(config, (name,))
     check_has_model(config)
     if not config.get(name):
         raise ConfigError(f'{args.config}: has no {name}')
+    check_is_here(config, name)
     loader = dict(config[name], num_workers=0, persistent_workers=False, batch_size=1)
     with building('the loader'):
         loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
     with building('the data preprocessor'):
         preprocessor = MODELS.build(config.model.data_preprocessor)
     samples, titles, meta = [], [], getattr(loader.dataset, 'metainfo', {})
-    for data, _ in zip(loader, range(args.samples), strict=False):
+    for data in islice(readable(loader), args.samples):
         sample = data['data_samples'][0]
         titles.append(title(sample, class_names(meta)))
         for reason in sample.metainfo.get('redraw_reasons', ()):
@@ -102,8 +109,40 @@ def report(args: argparse.Namespace) -> None:
     samples_picture(samples, titles, out / f'{args.loader}_samples.png')
     print(out / f'{args.loader}_samples.png')
     depths = {name: depth_maps(dataset, args.maps) for name, dataset in file_datasets(loader.dataset)}
-    if depths:
-        write_histograms(depths, out / f'{args.loader}_depth.png')
+    write_histograms(depths, out / f'{args.loader}_depth.png')
+
+
+def check_is_here(config: Config, loader: str) -> None:
+    """Look for the files of a loader before it is built.
+
+    Raises:
+        MissingInputsError: If some are not here; names all that is missing, and how to do without.
+    """
+    missing = list(missing_data(config[loader].dataset))
+    if missing:
+        some = f'\nlook at what is here: --cfg-options {loader}.dataset.only=NAME,NAME'
+        mixed = isinstance(config[loader].dataset.get('datasets'), dict)
+        raise MissingInputsError('\n'.join(['not in place:', *map(str, missing)]) + (some if mixed else ''))
+
+
+def readable(loader: Iterable[dict]) -> Iterator[dict]:
+    """Batches; samples that cannot be read are told and passed over.
+
+    Raises:
+        MMVDError: That of the last sample, if none can be read.
+    """
+    batches, some, last = iter(loader), False, None
+    while True:
+        try:
+            yield next(batches)
+            some = True
+        except StopIteration:
+            break
+        except MMVDError as error:
+            print(f'left out: {error}')
+            last = error
+    if last and not some:
+        raise last
 
 
 def title(sample: BaseDataElement, names: Sequence[str]) -> str:
@@ -160,9 +199,14 @@ def file_datasets(dataset, name: str = '') -> Iterator[tuple[str, RGBDDataset]]:
 
 
 def depth_maps(dataset: RGBDDataset, count: int) -> list[np.ndarray]:
-    """Depth maps as they are on disk, of samples spread evenly."""
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int))
-    return [LoadDepth()(LoadImage()(dataset.get_data_info(int(index))))['depth'] for index in chosen]
+    """Depth maps as they are on disk, of samples spread evenly; those that cannot be read are told."""
+    maps = []
+    for index in np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int)):
+        try:
+            maps.append(LoadDepth()(LoadImage()(dataset.get_data_info(int(index))))['depth'])
+        except MMVDError as error:
+            print(f'left out: {error}')
+    return maps
 
 
 if __name__ == '__main__':
