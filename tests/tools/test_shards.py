@@ -58,7 +58,7 @@ def test_the_same_samples(tmp_path, monkeypatch):
     assert other.returncode == 2 and 'differ in files: choose another folder' in other.stderr
     shutil.rmtree(tmp_path / 'out')
     assert shards('lm', tmp_path / 'out', '--samples-per-shard', 2).returncode == 0
-    with Journal(tmp_path / 'out/.packing'):
+    with Journal(tmp_path / 'out/.mmvd/packing'):
         busy = shards('lm', tmp_path / 'out', '--samples-per-shard', 2)
     assert busy.returncode == 2 and 'another process is at the same work' in busy.stderr
     fabricate_bop(tmp_path / 'tless/train_primesense/000001', 5)
@@ -75,6 +75,29 @@ def test_a_damaged_plan_is_one_line(tmp_path, monkeypatch, content):
     (tmp_path / 'out/shards.json').write_text(content)
     done = shards('lm', tmp_path / 'out')
     assert done.returncode == 2 and 'shards.json: not written by' in done.stderr and 'delete it' in done.stderr
+
+
+def test_shards_that_are_finished_are_left_alone_and_wrong_ones_mended(tmp_path, monkeypatch):
+    monkeypatch.setenv('MMVD_DATA', str(tmp_path))
+    fabricate_bop(tmp_path / 'lm/test/000001', 5)
+    words, out = ('lm', tmp_path / 'out', '--samples-per-shard', 2), tmp_path / 'out'
+    assert shards(*words).returncode == 0
+
+    def files() -> dict:
+        return {path.name: path.stat().st_mtime_ns for path in out.rglob('*') if path.is_file()}
+
+    whole, before = {path.name: path.read_bytes() for path in out.glob('*.tar')}, files()
+    again = shards(*words)
+    assert again.returncode == 0 and files() == before and 'has changed since' not in again.stderr, again.stderr
+    os.replace(out / '000000.tar', tmp_path / 'aside.tar')
+    os.replace(out / '000001.tar', out / '000000.tar')
+    os.replace(tmp_path / 'aside.tar', out / '000001.tar')
+    mended = shards(*words)
+    assert mended.returncode == 0 and mended.stderr.count(': holds other samples') == 2
+    with tarfile.open(out / '000002.tar', 'w'):  # whole, but without its sample
+        pass
+    assert shards(*words).returncode == 0
+    assert {path.name: path.read_bytes() for path in out.glob('*.tar')} == whole
 
 
 def test_the_library_reads_them(tmp_path, monkeypatch):

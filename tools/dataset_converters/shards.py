@@ -26,11 +26,13 @@ from mmvd.datasets.index import listing_of
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.shard_dataset import ABOUT, read_about
+from mmvd.datasets.tables import FOLDER
 from mmvd.errors import ConfigError, SampleError, exit_code
 from mmvd.registry import DATASETS
 from mmvd.saving import AtomicLocalBackend
 
 _SUFFIX = '_path'
+_KEY = '{:09d}'.format  # of a sample, by its number
 
 
 def main() -> int:
@@ -70,13 +72,15 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     other = [key for key in about if before is not None and before.get(key) != about[key]]
     if other:
         raise ConfigError(f'{out}: its shards are of samples that differ in {", ".join(other)}: choose another folder')
-    AtomicLocalBackend().put(json.dumps(about).encode(), plan)
-    with Journal(out / '.packing'):  # nobody else
+    if not done.is_file():
+        AtomicLocalBackend().put(json.dumps(about).encode(), plan)
+    with Journal(out / FOLDER / 'packing'):  # nobody else; in the folder itself it would age the index
         for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
-            path = out / f'{number:06d}.tar'
-            if not _is_whole(path):
-                _write_shard(dataset, range(number * count, min((number + 1) * count, len(dataset))), path)
-        os.replace(plan, done)
+            path, held = out / f'{number:06d}.tar', range(number * count, min((number + 1) * count, len(dataset)))
+            if not _is_whole(path, held):
+                _write_shard(dataset, held, path)
+        if plan.is_file():
+            os.replace(plan, done)
     prepare(dict(type='mmvd.ShardDataset', data_root=str(out)))
 
 
@@ -90,12 +94,17 @@ def digest_of(dataset: RGBDDataset) -> str:
     return digest.hexdigest()
 
 
-def _is_whole(path: Path) -> bool:
-    try:
-        return path.is_file() and open_archive(path) is not None
-    except SampleError as error:
-        print(f'written anew: {error}', file=sys.stderr)
+def _is_whole(path: Path, numbers: range) -> bool:
+    if not path.is_file():
         return False
+    try:
+        if {name.partition('.')[0] for name in open_archive(path).names()} == {_KEY(number) for number in numbers}:
+            return True
+        problem = f'{path}: holds other samples'
+    except SampleError as error:
+        problem = str(error)
+    print(f'written anew: {problem}', file=sys.stderr)
+    return False
 
 
 def _write_shard(dataset: RGBDDataset, numbers: range, path: Path) -> None:
@@ -123,8 +132,11 @@ def _sample(dataset: RGBDDataset, number: int) -> dict[str, object]:
     try:
         files = {f'{part}{path.suffix.lower()}': read_bytes(path) for part, path in paths.items()}
     except OSError as error:
-        raise SampleError(f'{error.filename or plain}: cannot be packed ({error.strerror or error})') from error
-    return {'__key__': f'{number:09d}', 'json': json.dumps(plain).encode(), **files}
+        raise SampleError(
+            f'{error.filename or plain}: cannot be packed ({error.strerror or error}): prepare.py NAME --verify names '
+            'all such samples'
+        ) from error
+    return {'__key__': _KEY(number), 'json': json.dumps(plain).encode(), **files}
 
 
 if __name__ == '__main__':
