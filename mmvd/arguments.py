@@ -32,7 +32,8 @@ def check_number(owner: str, name: str, value: Any, least: float = -math.inf, mo
     except OverflowError:  # a whole number of hundreds of digits
         is_number = False
     if not is_number or not least <= value <= most:
-        bounds = {(-math.inf, math.inf): ''}.get((least, most), f' between {least:g} and {most:g}')
+        bounds = '' if least == -math.inf else f' of at least {least:g}'
+        bounds = bounds if most == math.inf else f' between {least:g} and {most:g}'
         _refuse(owner, name, f'a finite number{bounds}', value)
     return value
 

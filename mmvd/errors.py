@@ -85,6 +85,19 @@ def config_errors(name: str) -> Iterator[None]:
         raise ConfigError(f'{name}: {error}') from error
 
 
+@contextmanager
+def needs(what: str, extra: str) -> Iterator[None]:
+    """Around the import of packages that an extra of mmvd brings.
+
+    Raises:
+        ConfigError: If one is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(f"{what} ({error}): pip install 'mmvd[{extra}]'") from error
+
+
 def describe(error: MMVDError) -> str:
     """What to tell the user; of an error in a loader's worker process its message without the worker's traceback."""
     name, text = type(error).__name__, str(error).strip()

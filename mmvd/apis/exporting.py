@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmvd import ops
 from mmvd.arguments import check_size
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, needs
 from mmvd.saving import AtomicLocalBackend, check_file
 
 from .model import VDModel
@@ -117,10 +117,8 @@ def _export_pt2(module: nn.Module, example: tuple[Tensor, ...], path: Path):
 
 
 def _export_onnx(module: nn.Module, example: tuple[Tensor, ...], path: Path):
-    try:
+    with needs('export to ONNX', 'export'):
         import onnxruntime
-    except ImportError as error:
-        raise ConfigError("export to ONNX needs the extra: pip install 'mmvd[export]'") from error
     is_completer = isinstance(module, Completer)
     names = ['rgb', 'depth'] if is_completer else ['inputs']
     settings = dict(input_names=names, output_names=['depth_m'] if is_completer else None)

@@ -9,7 +9,7 @@ import torch
 from mmvd import ops
 from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import sample_key
-from mmvd.errors import ConfigError, MMVDError, SampleError
+from mmvd.errors import ConfigError, MMVDError, SampleError, needs
 from mmvd.visualization import completion_panel, guess_intrinsics, to_points
 
 from .demo import demo_room
@@ -86,11 +86,9 @@ def build_page(model: VDModel):
     Raises:
         ConfigError: If the extra [demo] is not installed.
     """
-    try:
+    with needs('the page', 'demo'):
         import gradio as gr
         import plotly  # noqa: F401
-    except ImportError as error:
-        raise ConfigError("the page needs the extra: pip install 'mmvd[demo]'") from error
 
     def respond(*values):
         try:

@@ -159,7 +159,7 @@ def _run(inferencer, args: argparse.Namespace, tell, skipped: list | None = None
     before = f', {len(skipped)} there already' if skipped else ''
     print(f'{done} done{before}, results in {args.out}')
     for _, message in failures:
-        print(f'could not be read: {message}', file=sys.stderr)
+        print(f'left out: {message}', file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -171,7 +171,7 @@ def _common(args: argparse.Namespace) -> tuple:
 
 
 def require_weights(args: argparse.Namespace) -> None:
-    """A config without weights would mean a random network.
+    """Open the model, a packed folder once for all: a config without weights would mean a random network.
 
     Raises:
         ConfigError: If none are named.
@@ -179,8 +179,10 @@ def require_weights(args: argparse.Namespace) -> None:
     from mmvd.apis.loading import open_model
     from mmvd.errors import ConfigError
 
-    if open_model(args.model, args.checkpoint)[1] is None:
+    named = args.model
+    args.model, args.checkpoint = open_model(named, args.checkpoint)
+    if args.checkpoint is None:
         raise ConfigError(
-            f'{args.model}: has no trained weights: give --checkpoint, e.g. that of make pretrain, or a packed folder '
-            'as --model, or neither for the small model of the package'
+            f'{named}: has no trained weights: give --checkpoint, e.g. that of make pretrain, or a packed folder as '
+            '--model, or neither for the small model of the package'
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import SampleError, needs
 
 from .archives import read_bytes
 
@@ -57,10 +57,8 @@ class MeshRenderer:
 
     @cached_property
     def _rays(self):
-        try:
+        with needs('rendering of meshes', 'pose'):
             from trimesh.ray.ray_pyembree import RayMeshIntersector
-        except ImportError as error:
-            raise ConfigError("rendering of meshes needs embreex: pip install 'mmvd[pose]'") from error
         return RayMeshIntersector(self.mesh, scale_to_box=True)
 
     def __call__(self, R: np.ndarray, t: np.ndarray, K: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -120,8 +118,6 @@ def trimesh_module():
     Raises:
         ConfigError: If it is not installed.
     """
-    try:
+    with needs('meshes', 'pose'):
         import trimesh
-    except ImportError as error:
-        raise ConfigError("meshes need trimesh: pip install 'mmvd[pose]'") from error
     return trimesh

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import SampleError, needs
 from mmvd.saving import AtomicLocalBackend
 
 FOLDER = '.mmvd'
@@ -82,9 +82,7 @@ def arrow():
     Raises:
         ConfigError: If it is not installed.
     """
-    try:
+    with needs('indices of samples and archives', 'data'):
         import pyarrow
         import pyarrow.ipc
-    except ImportError as error:
-        raise ConfigError("indices of samples and archives need pyarrow: pip install 'mmvd[data]'") from error
     return pyarrow

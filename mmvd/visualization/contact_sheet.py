@@ -20,11 +20,8 @@ def contact_sheet(rgb: np.ndarray, depth: np.ndarray, classes: np.ndarray) -> np
     turbo, palette = matplotlib.colormaps['turbo'], matplotlib.colormaps['tab20']
     depth_rgb = (turbo(depth / max(depth.max(), 1e-6))[..., :3] * 255 * (depth > 0)[..., None]).astype(np.uint8)
     class_rgb = (palette(classes)[..., :3] * 255).astype(np.uint8)
-    missing = -len(rgb) % _PER_ROW
-    rows = []
-    for start in range(0, len(rgb), _PER_ROW):
-        for frames in (rgb, depth_rgb, class_rgb):
-            rows.append(
-                np.concatenate(np.pad(frames, ((0, missing), (0, 0), (0, 0), (0, 0)))[start : start + _PER_ROW], 1)
-            )
-    return np.concatenate(rows)
+    rows = -(-len(rgb) // _PER_ROW)
+    frames = np.zeros((rows * _PER_ROW, 3, *rgb.shape[1:]), np.uint8)
+    frames[: len(rgb)] = np.stack((rgb, depth_rgb, class_rgb), 1)
+    cells = frames.reshape(rows, _PER_ROW, 3, *rgb.shape[1:]).transpose(0, 2, 3, 1, 4, 5)
+    return cells.reshape(rows * 3 * rgb.shape[1], _PER_ROW * rgb.shape[2], 3)

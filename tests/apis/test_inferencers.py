@@ -13,6 +13,7 @@ from mmvd.apis import (
     FeatureInferencer,
     RGBDClassificationInferencer,
     RGBDSegInferencer,
+    loading,
 )
 from mmvd.apis.inputs import Frame
 from mmvd.apis.packing import pack
@@ -269,7 +270,7 @@ def test_command_lines(segmentor, classifier, frames, tmp_path):
     assert done.returncode == 0 and '\n0_rgb: ' in f'\n{done.stdout}', done.stderr
 
 
-def test_command_line_of_completion(frames, tmp_path):
+def test_command_line_of_completion(frames, tmp_path, monkeypatch):
     model = tiny_model()
     backbone = dict(type='mmvd.VDViT', arch=dict(embed_dims=32, depth=4, num_heads=2), img_size=56)
     head = dict(type='mmvd.DepthCompletionHead', in_channels=32, channels=(16, 12, 8, 8))
@@ -277,10 +278,12 @@ def test_command_line_of_completion(frames, tmp_path):
         dict(model=dict(type='mmvd.DepthCompleter', backbone=dict(backbone, strides=(2, 4, 8, 16)), head=head))
     )
     pack(model.completer, config, tmp_path / 'm', 'test')
+    opened, open_pack = [], loading.open_pack
+    monkeypatch.setattr(loading, 'open_pack', lambda path: opened.append(path) or open_pack(path))
     args = ('complete', frames, frames, '--model', tmp_path / 'm', '--out', tmp_path / 'o', '--size', 42)
     args = (*args, '--keep-input')
     done = command(*args, '--format', 'npy', '--ply', '--intrinsics', 60, 60, 35, 28, '--batch-size', 2, '--bf16')
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and len(opened) == 1, done.stderr  # its weights are hashed once
     assert len(list((tmp_path / 'o').iterdir())) == 12 and '4 done' in done.stdout
     done = command(*args, '--format', 'npy')
     assert done.returncode == 2 and 'exists already' in done.stderr and len(done.stderr.splitlines()) == 1

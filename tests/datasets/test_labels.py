@@ -96,6 +96,9 @@ def test_crop_avoids_windows_of_one_class():
     assert np.mean(np.array(ratios) < 0.75) > 0.8
     small = RGBDRandomCrop((100, 100))(grid_sample())
     assert small['img'].shape[:2] == (40, 50)
+    del sample['gt_seg_map']
+    with pytest.raises(ConfigError, match='cat_max_ratio asks for labels'):
+        RGBDRandomCrop((20, 16), cat_max_ratio=0.75)(sample)
 
 
 def test_exactly_one_of_three(monkeypatch):

@@ -107,6 +107,9 @@ def test_contact_sheet():
     rgb = np.full((5, 8, 10, 3), 200, np.uint8)
     whole = contact_sheet(rgb, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
     assert whole.shape == (2 * 3 * 8, 40, 3) and (whole[:8, :40] == 200).all() and (whole[24:32, 10:] == 0).all()
+    numbered = np.broadcast_to(np.arange(5, dtype=np.uint8)[:, None, None, None], (5, 8, 10, 3))
+    whole = contact_sheet(numbered, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
+    assert whole[0, ::10, 0].tolist() == [0, 1, 2, 3] and whole[24, ::10, 0].tolist() == [4, 0, 0, 0]
 
 
 def test_contact_sheet_colours_depth_by_the_farthest_and_leaves_missing_black():

@@ -20,7 +20,7 @@ from mmvd import ops
 from mmvd.apis.devices import find_device
 from mmvd.arguments import check_int
 from mmvd.engine import EpochSampler
-from mmvd.errors import exit_code
+from mmvd.errors import exit_code, needs
 from mmvd.registry import DATASETS
 from mmvd.saving import check_file
 
@@ -53,7 +53,8 @@ def pde(bench: Bench) -> list[Comparison]:
 
 def perlin(bench: Bench) -> list[Comparison]:
     """Noise of a batch against the package perlin-numpy, sample by sample."""
-    from perlin_numpy import generate_perlin_noise_2d
+    with needs('the comparison with perlin-numpy', 'bench'):
+        from perlin_numpy import generate_perlin_noise_2d
 
     seeds, side = torch.arange(bench.batch, device=bench.device), bench.side // 8 * 8
     cells = torch.full((bench.batch, 2), 8, device=bench.device)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config
 from mmengine.registry import DATASETS
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import nn
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
+from mmvd.apis.configs import read_config
 from mmvd.apis.devices import find_device
 from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_rows  # noqa: E402
 from tools.analysis.timing import Comparison, compare  # noqa: E402
 
-GRID = Config.fromfile(Path(__file__).parents[2] / 'configs/_base_/models/linear84_vd_dinov2_base.py')
+CONFIGS = Path(__file__).parents[2] / 'configs'
+GRID = read_config(CONFIGS / '_base_/models/linear84_vd_dinov2_base.py')
 RATES, DROPOUTS = GRID.learning_rates, GRID.dropouts
 
 
@@ -115,7 +116,7 @@ def saved_mib(function: Callable[[], torch.Tensor]) -> float:
 
 def segmentation(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
     """Step time and activation memory of a segmentor with frozen encoder against one that trains it."""
-    config = Config.fromfile('configs/seg/m2f_vd_rooms.py')
+    config = read_config(CONFIGS / 'seg/m2f_vd_rooms.py')
     data = DATASETS.build(config.train_dataloader.dataset)
     samples = [data[KeyedIndex(i, 0, 0)] for i in range(4)]
     batch = {key: [sample[key] for sample in samples] for key in samples[0]}
@@ -146,7 +147,7 @@ def pose(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
     """Time for one image with five boxes, of the full head on the encoder of ``--arch``, beside the bare encoder's."""
     from mmdet.structures import DetDataSample
 
-    config = Config.fromfile('configs/pose/poet_vd_ycbv.py')
+    config = read_config(CONFIGS / 'pose/poet_vd_ycbv.py')
     config.model.backbone.update(arch=args.arch, init_cfg=None)
     width = dict(small=384, base=768, large=1024)[args.arch]
     config.model.head.in_channels = [2 * width] * 4

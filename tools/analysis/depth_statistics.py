@@ -38,7 +38,8 @@ def measure(config: Config, samples: int) -> dict[str, tuple[float, float, int]]
     """Mean, std and number of samples with depth, by quantity: metres and, where it is encoded, disparity."""
     check_inputs(config, training=True)
     with building('training data and data preprocessor'):
-        loader = Runner.build_dataloader(dict(config.train_dataloader, drop_last=False), seed=config.randomness.seed)
+        seed = config.get('randomness', {}).get('seed', 0)
+        loader = Runner.build_dataloader(dict(config.train_dataloader, drop_last=False), seed=seed)
         preprocessor, seen = MODELS.build(config.model.data_preprocessor), 0
     encoding, found = preprocessor.encoding, dict()
     bar = tqdm(desc='depth', total=samples, unit=' samples')

@@ -21,7 +21,7 @@ from mmvd.apis.loading import build_filled
 from mmvd.apis.preflight import check_channels, check_inputs
 from mmvd.datasets.nesting import parts_of
 from mmvd.datasets.probe_splits import check_classes, class_names, trained_on_holdout
-from mmvd.errors import ConfigError, exit_code
+from mmvd.errors import ConfigError, exit_code, needs
 from mmvd.evaluation.knn import check_neighbours, knn_accuracy
 from mmvd.registry import DATASETS, MODELS
 
@@ -75,7 +75,8 @@ def holdout_chooses(num_classes: int, train, evaluated) -> bool:
 
 def logistic_regression(train: Features, test: Features) -> float:
     """Accuracy in percent of scikit-learn's logistic regression (C = 1) on the features as they are."""
-    from sklearn.linear_model import LogisticRegression
+    with needs('logistic regression', 'test'):
+        from sklearn.linear_model import LogisticRegression
 
     (x, y), (x_test, y_test) = ((part.features.cpu().numpy(), part.labels.cpu().numpy()) for part in (train, test))
     return 100 * float(LogisticRegression(max_iter=5000).fit(x, y).score(x_test, y_test))

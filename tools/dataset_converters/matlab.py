@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from mmvd.errors import SampleError
+from mmvd.errors import SampleError, needs
 
 # what scipy ends in on cut files
 _DAMAGED = (OSError, ValueError, IndexError, KeyError, TypeError, NotImplementedError, MatReadError)
@@ -30,12 +30,15 @@ def read_mat(path: Path, name: str) -> np.ndarray:
 
 
 @contextmanager
-def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """A file of version 7.3.
+def open_hdf5(path: Path) -> Iterator[Any]:
+    """A file of version 7.3, as h5py has it.
 
     Raises:
+        ConfigError: If h5py is not installed.
         SampleError: If the file is truncated or no such file, or what is looked for is not in it.
     """
+    with needs('MATLAB files of version 7.3', 'data'):
+        import h5py
     try:
         with h5py.File(path) as file:
             yield file

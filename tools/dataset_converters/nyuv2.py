@@ -11,7 +11,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 from matlab import open_hdf5, read_mat
 from tqdm import tqdm
@@ -26,7 +25,7 @@ from mmvd.saving import save_png_atomically, save_text
 LABELED, SPLITS, MAPPING = 'nyu_depth_v2_labeled.mat', 'splits.mat', 'classMapping40.mat'
 
 
-def _text(file: h5py.File, reference) -> str:
+def _text(file, reference) -> str:
     return ''.join(map(chr, np.asarray(file[reference]).ravel()))
 
 

@@ -27,7 +27,7 @@ from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.shard_dataset import ABOUT, read_about
 from mmvd.datasets.tables import FOLDER
-from mmvd.errors import ConfigError, SampleError, exit_code
+from mmvd.errors import ConfigError, SampleError, exit_code, needs
 from mmvd.registry import DATASETS
 from mmvd.saving import AtomicLocalBackend
 
@@ -108,7 +108,8 @@ def _is_whole(path: Path, numbers: range) -> bool:
 
 
 def _write_shard(dataset: RGBDDataset, numbers: range, path: Path) -> None:
-    import webdataset
+    with needs('shards', 'data'):
+        import webdataset
 
     aside = path.with_suffix('.part')
     with open(aside, 'wb') as file, webdataset.TarWriter(file, encoder=False, mtime=0) as writer:

@@ -5,6 +5,7 @@ import numpy as np
 from mmvd.arguments import check_choice, check_flag, check_int, check_range, check_share, check_size
 from mmvd.datasets.cameras import rescale_intrinsics
 from mmvd.datasets.sample_key import generator_of
+from mmvd.errors import ConfigError
 from mmvd.registry import TRANSFORMS
 
 from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map, shift
@@ -35,6 +36,8 @@ class RGBDRandomCrop(JointTransform):
 
     def transform(self, results: dict) -> dict:
         """Crop everything."""
+        if self.cat_max_ratio < 1 and 'gt_seg_map' not in results:
+            raise ConfigError('RGBDRandomCrop: cat_max_ratio asks for labels: load them before, or leave it out')
         height, width = results['img'].shape[:2]
         new = min(self.size[0], height), min(self.size[1], width)
         for u in generator_of(results, 'window').random((10, 2)):
