@@ -139,6 +139,6 @@ def build_filled(config: Config, checkpoint: str | Path | None) -> torch.nn.Modu
         return model
     content = load_checkpoint(checkpoint)
     fit_checkpoint(content, model, str(checkpoint))
-    model.load_state_dict(content['state_dict'], strict=False)
+    model.load_state_dict(content['state_dict'])
     model.dataset_meta = content.get('meta', {}).get('dataset_meta') or {}
     return model

@@ -22,10 +22,10 @@ SHIPPED = Path(__file__).parents[1] / 'shipped'  # the model that comes with the
 CARD, CONFIG, WEIGHTS = 'mmvd_model.json', 'config.json', 'model.safetensors'
 _FORMAT = 2  # 1 had no marks in the config
 _TUPLE, _PAIRS = '__tuple__', '__pairs__'
-_NOT_PACKED = (  # what only training needs
-    'load_from', 'resume', 'work_dir', 'launcher', 'train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg',
-    'val_evaluator', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'visualizer',
+OF_TRAINING = (  # keys of a config that only training reads
+    'train_dataloader', 'val_dataloader', 'train_cfg', 'val_cfg', 'val_evaluator', 'optim_wrapper', 'param_scheduler',
 )  # fmt: skip
+_NOT_PACKED = (*OF_TRAINING, 'load_from', 'resume', 'work_dir', 'launcher', 'custom_hooks', 'visualizer')
 
 
 def pack(model: nn.Module, config: Config, folder: str | Path, source: str, overwrite: bool = False) -> dict:

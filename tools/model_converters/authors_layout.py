@@ -12,7 +12,7 @@ import torch
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import build_filled, find_config
 from mmvd.errors import ConfigError, WeightsError, exit_code
-from mmvd.models.weights import LEFT_OUT, check_fills, load_checkpoint, tensors_of
+from mmvd.models.weights import LEFT_OUT, load_checkpoint, load_fully, tensors_of
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
 from mmvd.saving import check_other, save_atomically
 
@@ -59,8 +59,7 @@ def verify(config: str, ours: dict) -> str:
     answers = []
     for state in (ours, from_authors(to_authors(ours, 'ours'), 'theirs')):
         state = state if whole else {key.removeprefix('backbone.'): value for key, value in state.items()}
-        check_fills(part, state, 'the converted checkpoint')
-        part.load_state_dict(state)
+        load_fully(part, state, 'the converted checkpoint')
         with torch.no_grad():
             found = part(inputs)
         answers.append(found if isinstance(found, tuple) else (found,))

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
 from mmvd.apis.loading import find_config
+from mmvd.apis.packing import OF_TRAINING
 from mmvd.datasets.probe_splits import TEST, class_names
 from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
@@ -95,15 +96,7 @@ def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
     config.class_names = list(class_names(names)) or None
     config.test_evaluator = dict(type='mmpretrain.Accuracy', topk=(1,))
     config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'mmvd.ProbeReportHook']
-    for name in (
-        'train_dataloader',
-        'val_dataloader',
-        'train_cfg',
-        'val_cfg',
-        'val_evaluator',
-        'optim_wrapper',
-        'param_scheduler',
-    ):
+    for name in OF_TRAINING:
         config.pop(name, None)
     return config
 

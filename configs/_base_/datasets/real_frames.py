@@ -1,93 +1,29 @@
 # A handful of real frames of several sensors (MMVD_TEST_DATA, see its SOURCES.md): for a first look at real data, never
 # a benchmark.
 # Training and validation never share a frame; emsanet and lmo are sensors and scenes that training never sees.
+root = '{{$MMVD_TEST_DATA:data/frames}}'
+pair = dict(type='mmvd.RGBDDataset', decoder='mm16')
+redwood = dict(pair, data_root=f'{root}/redwood_open3d', depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'))
+tum = dict(pair, data_root=f'{root}/tum', decoder='div5000', depth_from=('_color', '_depth'))
+icl = dict(pair, data_root=f'{root}/icl_nuim', decoder='div5000', depth_from=('color/', 'depth/'))
+ycbv = dict(pair, data_root=f'{root}/ycbv', decoder='div10000', depth_from=('-color', '-depth'))
+real = f'{root}/cleargrasp/real'
+cleargrasp = dict(pair, data_root=real, decoder='exr', depth_from=(r'rgb-img\.jpg', 'depth-img.exr'))
 train_frames = dict(
-    redwood=dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/redwood_open3d',
-        decoder='mm16',
-        images='color/0000[0-3].jpg',
-        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'),
-    ),
-    tum=dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/tum',
-        decoder='div5000',
-        images='fr2_desk_1_color.png',
-        depth_from=('_color', '_depth'),
-    ),
-    icl=dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/icl_nuim',
-        decoder='div5000',
-        images='color/[1-4].png',
-        depth_from=('color/', 'depth/'),
-    ),
-    ycbv=dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/ycbv',
-        decoder='div10000',
-        images='00000[1-4]-color.png',
-        depth_from=('-color', '-depth'),
-    ),
-    cleargrasp=dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/cleargrasp/real',
-        decoder='exr',
-        images='0000001[23]*-opaque-rgb-img.jpg',
-        depth_from=(r'rgb-img\.jpg', 'depth-img.exr'),
-    ),
+    redwood=dict(redwood, images='color/0000[0-3].jpg'),
+    tum=dict(tum, images='fr2_desk_1_color.png'),
+    icl=dict(icl, images='color/[1-4].png'),
+    ycbv=dict(ycbv, images='00000[1-4]-color.png'),
+    cleargrasp=dict(cleargrasp, images='0000001[23]*-opaque-rgb-img.jpg'),
 )
 val_frames = [
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/redwood_open3d',
-        decoder='mm16',
-        images='color/00004.jpg',
-        depth_from=(r'color/(.*)\.jpg', r'depth/\1.png'),
-    ),
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/tum',
-        decoder='div5000',
-        images='fr2_desk_2_color.png',
-        depth_from=('_color', '_depth'),
-    ),
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/icl_nuim',
-        decoder='div5000',
-        images='color/5.png',
-        depth_from=('color/', 'depth/'),
-    ),
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/ycbv',
-        decoder='div10000',
-        images='000005-color.png',
-        depth_from=('-color', '-depth'),
-    ),
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/cleargrasp/real',
-        decoder='exr',
-        images='000000153-opaque-rgb-img.jpg',
-        depth_from=(r'rgb-img\.jpg', 'depth-img.exr'),
-    ),
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/emsanet_sample',
-        decoder='mm16',
-        images='*_rgb.png',
-        depth_from=('_rgb', '_depth'),
-    ),
-    dict(
-        type='mmvd.RGBDDataset',
-        data_root='{{$MMVD_TEST_DATA:data/frames}}/lmo',
-        decoder='mm16',
-        images='rgb.png',
-        depth_from=('rgb', 'depth'),
-    ),
+    dict(redwood, images='color/00004.jpg'),
+    dict(tum, images='fr2_desk_2_color.png'),
+    dict(icl, images='color/5.png'),
+    dict(ycbv, images='000005-color.png'),
+    dict(cleargrasp, images='000000153-opaque-rgb-img.jpg'),
+    dict(pair, data_root=f'{root}/emsanet_sample', images='*_rgb.png', depth_from=('_rgb', '_depth')),
+    dict(pair, data_root=f'{root}/lmo', images='rgb.png', depth_from=('rgb', 'depth')),
 ]
 size = 112
 load = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]

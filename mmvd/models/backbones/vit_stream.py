@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
+from timm.layers import PatchEmbed
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
@@ -16,18 +17,6 @@ from .settings import check_arch
 from .stream import Stream
 
 _RULES = ('dinov2', 'size', 'antialias')
-
-
-class PatchEmbed(nn.Module):
-    """Patch embedding: (B, C, H, W) -> (B, H/p * W/p, D)."""
-
-    def __init__(self, in_channels: int, embed_dims: int, patch_size: int):
-        super().__init__()
-        self.proj = nn.Conv2d(in_channels, embed_dims, patch_size, patch_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Project patches."""
-        return self.proj(x).flatten(2).transpose(1, 2)
 
 
 @MODELS.register_module()
@@ -67,7 +56,7 @@ class ViTStream(Stream):
         self.position_rule = check_choice('ViTStream', 'position_rule', rule, _RULES)
         self.embed_dims, self.patch_size, self.num_prefix = size['embed_dims'], patch_size, 1 + num_registers
         self.grid = img_size // patch_size
-        self.patch_embed = PatchEmbed(in_channels, self.embed_dims, patch_size)
+        self.patch_embed = PatchEmbed(None, patch_size, in_channels, self.embed_dims)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + self.grid**2, self.embed_dims))
         self.register_tokens = nn.Parameter(torch.zeros(1, num_registers, self.embed_dims)) if num_registers else None

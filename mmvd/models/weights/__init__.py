@@ -2,7 +2,7 @@
 
 from .adapter import BACKBONE, RGB, attach, fit_checkpoint, leave_out, part_hash
 from .encoder import load_encoder_weights
-from .files import ENCODING, LEFT_OUT, check_fills, load_checkpoint, tensors_of
+from .files import ENCODING, LEFT_OUT, load_checkpoint, load_fully, tensors_of
 from .omnivore import load_omnivore_weights
 
 __all__ = [
@@ -11,11 +11,11 @@ __all__ = [
     'LEFT_OUT',
     'RGB',
     'attach',
-    'check_fills',
     'fit_checkpoint',
     'leave_out',
     'load_checkpoint',
     'load_encoder_weights',
+    'load_fully',
     'load_omnivore_weights',
     'part_hash',
     'tensors_of',

@@ -8,7 +8,7 @@ from mmvd.errors import WeightsError
 
 from .adapter import BACKBONE, RGB
 from .authors import from_authors, is_authors
-from .files import LEFT_OUT, check_encoding, load_checkpoint, problems_of, tensors_of
+from .files import LEFT_OUT, check_encoding, load_checkpoint, load_fully, tensors_of
 
 
 def load_encoder_weights(encoder: nn.Module, path: str | Path) -> str:
@@ -66,19 +66,3 @@ def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
         state = {key: value for key, value in state.items() if not key.startswith('fusions.3.')}
     load_fully(encoder, state, f'{path}: VD encoder')
     return f'{path}: VD checkpoint, {len(state)} tensors into the encoder'
-
-
-def load_fully(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
-    """Fill a module one to one.
-
-    Raises:
-        WeightsError: If a tensor is missing, misshapen or has no place.
-    """
-    problems = problems_of(module, state)
-    if problems:
-        more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''
-        raise WeightsError(
-            f'{what} does not fit: {"; ".join(problems[:3])}{more}: check the architecture, its sizes and '
-            'depth_encoding in the config'
-        )
-    module.load_state_dict(state)

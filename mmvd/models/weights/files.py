@@ -227,7 +227,18 @@ def check_fills(model: nn.Module, state: dict[str, Tensor], source: str) -> None
     """
     problems = problems_of(model, state)
     if problems:
+        more = f' and {len(problems) - 3} more' if len(problems) > 3 else ''
         raise WeightsError(
-            f'{source}: does not fit the model, {len(problems)} tensors are missing, of another shape or without a '
-            f'place, first: {problems[0]}: check that config and checkpoint belong together'
+            f'{source} does not fit the model: {"; ".join(problems[:3])}{more}: check that config and weights belong '
+            'together (architecture, its sizes, depth_encoding)'
         )
+
+
+def load_fully(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Fill a model one to one.
+
+    Raises:
+        WeightsError: See :func:`check_fills`.
+    """
+    check_fills(model, state, source)
+    model.load_state_dict(state)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from .encoder import load_fully
-from .files import check_encoding, load_checkpoint, tensors_of
+from .files import check_encoding, load_checkpoint, load_fully, tensors_of
 
 _OFFICIAL_MARK = 'layers.0.blocks.0.norm1.weight'
 _RULES = [
