@@ -79,7 +79,8 @@ def fabricate_nine(root: Path, frames: int = 2) -> None:
         _depth(root / f'blendedmvs/scene/rendered_depth_maps/{i:08d}.pfm', 1, i)
         text = f'extrinsic\n{_rows(np.eye(4))}\nintrinsic\n{_rows(camera())}\n425.0 2.5\n'
         _text(root / f'blendedmvs/scene/cams/{i:08d}_cam.txt', text)
-        fabricate_cityscapes_frame(root / 'cityscapes', i)
+        fabricate_cityscapes_frame(root / 'cityscapes', i, factor=(1.0, 1.0639)[i % 2])
+        fabricate_cityscapes_camera(root / 'cityscapes', i, (1.0, 1.0639)[i % 2])
     _text(root / 'matterport3d/scan/undistorted_camera_parameters/scan.conf', '\n'.join(conf))
 
 
@@ -89,10 +90,20 @@ def fabricate_nyuv2_frame(root: Path, seed: int, *view) -> None:
     _depth(root / f'train/depth/{seed}_depth.png', 1000, seed, *view)
 
 
-def fabricate_cityscapes_frame(root: Path, seed: int, *view) -> None:
+def fabricate_cityscapes_frame(root: Path, seed: int, *view, factor: float = 1.0) -> None:
     """An image and its disparity, ten times as far away: its formula knows no near depth."""
     _image(root / f'leftImg8bit/train/city/city_{seed}_leftImg8bit.png', seed, *view)
-    _disparity(root / f'disparity/train/city/city_{seed}_disparity.png', 10 * plane_m(seed, *view))
+    _disparity(root / f'disparity/train/city/city_{seed}_disparity.png', 10 * plane_m(seed, *view) / factor)
+
+
+def fabricate_cityscapes_camera(root: Path, seed: int, factor: float) -> None:
+    """The camera of an image; baseline times focal length is a factor of the first one's."""
+    (fx, _, u0), (_, fy, v0), _ = camera().tolist()
+    content = dict(
+        extrinsic=dict(baseline=factor * 0.209313 * 2262.52 / fx, pitch=0.05),
+        intrinsic=dict(fx=fx, fy=fy, u0=u0, v0=v0),
+    )
+    _text(root / f'camera/train/city/city_{seed}_camera.json', json.dumps(content))
 
 
 def _four_by_four(matrix: np.ndarray) -> np.ndarray:

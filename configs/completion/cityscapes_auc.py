@@ -2,11 +2,9 @@
 _base_ = '../_base_/completion_auc.py'
 test_dataloader = dict(
     dataset=dict(
-        type='mmvd.RGBDDataset',
+        type='mmvd.CityscapesDataset',
         data_root='{{$MMVD_DATA:data}}/cityscapes',
-        decoder='cityscapes',
         images='leftImg8bit/val/*/*_leftImg8bit.png',
-        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
         pipeline={{_base_.dense_pipeline}},
         test_mode=True,
     )

@@ -20,6 +20,7 @@ from .rasters import look_at_raster, read_raster, shown
 FARTHEST_M = 1e4  # no camera measures so far; renderers write it, or half precision's 65504, for the sky
 _ODD_MINIMUM_M, _ODD_MEDIAN_M, _ODD_MAXIMUM_M = 1e-4, 200.0, 1000.0  # a unit or the order of bytes is suspected
 _KINECT_BITS, _KINECT_REACH_M = 2047, 15.0  # farther out one step is metres
+CITYSCAPES_BASELINE_M, CITYSCAPES_FOCAL_PX = 0.209313, 2262.52  # of the camera of most images
 _CLIPPED, _SCALES = np.iinfo(np.uint16).max, (1e-4, 1e3)
 
 
@@ -126,11 +127,11 @@ def _rotate_right_3(raw: np.ndarray) -> np.ndarray:
     return (raw >> 3) | (raw << 13)
 
 
-def _disparity_to_metres(raw: np.ndarray) -> np.ndarray:
+def _disparity_to_metres(raw: np.ndarray, scale: float) -> np.ndarray:
     disparity = (raw.astype(np.float32) - 1) / 256
     with np.errstate(divide='ignore'):
-        depth = np.where(disparity > 0, 0.209313 * 2262.52 / disparity, 0)
-    return np.where(depth > 150, 0, depth)  # one step of disparity is kilometres out there
+        depth = np.where(disparity > 0, scale * CITYSCAPES_BASELINE_M * CITYSCAPES_FOCAL_PX / disparity, 0)
+    return np.where(depth > 150, 0, depth)  # as the authors; the last steps of disparity are kilometres apart
 
 
 def _kinect_to_metres(raw: np.ndarray) -> np.ndarray:
@@ -190,9 +191,10 @@ DECODERS: dict[str, Decoder] = {
         lambda raw, scale: raw * np.float32(scale / 1000),
     ),
     'cityscapes': Decoder(
-        'uint16 disparity: d = 0.209313 * 2262.52 / ((raw - 1) / 256), missing beyond 150 m',
+        "uint16 disparity: d = 0.209313 * 2262.52 / ((raw - 1) / 256), times the frame's depth_scale, missing beyond "
+        '150 m',
         _read_uint16,
-        lambda raw, scale: _disparity_to_metres(raw),
+        _disparity_to_metres,
     ),
     'nyu_raw': Decoder(
         "uint16 disparity of the first Kinect (NYUv2's raw sequences): d = 0.1236 tan(raw / 2842.5 + 1.1863), missing "

@@ -9,6 +9,7 @@ from mmvd.errors import ConfigError, Missing
 from mmvd.registry import DATASETS
 
 from .archives import located
+from .cityscapes import DEPTH_FROM, cityscapes_camera
 from .label_sets import label_metainfo
 from .rgbd_dataset import RGBDDataset
 from .sunrgbd_camera import sunrgbd_camera
@@ -145,12 +146,15 @@ class CityscapesRGBDDataset(_SplitDataset):
     DEFAULTS = dict(
         decoder='cityscapes',
         label_set='cityscapes',
-        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
+        depth_from=DEPTH_FROM,
         labels_from=(r'leftImg8bit/(.*)_leftImg8bit', r'gtFine/\1_gtFine_labelTrainIds'),
     )
     OFFICIAL_IMAGES = (2975, 500)
     TABLE_6 = 'cityscapes'
     PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes {root}'
+
+    def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
+        return dict(super()._entry(root, image, depth, label), **cityscapes_camera(root, image, self.cameras))
 
 
 @DATASETS.register_module()

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.planes import camera, mark_m, mark_px, normal, pixels, plane_m
 
 LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
-OTHER_CAMERA = ('nyuv2', 'cityscapes', 'nyuv2_raw')  # of the release, see below
+OTHER_CAMERA = ('nyuv2', 'nyuv2_raw')  # of the release, see below
 RELEASED = dict(  # camera_params.m of NYUv2's toolbox (raw: of the depth camera); an annotation in Cityscapes' scripts
     nyuv2=((480, 640), 518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465),
     nyuv2_raw=((480, 640), 582.62448167737955, 582.69103270988637, 313.04475870804731, 238.44389626620386),

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from torch.utils.data import DataLoader
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
 from mmvd.apis.devices import find_device
 from mmvd.apis.memory import is_out_of_memory
 from mmvd.arguments import check_int
-from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.engine import EpochSampler
 from mmvd.errors import exit_code
 from mmvd.registry import DATASETS, MODELS, OPTIM_WRAPPERS
 from mmvd.saving import check_file
@@ -43,9 +45,11 @@ def rooms_batch(config: Config) -> dict:
     else:
         pipeline = [step for step in pipeline if step.type not in FILES]
         dataset = dict(type='mmvd.SyntheticRooms', length=DISTINCT, size=(480, 640))
-    data = DATASETS.build(dict(dataset, pipeline=pipeline))
-    samples = [data[KeyedIndex(i, 0, 0)] for i in range(min(DISTINCT, wanted))]
-    return {key: [samples[i % len(samples)][key] for i in range(wanted)] for key in samples[0]}
+    data, count = DATASETS.build(dict(dataset, pipeline=pipeline)), min(DISTINCT, wanted)
+    # in a worker, which has one thread: several get in each other's way on a busy machine
+    settings = dict(sampler=EpochSampler(data, seed=0), num_workers=1, collate_fn=pseudo_collate)
+    few = next(iter(DataLoader(data, count, **settings)))
+    return {key: [values[i % count] for i in range(wanted)] for key, values in few.items()}
 
 
 def steps(config: Config, data: dict, device: torch.device) -> list[tuple[str, Callable[[], object]]]:

@@ -51,12 +51,9 @@ nine = dict(
         camera_from=(r'blended_images/(.*)\.jpg', r'cams/\1_cam.txt'),
     ),
     cityscapes=dict(
-        type='mmvd.RGBDDataset',
+        type='mmvd.CityscapesDataset',
         data_root='{{$MMVD_DATA:data}}/cityscapes',
-        decoder='cityscapes',
         images='leftImg8bit/train/*/*_leftImg8bit.png',
-        depth_from=(r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity'),
-        intrinsics=(2262.52, 2265.3018, 1096.98, 513.137),  # to which its depth formula belongs
     ),
 )
 load = [

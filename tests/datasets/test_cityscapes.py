@@ -1,0 +1,98 @@
+"""Two stereo cameras took Cityscapes: each image is measured with its own, and what is not known is told."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from mmvd.datasets import cityscapes
+from mmvd.errors import ConfigError
+from mmvd.registry import DATASETS
+from tests.conftest import logged
+from tests.datasets.test_archives import pack
+from tests.fabricate import fabricate_cityscapes, fabricate_cityscapes_frame
+from tools.dataset_converters.prepare import prepare
+
+LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
+CAMERAS = dict(  # of cars of the release: an image of Aachen and one of the second camera
+    aachen=(0.209313, 2262.52, 2265.3017905988554, 1096.98, 513.137),
+    hamburg=(0.222126, 2268.36, 2225.5405988775956, 1048.64, 519.277),
+)
+PAIRS = dict(type='mmvd.CityscapesDataset', images='leftImg8bit/train/*/*_leftImg8bit.png')
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Both cameras before a wall of known distance; the disparity that they see of it."""
+    root = tmp_path / 'cityscapes'
+    for city, (baseline, fx, fy, u0, v0) in CAMERAS.items():
+        fabricate_cityscapes_frame(root, 0, factor=baseline * fx / (0.209313 * 2262.52))
+        for part in ('leftImg8bit', 'disparity'):
+            (root / part / 'train/city').rename(root / part / 'train' / city)
+        path = root / f'camera/train/{city}/city_0_camera.json'
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(dict(extrinsic=dict(baseline=baseline), intrinsic=dict(fx=fx, fy=fy, u0=u0, v0=v0))))
+    cityscapes._tell_of_one_camera.cache_clear()
+    return root
+
+
+def samples(root, **settings) -> dict[str, dict]:
+    data = DATASETS.build(dict(PAIRS, data_root=str(root), pipeline=LOAD, **settings))
+    return {sample['img_path'].split('/')[-2]: sample for sample in data}
+
+
+def check(found: dict[str, dict]) -> None:
+    for city, (_, fx, fy, u0, v0) in CAMERAS.items():
+        np.testing.assert_allclose(found[city]['intrinsics'], [[fx, 0, u0], [0, fy, v0], [0, 0, 1]], rtol=1e-6)
+    assert found['hamburg']['depth_scale'] == pytest.approx(0.222126 * 2268.36 / (0.209313 * 2262.52))
+    np.testing.assert_allclose(found['aachen']['depth'], found['hamburg']['depth'], rtol=1e-3)
+
+
+def test_each_image_is_measured_with_its_camera(root, monkeypatch):
+    told = logged(monkeypatch)
+    check(samples(root))
+    prepare(dict(PAIRS, data_root=str(root)))
+    check(samples(root))
+    for part in ('leftImg8bit', 'disparity', 'camera'):
+        pack(root / part, root / f'{part}_trainvaltest.zip')
+    check(samples(root))
+    assert not [text for text in told if 'cameras' in text]
+
+
+def test_without_the_files_of_cameras_that_is_told(root, monkeypatch):
+    shutil.rmtree(root / 'camera')
+    told, found = logged(monkeypatch), samples(root)
+    assert len([text for text in told if 'add camera_trainvaltest.zip' in text]) == 1
+    np.testing.assert_allclose(found['aachen']['depth'] / found['hamburg']['depth'], 1.064, rtol=2e-3)
+    assert found['hamburg']['depth_scale'] == 1 and found['hamburg']['intrinsics'][0, 0] == np.float32(2262.52)
+
+
+@pytest.mark.parametrize(
+    ('change', 'told'),
+    [
+        (dict(extrinsic=dict(baseline='x')), 'baseline must be a finite number'),
+        (dict(extrinsic=dict(baseline=0)), 'baseline must be above 0'),
+        (dict(extrinsic={}), "holds no camera of Cityscapes .KeyError.'baseline'"),
+        (dict(intrinsic=3), 'holds no camera of Cityscapes'),
+    ],
+)
+def test_damaged_cameras(root, change, told):
+    path = root / 'camera/train/hamburg/city_0_camera.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ConfigError, match=f'hamburg/city_0_camera.json.*{told}'):
+        samples(root)
+    path.write_text('{')
+    with pytest.raises(ConfigError, match='holds no camera'):
+        samples(root)
+
+
+def test_segmentation_reads_them_too(tmp_path):
+    fabricate_cityscapes(tmp_path)
+    path = tmp_path / 'camera/val/city/city_0_camera.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(dict(extrinsic=dict(baseline=0.4186), intrinsic=dict(fx=2262.52, fy=9.0, u0=1, v0=2))))
+    settings = dict(type='mmvd.CityscapesRGBDDataset', data_root=str(tmp_path), pipeline=[])
+    train, val = (DATASETS.build(dict(settings, split=split)).get_data_info(0) for split in ('train', 'val'))
+    assert train['depth_scale'] == 1 and val['depth_scale'] == pytest.approx(0.4186 / 0.209313)
+    assert train['intrinsics'][0, 0] == np.float32(2262.52) and val['intrinsics'][1, 1] == 9
