@@ -2,7 +2,7 @@
 _base_ = '../_base_/completion_auc.py'
 test_dataloader = dict(
     dataset=dict(
-        type='mmvd.CityscapesDataset',
+        type='mmvd.CityscapesDepthDataset',
         data_root='{{$MMVD_DATA:data}}/cityscapes',
         images='leftImg8bit/val/*/*_leftImg8bit.png',
         pipeline={{_base_.dense_pipeline}},

@@ -2,7 +2,7 @@
 
 from .bop_dataset import BOPDataset
 from .bop_pose_dataset import BOPPoseDataset
-from .cityscapes import CityscapesDataset
+from .cityscapes import CityscapesDepthDataset
 from .completion_datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
 from .even_mixture import EvenMixture, KeyedConcat, WithPartnerImage
 from .kitti_raw import KITTIRawDataset
@@ -25,7 +25,7 @@ __all__ = [
     'BOPDataset',
     'BOPPoseDataset',
     'COCOStuffRGBDDataset',
-    'CityscapesDataset',
+    'CityscapesDepthDataset',
     'CityscapesRGBDDataset',
     'EvenMixture',
     'ImageNetRGBDDataset',

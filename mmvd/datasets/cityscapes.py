@@ -66,7 +66,7 @@ def _tell_of_one_camera(root: Path) -> None:
 
 
 @DATASETS.register_module()
-class CityscapesDataset(RGBDDataset):
+class CityscapesDepthDataset(RGBDDataset):
     """Images of Cityscapes with depth out of their disparity, cut at 150 m, and their cameras.
 
     Args:

@@ -40,6 +40,7 @@ class NYUv2RawDataset(RGBDDataset):
         images='*/r-*.ppm',
         depth_from=('/r-', '/d-'),
         intrinsics=(582.6245, 582.6910, 313.0448, 238.4439),
+        exclude=r'd-1315166703\.129542-2466101449',  # damaged in the release, as others who read it tell
     )
 
     def __init__(self, data_root: str, max_gap_s: float = 0.02, **kwargs: Any):

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmvd.errors import Missing
 
 from .archives import ENDINGS, archives_in, is_file, located, open_archive
-from .walk import some_of, walk
+from .walk import is_deeper, some_of, walk
 
 _FOLDERS, _EACH = 100, 20  # that are looked at, and images of each
 MOST = _FOLDERS * _EACH
@@ -61,9 +61,13 @@ def first_gone(root: Path, samples: Iterable[tuple[str, Sequence[str]]]) -> Miss
 
 def no_files(root: Path, images: str) -> Missing:
     """That a glob finds no files below a folder, and what may hold them there but is not read in place."""
-    inside = (path.relative_to(root) for path in islice(root.rglob('*'), MOST))
+    inside = [path.relative_to(root) for path in islice(root.rglob('*'), MOST)]
+    globs = images.split('/')
+    deeper = next((path.parts[: -len(globs)] for path in inside if is_deeper(path.parts, globs)), None)
     packed = min((path.as_posix() for path in inside if _is_to_unpack(path)), default=None)
     read = next(((path.name, next(open_archive(path).names(), 'nothing')) for path in archives_in(root)), None)
     hint = f'; {packed} is not read in place: unpack it' if packed else ''
     hint += f'; {read[0]} holds {read[1]}' if read else ''
+    if deeper:
+        hint = f'; such files lie below {"/".join(deeper)}/ in it: name that folder, or move them up'
     return Missing(str(root / images), f'no such files{hint}')

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import groupby, islice
@@ -136,13 +136,18 @@ def _members(archive: Path, images: str, problems: list[str] | None, unpacked: b
         parts = name.split('/')
         if _matches(parts, globs):
             yield name
-        elif len(parts) > len(globs) > 1 and deeper is None and _matches(parts[-len(globs) :], globs):
-            deeper = name if all(map(is_data, parts)) else None
+        elif deeper is None and is_deeper(parts, globs):
+            deeper = name
     if deeper:
         above = '/'.join(deeper.split('/')[: -len(globs)])
         MMLogger.get_current_instance().warning(
             f'{archive}: images below {above}/ in it are left out, they are looked for at {images}: unpack it there'
         )
+
+
+def is_deeper(parts: Sequence[str], globs: list[str]) -> bool:
+    """Whether a file would match below another folder."""
+    return len(parts) > len(globs) > 1 and all(map(is_data, parts)) and _matches(parts[-len(globs) :], globs)
 
 
 def some_of(names: Iterator[str], folders: int, each: int) -> Iterator[str]:
@@ -191,5 +196,5 @@ def _shown(names: Iterator[str], exclude: str | None) -> Iterator[str]:
             yield name
 
 
-def _matches(parts: list[str], patterns: list[str]) -> bool:
+def _matches(parts: Sequence[str], patterns: list[str]) -> bool:
     return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))

@@ -19,7 +19,7 @@ CAMERAS = dict(  # of cars of the release: an image of Aachen and one of the sec
     aachen=(0.209313, 2262.52, 2265.3017905988554, 1096.98, 513.137),
     hamburg=(0.222126, 2268.36, 2225.5405988775956, 1048.64, 519.277),
 )
-PAIRS = dict(type='mmvd.CityscapesDataset', images='leftImg8bit/train/*/*_leftImg8bit.png')
+PAIRS = dict(type='mmvd.CityscapesDepthDataset', images='leftImg8bit/train/*/*_leftImg8bit.png')
 
 
 @pytest.fixture

@@ -52,6 +52,15 @@ def test_either_order_of_bytes_and_what_is_too_far(tmp_path):
         np.testing.assert_allclose(read_depth(tmp_path / f'{name}.pgm', 'nyu_raw'), expected, rtol=2e-3)
 
 
+def test_the_frame_that_is_damaged_in_the_release_is_left_out(tmp_path):
+    settings, _ = fabricate(tmp_path)
+    scene = tmp_path / 'office_0001a'
+    (scene / 'd-10.0-77.pgm').rename(scene / 'd-1315166703.129542-2466101449.pgm')
+    (scene / 'r-10.004-88.ppm').rename(scene / 'r-1315166703.130000-2466101450.ppm')
+    assert len(DATASETS.build(dict(settings, pipeline=[]))) == 1
+    assert len(DATASETS.build(dict(settings, pipeline=[], exclude=None))) == 2
+
+
 def test_what_is_odd_is_named(tmp_path):
     settings, _ = fabricate(tmp_path / 'far', times=((1.0, 2.0),))
     with pytest.raises(MissingInputsError, match='no depth map .* within 0.02 s'):

@@ -48,6 +48,8 @@ def test_a_list_in_an_archive(tmp_path):
         ('scannet', 'scans/scene0000_00/scene0000_00.sens', 'tools/dataset_converters/scannet_sens.py'),
         ('nyuv2', 'nyu_depth_v2_labeled.mat', 'tools/dataset_converters/nyuv2.py'),
         ('matterport3d', 'v1/scans/a/undistorted_color_images.zip', 'color_images.zip is not read in place: unpack it'),
+        ('matterport3d', 'a/a/undistorted_color_images/b.jpg', 'such files lie below a/ in it: name that folder'),
+        ('blendedmvs', 'dataset_low_res/a/blended_images/b.jpg', 'such files lie below dataset_low_res/ in it'),
     ],
 )
 def test_what_makes_the_files_is_named(tmp_path, monkeypatch, capsys, name, file, told):

@@ -133,6 +133,18 @@ def test_cityscapes(tmp_path, monkeypatch):
         check(sample, [255, 0, 18], 5, 40)
 
 
+@pytest.mark.parametrize(
+    ('name', 'told'),
+    [
+        ('cityscapes', 'gtFine_trainvaltest.zip into {}'),
+        ('cocostuff', 'stuffthingmaps_trainval2017.zip into {}/annotations'),
+    ],
+)
+def test_the_archive_of_labels_is_named(tmp_path, name, told):
+    done = convert('label_ids', name, tmp_path)
+    assert done.returncode == 2 and f'unpack {told.format(tmp_path)}\n' in done.stderr, done.stderr
+
+
 def test_ids_of_cityscapes_become_the_classes_of_mmseg(tmp_path):
     """The official label ids by name; their order is that of mmseg's classes."""
     from mmseg.datasets import CityscapesDataset

@@ -61,14 +61,35 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
         (dict(empty=['a.png']), []),  # one in a hundred may be
         (dict(empty=['a.png', 'b.png']), ['depth']),
         (dict(other_unit=['a.png']), ['one unit']),
+        (dict(other_unit=['a.png'], scale='of each scene'), []),
         (dict(images=0), ['images']),
         (dict(images=7), ['images']),
     ],
 )
 def test_rules_of_table_6(change, failing):
-    facts = DatasetFacts(**dict(dict(images=9000, read=100, mean_m=2.4, std_m=0.6, density=0.85), **change))
-    rules = judge(facts, dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5, images=100))
+    of_table = dict(mean_m=2.3, std_m=0.7, density=0.87, thousands=5, images=100)
+    of_table |= {key: change[key] for key in change if key == 'scale'}
+    read = dict(images=9000, read=100, mean_m=2.4, std_m=0.6, density=0.85)
+    facts = DatasetFacts(**read | {key: change[key] for key in change if key != 'scale'})
+    rules = judge(facts, of_table)
     assert [text.split(':')[0] for holds, text in rules if not holds] == failing
+
+
+@pytest.mark.parametrize(('depth', 'told'), [(0, 'PASS distinct: 0'), (1, 'FAIL distinct: 1')])
+def test_empty_images_without_depth_are_no_copies(tmp_path, capsys, monkeypatch, depth, told):
+    """As BlendedMVS has them."""
+    fabricate_nine(tmp_path, 4)
+    scene = tmp_path / 'blendedmvs/scene'
+    for number in (1, 2):
+        shutil.copy(scene / 'blended_images/00000000.jpg', scene / f'blended_images/{number:08d}.jpg')
+        path = scene / f'rendered_depth_maps/{number:08d}.pfm'
+        head, size, scale, _ = path.read_bytes().split(b'\n', 3)
+        empty = np.full(48 * 64, depth, '<f4').tobytes()
+        path.write_bytes(b'\n'.join((head, size, scale, empty)))
+    (scene / 'blended_images/00000000.jpg').unlink()
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'blendedmvs', '--root', str(tmp_path / 'blendedmvs'), '--verify'])
+    prepare_main()
+    assert told in capsys.readouterr().out
 
 
 def test_half_extracted_and_renamed(tmp_path, capsys, monkeypatch):

@@ -3,8 +3,8 @@
 
 One table with spread.
 
-Goes on where it was interrupted: a run whose last checkpoint is there is not trained again, if it was trained with the
-    same config and encoder.
+Goes on where it was interrupted: a run whose last checkpoint is there is not trained again, if it was trained with
+the same config and encoder.
 """
 
 import argparse

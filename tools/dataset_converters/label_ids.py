@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Cityscapes and COCO-Stuff 164k: label maps with consecutive training ids (255 = no label) beside the official ones.
 
-Cityscapes: gtFine/SPLIT/CITY/*_gtFine_labelIds.png -> *_labelTrainIds.png, 19 classes. COCO-Stuff:
-    annotations/SPLIT/*.png (pixel maps) ->
-*_labelTrainIds.png, 171 classes. ADE20K needs no conversion, only ``--verify``.
+Cityscapes: gtFine/SPLIT/CITY/*_gtFine_labelIds.png -> *_labelTrainIds.png, 19 classes.
+COCO-Stuff: annotations/SPLIT/*.png (pixel maps) -> *_labelTrainIds.png, 171 classes.
+ADE20K needs no conversion, only ``--verify``.
 """
 
 import argparse
@@ -32,6 +32,9 @@ LAYOUTS = {
         tuple(i for i in range(182) if i not in COCO_UNUSED),
     ),
 }
+ARCHIVES = dict(  # and where their content belongs
+    cityscapes=('gtFine_trainvaltest.zip', '.'), cocostuff=('stuffthingmaps_trainval2017.zip', 'annotations')
+)
 FOLDERS = dict(cityscapes='cityscapes', cocostuff='coco_stuff164k', ade20k='ade/ADEChallengeData2016')
 
 
@@ -42,7 +45,8 @@ def convert(name: str, root: Path) -> int:
     table[list(ids)] = np.arange(len(ids))
     files = sorted(path for path in root.glob(glob) if not path.name.endswith('_labelTrainIds.png'))
     if not files:
-        raise MissingInputsError(f'{root / glob}: no such files, unpack the official archives into {root}')
+        archive, folder = ARCHIVES[name]
+        raise MissingInputsError(f'{root / glob}: no such files, unpack {archive} into {root / folder}')
     for path in tqdm(files, name):
         target = path.with_name(path.name.removesuffix(old) + new)
         if not target.is_file():

@@ -51,7 +51,7 @@ nine = dict(
         camera_from=(r'blended_images/(.*)\.jpg', r'cams/\1_cam.txt'),
     ),
     cityscapes=dict(
-        type='mmvd.CityscapesDataset',
+        type='mmvd.CityscapesDepthDataset',
         data_root='{{$MMVD_DATA:data}}/cityscapes',
         images='leftImg8bit/train/*/*_leftImg8bit.png',
     ),
