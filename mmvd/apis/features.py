@@ -30,8 +30,9 @@ from mmvd.saving import AtomicLocalBackend, check_writable
 
 _CHUNK = 256  # images of which all heads are asked at once: 84 000 scores each on ImageNet
 _DETERMINISTIC = (
-    'LoadImageFromFile', 'mmvd.LoadImage', 'mmvd.LoadDepth', 'mmvd.RGBDResize', 'mmvd.RGBDCenterCrop',
-    'mmvd.PositionalDepthEncoding', 'mmvd.PackRGBDInputs',
+    'LoadImageFromFile', 'mmvd.LoadImage', 'mmvd.LoadDepth', 'mmvd.GuessIntrinsics', 'mmvd.RGBDResize',
+    'mmvd.RGBDCenterCrop', 'mmvd.PositionalDepthEncoding', 'mmvd.PositionalPointEncoding', 'mmvd.NormalizeDepth',
+    'mmvd.DisparityEncoding', 'mmvd.PackRGBDInputs',
 )  # fmt: skip
 
 

@@ -58,7 +58,15 @@ def test_feature_cache(tmp_path, monkeypatch):
         extract_features(model, config.model, dict(loader, **{what: value}), tmp_path)
     assert len(list(tmp_path.glob('features_*'))) == count + 1
     resized = dict(
-        loader, dataset=dict(loader.dataset, pipeline=[dict(type='mmvd.RGBDResize', size=48), *loader.dataset.pipeline])
+        loader,
+        dataset=dict(
+            loader.dataset,
+            pipeline=[
+                dict(type='mmvd.GuessIntrinsics'),
+                dict(type='mmvd.RGBDResize', size=48),
+                *loader.dataset.pipeline,
+            ],
+        ),
     )
     extract_features(model, config.model, resized, tmp_path)
     config.model.backbone.gate = 'image'  # the same tensors, another meaning
