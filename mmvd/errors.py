@@ -95,7 +95,7 @@ def needs(what: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise ConfigError(f"{what} ({error}): pip install 'mmvd[{extra}]'") from error
+        raise ConfigError(f"{what} cannot do without an extra ({error}): pip install 'mmvd[{extra}]'") from error
 
 
 def describe(error: MMVDError) -> str:

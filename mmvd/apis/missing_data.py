@@ -7,7 +7,7 @@ from pathlib import PurePath
 from mmengine.fileio import load
 
 from mmvd.datasets.nesting import selected
-from mmvd.errors import Missing
+from mmvd.errors import Missing, SampleError
 from mmvd.registry import DATASETS
 
 from .configs import shipped_configs
@@ -23,13 +23,12 @@ def recipe_of(path: str, kind: str = 'weights') -> str:
 
 
 def missing_of(settings: dict) -> Missing | None:
-    """What one dataset would miss; None if its files are there, or it reads none.
-
-    Raises:
-        MMVDError: If a list of its files is damaged.
-    """
+    """What one dataset would miss; None if its files are there, or it reads none."""
     missing = getattr(DATASETS.get(settings['type']), 'missing', None)
-    found = missing(settings) if missing else None
+    try:
+        found = missing(settings) if missing else None
+    except SampleError as error:  # an archive that cannot be read
+        found = Missing(str(settings['data_root']), str(error))
     return found and replace(found, made_by=found.made_by or recipe_of(str(settings.get('data_root')), 'folders'))
 
 

@@ -56,7 +56,7 @@ class BOPDataset(RGBDDataset):
 
     def scenes(self) -> Scenes:
         """The scenes of the split, none of whose files is read yet."""
-        return Scenes(Path(self.data_root), self.images.count('/') - 1)
+        return Scenes(Path(self.data_root), len(Path(self.images).parts) - 2)
 
     def load_data_list(self) -> list[dict]:
         """List the frames with their cameras."""

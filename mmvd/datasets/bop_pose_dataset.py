@@ -164,7 +164,9 @@ class BOPPoseDataset(BOPDataset):
         entry = super().get_data_info(idx)
         scenes, (scene, frame) = self.scenes(), frame_of(entry['img_path'])
         entry.update(obj_ids=self.objects, ori_intrinsics=entry['intrinsics'])
-        for each in entry['instances']:
-            name = f'{frame:06d}_{each["instance"]:06d}.png'
-            each.update({f'{kind}_path': str(scenes.place(scene, f'{kind}/{name}')) for kind in ('mask', 'mask_visib')})
+        for kind in ('mask', 'mask_visib'):
+            names = [f'{frame:06d}_{each["instance"]:06d}.png' for each in entry['instances']]
+            folder = scenes.place(scene, f'{kind}/{names[0]}').parent if names else scene / kind  # all lie together
+            for each, name in zip(entry['instances'], names, strict=True):
+                each[f'{kind}_path'] = str(folder / name)
         return entry

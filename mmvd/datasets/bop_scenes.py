@@ -23,8 +23,8 @@ def frame_of(image: str) -> tuple[Path, int]:
 class Scenes:
     """Scenes of a split.
 
-    A file is looked for beside the images, then below the dataset's folder, on disk and in archives: images may be
-    unpacked beside an archive that keeps the rest.
+    A file that is unpacked counts more than one in the archive of the images, and that one more than those in other
+    archives: images may be unpacked beside an archive that keeps the rest.
 
     Args:
         root: Folder of the dataset.
@@ -33,6 +33,7 @@ class Scenes:
 
     def __init__(self, root: Path, levels: int):
         self.root, self.levels = root, levels
+        self._places: dict[tuple[Path, str], Path] = {}
         self._read: dict[Path, dict | MMVDError] = {}
 
     def name(self, scene: Path) -> str:
@@ -41,8 +42,18 @@ class Scenes:
 
     def place(self, scene: Path, name: str) -> Path:
         """Where a file of a scene lies."""
-        beside = scene / name
-        return beside if is_file(beside) else located(self.root, f'{self.name(scene)}/{name}')
+        if (scene, name) not in self._places:
+            self._places[scene, name] = self._find(scene, name)
+        return self._places[scene, name]
+
+    def _find(self, scene: Path, name: str) -> Path:
+        unpacked, beside = self.root / self.name(scene) / name, scene / name
+        if is_file(unpacked) or is_file(beside):
+            return unpacked if is_file(unpacked) else beside
+        try:
+            return located(self.root, f'{self.name(scene)}/{name}')
+        except SampleError:  # of an archive that cannot be read, which need not have it
+            return beside
 
     def frames(self, path: Path) -> dict[str, object]:
         """What a file says of each frame; a damaged one is read once, too.

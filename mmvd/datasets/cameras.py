@@ -123,7 +123,7 @@ def read_camera(path: Path, image: str) -> np.ndarray:
 
 def _is_pinhole(matrix: np.ndarray) -> bool:
     (fx, skew, _), (zero, fy, _), last = matrix.tolist()
-    plain = np.isfinite(matrix).all() and zero == 0 and last == [0, 0, 1]
+    plain = np.isfinite(matrix).all() and abs(zero) < 1e-6 * abs(fy) and np.allclose(last, [0, 0, 1], atol=1e-6)
     return bool(plain and min(fx, fy) > 0 and max(fx, fy) < _UNLIKE * min(fx, fy) and abs(skew) < _SKEW * fx)
 
 

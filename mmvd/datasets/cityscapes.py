@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
     Args:
         root: Folder of the dataset.
         image: Relative path, ``leftImg8bit/<split>/<city>/<name>_leftImg8bit.png``.
-        cameras: Gets the path of the camera's file, or of the folder that is not there.
+        cameras: Gets the path of the camera's file, there or not.
 
     Returns:
         ``intrinsics`` (3, 3) and ``depth_scale``, baseline times focal length beside that of the decoder's formula.
@@ -40,21 +39,28 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
     Raises:
         ConfigError: If the file holds something else.
     """
-    path = located(root, re.sub(*_CAMERA_FROM, image))
-    if not is_file(path):
-        cameras.add(root / 'camera')
+    name, known = re.subn(*_CAMERA_FROM, image)
+    path = located(root, name)
+    if known:
+        cameras.add(path)
+    if not (known and is_file(path)):
         _tell_of_one_camera(root)
         return dict(intrinsics=intrinsics_matrix(*_FIRST))
-    cameras.add(path)
     try:
         content = json.loads(read_bytes(path))
         found = {key: float(check_number(str(path), key, content[part][key])) for key, part in _KEYS.items()}
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise ConfigError(f'{path}: holds no camera of Cityscapes ({error!r})') from error
+        reason = f'{type(error).__name__}: {str(error)[:80]}'
+        raise ConfigError(f'{path}: holds no camera of Cityscapes ({reason})') from error
     for key in ('baseline', 'fx', 'fy'):
         check_positive(str(path), key, found[key])
     factor = found.pop('baseline') * found['fx'] / (CITYSCAPES_BASELINE_M * CITYSCAPES_FOCAL_PX)
     return dict(intrinsics=intrinsics_matrix(*found.values()), depth_scale=factor)
+
+
+def with_camera(entry: dict, root: Path, image: str, cameras: set[Path]) -> dict:
+    """An entry with what :func:`cityscapes_camera` finds, unless it has intrinsics."""
+    return entry if 'intrinsics' in entry else entry | cityscapes_camera(root, image, cameras)
 
 
 @cache
@@ -71,15 +77,15 @@ class CityscapesDepthDataset(RGBDDataset):
 
     Args:
         data_root: Folder that holds ``leftImg8bit``, ``disparity`` and ``camera``, or the official archives.
-        images: Glob of the images, e.g. ``'leftImg8bit/train/*/*_leftImg8bit.png'``.
-        **kwargs: As in :class:`RGBDDataset`.
+        **kwargs: As in :class:`RGBDDataset`; ``images`` is a glob as ``'leftImg8bit/train/*/*_leftImg8bit.png'``. With
+            ``intrinsics`` or ``camera_from`` the cameras of the release are not asked for.
     """
 
     DEFAULTS: dict = dict(decoder='cityscapes', depth_from=DEPTH_FROM)
     PREPARED_BY = 'the official archives leftImg8bit, disparity and camera, in place or unpacked into {root}'
 
-    def __init__(self, data_root: str, images: str, depth_from: Sequence[str] = DEPTH_FROM, **kwargs: Any):
-        super().__init__(data_root, 'cityscapes', images, depth_from, **kwargs)
+    def __init__(self, data_root: str, **kwargs: Any):
+        super().__init__(data_root, **{**self.DEFAULTS, **kwargs})
 
     def _entry(self, root: Path, image: str, depth: str) -> dict:
-        return dict(super()._entry(root, image, depth), **cityscapes_camera(root, image, self.cameras))
+        return with_camera(super()._entry(root, image, depth), root, image, self.cameras)

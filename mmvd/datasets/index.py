@@ -19,7 +19,7 @@ from mmvd.errors import ConfigError, SampleError
 from .archives import changed_ns, on_disk
 from .tables import arrow, map_table, place, save_table
 
-_VERSION, _KEPT = 5, 5  # of the samples that were left out, as many are named
+_VERSION, _KEPT = 6, 5  # of the samples that were left out, as many are named
 _SECOND_NS, _ROUNDING_NS = 10**9, 1000  # of times of files, which copies cut or round
 _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')

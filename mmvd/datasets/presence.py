@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from mmvd.errors import Missing
+from mmvd.errors import Missing, SampleError
 
 from .archives import ENDINGS, archives_in, is_file, located, open_archive
 from .walk import is_deeper, some_of, walk
@@ -40,6 +40,14 @@ def may_lack_depth(config: dict) -> bool:
 def _is_to_unpack(path: Path) -> bool:
     name = path.name.lower()
     return name.endswith(_TO_UNPACK) or (name.endswith(ENDINGS) and len(path.parts) > 1)
+
+
+def place_of_list(root: Path, name: str) -> Path:
+    """Where a list of files lies; an archive that cannot be read is told of when a sample is looked for in it."""
+    try:
+        return located(root, name)
+    except SampleError:
+        return root / name
 
 
 def first_gone(root: Path, samples: Iterable[tuple[str, Sequence[str]]]) -> Missing | None:

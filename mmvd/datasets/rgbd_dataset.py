@@ -20,7 +20,7 @@ from .cameras import intrinsics_matrix, read_camera
 from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
-from .presence import MOST, first_gone, may_lack_depth, missing_of_folder
+from .presence import MOST, first_gone, may_lack_depth, missing_of_folder, place_of_list
 from .rasters import look_at_image
 from .walk import visited, walk
 
@@ -133,7 +133,7 @@ class RGBDDataset(BaseDataset):
         if not root.is_dir():
             return Missing(str(root), 'no such folder')
         if config.get('ann_file'):
-            return cls._missing_of_list(config, root, located(root, config['ann_file']))
+            return cls._missing_of_list(config, root, place_of_list(root, config['ann_file']))
         if not config.get('images'):
             raise ConfigError(f'{cls.__name__}({root}): give either ann_file or images with depth_from')
         return missing_of_folder(root, config)
@@ -142,8 +142,12 @@ class RGBDDataset(BaseDataset):
     def _missing_of_list(cls, config: dict, root: Path, listing: Path) -> Missing | None:
         if not is_file(listing):
             return Missing(str(listing))
+        try:
+            rows = cls.rows(listing, config)[:MOST]
+        except MMVDError as error:
+            return Missing(str(listing), str(error).removeprefix(str(listing)).lstrip(':, '))
         files = slice(1 if may_lack_depth(config) else 2)  # a third column may be a class
-        return first_gone(root, ((listing.name, row[files]) for row in cls.rows(listing, config)[:MOST]))
+        return first_gone(root, ((listing.name, row[files]) for row in rows))
 
     @classmethod
     def rows(cls, listing: Path, config: dict) -> list[tuple[str, ...]]:
@@ -270,7 +274,7 @@ class RGBDDataset(BaseDataset):
 
     def _join_prefix(self):
         if self.ann_file and self.data_root:
-            self.ann_file = str(located(Path(self.data_root), self.ann_file))
+            self.ann_file = str(place_of_list(Path(self.data_root), self.ann_file))
 
 
 def _check_sources(owner: str, data_root: Any, images: Any, ann_file: Any, depth_from: Any) -> None:

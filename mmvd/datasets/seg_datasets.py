@@ -9,7 +9,7 @@ from mmvd.errors import ConfigError, Missing
 from mmvd.registry import DATASETS
 
 from .archives import located
-from .cityscapes import DEPTH_FROM, cityscapes_camera
+from .cityscapes import DEPTH_FROM, with_camera
 from .label_sets import label_metainfo
 from .rgbd_dataset import RGBDDataset
 from .sunrgbd_camera import sunrgbd_camera
@@ -154,7 +154,7 @@ class CityscapesRGBDDataset(_SplitDataset):
     PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes {root}'
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
-        return dict(super()._entry(root, image, depth, label), **cityscapes_camera(root, image, self.cameras))
+        return with_camera(super()._entry(root, image, depth, label), root, image, self.cameras)
 
 
 @DATASETS.register_module()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import pytest
 
@@ -46,6 +47,43 @@ def test_what_is_unpacked_goes_with_what_is_in_the_archive(tmp_path, settings, u
         assert bop_scenes.is_file(masks[1])
 
 
+def test_a_file_that_is_unpacked_counts(tmp_path, settings):
+    camera = tmp_path / 'lmo/test/000002/scene_camera.json'
+    mended = camera.read_text().replace('"depth_scale": 0.1', '"depth_scale": 0.5')
+    pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
+    camera.parent.mkdir(parents=True)
+    camera.write_text(mended)
+    assert [sample['depth_scale'] for sample in samples(settings)] == [0.5] * 3
+
+
+def test_an_archive_in_parts_beside_it_harms_nothing(tmp_path, settings):
+    for name in SIDE[1:]:
+        path = tmp_path / 'lmo/test/000002' / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in ('lmo_train_pbr.z01', 'lmo_train_pbr.zip'):
+        (tmp_path / 'lmo' / name).write_bytes(b'x')
+    assert [sample['instances'] for sample in samples(settings)] == [[]] * 3
+
+
+def test_the_truth_that_comes_later_makes_an_index_stale(tmp_path, settings, monkeypatch):
+    truth = tmp_path / 'lmo/test/000002/scene_gt.json'
+    poses = truth.read_text()
+    prepare(settings)
+    time.sleep(0.02)
+    truth.write_text(poses.replace('"obj_id": 1', '"obj_id": 1 '))
+    told = logged(monkeypatch)
+    samples(settings)
+    assert 'scene_gt.json has changed since' in told[0]
+
+
+@pytest.mark.parametrize('split', ['test/', './test'])
+def test_a_split_may_be_written_as_a_folder(tmp_path, settings, split):
+    assert same(samples(dict(settings, split=split)), samples(settings))
+    (tmp_path / 'lmo/test/000002/scene_camera.json').unlink()
+    with pytest.raises(MissingInputsError, match='lmo/test/000002/scene_camera.json'):
+        samples(dict(settings, split=split))
+
+
 def test_a_damaged_file_is_read_once(settings, tmp_path, monkeypatch):
     (tmp_path / 'lmo/test/000002/scene_camera.json').write_text('{')
     read, read_frames = [], bop_scenes.read_frames
@@ -80,6 +118,8 @@ def test_missing_poses_are_named(settings, tmp_path):
 def test_frames_of_a_scene_that_no_image_shows_are_counted_over_all_its_files(settings, tmp_path, monkeypatch):
     camera = tmp_path / 'lmo/test/000002/scene_camera.json'
     frames = json.loads(camera.read_text())
-    camera.write_text(json.dumps(dict(frames, **{'17': frames['0']})))
+    whole = {**frames, '17': frames['0']}
+    camera.write_text(json.dumps(whole))
+    pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
     told = logged(monkeypatch)
     assert len(samples(settings)) == 3 and '1 frames of 1 scenes have no image, first test/000002' in told[0]

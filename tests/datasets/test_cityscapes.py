@@ -38,7 +38,7 @@ def root(tmp_path):
 
 
 def samples(root, **settings) -> dict[str, dict]:
-    data = DATASETS.build(dict(PAIRS, data_root=str(root), pipeline=LOAD, **settings))
+    data = DATASETS.build(dict(PAIRS, data_root=str(root), pipeline=LOAD) | settings)
     return {sample['img_path'].split('/')[-2]: sample for sample in data}
 
 
@@ -60,6 +60,42 @@ def test_each_image_is_measured_with_its_camera(root, monkeypatch):
     assert not [text for text in told if 'cameras' in text]
 
 
+@pytest.mark.parametrize('gone', ['camera/train/hamburg', 'camera'])
+def test_cameras_that_come_later_or_change_make_an_index_stale(root, monkeypatch, gone):
+    (root / gone).rename(root / 'aside')
+    prepare(dict(PAIRS, data_root=str(root)))
+    told = logged(monkeypatch)
+    samples(root)
+    assert not told
+    (root / 'aside').rename(root / gone)
+    check(samples(root))
+    assert 'has changed since' in told[0]
+    prepare(dict(PAIRS, data_root=str(root)))
+    path = root / 'camera/train/hamburg/city_0_camera.json'
+    path.write_text(path.read_text().replace('0.222126', '0.444252'))
+    assert samples(root)['hamburg']['depth_scale'] > 2
+
+
+def test_depth_is_cut_at_150_m_of_its_own_camera(root):
+    path = root / 'camera/train/hamburg/city_0_camera.json'
+    before = samples(root)['hamburg']['depth']
+    path.write_text(path.read_text().replace('0.222126', str(0.222126 * 8)))
+    found = samples(root)['hamburg']['depth']
+    np.testing.assert_allclose(found, np.where(before * 8 > 150, 0, before * 8), rtol=1e-4)
+    assert (found == 0).any() and (found > 0).any()
+
+
+def test_images_of_other_names_have_the_camera_that_they_are_given(root):
+    """As foggy ones, made of the others."""
+    for folder in (root / 'leftImg8bit/train').iterdir():
+        (root / 'foggy' / folder.name).mkdir(parents=True)
+        shutil.copy(folder / 'city_0_leftImg8bit.png', root / 'foggy' / folder.name / 'city_0.png')
+    foggy = dict(images='foggy/*/*.png', depth_from=(r'foggy/(.*)\.png', r'disparity/train/\1_disparity.png'))
+    assert samples(root, **foggy)['hamburg']['intrinsics'][0, 0] == np.float32(2262.52)
+    assert samples(root, **foggy, intrinsics=(9, 8, 7, 6))['hamburg']['intrinsics'][0, 0] == 9
+    assert samples(root, intrinsics=(9, 8, 7, 6))['hamburg']['depth_scale'] == 1
+
+
 def test_without_the_files_of_cameras_that_is_told(root, monkeypatch):
     shutil.rmtree(root / 'camera')
     told, found = logged(monkeypatch), samples(root)
@@ -73,7 +109,7 @@ def test_without_the_files_of_cameras_that_is_told(root, monkeypatch):
     [
         (dict(extrinsic=dict(baseline='x')), 'baseline must be a finite number'),
         (dict(extrinsic=dict(baseline=0)), 'baseline must be above 0'),
-        (dict(extrinsic={}), "holds no camera of Cityscapes .KeyError.'baseline'"),
+        (dict(extrinsic={}), "holds no camera of Cityscapes .KeyError: 'baseline'"),
         (dict(intrinsic=3), 'holds no camera of Cityscapes'),
     ],
 )

@@ -30,6 +30,11 @@ def test_a_name_that_a_mixture_has_not_is_told():
         list(datasets_in(nine(only='gone')))
 
 
+def test_wrappers_of_the_hosts_hold_datasets():
+    wrapped = DATASETS.build(dict(type='RepeatDataset', times=2, dataset=dict(ROOMS)))
+    assert parts_of(wrapped) == [wrapped.dataset] == parts_of(wrapped.dataset)
+
+
 def test_a_held_out_part_counts_as_one_however_deep_it_lies():
     def concat(*parts):
         return dict(type='mmvd.KeyedConcat', datasets=list(parts))

@@ -89,6 +89,8 @@ def test_numbers_that_are_no_camera(tmp_path, rows):
     (tmp_path / 'K.txt').write_text(rows)
     with pytest.raises(ConfigError, match='K.txt: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1'):
         read_camera(tmp_path / 'K.txt', 'x.png')
+    (tmp_path / 'K.txt').write_text('60 0 31.5 1e-13 62 23.5 0 1e-9 0.9999999')  # of an inversion
+    assert read_camera(tmp_path / 'K.txt', 'x.png')[0, 0] == 60
 
 
 def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):

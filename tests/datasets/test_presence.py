@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from mmvd.apis.missing_data import missing_of
+from mmvd.apis.missing_data import missing_data, missing_of
 from mmvd.apis.preparation import paper_datasets
 from mmvd.registry import DATASETS
 from tests.conftest import logged
@@ -32,6 +32,29 @@ def test_a_list_of_files_that_are_not_there_is_no_dataset(tmp_path):
     for folder in (tmp_path / 'void_release').glob('*/data/*/ground_truth'):
         shutil.rmtree(folder)
     assert 'ground_truth/' in str(missing_of(settings))
+
+
+def test_what_a_list_names_beside_files_is_none(tmp_path):
+    fabricate_sunrgbd(tmp_path)
+    frame = 'SUNRGBD/kv1/NYUdata/NYU0000'
+    (tmp_path / 'scenes.txt').write_text(f'{frame}/image/0.jpg {frame}/depth/0.png bedroom\n')
+    settings = dict(type='mmvd.SUNRGBDSceneDataset', data_root=str(tmp_path), ann_file='scenes.txt')
+    assert missing_of(settings) is None  # a class is no file
+    shutil.rmtree(tmp_path / frame / 'depth')
+    assert f'{frame}/depth/0.png' in str(missing_of(settings))
+    colour = [dict(type='mmvd.LoadDepth', allow_missing_depth=True)]
+    assert missing_of(dict(settings, pipeline=colour)) is None
+    (tmp_path / 'scenes.txt').write_text('one\n')
+    assert 'scenes.txt (line 1: expected "image depth class"' in str(missing_of(settings))
+
+
+def test_an_archive_that_is_cut_off_hides_no_other_lack(tmp_path):
+    (tmp_path / 'SUNRGBD.zip').write_bytes(b'PK')
+    settings = dict(type='mmvd.SUNRGBDSegDataset', data_root=str(tmp_path), ann_file='train.txt')
+    assert str(missing_of(settings)).startswith(f'{tmp_path}/train.txt (no such file); made by: python tools/')
+    (tmp_path / 'train.txt').write_text('a.jpg a.png a.png\n')
+    both = dict(type='mmvd.EvenMixture', samples_per_epoch=1, datasets=dict(a=settings, b=paper('lm', '/none')))
+    assert [each.needed_by for each in missing_data(both)] == ['dataset a', 'dataset b']
 
 
 def test_a_list_in_an_archive(tmp_path):

@@ -51,8 +51,16 @@ def test_a_part_of_the_data_is_looked_at(tmp_path):
     assert (tmp_path / 'out/train_samples.png').is_file() and (tmp_path / 'out/train_depth.png').is_file()
     for path in (tmp_path / 'data/scannet').glob('scans/*/depth/*.png'):
         path.write_bytes(b'')
-    done = browse(*words, '--cfg-options', 'train_dataloader.dataset.only=scannet', **data)
-    assert done.returncode == 2 and done.stderr.count('\n') == 1, done.stderr
+    (tmp_path / 'endless.py').write_text(
+        f"_base_ = '{ROOT}/configs/vd/pretrain_scratch_pde.py'\n"
+        "train_dataloader = dict(sampler=dict(_delete_=True, type='InfiniteSampler'))\n"
+    )
+    for config in (words[0], tmp_path / 'endless.py'):
+        done = browse(config, *words[1:], '--cfg-options', 'train_dataloader.dataset.only=scannet', **data)
+        assert done.returncode == 2 and done.stderr.count('\n') == 1, done.stderr
+        assert done.stdout.count('left out: ') == 20
+    done = browse('--out', tmp_path / 'out', '--cfg-options', 'model.x=1')
+    assert done.returncode == 2 and 'no config to override' in done.stderr
 
 
 def test_depth_of_the_paper_in_one_figure(tmp_path):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What a recipe takes: a step and the peak memory of its model, at its batch and sizes, in bfloat16 and in float32.
 
-Samples are built-in rooms of 640x480 that went through the recipe's own transforms, weights start at random. Where a
-batch does not fit, half of it is tried.
+Samples are built-in rooms of 640x480 (of poses those of ``python -m mmvd data bop data/bop_rooms``) that went through
+the recipe's own transforms, weights start at random. Where a batch does not fit, half of it is tried.
 """
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -21,9 +21,10 @@ import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-in
 from mmvd.apis.configs import read_config
 from mmvd.apis.devices import find_device
 from mmvd.apis.memory import is_out_of_memory
+from mmvd.apis.missing_data import missing_of
 from mmvd.arguments import check_int
 from mmvd.engine import EpochSampler
-from mmvd.errors import exit_code
+from mmvd.errors import MissingInputsError, exit_code
 from mmvd.registry import DATASETS, MODELS, OPTIM_WRAPPERS
 from mmvd.saving import check_file
 
@@ -42,14 +43,23 @@ def rooms_batch(config: Config) -> dict:
     if config.model.type == 'mmvd.PoseEstimator':
         dataset = read_config(POSES).train_dataloader.dataset
         config.model.head.loss.models = f'{dataset.data_root}/models'
+        missing = missing_of(dataset)
+        if missing:
+            raise MissingInputsError(str(missing))
     else:
-        pipeline = [step for step in pipeline if step.type not in FILES]
+        pipeline = [step for step in flat(pipeline) if step.type not in FILES]
         dataset = dict(type='mmvd.SyntheticRooms', length=DISTINCT, size=(480, 640))
     data, count = DATASETS.build(dict(dataset, pipeline=pipeline)), min(DISTINCT, wanted)
     # in a worker, which has one thread: several get in each other's way on a busy machine
     settings = dict(sampler=EpochSampler(data, seed=0), num_workers=1, collate_fn=pseudo_collate)
     few = next(iter(DataLoader(data, count, **settings)))
     return {key: [values[i % count] for i in range(wanted)] for key, values in few.items()}
+
+
+def flat(pipeline: Sequence[dict]) -> list[dict]:
+    """Steps without what holds them together."""
+    parts = (flat(step.transforms) if step.type == 'Compose' else [step] for step in pipeline)
+    return [step for part in parts for step in part]
 
 
 def steps(config: Config, data: dict, device: torch.device) -> list[tuple[str, Callable[[], object]]]:

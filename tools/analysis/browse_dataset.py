@@ -29,11 +29,12 @@ from mmvd.arguments import check_int
 from mmvd.datasets.probe_splits import class_names
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.transforms.loading import LoadDepth, LoadImage
-from mmvd.errors import ConfigError, MissingInputsError, MMVDError, exit_code
+from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, MMVDError, SampleError, exit_code
 from mmvd.registry import DATASETS, MODELS
 from mmvd.saving import check_writable
 from mmvd.visualization import Objects, depth_histograms, samples_picture
 
+_PATIENCE = 20  # samples that cannot be read
 _CHANNELS = 3  # of an encoding that are drawn: the first, one in the middle, the last
 
 
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> None:
     check_int('browse_dataset', '--samples', args.samples)
     check_int('browse_dataset', '--maps', args.maps)
     check_writable(Path(args.out))
+    if args.cfg_options and not args.config:
+        raise ConfigError('browse_dataset --cfg-options: there is no config to override')
     report(args) if args.config else of_the_paper(args)
 
 
@@ -98,7 +101,7 @@ def report(args: argparse.Namespace) -> None:
     with building('the data preprocessor'):
         preprocessor = MODELS.build(config.model.data_preprocessor)
     samples, titles, meta = [], [], getattr(loader.dataset, 'metainfo', {})
-    for data in islice(readable(loader), args.samples):
+    for data in islice(readable(loader, max(args.samples, _PATIENCE)), args.samples):
         sample = data['data_samples'][0]
         titles.append(title(sample, class_names(meta)))
         for reason in sample.metainfo.get('redraw_reasons', ()):
@@ -125,24 +128,27 @@ def check_is_here(config: Config, loader: str) -> None:
         raise MissingInputsError('\n'.join(['not in place:', *map(str, missing)]) + (some if mixed else ''))
 
 
-def readable(loader: Iterable[dict]) -> Iterator[dict]:
-    """Batches; samples that cannot be read are told and passed over.
+def readable(loader: Iterable[dict], most: int) -> Iterator[dict]:
+    """Batches; up to ``most`` samples that cannot be read are told and passed over.
 
     Raises:
-        MMVDError: That of the last sample, if none can be read.
+        SampleError: If there are more, or no others.
+        DepthFileError: The same.
     """
-    batches, some, last = iter(loader), False, None
+    batches, read, failed = iter(loader), 0, []
     while True:
         try:
             yield next(batches)
-            some = True
+            read += 1
         except StopIteration:
             break
-        except MMVDError as error:
+        except (SampleError, DepthFileError) as error:
+            failed.append(error)
+            if len(failed) > most:
+                break
             print(f'left out: {error}')
-            last = error
-    if last and not some:
-        raise last
+    if failed and (len(failed) > most or not read):
+        raise failed[-1]
 
 
 def title(sample: BaseDataElement, names: Sequence[str]) -> str:
