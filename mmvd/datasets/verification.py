@@ -133,7 +133,7 @@ def examine(
         if 'failure' in found:
             facts.failures.append(found['failure'])
         else:
-            first = seen.setdefault(found['digest'], pair) if found['digest'] else pair
+            first = seen.setdefault(found['digest'] or pair[0], pair)
             if first is not pair and (first == pair or first[0] != pair[0]):  # two maps may belong to one image
                 facts.duplicates.append(f'{pair[0]} is {first[0]}')
             for label, count in found['labels']:
