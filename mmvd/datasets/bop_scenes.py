@@ -23,8 +23,8 @@ def frame_of(image: str) -> tuple[Path, int]:
 class Scenes:
     """Scenes of a split.
 
-    A file that is unpacked counts more than one in the archive of the images, and that one more than those in other
-    archives: images may be unpacked beside an archive that keeps the rest.
+    A file is looked for beside the images, then below the dataset's folder, on disk and in archives: images may be
+    unpacked beside an archive that keeps the rest, and an archive of some frames (``bop19``) beside one of all.
 
     Args:
         root: Folder of the dataset.
@@ -47,9 +47,9 @@ class Scenes:
         return self._places[scene, name]
 
     def _find(self, scene: Path, name: str) -> Path:
-        unpacked, beside = self.root / self.name(scene) / name, scene / name
-        if is_file(unpacked) or is_file(beside):
-            return unpacked if is_file(unpacked) else beside
+        beside = scene / name
+        if is_file(beside):
+            return beside
         try:
             return located(self.root, f'{self.name(scene)}/{name}')
         except SampleError:  # of an archive that cannot be read, which need not have it

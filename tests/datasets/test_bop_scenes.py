@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import zipfile
 
 import pytest
 
@@ -47,13 +48,25 @@ def test_what_is_unpacked_goes_with_what_is_in_the_archive(tmp_path, settings, u
         assert bop_scenes.is_file(masks[1])
 
 
-def test_a_file_that_is_unpacked_counts(tmp_path, settings):
-    camera = tmp_path / 'lmo/test/000002/scene_camera.json'
-    mended = camera.read_text().replace('"depth_scale": 0.1', '"depth_scale": 0.5')
+def test_some_frames_unpacked_beside_the_archive_of_all(tmp_path, settings, monkeypatch):
+    """As lmo_test_bop19.zip and lmo_test_all.zip: each has files of its scenes that know its own frames."""
+    whole, scene = samples(settings), tmp_path / 'lmo/test/000002'
+    shutil.copytree(scene, tmp_path / 'aside')
     pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
-    camera.parent.mkdir(parents=True)
-    camera.write_text(mended)
-    assert [sample['depth_scale'] for sample in samples(settings)] == [0.5] * 3
+    shutil.copytree(tmp_path / 'aside', scene)
+    for path in scene.glob('*/00000[12]*.png'):
+        path.unlink()
+    for path in scene.glob('*.json'):
+        path.write_text(json.dumps({'0': json.loads(path.read_text())['0']}))
+    told, mixed = logged(monkeypatch), samples(settings)
+    assert same(whole, mixed) and [len(sample['instances']) for sample in mixed] == [1, 1, 1]
+    assert not [text for text in told if 'have no image' in text]
+    with zipfile.ZipFile(tmp_path / 'lmo/lmo_test_all.zip', 'w') as archive:  # one of its images is gone
+        for path in (tmp_path / 'aside').rglob('*'):
+            if path.is_file() and path.name != '000002.png':
+                archive.write(path, f'test/000002/{path.relative_to(tmp_path / "aside")}')
+    told.clear()
+    assert len(samples(settings)) == 2 and '1 frames of 1 scenes have no image, first test/000002' in told[-1]
 
 
 def test_an_archive_in_parts_beside_it_harms_nothing(tmp_path, settings):
@@ -113,13 +126,3 @@ def test_missing_poses_are_named(settings, tmp_path):
     (tmp_path / 'lmo/test/000002/scene_gt_info.json').unlink()
     with pytest.raises(MissingInputsError, match='left out.*scene_gt_info.json: no such file'):
         prepare(dict(settings, test_mode=False))
-
-
-def test_frames_of_a_scene_that_no_image_shows_are_counted_over_all_its_files(settings, tmp_path, monkeypatch):
-    camera = tmp_path / 'lmo/test/000002/scene_camera.json'
-    frames = json.loads(camera.read_text())
-    whole = {**frames, '17': frames['0']}
-    camera.write_text(json.dumps(whole))
-    pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
-    told = logged(monkeypatch)
-    assert len(samples(settings)) == 3 and '1 frames of 1 scenes have no image, first test/000002' in told[0]

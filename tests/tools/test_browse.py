@@ -75,6 +75,19 @@ def test_depth_of_the_paper_in_one_figure(tmp_path):
     assert picture is not None and picture.shape[1] > 1000 and picture.std() > 5
 
 
+def test_maps_that_cannot_be_read_are_left_out_of_the_figure(tmp_path):
+    fabricate_void(tmp_path / 'void_release')
+    fabricate_kitti_raw(tmp_path / 'kitti')
+    for path in (tmp_path / 'kitti').rglob('proj_depth/groundtruth/*/*.png'):
+        path.write_bytes(b'')
+    done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
+    assert done.returncode == 0 and f'left out: {tmp_path}/kitti/val/' in done.stdout, done.stderr
+    for path in (tmp_path / 'void_release').rglob('ground_truth/*.png'):
+        path.write_bytes(b'')
+    done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
+    assert done.returncode == 2 and 'none of the datasets is here' in done.stderr
+
+
 @pytest.mark.parametrize('task', ['seg', 'det', 'cls'])
 def test_labels_of_a_host_are_drawn(tmp_path, monkeypatch, task):
     config, seed, size = dict(
