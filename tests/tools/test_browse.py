@@ -65,7 +65,7 @@ def test_a_part_of_the_data_is_looked_at(tmp_path):
 
 def test_depth_of_the_paper_in_one_figure(tmp_path):
     done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
-    assert done.returncode == 2 and 'none of the datasets is here' in done.stderr
+    assert done.returncode == 2 and 'there is no depth to draw' in done.stderr
     fabricate_fifteen(tmp_path)
     (tmp_path / 'lmo/test/000002/scene_camera.json').unlink()
     done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
@@ -85,7 +85,7 @@ def test_maps_that_cannot_be_read_are_left_out_of_the_figure(tmp_path):
     for path in (tmp_path / 'void_release').rglob('ground_truth/*.png'):
         path.write_bytes(b'')
     done = browse('--out', tmp_path / 'out', MMVD_DATA=str(tmp_path))
-    assert done.returncode == 2 and 'none of the datasets is here' in done.stderr
+    assert done.returncode == 2 and 'there is no depth to draw' in done.stderr
 
 
 @pytest.mark.parametrize('task', ['seg', 'det', 'cls'])

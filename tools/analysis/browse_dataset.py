@@ -74,7 +74,7 @@ def of_the_paper(args: argparse.Namespace) -> None:
         if problem:
             print(f'left out: {name}: {problem}')
     if not any(depths.values()):
-        raise MissingInputsError('none of the datasets is here: python -m mmvd data status')
+        raise MissingInputsError('there is no depth to draw: python -m mmvd data status tells which datasets are here')
     write_histograms(depths, Path(args.out) / 'paper_depth.png')
 
 
