@@ -1,12 +1,10 @@
-"""Small files in the layouts of the paper's datasets, all of which show tests.planes, and of DINOv2's weights."""
+"""Small files in the layouts of the paper's datasets, all of which show tests.planes."""
 
 import json
 from pathlib import Path
 
 import cv2
 import numpy as np
-import timm
-import torch
 
 from tests.planes import SIZE, camera, drawing, mark_m, mark_px, plane_m
 
@@ -99,11 +97,9 @@ def fabricate_cityscapes_frame(root: Path, seed: int, *view, factor: float = 1.0
 def fabricate_cityscapes_camera(root: Path, seed: int, factor: float) -> None:
     """The camera of an image; baseline times focal length is a factor of the first one's."""
     (fx, _, u0), (_, fy, v0), _ = camera().tolist()
-    content = dict(
-        extrinsic=dict(baseline=factor * 0.209313 * 2262.52 / fx, pitch=0.05),
-        intrinsic=dict(fx=fx, fy=fy, u0=u0, v0=v0),
-    )
-    _text(root / f'camera/train/city/city_{seed}_camera.json', json.dumps(content))
+    extrinsic, intrinsic = dict(baseline=factor * 0.209313 * 2262.52 / fx, pitch=0.05), dict(fx=fx, fy=fy, u0=u0, v0=v0)
+    content = json.dumps(dict(extrinsic=extrinsic, intrinsic=intrinsic))
+    _text(root / f'camera/train/city/city_{seed}_camera.json', content)
 
 
 def _four_by_four(matrix: np.ndarray) -> np.ndarray:
@@ -112,12 +108,6 @@ def _four_by_four(matrix: np.ndarray) -> np.ndarray:
 
 def _disparity(path: Path, metres: np.ndarray) -> None:
     cv2.imwrite(str(_made(path)), np.rint(0.209313 * 2262.52 / metres * 256 + 1).astype(np.uint16))
-
-
-def fabricate_dinov2(path: Path, size: str = 'small') -> None:
-    """A file with the tensors of the official release, at random."""
-    model = timm.create_model(f'vit_{size}_patch14_dinov2', pretrained=False)
-    torch.save({**model.state_dict(), 'mask_token': torch.zeros(1, model.embed_dim)}, _made(path))
 
 
 def _labels(path: Path, labels: np.ndarray) -> None:
