@@ -27,7 +27,7 @@ from mmvd.saving import check_file
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis import benchmark_models as models  # noqa: E402
 from tools.analysis.bench import PRESETS, Bench  # noqa: E402
-from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.tables import write_comparisons  # noqa: E402
 from tools.analysis.timing import Comparison  # noqa: E402
 
 
@@ -141,12 +141,8 @@ def run(args: argparse.Namespace) -> None:
     check_file(Path(args.out))
     np.random.seed(0)
     torch.manual_seed(0)
-    bench, rows = Bench(args, device), []
-    for name in args.only:
-        for row in BENCHMARKS[name](bench):
-            rows.append(row)
-            print(row, flush=True)
-        write_rows(args.out, [row.row() for row in rows], device, dtype=args.dtype)
+    bench = Bench(args, device)
+    write_comparisons(args.out, (BENCHMARKS[name](bench) for name in args.only), device, dtype=args.dtype)
 
 
 if __name__ == '__main__':

@@ -26,7 +26,7 @@ from mmvd.registry import MODELS
 from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.tables import write_comparisons  # noqa: E402
 from tools.analysis.timing import Comparison, compare  # noqa: E402
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -182,14 +182,10 @@ def main() -> int:
 def run(args: argparse.Namespace) -> None:
     """Run the comparisons, write the table."""
     check_int('benchmark_heads', '--repeats', args.repeats)
-    device, rows = find_device(args.device), []
+    device = find_device(args.device)
     check_file(Path(args.out))
     torch.manual_seed(0)
-    for name in args.only:
-        for row in KINDS[name](args, device):
-            rows.append(row)
-            print(row, flush=True)
-    write_rows(args.out, [row.row() for row in rows], device, dtype='float32')
+    write_comparisons(args.out, (KINDS[name](args, device) for name in args.only), device, dtype='float32')
 
 
 if __name__ == '__main__':

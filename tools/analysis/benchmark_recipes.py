@@ -29,7 +29,7 @@ from mmvd.registry import DATASETS, MODELS, OPTIM_WRAPPERS
 from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.tables import write_comparisons  # noqa: E402
 from tools.analysis.timing import Comparison, compare  # noqa: E402
 
 POSES = Path(__file__).parents[2] / 'configs/pose/poet_vd_rooms.py'
@@ -119,14 +119,10 @@ def main() -> int:
 def run(args: argparse.Namespace) -> None:
     """Measure the recipes one after the other, write the table."""
     check_int('benchmark_recipes', '--repeats', args.repeats)
-    device, rows = find_device(args.device), []
+    device = find_device(args.device)
     check_file(Path(args.out))
     torch.manual_seed(0)
-    for path in args.configs:
-        for row in measure(path, device, args.repeats):
-            rows.append(row)
-            print(row, flush=True)
-        write_rows(args.out, [row.row() for row in rows], device)
+    write_comparisons(args.out, (measure(path, device, args.repeats) for path in args.configs), device)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import shlex
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -18,6 +18,8 @@ from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.saving import check_file, save_csv, save_text
 from mmvd.version import __version__
+
+from .timing import Comparison
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,3 +134,22 @@ def write_rows(path: str | Path, rows: Sequence[dict], device: str | torch.devic
     )
     columns = dict.fromkeys(key for row in rows for key in row)  # the common ones come last
     save_csv([dict(columns | row, **common) for row in rows], path)
+
+
+def write_comparisons(
+    path: str | Path, parts: Iterable[Iterable[Comparison]], device: torch.device, **common: str
+) -> None:
+    """Comparisons as CSV, told as they come; what was measured before an interruption is kept.
+
+    Args:
+        path: The file.
+        parts: Comparisons that belong together.
+        device: Where they are measured.
+        **common: What is the same in all rows.
+    """
+    rows = []
+    for part in parts:
+        for comparison in part:
+            rows.append(comparison.row())
+            print(comparison, flush=True)
+        write_rows(path, rows, device, **common)
