@@ -7,7 +7,7 @@ from pathlib import PurePath
 from mmengine.fileio import load
 
 from mmvd.datasets.nesting import selected
-from mmvd.errors import Missing, SampleError
+from mmvd.errors import Missing
 from mmvd.registry import DATASETS
 
 from .configs import shipped_configs
@@ -25,10 +25,7 @@ def recipe_of(path: str, kind: str = 'weights') -> str:
 def missing_of(settings: dict) -> Missing | None:
     """What one dataset would miss; None if its files are there, or it reads none."""
     missing = getattr(DATASETS.get(settings['type']), 'missing', None)
-    try:
-        found = missing(settings) if missing else None
-    except SampleError as error:  # an archive that cannot be read
-        found = Missing(str(settings['data_root']), str(error))
+    found = missing(settings) if missing else None
     return found and replace(found, made_by=found.made_by or recipe_of(str(settings.get('data_root')), 'folders'))
 
 

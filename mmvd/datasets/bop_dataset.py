@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmengine.logging import MMLogger
@@ -37,7 +37,7 @@ class BOPDataset(RGBDDataset):
 
     @staticmethod
     def _images_of(split: str) -> str:
-        return f'{split}/*/rgb/*.*'
+        return f'{PurePosixPath(split)}/*/rgb/*.*'
 
     @classmethod
     def missing(cls, config: dict) -> Missing | None:

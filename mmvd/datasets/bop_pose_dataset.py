@@ -99,6 +99,10 @@ class BOPPoseDataset(BOPDataset):
                 entries.append(self._with_poses(entry, scene, frame, scenes))
             except MMVDError as error:
                 self.leave_out(entry['img_path'], error)
+        if scenes.problem and self.test_mode:
+            MMLogger.get_current_instance().warning(
+                f'{self.data_root}: poses may be where none is read: {scenes.problem}'
+            )
         if not entries:
             named = f' that {self.targets} names' if self.targets else ''
             first = f' ({self.problems[0]})' if self.problems else ''
@@ -166,7 +170,8 @@ class BOPPoseDataset(BOPDataset):
         entry.update(obj_ids=self.objects, ori_intrinsics=entry['intrinsics'])
         for kind in ('mask', 'mask_visib'):
             names = [f'{frame:06d}_{each["instance"]:06d}.png' for each in entry['instances']]
-            folder = scenes.place(scene, f'{kind}/{names[0]}').parent if names else scene / kind  # all lie together
+            folder = scenes.place(scene, f'{kind}/{names[0]}').parent if names else scene / kind
+            together = names and is_file(folder / names[-1])  # mostly; others are looked for one by one
             for each, name in zip(entry['instances'], names, strict=True):
-                each[f'{kind}_path'] = str(folder / name)
+                each[f'{kind}_path'] = str(folder / name if together else scenes.place(scene, f'{kind}/{name}'))
         return entry

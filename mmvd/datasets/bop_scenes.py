@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from mmvd.errors import MMVDError, SampleError
+from mmvd.errors import MissingInputsError, MMVDError, SampleError
 
-from .archives import is_file, located
+from .archives import is_file
 from .bop_files import read_frames
+from .presence import place_of
 
 
 def frame_of(image: str) -> tuple[Path, int]:
@@ -33,6 +34,7 @@ class Scenes:
 
     def __init__(self, root: Path, levels: int):
         self.root, self.levels = root, levels
+        self.problem = ''  # of an archive that may hold what is nowhere
         self._places: dict[tuple[Path, str], Path] = {}
         self._read: dict[Path, dict | MMVDError] = {}
 
@@ -50,10 +52,9 @@ class Scenes:
         beside = scene / name
         if is_file(beside):
             return beside
-        try:
-            return located(self.root, f'{self.name(scene)}/{name}')
-        except SampleError:  # of an archive that cannot be read, which need not have it
-            return beside
+        place, problem = place_of(self.root, f'{self.name(scene)}/{name}')
+        self.problem = self.problem or problem
+        return beside if problem else place
 
     def frames(self, path: Path) -> dict[str, object]:
         """What a file says of each frame; a damaged one is read once, too.
@@ -65,6 +66,8 @@ class Scenes:
         if path not in self._read:
             try:
                 self._read[path] = read_frames(path)
+            except MissingInputsError as error:
+                self._read[path] = MissingInputsError(f'{error}{self.problem and f" ({self.problem})"}')
             except MMVDError as error:
                 self._read[path] = error
         found = self._read[path]

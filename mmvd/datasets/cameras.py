@@ -113,7 +113,7 @@ def read_camera(path: Path, image: str) -> np.ndarray:
         matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
     except (OSError, ValueError, TypeError, LookupError, RecursionError, MemoryError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
-    if not _is_pinhole(matrix):
+    if not is_pinhole(matrix):
         raise ConfigError(
             f'{path}: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1 with positive focal lengths in pixels, which are '
             f'similar, got {matrix.tolist()}'
@@ -121,7 +121,8 @@ def read_camera(path: Path, image: str) -> np.ndarray:
     return matrix.copy()
 
 
-def _is_pinhole(matrix: np.ndarray) -> bool:
+def is_pinhole(matrix: np.ndarray) -> bool:
+    """Whether a (3, 3) matrix can be that of a camera."""
     (fx, skew, _), (zero, fy, _), last = matrix.tolist()
     plain = np.isfinite(matrix).all() and abs(zero) < 1e-6 * abs(fy) and np.allclose(last, [0, 0, 1], atol=1e-6)
     return bool(plain and min(fx, fy) > 0 and max(fx, fy) < _UNLIKE * min(fx, fy) and abs(skew) < _SKEW * fx)

@@ -12,14 +12,16 @@ from mmvd.arguments import check_number, check_positive
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS
 
-from .archives import is_file, located, read_bytes
-from .cameras import intrinsics_matrix
+from .archives import is_file, read_bytes
+from .cameras import intrinsics_matrix, is_pinhole
 from .decoders import CITYSCAPES_BASELINE_M, CITYSCAPES_FOCAL_PX
+from .presence import place_of
 from .rgbd_dataset import RGBDDataset
 
 DEPTH_FROM = (r'leftImg8bit/(.*)_leftImg8bit', r'disparity/\1_disparity')
-_CAMERA_FROM = (r'leftImg8bit/(.*)_leftImg8bit\.\w+$', r'camera/\1_camera.json')
+_CAMERA_FROM = (r'leftImg8bit[^/]*/(.*?)_leftImg8bit[^/]*$', r'camera/\1_camera.json')  # foggy ones, too
 _FIRST = (CITYSCAPES_FOCAL_PX, 2265.3017905988554, 1096.98, 513.137)  # fx, fy, cx, cy
+_UNLIKE = 10  # times the depth of the first camera
 _KEYS = dict(baseline='extrinsic', fx='intrinsic', fy='intrinsic', u0='intrinsic', v0='intrinsic')
 
 
@@ -40,7 +42,7 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
         ConfigError: If the file holds something else.
     """
     name, known = re.subn(*_CAMERA_FROM, image)
-    path = located(root, name)
+    path, _ = place_of(root, name)
     if known:
         cameras.add(path)
     if not (known and is_file(path)):
@@ -55,7 +57,10 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
     for key in ('baseline', 'fx', 'fy'):
         check_positive(str(path), key, found[key])
     factor = found.pop('baseline') * found['fx'] / (CITYSCAPES_BASELINE_M * CITYSCAPES_FOCAL_PX)
-    return dict(intrinsics=intrinsics_matrix(*found.values()), depth_scale=factor)
+    matrix = intrinsics_matrix(*found.values())
+    if not (is_pinhole(matrix) and 1 / _UNLIKE < factor < _UNLIKE):
+        raise ConfigError(f'{path}: no camera of a car: baseline in metres and focal lengths in pixels are expected')
+    return dict(intrinsics=matrix, depth_scale=factor)
 
 
 def with_camera(entry: dict, root: Path, image: str, cameras: set[Path]) -> dict:

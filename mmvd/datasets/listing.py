@@ -31,7 +31,7 @@ def read_list(path: str | Path, columns: Sequence[str]) -> list[tuple[str, ...]]
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise MissingInputsError(f'{path}: this list cannot be read ({error.strerror})') from error
+        raise MissingInputsError(f'{path}: this list cannot be read ({error.strerror or error})') from error
     if data.startswith(_UTF16) or b'\0' in data:
         raise ConfigError(f'{path}: a list must be UTF-8 text, this one is UTF-16 or no text: save it as UTF-8')
     try:

@@ -34,7 +34,7 @@ def missing_of_folder(root: Path, config: dict) -> Missing | None:
 
 def may_lack_depth(config: dict) -> bool:
     """Whether the pipeline of a dataset takes images without depth."""
-    return any(step.get('allow_missing_depth') for step in config.get('pipeline', ()))
+    return any(step.get('allow_missing_depth') for step in config.get('pipeline') or ())
 
 
 def _is_to_unpack(path: Path) -> bool:
@@ -42,12 +42,12 @@ def _is_to_unpack(path: Path) -> bool:
     return name.endswith(_TO_UNPACK) or (name.endswith(ENDINGS) and len(path.parts) > 1)
 
 
-def place_of_list(root: Path, name: str) -> Path:
-    """Where a list of files lies; an archive that cannot be read is told of when a sample is looked for in it."""
+def place_of(root: Path, name: str) -> tuple[Path, str]:
+    """Where a file lies that may be nowhere, and what is wrong with an archive that may hold it; mostly nothing."""
     try:
-        return located(root, name)
-    except SampleError:
-        return root / name
+        return located(root, name), ''
+    except SampleError as error:
+        return root / name, str(error)
 
 
 def first_gone(root: Path, samples: Iterable[tuple[str, Sequence[str]]]) -> Missing | None:

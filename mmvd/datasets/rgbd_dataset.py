@@ -20,7 +20,7 @@ from .cameras import intrinsics_matrix, read_camera
 from .decoders import get_decoder
 from .index import open_index
 from .listing import read_list
-from .presence import MOST, first_gone, may_lack_depth, missing_of_folder, place_of_list
+from .presence import MOST, first_gone, may_lack_depth, missing_of_folder, place_of
 from .rasters import look_at_image
 from .walk import visited, walk
 
@@ -124,6 +124,8 @@ class RGBDDataset(BaseDataset):
             found = cls._missing({**cls.DEFAULTS, **config})
         except OSError as error:  # a locked folder, a name that is too long
             found = Missing(str(config['data_root']), f'cannot be read: {error.strerror}')
+        except SampleError as error:  # an archive that cannot be read
+            found = Missing(str(config['data_root']), str(error))
         return found and replace(found, made_by=found.made_by or cls.PREPARED_BY.format(root=config['data_root']))
 
     @classmethod
@@ -133,15 +135,16 @@ class RGBDDataset(BaseDataset):
         if not root.is_dir():
             return Missing(str(root), 'no such folder')
         if config.get('ann_file'):
-            return cls._missing_of_list(config, root, place_of_list(root, config['ann_file']))
+            return cls._missing_of_list(config, root)
         if not config.get('images'):
             raise ConfigError(f'{cls.__name__}({root}): give either ann_file or images with depth_from')
         return missing_of_folder(root, config)
 
     @classmethod
-    def _missing_of_list(cls, config: dict, root: Path, listing: Path) -> Missing | None:
+    def _missing_of_list(cls, config: dict, root: Path) -> Missing | None:
+        listing, problem = place_of(root, config['ann_file'])
         if not is_file(listing):
-            return Missing(str(listing))
+            return Missing(str(listing), problem or 'no such file')
         try:
             rows = cls.rows(listing, config)[:MOST]
         except MMVDError as error:
@@ -274,7 +277,7 @@ class RGBDDataset(BaseDataset):
 
     def _join_prefix(self):
         if self.ann_file and self.data_root:
-            self.ann_file = str(place_of_list(Path(self.data_root), self.ann_file))
+            self.ann_file = str(place_of(Path(self.data_root), self.ann_file)[0])
 
 
 def _check_sources(owner: str, data_root: Any, images: Any, ann_file: Any, depth_from: Any) -> None:

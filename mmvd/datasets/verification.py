@@ -126,6 +126,7 @@ def examine(
         labels = [dataset.get_data_info(i)['gt_label'] for i in range(total)]
         facts.classes = np.bincount(labels, minlength=len(dataset.metainfo['classes']))
     seen: dict[str, tuple] = {}
+    pairs: set[tuple] = set()
     looks = _looks_into(dataset, chosen, done)
     for key, index, pair, found in tqdm(looks, label or type(dataset).__name__, len(chosen), unit=' samples'):
         if 'failure' not in found:  # which may be mended before the next call
@@ -133,8 +134,9 @@ def examine(
         if 'failure' in found:
             facts.failures.append(found['failure'])
         else:
-            first = seen.setdefault(found['digest'] or pair[0], pair)
-            if first is not pair and (first == pair or first[0] != pair[0]):  # two maps may belong to one image
+            first, twice = seen.setdefault(found['digest'] or pair[0], pair), pair in pairs
+            pairs.add(pair)
+            if twice or first[0] != pair[0]:  # two maps may belong to one image
                 facts.duplicates.append(f'{pair[0]} is {first[0]}')
             for label, count in found['labels']:
                 histogram[label] += count

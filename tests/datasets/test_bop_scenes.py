@@ -69,13 +69,33 @@ def test_some_frames_unpacked_beside_the_archive_of_all(tmp_path, settings, monk
     assert len(samples(settings)) == 2 and '1 frames of 1 scenes have no image, first test/000002' in told[-1]
 
 
-def test_an_archive_in_parts_beside_it_harms_nothing(tmp_path, settings):
+def test_masks_are_found_one_by_one(tmp_path, settings):
+    scene = tmp_path / 'lmo/test/000002'
+    for kind in ('gt', 'gt_info'):
+        path = scene / f'scene_{kind}.json'
+        path.write_text(json.dumps({frame: rows * 2 for frame, rows in json.loads(path.read_text()).items()}))
+    for mask in list(scene.glob('mask*/*_000000.png')):
+        shutil.copy(mask, mask.with_name(mask.name.replace('_000000.', '_000001.')))
+    first = (scene / 'mask/000000_000000.png').read_bytes()
+    pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
+    (scene / 'mask').mkdir(parents=True)
+    (scene / 'mask/000000_000000.png').write_bytes(first)
+    found = [each for sample in samples(settings) for each in sample['instances']]
+    assert len(found) == 6
+    assert all(bop_scenes.is_file(each[f'{kind}_path']) for each in found for kind in ('mask', 'mask_visib'))
+
+
+def test_an_archive_in_parts_beside_it_harms_nothing(tmp_path, settings, monkeypatch):
     for name in SIDE[1:]:
         path = tmp_path / 'lmo/test/000002' / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in ('lmo_train_pbr.z01', 'lmo_train_pbr.zip'):
         (tmp_path / 'lmo' / name).write_bytes(b'x')
+    told = logged(monkeypatch)
     assert [sample['instances'] for sample in samples(settings)] == [[]] * 3
+    assert [text for text in told if 'poses may be where none is read' in text and 'in parts' in text]
+    with pytest.raises(MissingInputsError, match='scene_gt.json: no such file.*it comes in parts'):
+        samples(dict(settings, test_mode=False))
 
 
 def test_the_truth_that_comes_later_makes_an_index_stale(tmp_path, settings, monkeypatch):
@@ -92,9 +112,13 @@ def test_the_truth_that_comes_later_makes_an_index_stale(tmp_path, settings, mon
 @pytest.mark.parametrize('split', ['test/', './test'])
 def test_a_split_may_be_written_as_a_folder(tmp_path, settings, split):
     assert same(samples(dict(settings, split=split)), samples(settings))
-    (tmp_path / 'lmo/test/000002/scene_camera.json').unlink()
+    whole, camera = samples(settings), tmp_path / 'lmo/test/000002/scene_camera.json'
+    camera.rename(tmp_path / 'aside.json')
     with pytest.raises(MissingInputsError, match='lmo/test/000002/scene_camera.json'):
         samples(dict(settings, split=split))
+    (tmp_path / 'aside.json').rename(camera)
+    pack(tmp_path / 'lmo/test', tmp_path / 'lmo/lmo_test_all.zip')
+    assert same(samples(dict(settings, split=split)), whole)
 
 
 def test_a_damaged_file_is_read_once(settings, tmp_path, monkeypatch):

@@ -90,10 +90,18 @@ def test_images_of_other_names_have_the_camera_that_they_are_given(root):
     for folder in (root / 'leftImg8bit/train').iterdir():
         (root / 'foggy' / folder.name).mkdir(parents=True)
         shutil.copy(folder / 'city_0_leftImg8bit.png', root / 'foggy' / folder.name / 'city_0.png')
+    for name in ('gtCoarse.z01', 'gtCoarse.zip'):  # in parts, and nothing of it is read
+        (root / name).write_bytes(b'x')
     foggy = dict(images='foggy/*/*.png', depth_from=(r'foggy/(.*)\.png', r'disparity/train/\1_disparity.png'))
     assert samples(root, **foggy)['hamburg']['intrinsics'][0, 0] == np.float32(2262.52)
     assert samples(root, **foggy, intrinsics=(9, 8, 7, 6))['hamburg']['intrinsics'][0, 0] == 9
-    assert samples(root, intrinsics=(9, 8, 7, 6))['hamburg']['depth_scale'] == 1
+    assert samples(root, intrinsics=(9, 8, 7, 6), exclude='^foggy')['hamburg']['depth_scale'] == 1
+    for image in list((root / 'leftImg8bit').rglob('*.png')):
+        target = root / 'leftImg8bit_foggy/train' / image.parent.name / 'city_0_leftImg8bit_foggy_beta_0.02.png'
+        target.parent.mkdir(parents=True)
+        image.rename(target)
+    depth_from = (r'leftImg8bit_foggy/(.*)_leftImg8bit_.*', r'disparity/\1_disparity.png')
+    check(samples(root, images='leftImg8bit_foggy/train/*/*.png', depth_from=depth_from))
 
 
 def test_without_the_files_of_cameras_that_is_told(root, monkeypatch):
@@ -111,6 +119,8 @@ def test_without_the_files_of_cameras_that_is_told(root, monkeypatch):
         (dict(extrinsic=dict(baseline=0)), 'baseline must be above 0'),
         (dict(extrinsic={}), "holds no camera of Cityscapes .KeyError: 'baseline'"),
         (dict(intrinsic=3), 'holds no camera of Cityscapes'),
+        (dict(extrinsic=dict(baseline=222.126)), 'baseline in metres and focal lengths in pixels'),
+        (dict(intrinsic=dict(fx=2262.52, fy=1.0, u0=1, v0=1)), 'baseline in metres and focal lengths in pixels'),
     ],
 )
 def test_damaged_cameras(root, change, told):
@@ -127,8 +137,10 @@ def test_segmentation_reads_them_too(tmp_path):
     fabricate_cityscapes(tmp_path)
     path = tmp_path / 'camera/val/city/city_0_camera.json'
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(dict(extrinsic=dict(baseline=0.4186), intrinsic=dict(fx=2262.52, fy=9.0, u0=1, v0=2))))
+    path.write_text(
+        json.dumps(dict(extrinsic=dict(baseline=0.4186), intrinsic=dict(fx=2262.52, fy=2000.0, u0=1, v0=2)))
+    )
     settings = dict(type='mmvd.CityscapesRGBDDataset', data_root=str(tmp_path), pipeline=[])
     train, val = (DATASETS.build(dict(settings, split=split)).get_data_info(0) for split in ('train', 'val'))
     assert train['depth_scale'] == 1 and val['depth_scale'] == pytest.approx(0.4186 / 0.209313)
-    assert train['intrinsics'][0, 0] == np.float32(2262.52) and val['intrinsics'][1, 1] == 9
+    assert train['intrinsics'][0, 0] == np.float32(2262.52) and val['intrinsics'][1, 1] == 2000

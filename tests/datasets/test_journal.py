@@ -1,6 +1,7 @@
 """What an interrupted listing or verification has done is not done again."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,10 @@ def test_a_row_that_stands_twice_in_a_list_is_told(tmp_path):
     settings = pairs(tmp_path, count=1)
     (tmp_path / 'a.txt').write_text('a b/rgb/0.png\ta b/depth/0.png\n' * 2)
     listed = {key: value for key, value in settings.items() if key not in ('images', 'depth_from')}
+    assert len(examine(build(dict(listed, ann_file='a.txt'))).duplicates) == 1
+    shutil.copy(tmp_path / 'a b/depth/0.png', tmp_path / 'a b/depth/1.png')  # two maps of one image, one of them twice
+    rows = ''.join(f'a b/rgb/0.png\ta b/depth/{number}.png\n' for number in (0, 1, 1))
+    (tmp_path / 'a.txt').write_text(rows)
     assert len(examine(build(dict(listed, ann_file='a.txt'))).duplicates) == 1
 
 

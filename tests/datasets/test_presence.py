@@ -51,7 +51,9 @@ def test_what_a_list_names_beside_files_is_none(tmp_path):
 def test_an_archive_that_is_cut_off_hides_no_other_lack(tmp_path):
     (tmp_path / 'SUNRGBD.zip').write_bytes(b'PK')
     settings = dict(type='mmvd.SUNRGBDSegDataset', data_root=str(tmp_path), ann_file='train.txt')
-    assert str(missing_of(settings)).startswith(f'{tmp_path}/train.txt (no such file); made by: python tools/')
+    told = str(missing_of(settings))
+    assert told.startswith(f'{tmp_path}/train.txt ({tmp_path}/SUNRGBD.zip: an archive that cannot be read in place')
+    assert 'copy it again); made by: python tools/' in told
     (tmp_path / 'train.txt').write_text('a.jpg a.png a.png\n')
     both = dict(type='mmvd.EvenMixture', samples_per_epoch=1, datasets=dict(a=settings, b=paper('lm', '/none')))
     assert [each.needed_by for each in missing_data(both)] == ['dataset a', 'dataset b']

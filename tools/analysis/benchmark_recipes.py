@@ -58,7 +58,7 @@ def rooms_batch(config: Config) -> dict:
 
 def flat(pipeline: Sequence[dict]) -> list[dict]:
     """Steps without what holds them together."""
-    parts = (flat(step.transforms) if step.type == 'Compose' else [step] for step in pipeline)
+    parts = (flat(step.transforms) if step.type.rpartition('.')[2] == 'Compose' else [step] for step in pipeline)
     return [step for part in parts for step in part]
 
 
