@@ -54,7 +54,7 @@ class Scenes:
             return beside
         place, problem = place_of(self.root, f'{self.name(scene)}/{name}')
         self.problem = self.problem or problem
-        return beside if problem else place
+        return place
 
     def frames(self, path: Path) -> dict[str, object]:
         """What a file says of each frame; a damaged one is read once, too.

@@ -129,25 +129,23 @@ def check_is_here(config: Config, loader: str) -> None:
 
 
 def readable(loader: Iterable[dict], most: int) -> Iterator[dict]:
-    """Batches; up to ``most`` samples that cannot be read are told and passed over.
+    """Batches; samples that cannot be read are told and passed over, ``most`` of them, then it ends.
 
     Raises:
-        SampleError: If there are more, or no others.
+        SampleError: If none can be read.
         DepthFileError: The same.
     """
     batches, read, failed = iter(loader), 0, []
-    while True:
+    while len(failed) < most:
         try:
             yield next(batches)
             read += 1
         except StopIteration:
             break
         except (SampleError, DepthFileError) as error:
-            failed.append(error)
-            if len(failed) > most:
-                break
             print(f'left out: {error}')
-    if failed and (len(failed) > most or not read):
+            failed.append(error)
+    if failed and not read:
         raise failed[-1]
 
 
