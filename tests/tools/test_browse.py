@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mmvd.apis import preparation
 from mmvd.datasets import SyntheticRooms
+from mmvd.errors import SampleError
 from mmvd.registry import DATASETS
 from mmvd.visualization import depth_histograms, samples_picture
 from tests.commands import script
@@ -61,6 +62,30 @@ def test_a_part_of_the_data_is_looked_at(tmp_path):
         assert done.stdout.count('left out: ') == 20
     done = browse('--out', tmp_path / 'out', '--cfg-options', 'model.x=1')
     assert done.returncode == 2 and 'no config to override' in done.stderr
+
+
+def test_what_was_read_is_kept_where_the_rest_fails(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from tools.analysis.browse_dataset import readable
+
+    class Loader:
+        """Two batches, then none that can be read, without an end."""
+
+        def __init__(self, good):
+            self.left = good
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.left -= 1
+            if self.left < 0:
+                raise SampleError('damaged')
+            return self.left
+
+    assert list(readable(Loader(2), 3)) == [1, 0] and capsys.readouterr().out == 'left out: damaged\n' * 3
+    with pytest.raises(SampleError, match='damaged'):
+        list(readable(Loader(0), 3))
 
 
 def test_depth_of_the_paper_in_one_figure(tmp_path):
