@@ -74,6 +74,7 @@ test-all: $(UPSTREAM)/.installed
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
+	$(VENV)/bin/vermin --quiet --no-tips --target=3.10- --violations --exclude long mmvd tools configs tests setup.py
 
 doctor: $(STAMP)
 	$(PY) -m mmvd doctor

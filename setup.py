@@ -116,6 +116,6 @@ setup(
             'mkdocs-material>=9.5',
             'mkdocstrings[python]>=0.26',
         ],  # the site, and the API reference from the docstrings
-        'lint': ['ruff>=0.6'],
+        'lint': ['ruff>=0.6', 'vermin>=1.6'],  # style; whether all runs on the oldest Python above
     },
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 import torch
 
 import mmvd.datasets  # noqa: F401  before the environment is handed on: OpenCV's EXR reader is switched on there
@@ -72,10 +73,11 @@ def _run(body: Callable, path: Path, arguments: tuple, environment: dict) -> sub
     with (
         patch.object(sys, 'argv', [str(path), *map(str, arguments)]),
         patch.dict(os.environ, environment),
-        contextlib.chdir(ROOT),
+        pytest.MonkeyPatch.context() as here,
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
+        here.chdir(ROOT)
         try:
             body()
         except SystemExit as end:

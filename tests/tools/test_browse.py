@@ -47,7 +47,8 @@ def test_a_part_of_the_data_is_looked_at(tmp_path):
     assert '--cfg-options train_dataloader.dataset.only=' in done.stderr
     empty = next((tmp_path / 'data/scannet').glob('scans/*/depth/*.png'))
     empty.write_bytes(b'')
-    done = browse(*words, '--cfg-options', 'train_dataloader.dataset.only=lm,scannet', **data)
+    of_workers = ('train_dataloader.timeout=60', 'train_dataloader.prefetch_factor=4')
+    done = browse(*words, '--cfg-options', 'train_dataloader.dataset.only=lm,scannet', *of_workers, **data)
     assert done.returncode == 0 and f'left out: {empty}: ' in done.stdout, done.stderr
     assert (tmp_path / 'out/train_samples.png').is_file() and (tmp_path / 'out/train_depth.png').is_file()
     for path in (tmp_path / 'data/scannet').glob('scans/*/depth/*.png'):

@@ -95,7 +95,8 @@ def report(args: argparse.Namespace) -> None:
     if not config.get(name):
         raise ConfigError(f'{args.config}: has no {name}')
     check_is_here(config, name)
-    loader = dict(config[name], num_workers=0, persistent_workers=False, batch_size=1)
+    alone = dict(num_workers=0, persistent_workers=False, prefetch_factor=None, timeout=0)  # one process reads
+    loader = dict(config[name], batch_size=1, **alone)
     with building('the loader'):
         loader = Runner.build_dataloader(loader, seed=config.get('randomness', {}).get('seed', 0))
     with building('the data preprocessor'):
