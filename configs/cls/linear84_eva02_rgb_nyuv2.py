@@ -1,7 +1,3 @@
 # Table 3, NYUv2 scenes: EVA-02, RGB alone.
 _base_ = ['./linear84_vd_nyuv2.py', '../_base_/encoders/eva02_rgb.py']
-model = dict(
-    data_preprocessor={{_base_.preprocessor}},
-    backbone={{_base_.encoder}},
-    head=dict(in_channels={{_base_.channels}}),
-)
+model = {{_base_.cls_model}}

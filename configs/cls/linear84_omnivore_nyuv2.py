@@ -1,7 +1,3 @@
 # Table 3, NYUv2 scenes: Omnivore with RGB and depth, its pooled feature.
 _base_ = ['./linear84_vd_nyuv2.py', '../_base_/encoders/omnivore.py']
-model = dict(
-    data_preprocessor={{_base_.preprocessor}},
-    backbone={{_base_.pooled_encoder}},
-    head=dict(in_channels={{_base_.pooled_channels}}),
-)
+model = {{_base_.cls_model}}

@@ -1,6 +1,3 @@
 # RGB-only baseline of linear84_vd_mvip.py: the class token of frozen DINOv2 alone.
-_base_ = './linear84_vd_mvip.py'
-model = dict(
-    backbone=dict(out='rgb', init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/dinov2_vitb14_pretrain.pth')),
-    head=dict(in_channels=768),
-)
+_base_ = ['./linear84_vd_mvip.py', '../_base_/encoders/dinov2_rgb.py']
+model = {{_base_.cls_model}}

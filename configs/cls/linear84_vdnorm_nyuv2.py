@@ -1,6 +1,3 @@
 # Table 3, NYUv2 scenes: DINOv2 +VD(Norm).
 _base_ = ['./linear84_vd_nyuv2.py', '../_base_/encoders/dinov2_vdnorm.py']
-model = dict(
-    backbone={{_base_.encoder}},
-    head=dict(in_channels={{_base_.channels}}),
-)
+model = {{_base_.cls_model}}

@@ -1,6 +1,3 @@
 # Table 3, MVIP: VD(PDE) without RGB pretraining, RGB alone.
 _base_ = ['./linear84_vd_mvip.py', '../_base_/encoders/vdscratch_rgb.py']
-model = dict(
-    backbone={{_base_.encoder}},
-    head=dict(in_channels={{_base_.channels}}),
-)
+model = {{_base_.cls_model}}

@@ -1,7 +1,3 @@
 # Table 4, Cityscapes: EVA-02 +VD(PDE).
 _base_ = ['./m2f_vd_cityscapes.py', '../_base_/encoders/eva02_vd.py']
-model = dict(
-    data_preprocessor={{_base_.preprocessor}},
-    backbone={{_base_.encoder}},
-    decode_head=dict(in_channels=[{{_base_.channels}}] * 4),
-)
+model = {{_base_.seg_model}}

@@ -1,6 +1,3 @@
 # Table 4, SUN RGB-D: DINOv2 +VD(Norm).
 _base_ = ['./m2f_vd_sunrgbd.py', '../_base_/encoders/dinov2_vdnorm.py']
-model = dict(
-    backbone={{_base_.encoder}},
-    decode_head=dict(in_channels=[{{_base_.channels}}] * 4),
-)
+model = {{_base_.seg_model}}

@@ -1,6 +1,3 @@
 # Table 4, NYUv2: VD(PDE) without RGB pretraining, RGB alone.
 _base_ = ['./m2f_vd_nyuv2.py', '../_base_/encoders/vdscratch_rgb.py']
-model = dict(
-    backbone={{_base_.encoder}},
-    decode_head=dict(in_channels=[{{_base_.channels}}] * 4),
-)
+model = {{_base_.seg_model}}

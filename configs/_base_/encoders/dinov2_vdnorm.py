@@ -3,4 +3,4 @@ encoder = dict(
     depth_encoding=dict(_delete_=True, type='mmvd.NormalizeDepth', mean=5.0, std=5.0, max_depth=15.0),
     init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_dinov2_norm.pth'),
 )
-channels = 1536
+seg_model = cls_model = dict(backbone=encoder)

@@ -5,4 +5,4 @@ encoder = dict(
     rgb=dict(type='mmvd.TimmStream', model_name='eva02_base_patch14_224'),
     init_cfg=dict(checkpoint='{{$MMVD_WEIGHTS:weights}}/vd_eva02_pde.pth'),
 )
-channels = 1536
+seg_model = cls_model = dict(data_preprocessor=preprocessor, backbone=encoder)

@@ -8,10 +8,15 @@ encoder = dict(
     depth_encoding=encoding,
     init_cfg=dict(type='Pretrained', checkpoint='{{$MMVD_WEIGHTS:weights}}/swinB_In21k_checkpoint.torch'),
 )
-pooled_encoder = dict(encoder, out_type='avg_featmap')
-channels, pooled_channels = [256, 512, 1024, 1024], 1024
+cls_model = dict(
+    data_preprocessor=preprocessor, backbone=dict(encoder, out_type='avg_featmap'), head=dict(in_channels=1024)
+)
 crop_512 = (512, 512)
-seg_preprocessor = dict(preprocessor, size=crop_512, size_divisor=32)
+seg_model = dict(
+    data_preprocessor=dict(preprocessor, size=crop_512, size_divisor=32),
+    backbone=encoder,
+    decode_head=dict(in_channels=[256, 512, 1024, 1024]),
+)
 train_pipeline_512 = [
     dict(type='mmvd.LoadImage'),
     dict(type='mmvd.LoadDepth'),
