@@ -20,18 +20,6 @@ PARTS, FORMATS = ('encoder', 'completer'), ('pt2', 'onnx')
 _OPSET = 18
 
 
-class Encoder(nn.Module):
-    """From ``inputs`` (B, 3 + k, H, W), normalised RGB and the depth channels of the encoding, to four maps."""
-
-    def __init__(self, model: VDModel):
-        super().__init__()
-        self.backbone = model.completer.backbone
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Encode."""
-        return self.backbone(inputs)
-
-
 class Completer(nn.Module):
     """From ``rgb`` (B, 3, H, W) float32 in 0..255 and ``depth`` (B, 1, H, W) metres, 0 = missing, to ``depth_m``.
 
@@ -80,7 +68,7 @@ def export(model: VDModel, part: str, size: tuple[int, int], path: str | Path) -
         MMLogger.get_current_instance().warning(
             f'{path}: {type(encoding).__name__} reads the camera: the one guessed for {size} is built into the graph'
         )
-    module = dict(encoder=Encoder, completer=Completer)[part](model).eval()
+    module = (Completer(model) if part == 'completer' else model.completer.backbone).eval()
     with TemporaryDirectory(dir=path.parent, prefix='.') as aside, torch.no_grad():
         graph, (example, other) = Path(aside) / path.name, (_example(part, size, encoding, seed) for seed in (0, 1))
         run = (_export_onnx if path.suffix == '.onnx' else _export_pt2)(module, example, graph)

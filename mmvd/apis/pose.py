@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from mmvd.datasets.bop_files import model_file, read_model_info
+from mmvd.datasets.cameras import project
 from mmvd.datasets.detections import detection_of, queries_of, read_rows, whole
 from mmvd.datasets.meshes import MeshRenderer, load_mesh
 from mmvd.errors import ConfigError, SampleError
@@ -201,8 +202,7 @@ def _with_axes(rgb: np.ndarray, R: np.ndarray, t: np.ndarray, K: np.ndarray) -> 
     points = np.concatenate((np.zeros((1, 3)), _AXES_MM * np.eye(3))) @ R.T + t
     if points[:, 2].min() <= 0:
         return rgb
-    pixels = points @ K.T
-    pixels = np.rint(pixels[:, :2] / pixels[:, 2:]).clip(-1e6, 1e6).astype(int)
+    pixels = np.rint(project(points, K)).clip(-1e6, 1e6).astype(int)
     for end, colour in zip(pixels[1:], _AXES, strict=True):
         rgb = cv2.line(rgb, tuple(map(int, pixels[0])), tuple(map(int, end)), colour, 2, cv2.LINE_AA)
     return rgb

@@ -13,6 +13,7 @@ from mmvd.arguments import check_int, check_number, check_positive, check_row
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 
 from .archives import is_file, located, read_bytes
+from .cameras import project
 
 _BOXES, _TARGET = ('bbox_obj', 'bbox_visib'), ('scene_id', 'im_id', 'obj_id', 'inst_count')
 _SIDES = tuple(f'{name}_{axis}' for name in ('min', 'size') for axis in 'xyz')
@@ -177,8 +178,7 @@ def check_places(poses: list[dict], camera: np.ndarray, models: dict[int, dict],
             raise SampleError(f'{where} is {away_mm:.3g} mm away, and the camera within it: is cam_t_m2c in metres?')
         if len(points) == 1 or each['bbox_obj'] is None or points[:, 2].min() <= 0:
             continue
-        pixels = points @ camera.T
-        pixels = pixels[:, :2] / pixels[:, 2:]
+        pixels = project(points, camera)
         low, high = pixels.min(0), pixels.max(0)
         box = np.reshape(each['bbox_obj'], (2, 2))
         beyond = max((low - box[0]).max(), (box[1] - high).max())

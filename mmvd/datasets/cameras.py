@@ -24,6 +24,12 @@ def intrinsics_matrix(fx: float, fy: float, cx: float, cy: float) -> np.ndarray:
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float32)
 
 
+def project(points: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """(..., N, 2) pixels of (..., N, 3) points in front of a camera with (3, 3) intrinsics."""
+    pixels = points @ K.T
+    return pixels[..., :2] / pixels[..., 2:]
+
+
 def rescale_intrinsics(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
     """(3, 3) pinhole matrix after a resize by (x, y); pixel centres are at integers, so the image corner is at -0.5."""
     matrix = matrix.copy()

@@ -10,6 +10,7 @@ import numpy as np
 from mmvd.errors import SampleError, needs
 
 from .archives import read_bytes
+from .cameras import project
 
 if TYPE_CHECKING:
     import trimesh
@@ -106,8 +107,7 @@ class MeshRenderer:
             return None
         if points[:, 2].min() <= 0:
             return 0, 0, shape[1], shape[0]
-        pixels = points @ K.T
-        pixels = pixels[:, :2] / pixels[:, 2:]
+        pixels = project(points, K)
         low, high = np.clip([np.floor(pixels.min(0)), np.ceil(pixels.max(0)) + 1], 0, shape[::-1]).astype(int)
         return None if (high <= low).any() else (*low, *high)
 

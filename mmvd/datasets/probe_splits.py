@@ -11,16 +11,6 @@ from .nesting import parts_of
 HOLDOUT, TEST = 'holdout', 'test'  # what samples that are evaluated are for
 
 
-def check_split(split: str) -> None:
-    """Refuse a purpose of samples that ``mmvd.LinearProbeMetric`` does not know.
-
-    Raises:
-        ConfigError: If it is unknown.
-    """
-    if split not in (HOLDOUT, TEST):
-        raise ConfigError(f'split must be one of {", ".join((HOLDOUT, TEST))}, got {split!r}')
-
-
 def is_test(sample: Mapping | BaseDataElement) -> bool:
     """Whether a sample belongs to the test set, rather than to a held-out part of the training set.
 

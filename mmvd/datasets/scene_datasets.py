@@ -8,11 +8,11 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
-from mmvd.arguments import check_number, check_pattern
+from mmvd.arguments import check_choice, check_number, check_pattern
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
 
-from .probe_splits import check_split
+from .probe_splits import HOLDOUT, TEST
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
 from .sunrgbd_camera import sunrgbd_camera
@@ -77,12 +77,10 @@ class RGBDClassDataset(RGBDDataset):
             raise ConfigError(f'{owner}: class_folders={folders!r} must be a glob below data_root')
         if not isinstance(kwargs.get('classes') or (), (list, tuple)):
             raise ConfigError(f'{owner}: classes must be a list of names, got {kwargs["classes"]!r}')
-        if self.part not in _PARTS or not 0 < self.holdout < 1:
-            raise ConfigError(
-                f'{type(self).__name__}({data_root}): part must be one of {", ".join(_PARTS)} and holdout between 0 '
-                'and 1'
-            )
-        check_split(self.split)
+        if not 0 < self.holdout < 1:
+            raise ConfigError(f'{owner}: holdout must be a share above 0 and below 1, got {self.holdout}')
+        check_choice(owner, 'part', self.part, _PARTS)
+        check_choice(owner, 'split', self.split, (HOLDOUT, TEST))
         if bool(self.label_from) == bool(kwargs.get('ann_file')):
             raise ConfigError(
                 f'{type(self).__name__}({data_root}): give either label_from, or ann_file with three columns'

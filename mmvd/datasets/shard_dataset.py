@@ -27,7 +27,7 @@ def read_about(path: Path) -> dict:
         about = json.loads(path.read_bytes())
         _, decoder, _ = (about[key] for key in _KEYS)
         get_decoder(decoder)
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SampleError(
             f'{path}: not written by tools/dataset_converters/shards.py ({error!r}): delete it and its shards, '
             'and pack again'
@@ -88,6 +88,6 @@ class ShardDataset(RGBDDataset):
             entry = dict(json.loads(read_bytes(shard / parts.pop('json'))))
             if 'intrinsics' in entry:
                 entry['intrinsics'] = np.array(entry['intrinsics'], np.float32)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise SampleError(f'{shard}: a sample without a readable entry ({error!r}), pack it again') from error
         return entry | {f'{part}_path': str(shard / name) for part, name in parts.items()}

@@ -6,11 +6,11 @@ import torch
 from mmengine.dataset import Compose
 from torch.utils.data import Dataset
 
-from mmvd.arguments import check_flag, check_int, check_size
+from mmvd.arguments import check_choice, check_flag, check_int, check_size
 from mmvd.registry import DATASETS
 
 from .label_sets import label_metainfo
-from .probe_splits import check_split
+from .probe_splits import HOLDOUT, TEST
 from .rooms import SCENES, Rooms, render_rooms
 from .sample_key import KeyedIndex, sample_key
 
@@ -52,7 +52,7 @@ class SyntheticRooms(Dataset):
         pipeline: list = (),
         test_mode: bool = False,
     ):
-        check_split(split)
+        check_choice('SyntheticRooms', 'split', split, (HOLDOUT, TEST))
         owner, self.split = 'SyntheticRooms', split
         self.length, self.seed = check_int(owner, 'length', length), check_int(owner, 'seed', seed, 0)
         self.size = check_size(owner, 'size', size)

@@ -19,7 +19,7 @@ from mmvd.models.completers import DepthCompleter
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 
 from .baselines import complete_with
-from .errors import depth_errors
+from .depth_errors import depth_errors
 from .input_patterns import removed_pixels
 
 DENSITIES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)

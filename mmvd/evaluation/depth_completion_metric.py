@@ -14,7 +14,7 @@ from mmvd.ops import auc, keep_measured
 from mmvd.registry import METRICS
 
 from .baselines import BASELINES, READ_THE_IMAGE, complete_with
-from .errors import KEYS, depth_errors
+from .depth_errors import KEYS, depth_errors
 
 SUBSETS = ('removed', 'kept', 'all')
 REDUCTIONS = dict(image='per image, then mean over images', pixel='over the pixels of all images')

@@ -6,19 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmvd.errors import ConfigError
+from mmvd.arguments import check_int
 
 _CHUNK_ELEMENTS = 2**27  # similarities at once: half a GiB
-
-
-def check_neighbours(ks: Sequence[int]) -> None:
-    """Refuse numbers of neighbours below 1.
-
-    Raises:
-        ConfigError: If there is one.
-    """
-    if min(ks) < 1:
-        raise ConfigError(f'k-NN: the number of neighbours must be at least 1, got {min(ks)}')
 
 
 def knn_accuracy(
@@ -42,7 +32,8 @@ def knn_accuracy(
     Raises:
         ConfigError: If a k is below 1.
     """
-    check_neighbours(ks)
+    for k in ks:
+        check_int('knn_accuracy', 'k', k)
     train, test, classes = (
         F.normalize(train, dim=1),
         F.normalize(test, dim=1),

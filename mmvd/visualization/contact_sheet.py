@@ -1,13 +1,13 @@
 """Many frames at a glance."""
 
+from collections.abc import Sequence
+
 import matplotlib
 import numpy as np
 
-_PER_ROW = 4
-
 
 def contact_sheet(rgb: np.ndarray, depth: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Rows of RGB, depth and class map, four frames wide.
+    """RGB above depth above class map, four frames wide.
 
     Args:
         rgb: (B, H, W, 3) uint8, RGB order.
@@ -20,8 +20,15 @@ def contact_sheet(rgb: np.ndarray, depth: np.ndarray, classes: np.ndarray) -> np
     turbo, palette = matplotlib.colormaps['turbo'], matplotlib.colormaps['tab20']
     depth_rgb = (turbo(depth / max(depth.max(), 1e-6))[..., :3] * 255 * (depth > 0)[..., None]).astype(np.uint8)
     class_rgb = (palette(classes)[..., :3] * 255).astype(np.uint8)
-    rows = -(-len(rgb) // _PER_ROW)
-    frames = np.zeros((rows * _PER_ROW, 3, *rgb.shape[1:]), np.uint8)
-    frames[: len(rgb)] = np.stack((rgb, depth_rgb, class_rgb), 1)
-    cells = frames.reshape(rows, _PER_ROW, 3, *rgb.shape[1:]).transpose(0, 2, 3, 1, 4, 5)
-    return cells.reshape(rows * 3 * rgb.shape[1], _PER_ROW * rgb.shape[2], 3)
+    return sheet(np.concatenate((rgb, depth_rgb, class_rgb), 1))
+
+
+def sheet(pictures: Sequence[np.ndarray], columns: int = 4) -> np.ndarray:
+    """(H, W, 3) pictures of one size side by side in rows; what lacks in the last row is white."""
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    rows = -(-len(pictures) // columns)
+    whole = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * height, number % columns * width
+        whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return whole

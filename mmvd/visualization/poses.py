@@ -41,14 +41,3 @@ def pose_picture(
         cv2.putText(picture, title, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
         cv2.putText(picture, title, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
     return picture
-
-
-def sheet(pictures: Sequence[np.ndarray], columns: int = 4) -> np.ndarray:
-    """(H, W, 3) pictures of one size side by side in rows; what lacks in the last row is white."""
-    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
-    rows = -(-len(pictures) // columns)
-    whole = np.full((rows * height, columns * width, 3), 255, np.uint8)
-    for number, picture in enumerate(pictures):
-        top, left = number // columns * height, number % columns * width
-        whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return whole

@@ -203,7 +203,7 @@ def test_probes_of_a_config(tmp_path):
     first, second = ([line for line in each.stdout.splitlines() if ' %' in line] for each in (done, again))
     assert len(first) == 5 and first == second  # also the random encoder is drawn from the seed of the config
     for arguments, text in (
-        (('--knn', '0'), 'neighbours must be at least 1'),
+        (('--knn', '0'), '--knn must be a whole number of at least 1, got 0'),
         (('--device', 'cuda'), 'torch sees 0 GPUs'),
         (('--cfg-options', 'model.backbone.out=rgb'), 'the encoder gives 32 channels'),
     ):

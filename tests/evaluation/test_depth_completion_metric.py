@@ -11,7 +11,7 @@ from sklearn.metrics import auc, root_mean_squared_error
 
 from mmvd.errors import ConfigError
 from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
-from mmvd.evaluation.errors import KEYS
+from mmvd.evaluation.depth_errors import KEYS
 from mmvd.evaluation.guided_fills import guided_fill, joint_bilateral_fill
 from mmvd.evaluation.report import format_table
 from mmvd.registry import METRICS

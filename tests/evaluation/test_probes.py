@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused():
     data = samples(dict(test=[[1, 0], [1, 1]], holdout=[[1, 1]]))
     with pytest.raises(ConfigError, match='2 heads, and the settings of 4'):
         evaluate(metric_of(4), data)
-    with pytest.raises(ConfigError, match='neighbours must be at least 1, got 0'):
+    with pytest.raises(ConfigError, match='k must be a whole number of at least 1, got 0'):
         knn_accuracy(torch.randn(3, 2), torch.zeros(3).long(), torch.randn(2, 2), torch.zeros(2).long(), [5, 0])
 
 

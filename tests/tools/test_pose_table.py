@@ -13,7 +13,7 @@ from mmvd.apis.configs import read_config  # noqa: E402
 from mmvd.errors import ConfigError, MissingInputsError, WeightsError  # noqa: E402
 from mmvd.registry import DATASETS  # noqa: E402
 from tests.conftest import ROOT  # noqa: E402
-from tools.analysis import pose_table, tables  # noqa: E402
+from tools.analysis import pose_table  # noqa: E402
 from tools.analysis.pose_table import Alter, configured, digest, random_depth, run, shuffled_poses  # noqa: E402
 
 
@@ -65,7 +65,7 @@ def test_controls_are_those_of_their_data_and_encoder(tmp_path, monkeypatch, bop
 def test_what_is_missing_is_told_before_the_first_training(tmp_path, monkeypatch, bop_rooms):
     monkeypatch.setenv('MMVD_DATA', str(bop_rooms.parent))
     monkeypatch.setattr(pose_table, 'train_once', lambda *_: pytest.fail('a training was started'))
-    monkeypatch.setattr(tables, 'ROOT', tmp_path)
+    monkeypatch.chdir(tmp_path)  # where relative paths of weights begin, as for all commands
     args = dict(variants=['RGB alone', 'P3DE'], seeds=[0], work_dir=tmp_path, out=None)
     with pytest.raises(MissingInputsError, match='no such checkpoint.; made by: make pretrain'):
         run(Namespace(**args))

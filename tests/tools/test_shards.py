@@ -118,9 +118,10 @@ def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
     with pytest.raises(MissingInputsError, match='written when all shards are'):
         DATASETS.build(settings)
     assert 'shards.json (no such file)' in str(DATASETS.get('ShardDataset').missing(settings))
-    (tmp_path / 'shards.json').write_text('{"decoder": "mm16"}')
-    with pytest.raises(SampleError, match='not written by'):
-        DATASETS.build(settings)
+    for content in ('{"decoder": "mm16"}', '[' * 100_000):
+        (tmp_path / 'shards.json').write_text(content)
+        with pytest.raises(SampleError, match='not written by'):
+            DATASETS.build(settings)
     (tmp_path / 'shards.json').write_text('{"decoder": "mm16", "metainfo": {}, "samples": 2}')
     with pytest.raises(MissingInputsError, match='0 samples where shards.json tells of 2: a shard is missing'):
         DATASETS.build(settings)

@@ -21,7 +21,8 @@ from mmvd.visualization import (
     segmentation,
     segmentation_panel,
 )
-from mmvd.visualization.poses import pose_picture, sheet
+from mmvd.visualization.contact_sheet import sheet
+from mmvd.visualization.poses import pose_picture
 from mmvd.visualization.samples import Objects, depth_histograms, samples_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
@@ -106,10 +107,10 @@ def test_panel_of_nothing():
 def test_contact_sheet():
     rgb = np.full((5, 8, 10, 3), 200, np.uint8)
     whole = contact_sheet(rgb, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
-    assert whole.shape == (2 * 3 * 8, 40, 3) and (whole[:8, :40] == 200).all() and (whole[24:32, 10:] == 0).all()
+    assert whole.shape == (2 * 3 * 8, 40, 3) and (whole[:8, :40] == 200).all() and (whole[24:, 10:] == 255).all()
     numbered = np.broadcast_to(np.arange(5, dtype=np.uint8)[:, None, None, None], (5, 8, 10, 3))
     whole = contact_sheet(numbered, np.ones((5, 8, 10)), np.zeros((5, 8, 10), int))
-    assert whole[0, ::10, 0].tolist() == [0, 1, 2, 3] and whole[24, ::10, 0].tolist() == [4, 0, 0, 0]
+    assert whole[0, ::10, 0].tolist() == [0, 1, 2, 3] and whole[24, ::10, 0].tolist() == [4, 255, 255, 255]
 
 
 def test_contact_sheet_colours_depth_by_the_farthest_and_leaves_missing_black():

@@ -19,10 +19,11 @@ from mmvd.apis.features import Features, extract_features, fit_probes, probe_acc
 from mmvd.apis.launch import add_common_arguments, load_config
 from mmvd.apis.loading import build_filled
 from mmvd.apis.preflight import check_channels, check_inputs
+from mmvd.arguments import check_int
 from mmvd.datasets.nesting import parts_of
 from mmvd.datasets.probe_splits import check_classes, class_names, trained_on_holdout
 from mmvd.errors import ConfigError, exit_code, needs
-from mmvd.evaluation.knn import check_neighbours, knn_accuracy
+from mmvd.evaluation.knn import knn_accuracy
 from mmvd.registry import DATASETS, MODELS
 
 
@@ -119,7 +120,8 @@ def probe(args: argparse.Namespace) -> None:
     config = load_config(args)
     check_inputs(config, training=True)
     device = find_device(args.device)
-    check_neighbours(args.knn)
+    for k in args.knn:
+        check_int('probe_features', '--knn', k)
     set_random_seed(**config.get('randomness', dict(seed=0)))  # of an encoder without weights, and of the heads
     train, evaluated = features_of(config, args.cache, device)
     test = evaluated.part(True)

@@ -44,8 +44,8 @@ def train_once(config: Config, folder: Path) -> Path:
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
         path = folder / 'config.py'
         config.dump(path)
-        command = [sys.executable, 'tools/train.py', path.absolute(), '--work-dir', folder.absolute(), '--resume']
-        done = subprocess.run([str(part) for part in command], cwd=ROOT, stdout=subprocess.DEVNULL)
+        command = [sys.executable, ROOT / 'tools/train.py', path, '--work-dir', folder, '--resume']
+        done = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL)
         if done.returncode:
             raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
     return last
@@ -82,7 +82,7 @@ def weights_hash(config: Config) -> str:
     start = (config.model.backbone.get('init_cfg') or {}).get('checkpoint')
     if not start:
         return ''
-    path = ROOT / start
+    path = Path(start)
     if not path.is_file():
         raise MissingInputsError(str(Missing(str(path), 'no such checkpoint', recipe_of(start))))
     return hashlib.sha256(path.read_bytes()).hexdigest()

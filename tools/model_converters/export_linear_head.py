@@ -34,7 +34,7 @@ def choose(args: argparse.Namespace, meta: dict, count: int) -> int:
         try:
             found = json.loads(path.read_text())
             args.head = found['result']['selected']['head']
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 f'{path}: no such file, or damaged ({error}); it would say which head of this checkpoint is best: '
                 'name one with --head'

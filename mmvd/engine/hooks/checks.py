@@ -110,25 +110,9 @@ class SampleCountHook(Hook):
             history = runner.message_hub.log_scalars.get(name)
             self.counts[name] = int(history.current()) if history else 0
 
-    def after_train_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    def _after_iter(
+        self, runner, batch_idx: int, data_batch: dict, outputs: dict | Sequence | None = None, mode: str = 'train'
     ) -> None:
-        """Add those of the batch."""
-        self._count(runner, 'train', data_batch)
-
-    def after_val_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
-    ) -> None:
-        """Add those of the batch."""
-        self._count(runner, 'val', data_batch)
-
-    def after_test_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
-    ) -> None:
-        """Add those of the batch."""
-        self._count(runner, 'test', data_batch)
-
-    def _count(self, runner, mode: str, data_batch: dict) -> None:
         samples = first_view(data_batch)['data_samples']
         found = torch.tensor([sum(int(sample.metainfo.get(key, 0)) for sample in samples) for key in self.NAMES])
         all_reduce(found)

@@ -13,7 +13,8 @@ from mmvd.datasets.rasters import read_image
 from mmvd.errors import ConfigError
 from mmvd.registry import HOOKS
 from mmvd.saving import save_png_atomically
-from mmvd.visualization.poses import ESTIMATE, TRUTH, pose_picture, sheet
+from mmvd.visualization.contact_sheet import sheet
+from mmvd.visualization.poses import ESTIMATE, TRUTH, pose_picture
 
 _MISS = 9.0  # diameters
 
@@ -37,25 +38,14 @@ class PosePanelHook(Hook):
     def _start(self) -> None:
         self.first, self.worst, self.seen = [], [], 0
 
-    def before_val_epoch(self, runner) -> None:
-        """Begin anew."""
+    def _before_epoch(self, runner, mode: str = 'train') -> None:
         self._start()
 
-    def before_test_epoch(self, runner) -> None:
-        """Begin anew."""
-        self._start()
-
-    def after_val_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    def _after_iter(
+        self, runner, batch_idx: int, data_batch: dict, outputs: Sequence | None = None, mode: str = 'train'
     ) -> None:
-        """Keep what may be drawn."""
-        self._keep(_models(runner.val_evaluator), outputs)
-
-    def after_test_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
-    ) -> None:
-        """Keep what may be drawn."""
-        self._keep(_models(runner.test_evaluator), outputs)
+        if mode != 'train':
+            self._keep(_models(getattr(runner, f'{mode}_evaluator')), outputs)
 
     def after_val_epoch(self, runner, metrics: dict | None = None) -> None:
         """Draw."""

@@ -20,19 +20,12 @@ class SegPanelHook(PanelHook):
     Depth and truth are drawn as they reached the model and the metric; an image without depth has an empty map.
     """
 
-    def after_val_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
+    def _after_iter(
+        self, runner, batch_idx: int, data_batch: dict, outputs: Sequence | None = None, mode: str = 'train'
     ) -> None:
-        """Draw what is still wanted."""
-        self._draw(runner, runner.val_dataloader.dataset.metainfo, data_batch, outputs)
-
-    def after_test_iter(
-        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: Sequence | None = None
-    ) -> None:
-        """Draw what is still wanted."""
-        self._draw(runner, runner.test_dataloader.dataset.metainfo, data_batch, outputs)
-
-    def _draw(self, runner, metainfo: dict, data_batch: dict, outputs: Sequence) -> None:
+        if mode == 'train':
+            return
+        metainfo = getattr(runner, f'{mode}_dataloader').dataset.metainfo
         data_batch = first_view(data_batch)
         depths = data_batch.get('depth') or [torch.zeros(1, *image.shape[-2:]) for image in data_batch['inputs']]
         for image, depth, sample in list(zip(data_batch['inputs'], depths, outputs, strict=True))[: self._left]:

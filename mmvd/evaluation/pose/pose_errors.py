@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from mmvd.datasets.cameras import project
+
 _AT_ONCE = 1 << 22  # numbers of a temporary array
 
 
@@ -76,9 +78,9 @@ def mspd(
     estimated = points @ R.T + t
     if estimated[:, 2].min() <= 0:
         return np.inf
-    seen, best = _project(estimated, K), np.inf
+    seen, best = project(estimated, K), np.inf
     for some in _some(symmetries, len(points)):
-        true = _project(_all_poses(R_gt, t_gt, some, points), K)
+        true = project(_all_poses(R_gt, t_gt, some, points), K)
         best = min(best, float(((seen - true) ** 2).sum(-1).max(1).min()))
     return best**0.5
 
@@ -115,11 +117,6 @@ def _all_poses(R: np.ndarray, t: np.ndarray, symmetries: np.ndarray, points: np.
     """(S, N, 3) points in camera coordinates, the object moved by each symmetry before."""
     turns, shifts = R @ symmetries[:, :3, :3], symmetries[:, :3, 3] @ R.T + t
     return points @ turns.transpose(0, 2, 1) + shifts[:, None]
-
-
-def _project(points: np.ndarray, K: np.ndarray) -> np.ndarray:
-    pixels = points @ K.T
-    return pixels[..., :2] / pixels[..., 2:]
 
 
 def _some(symmetries: np.ndarray, points: int) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from mmvd.errors import ConfigError
+from mmvd.arguments import check_choice
 
 
 class SEGate(nn.Module):
@@ -32,8 +32,7 @@ class SEFusion(nn.Module):
 
     def __init__(self, dims: int, reduction: int = 16, gate: str = 'token'):
         super().__init__()
-        if gate not in ('token', 'image'):
-            raise ConfigError(f"gate must be 'token' or 'image', got {gate!r}")
+        check_choice('SEFusion', 'gate', gate, ('token', 'image'))
         self.gate_depth = SEGate(dims, reduction, gate)
         self.gate_rgb = SEGate(dims, reduction, gate)
 

@@ -9,8 +9,7 @@ from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 
-from mmvd.arguments import check_flag, check_int, check_row, check_share
-from mmvd.errors import ConfigError
+from mmvd.arguments import check_flag, check_int, check_positive, check_row, check_share
 from mmvd.registry import MODELS
 
 _FINEST_EXPONENT = -2  # the smallest weight is 1 cm, as in the authors' code
@@ -22,8 +21,7 @@ def decode_weights(max_depth: float) -> Tensor:
 
     For 15 m these are 10, 1, 0.1 and 0.01.
     """
-    if not (math.isfinite(max_depth) and max_depth > 0):
-        raise ConfigError(f'DepthCompletionHead: max_depth must be a positive number of metres, got {max_depth}')
+    check_positive('DepthCompletionHead', 'max_depth', max_depth)
     coarsest = max(math.floor(math.log10(max_depth)), _FINEST_EXPONENT)
     return torch.tensor([10.0**k for k in range(coarsest, _FINEST_EXPONENT - 1, -1)])
 
