@@ -9,7 +9,7 @@ export MMVD_TEST_DATA ?= $(realpath ../shared/data)
 # Most tests are processes that import torch or steps of tiny models: two at a time, one thread each.
 PARALLEL := -n 2 --dist loadgroup
 
-.PHONY: setup pretrain model real-frames test test-gpu test-upstream test-all lint doctor clean
+.PHONY: setup pretrain model real-frames test test-gpu test-upstream test-oldest test-all lint doctor clean
 
 setup: $(STAMP)
 
@@ -66,6 +66,16 @@ $(UPSTREAM)/.installed: setup.py constraints.txt | $(STAMP)
 
 test-upstream: $(UPSTREAM)/.installed
 	$(UPSTREAM)/bin/python -m pytest -q $(PARALLEL) tests $(ARGS)
+
+# The same suite on the oldest versions that setup.py takes.
+OLDEST := .venv-oldest
+$(OLDEST)/.installed: setup.py constraints-oldest.txt
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --progress-bar off -c constraints-oldest.txt -e '.[upstream,test,data,pose,export]'
+	touch $@
+
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest -q $(PARALLEL) tests $(ARGS)
 
 # Every shipped config is built, every kind of model takes one real step, on both stacks.
 test-all: $(UPSTREAM)/.installed

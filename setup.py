@@ -12,21 +12,21 @@ MIM = ('configs', 'tools', 'model-index.yml')  # what OpenMMLab's packages carry
 VERSION = re.search(r"__version__ = .([^']+)", (HERE / 'mmvd' / 'version.py').read_text())[1]
 
 CORE = [
-    'torch>=2.4',
-    'torchvision>=0.19',  # joint geometry on tensors, NMS of the stand-in operators
-    'timm>=1.0.15',  # ViT blocks: attention through SDPA, LayerScale, SwiGLU
-    'safetensors>=0.4',  # weights that cannot carry code
+    'torch>=2.7',  # loads what is named as safe with tuples (2.6), exports what completes
+    'torchvision>=0.22',  # joint geometry on tensors, NMS of the stand-in operators
+    'timm>=1.0.22',  # ViT blocks: attention through SDPA, LayerScale, SwiGLU
+    'safetensors>=0.4.2',  # weights that cannot carry code
     'numpy>=1.26',
-    'opencv-python>=4.8,<5',  # image and depth files, the inpainting baseline; 5.0 reads no EXR
-    'pillow>=9.4',  # heads of image files
+    'opencv-python>=4.10,<5',  # image and depth files, the inpainting baseline (wrong before 4.10); 5.0 reads no EXR
+    'pillow>=10.4',  # heads of image files
     'simplejpeg>=1.8',  # a JPEG decoder that tells of damaged data; OpenCV's and Pillow's fill it with grey
-    'matplotlib>=3.7',  # colour maps of the panels (mmengine's visualizer needs it as well)
+    'matplotlib>=3.8',  # colour maps of the panels (mmengine's visualizer needs it as well)
     'tqdm>=4.60',  # the bars of loaders, lists and tools
-    'rich>=12',  # the bar of the inferencers, above which results are printed (mmengine needs it as well)
-    'scipy>=1.11',  # nearest points, hulls and rotations of 6D poses; MATLAB files of datasets (mmdet needs it as well)
+    'rich>=12.6',  # the bar of the inferencers, above which results are printed (mmengine needs it as well)
+    'scipy>=1.11.1',  # nearest points, hulls and rotations of 6D poses; MATLAB files (mmdet needs it as well)
 ]
 HOST_NEEDS = [
-    'transformers>=4.40,<4.50',  # mmpretrain's multimodal models break on later ones
+    'transformers>=4.49,<4.50',  # models that predict depth; mmpretrain's multimodal ones break on later ones
     'ftfy',  # imported by mmseg.models, declared by neither stack
     'regex',  # the same
 ]
@@ -98,17 +98,17 @@ setup(
         'data': [
             'h5py>=3.10',  # MATLAB files of SUN RGB-D and NYUv2
             'pyarrow>=16',  # the index of a dataset's samples and of archives: columns mapped into memory
-            'webdataset>=1.0',  # writes tar shards in its layout
+            'webdataset>=1.0.2',  # writes tar shards in its layout
         ],
         'pose': [
             'trimesh>=4',  # meshes of objects
             'embreex>=2.17',  # renders their depth on the CPU, without OpenGL
         ],
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
-        'real': ['onnx>=1.16'],  # reads the ViT-S/14 of the real-frames experiment
+        'real': ['onnx>=1.17'],  # reads the ViT-S/14 of the real-frames experiment
         'export': [
-            'onnx>=1.16',
-            'onnxscript>=0.3',
+            'onnx>=1.17',
+            'onnxscript>=0.5',
             'onnxruntime>=1.18',
         ],  # the graph, what writes it, what runs it beside eager
         'demo': ['gradio>=5', 'plotly>=5'],  # the page of `python -m mmvd demo --serve`, and its 3-D view

@@ -76,7 +76,9 @@ def test_dataset_names_an_image_that_cannot_be_read(photo, tmp_path):
         AssertionError, match='of its own'
     ):  # the image is whole: whatever else is wrong is not called by its name
         RGBDDataset(str(tmp_path), 'npy', ann_file='l.txt', pipeline=[*pipeline, broken_transform], test_mode=True)[0]
-    photo.write_bytes(photo.read_bytes()[:-200])
+    photo.write_bytes(
+        photo.read_bytes()[:100]
+    )  # the host's reader: some of OpenCV's versions fill what is cut off later
     with pytest.raises(SampleError, match='a.jpg: no readable image'):
         dataset[0]
 
