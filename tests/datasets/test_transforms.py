@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision.transforms.v2.functional as F
 from torchvision.transforms.v2.functional import InterpolationMode, resize
 
 from mmvd import ops
@@ -244,9 +245,28 @@ def test_colour_jitter_reaches_its_bounds_to_both_sides():
     assert 59 <= min(found) < 70 and 130 < max(found) <= 141
 
 
+@pytest.mark.parametrize('name, value', [('brightness', 1.4), ('contrast', 0.6), ('saturation', 1.2), ('hue', -0.1)])
+def test_colours_are_torchvisions_within_a_few_levels(monkeypatch, name, value):
+    class Drawn:
+        def random(self, count):
+            return np.array([0.5 + value - (name != 'hue') if each == name else 0.5 for each in names])
+
+        def permutation(self, count):
+            return range(count)
+
+    names = ('brightness', 'contrast', 'saturation', 'hue')
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), (3, 3), 0.8)
+    theirs = getattr(F, f'adjust_{name}')(torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1), value)
+    monkeypatch.setattr(photometric, 'generator_of', lambda *_: Drawn())
+    step = TRANSFORMS.build(dict(type='mmvd.RandomColorJitter', brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5))
+    found = step(dict(img=image))['img']
+    off = np.abs(theirs.permute(1, 2, 0).numpy()[..., ::-1].astype(int) - found)
+    assert off.max() <= 6 and off.mean() < 0.6 and (found != image).any()
+
+
 def test_blur_is_drawn_from_its_range(monkeypatch):
     sigmas = []
-    monkeypatch.setattr(photometric.F, 'gaussian_blur', lambda x, size, sigma: sigmas.append(sigma[0]) or x)
+    monkeypatch.setattr(photometric.cv2, 'GaussianBlur', lambda x, size, sigma: sigmas.append(sigma) or x)
     step = TRANSFORMS.build(dict(type='mmvd.ThreeAugment', sigma=(0.5, 2.0)))
     for n in range(300):
         step(dict(img=np.zeros((4, 4, 3), np.uint8), sample_idx=KeyedIndex(n, 0, 0)))
