@@ -99,7 +99,7 @@ class DepthCompletionMetric(BaseMetric):
     def _errors(self, pred: Tensor, target: Tensor, masks: Sequence[Tensor]) -> np.ndarray:
         """(subsets, D, errors)."""
         pred = torch.where(pred.isfinite(), pred, torch.nan).clamp(self.min_depth_m, self.cap_m)  # inf is no far depth
-        return torch.stack([depth_errors(pred, target, mask) for mask in masks]).cpu().numpy()
+        return depth_errors(pred, target, masks).cpu().numpy()
 
     def _baselines_of(
         self, sample: dict, image: Tensor | None, target: Tensor, masks: Sequence[Tensor]
@@ -192,7 +192,7 @@ def _kept(pred: Tensor, given: Tensor) -> Tensor:
 
 def _rmse_mm(pred: Tensor, target: Tensor, mask: Tensor) -> float | None:
     """RMSE of one map in mm, None where nothing is to be measured."""
-    return float(depth_errors(pred, target, mask)[0, 0]) if mask.any() else None
+    return float(depth_errors(pred, target, [mask])[0, 0, 0]) if mask.any() else None
 
 
 def _areas(grid: Sequence[float], errors: np.ndarray) -> dict:
