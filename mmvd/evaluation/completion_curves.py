@@ -18,7 +18,7 @@ from mmvd.errors import ConfigError
 from mmvd.models.completers import DepthCompleter
 from mmvd.models.data_preprocessors.keys import evaluation_keys
 
-from .baselines import complete_with
+from .baselines import complete_maps
 from .depth_errors import depth_errors
 from .input_patterns import removed_pixels
 
@@ -157,8 +157,7 @@ def _views(completer: DepthCompleter, batch: dict, swapped: bool) -> dict[str, t
 
 def _filled(name: str, depth: Tensor, images: Sequence[Tensor]) -> Tensor:
     """(B, 1, H, W) metres, completed without a network."""
-    maps = [complete_with(name, one[0].cpu().numpy(), image) for one, image in zip(depth, images, strict=True)]
-    return torch.stack([torch.from_numpy(filled)[None] for filled in maps]).to(depth)
+    return torch.from_numpy(complete_maps(name, depth[:, 0].cpu().numpy(), images))[:, None].to(depth)
 
 
 def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:

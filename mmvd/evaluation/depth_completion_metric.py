@@ -13,7 +13,7 @@ from mmvd.arguments import check_choice, check_depth_range
 from mmvd.ops import auc, keep_measured
 from mmvd.registry import METRICS
 
-from .baselines import BASELINES, READ_THE_IMAGE, complete_with
+from .baselines import BASELINES, READ_THE_IMAGE, complete_maps
 from .depth_errors import KEYS, depth_errors
 
 SUBSETS = ('removed', 'kept', 'all')
@@ -110,7 +110,7 @@ class DepthCompletionMetric(BaseMetric):
             errors = {}
             for name in self.baselines:
                 # An empty input stays empty; the clip makes it min_depth_m.
-                filled = np.stack([complete_with(name, x, image) for x in maps])
+                filled = complete_maps(name, maps, [image] * len(maps))
                 errors[name] = self._errors(torch.from_numpy(filled).to(target), target, masks)
             if key is None:
                 return errors

@@ -1,6 +1,7 @@
 """Errors against a plain numpy reference; averaging, baselines, areas, empty sets."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import auc, root_mean_squared_error
 
 from mmvd.errors import ConfigError
+from mmvd.evaluation import baselines
 from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
 from mmvd.evaluation.depth_errors import KEYS
 from mmvd.evaluation.guided_fills import guided_fill, joint_bilateral_fill
@@ -182,6 +184,14 @@ def test_measured_pixels_that_pass_are_a_row_of_their_own():
     own, kept = (metric.result['errors'][name] for name in ('model', 'model_keep_input'))
     assert all(value > 100 for value in own['kept']['rmse_mm']) and kept['kept']['rmse_mm'] == [0.0] * 3
     assert kept['removed']['rmse_mm'] != own['removed']['rmse_mm']  # the seams are blended
+
+
+def test_maps_are_filled_at_once_and_in_order(monkeypatch):
+    others = threading.Barrier(2, timeout=20)  # two maps meet there, or it breaks
+    monkeypatch.setitem(baselines.BASELINES, 'mean', lambda depth: others.wait() * 0 + depth)
+    monkeypatch.setattr(baselines.os, 'cpu_count', lambda: 2)
+    maps = [np.full((2, 3), value, np.float32) for value in (1, 2, 3, 4)]
+    np.testing.assert_array_equal(baselines.complete_maps('mean', maps, [None] * 4), maps)
 
 
 def test_baselines_that_read_the_image():
