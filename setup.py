@@ -12,8 +12,8 @@ MIM = ('configs', 'tools', 'model-index.yml')  # what OpenMMLab's packages carry
 VERSION = re.search(r"__version__ = .([^']+)", (HERE / 'mmvd' / 'version.py').read_text())[1]
 
 CORE = [
-    'torch>=2.7',  # loads what is named as safe with tuples (2.6), exports what completes
-    'torchvision>=0.22',  # joint geometry on tensors, NMS of the stand-in operators
+    'torch>=2.8',  # exports what completes; 2.6 for safe loading by names
+    'torchvision>=0.23',  # joint geometry on tensors, NMS of the stand-in operators
     'timm>=1.0.22',  # ViT blocks: attention through SDPA, LayerScale, SwiGLU
     'safetensors>=0.4.2',  # weights that cannot carry code
     'numpy>=1.26',
@@ -108,7 +108,7 @@ setup(
         'real': ['onnx>=1.17'],  # reads the ViT-S/14 of the real-frames experiment
         'export': [
             'onnx>=1.17',
-            'onnxscript>=0.5',
+            'onnxscript>=0.7',
             'onnxruntime>=1.18',
         ],  # the graph, what writes it, what runs it beside eager
         'demo': ['gradio>=5', 'plotly>=5'],  # the page of `python -m mmvd demo --serve`, and its 3-D view

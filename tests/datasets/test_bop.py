@@ -104,6 +104,7 @@ def test_hidden_objects_have_no_visible_box(root):
         ('gt', ('1',), [], 'do not list the same objects'),
         ('gt_info', ('1', 0, 'bbox_visib'), 'x', 'bbox_visib'),
         ('camera', ('1', 'cam_K'), [0, 0, 1, 0, 9, 1, 0, 0, 1], 'focal length fx'),
+        ('camera', ('1', 'cam_K'), [9, 0, 1, 0, -9, 1, 0, 0, 1], 'focal length fy'),
     ],
 )
 def test_what_is_wrong_is_named(root, file, keys, to, told):
@@ -124,10 +125,8 @@ def test_what_is_wrong_is_named(root, file, keys, to, told):
         (dict(diameter=9, symmetries_discrete=[[1, 0]]), 'symmetries_discrete'),
         (dict(BOX_MM, symmetries_discrete=[[-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 30, 0, 0, 1]]), 'leads out'),
         (dict(BOX_MM, symmetries_discrete=[[-1, 0, 0, 5000, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]]), 'leads out'),
-        (
-            dict(BOX_MM, size_x=0.1, size_y=0.1, size_z=0.1),
-            'mm does not go with sides of',
-        ),
+        (dict(BOX_MM, size_x=0.1, size_y=0.1, size_z=0.1), 'mm does not go with sides of'),
+        (dict(BOX_MM, diameter=86.6), 'mm does not go with sides of'),
         (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 0], offset=[0, 0, 0])]), 'length of the axis'),
         (dict(diameter=9, symmetries_continuous=[dict(axis=[0, 0, 1])]), 'no readable symmetry'),
         (dict(BOX_MM, symmetries_continuous=[dict(axis=[0, 0, 1], offset=[0, 0, 1e9])]), 'lies far from the object'),
@@ -174,9 +173,10 @@ def test_a_frame_or_two_that_are_odd_are_left_out_and_told_of(root, monkeypatch)
     told = logged(monkeypatch)
     change(root / 'models/models_info.json', '1', to=BOX_MM)
     assert len(build(root)) == 3
-    change(root / 'test/000002/scene_gt_info.json', '1', 0, 'bbox_obj', to=[-200, 0, 4, 4])
-    with pytest.raises(SampleError, match='frame 1, object 1: its box goes .* of another size'):
-        build(root)
+    for box in ([40, 30, 200, 4], [-200, 0, 4, 4]):
+        change(root / 'test/000002/scene_gt_info.json', '1', 0, 'bbox_obj', to=box)
+        with pytest.raises(SampleError, match='frame 1, object 1: its box goes .* of another size'):
+            build(root)
     monkeypatch.setattr('mmvd.datasets.bop_pose_dataset._ODD_SHARE', 0.5)
     assert [each['image_id'] for each in map(build(root).get_data_info, range(2))] == [0, 2]
     assert '1 frames are left out, first ' in told[0]

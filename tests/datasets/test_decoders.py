@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmvd.datasets import decoders
-from mmvd.datasets.decoders import DECODERS, read_depth, to_millimetres
+from mmvd.datasets.decoders import DECODERS, read_depth, suspicion, to_millimetres
 from mmvd.errors import ConfigError, DepthFileError
 from tests.conftest import logged
 
@@ -164,3 +164,10 @@ def test_depth_beyond_10_km_is_told(tmp_path, monkeypatch):
     assert not told
     np.save(tmp_path / 'b.npy', np.full((2, 2), 2e4, np.float32))
     assert not read_depth(tmp_path / 'b.npy', 'npy').any() and 'nothing nearer than 10 km' in told[0]
+
+
+def test_metres_that_look_like_another_unit():
+    for metres in ([0, 5e-5], [3, 4, 1119], [201, 0, 0]):
+        assert suspicion(np.array([metres], np.float32))
+    for metres in ([0, 0], [0, 2e-4], [3, 4, 900], [199, 0]):
+        assert suspicion(np.array([metres], np.float32)) is None

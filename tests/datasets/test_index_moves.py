@@ -3,6 +3,8 @@
 import shutil
 import time
 
+import numpy as np
+
 from mmvd.datasets.index import IndexedEntries, index_path, write_index
 from mmvd.registry import DATASETS
 from tests.datasets.test_index import build, pairs, prepared
@@ -39,3 +41,9 @@ def test_arguments_by_place_find_the_index(tmp_path):
     named = {key: value for key, value in settings.items() if key not in ('type', 'data_root')}
     found = DATASETS.get('RGBDDataset')(str(tmp_path), **named, pipeline=[])
     assert isinstance(found.data_list, IndexedEntries)
+
+
+def test_what_a_sample_lacks_it_lacks_in_an_index_too(tmp_path):
+    write_index([dict(a=np.ones((3, 3)), b=1), dict(c='x')], tmp_path, tmp_path / 'i.arrow')
+    first, second = IndexedEntries(tmp_path / 'i.arrow', tmp_path)
+    assert first.keys() == {'a', 'b'} and second == {'c': 'x'}

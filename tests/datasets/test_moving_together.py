@@ -66,6 +66,16 @@ def test_axes_of_a_mirrored_camera_stay_positive(horizontal, vertical):
     np.testing.assert_allclose(found, expected)
 
 
+def test_crops_reach_every_border():
+    crop = TRANSFORMS.build(dict(type='mmvd.RGBDRandomCrop', size=(H - 1, W - 1)))
+    centres = {tuple(crop(sample(key))['intrinsics'][:2, 2].tolist()) for key in range(40)}
+    assert centres == {(x, y) for x in (39, 40) for y in (28, 29)}
+    larger = TRANSFORMS.build(dict(type='mmvd.RGBDCenterCrop', size=W))(sample())  # a smaller side stays as it is
+    tiny = TRANSFORMS.build(dict(type='mmvd.RGBDResize', size=6, divisor=14))(sample())
+    assert tiny['img'].shape[:2] == tiny['depth'].shape == (14, 14)  # no side of 0
+    assert larger['depth'].shape == (H, W) and np.array_equal(larger['intrinsics'], CAMERA)
+
+
 def test_masks_without_boxes():
     """One in the middle, one in a corner that the crop loses, one that was empty before."""
     masks_of = pytest.importorskip('mmdet.structures.mask')

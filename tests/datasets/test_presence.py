@@ -11,6 +11,7 @@ from mmvd.apis.preparation import paper_datasets
 from mmvd.registry import DATASETS
 from tests.conftest import logged
 from tests.datasets.test_archives import pack, same, samples
+from tests.datasets.test_index import pairs
 from tests.fabricate import fabricate_bop, fabricate_sunrgbd, fabricate_void
 from tools.dataset_converters.prepare import main as prepare_main
 
@@ -48,6 +49,17 @@ def test_what_a_list_names_beside_files_is_none(tmp_path):
     assert 'scenes.txt (line 1: expected "image depth class"' in str(missing_of(settings))
 
 
+def test_a_sample_that_lacks_a_file_does_not_speak_for_its_dataset(tmp_path):
+    settings = pairs(tmp_path)
+    (tmp_path / 'a b/depth/0.png').unlink()
+    assert missing_of(settings) is None
+    lone = dict(settings, images='a b/rgb/*.png', exclude=r'/[12]\.png$')
+    assert 'a b/depth/0.png (no such file, for a b/rgb/0.png)' in str(missing_of(lone))
+    assert missing_of(dict(lone, pipeline=[dict(type='mmvd.LoadDepth', allow_missing_depth=True)])) is None
+    blind = dict(settings, images='ü/rgb/*.png', camera_from=('/rgb/.*', '/camera.txt'))
+    assert 'ü/camera.txt (no such file' in str(missing_of(blind))
+
+
 def test_an_archive_that_is_cut_off_hides_no_other_lack(tmp_path):
     (tmp_path / 'SUNRGBD.zip').write_bytes(b'PK')
     settings = dict(type='mmvd.SUNRGBDSegDataset', data_root=str(tmp_path), ann_file='train.txt')
@@ -73,6 +85,7 @@ def test_a_list_in_an_archive(tmp_path):
         ('scannet', 'scans/scene0000_00/scene0000_00.sens', 'tools/dataset_converters/scannet_sens.py'),
         ('nyuv2', 'nyu_depth_v2_labeled.mat', 'tools/dataset_converters/nyuv2.py'),
         ('matterport3d', 'v1/scans/a/undistorted_color_images.zip', 'color_images.zip is not read in place: unpack it'),
+        ('matterport3d', 'v1/undistorted_color_images.zip', 'color_images.zip is not read in place: unpack it'),
         ('matterport3d', 'a/a/undistorted_color_images/b.jpg', 'such files lie below a/ in it: name that folder'),
         ('blendedmvs', 'dataset_low_res/a/blended_images/b.jpg', 'such files lie below dataset_low_res/ in it'),
     ],

@@ -135,7 +135,9 @@ def test_mvip_views(tmp_path):
         (tmp_path / f'{number}_meta.json').write_text(content)
         with pytest.raises(ConfigError, match=f'{number}_meta.json: holds no camera matrix of'):
             read_camera(tmp_path / f'{number}_meta.json', 'x_rgb.png')
-    for name, numbers in dict(hole='9, 0, NaN, 0, 9, 3, 0, 0, 1', turned='9, 0, 6, 0, -9, 3, 0, 0, 1').items():
+    odd = dict(hole='9, 0, NaN, 0, 9, 3, 0, 0, 1', turned='9, 0, 6, 0, -9, 3, 0, 0, 1')
+    odd.update(skewed='9, 1, 6, 0, 9, 3, 0, 0, 1', stretched='9, 0, 6, 0, 0.9, 3, 0, 0, 1')
+    for name, numbers in odd.items():
         (tmp_path / f'{name}_meta.json').write_text(f'{{"cameraMatrix": [{numbers}]}}')
         with pytest.raises(ConfigError, match=f'{name}_meta.json: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1'):
             read_camera(tmp_path / f'{name}_meta.json', 'x_rgb.png')

@@ -146,6 +146,8 @@ def test_random_transforms_share_the_device_functions():
     np.testing.assert_array_equal(masked['removed_mask'], removed[0].numpy())
     np.testing.assert_array_equal(masked['gt_depth'], moved['depth'])
     assert (masked['depth'][masked['removed_mask']] == 0).all()
+    denser = TRANSFORMS.build(dict(type='mmvd.RandomDensityMask'))(dict(start, gt_depth=np.ones((H, W))))
+    assert (denser['gt_depth'] == 1).all()  # the truth that was there stays
     encoded = TRANSFORMS.build(dict(type='mmvd.PositionalDepthEncoding', num_channels=8))(dict(start))['depth']
     np.testing.assert_allclose(encoded, ops.positional_depth_encoding(depth, 8)[0].permute(1, 2, 0).numpy())
 
@@ -170,6 +172,7 @@ def test_load_depth(tmp_path):
 def test_require_depth():
     require = TRANSFORMS.build(dict(type='mmvd.RequireDepth', min_valid_pixels=10))
     require(sample())
+    require(sample(depth=np.eye(10)))  # as many as are needed
     for bad in (0.0, -1.0, np.nan):
         with pytest.raises(TooLittleDepthError, match='x.png has 0 pixels'):
             require(sample(depth=np.full((H, W), bad, np.float32)))
@@ -243,6 +246,13 @@ def test_colour_jitter_reaches_its_bounds_to_both_sides():
     image = np.full((4, 4, 3), 100, np.uint8)
     found = [jitter(dict(img=image, sample_idx=KeyedIndex(n, 0, 0)))['img'].mean() for n in range(200)]
     assert 59 <= min(found) < 70 and 130 < max(found) <= 141
+
+
+def test_colours_change_in_any_order(monkeypatch):
+    monkeypatch.setattr(photometric, '_STEPS', [lambda img, amount, i=i: [*img, i] for i in range(4)])
+    jitter = TRANSFORMS.build(dict(type='mmvd.RandomColorJitter'))
+    orders = {tuple(jitter(dict(img=[], sample_idx=KeyedIndex(n, 0, 0)))['img']) for n in range(300)}
+    assert len(orders) == 24
 
 
 @pytest.mark.parametrize('name, value', [('brightness', 1.4), ('contrast', 0.6), ('saturation', 1.2), ('hue', -0.1)])

@@ -28,6 +28,7 @@ from mmvd.engine.hooks import checks
 from mmvd.engine.hooks.density_schedule_hook import _transforms
 from mmvd.engine.hooks.panel_hook import PanelHook
 from mmvd.errors import ConfigError, Interrupted, SavingError, WeightsError
+from mmvd.evaluation import LinearProbeMetric
 from mmvd.saving import save_png_atomically
 from tests.conftest import tiny_completer
 
@@ -63,6 +64,26 @@ def test_strict_load():
 def test_linear_heads_need_a_validation():
     with pytest.raises(ConfigError, match='val_dataloader: the heads are chosen by validation'):
         ProbeReportHook().before_train(SimpleNamespace(val_loop=None))
+
+
+def test_probes_that_saw_held_out_samples_before_they_were_resumed():
+    class Images(list):
+        metainfo, name_of = dict(classes=('a', 'b')), list.__getitem__
+
+    train, holdout, test = (Images([name]) for name in ('train', 'holdout', 'test'))
+    holdout.split, head = 'holdout', SimpleNamespace(num_classes=2, settings=[(0.1, 0.0)])
+    runner = SimpleNamespace(
+        val_loop=1,
+        model=SimpleNamespace(head=head),
+        train_dataloader=SimpleNamespace(dataset=train),
+        val_dataloader=SimpleNamespace(dataset=SimpleNamespace(datasets=[holdout, test])),
+        val_evaluator=SimpleNamespace(metrics=[LinearProbeMetric()]),
+    )
+    hook = ProbeReportHook()
+    hook.before_train(runner)
+    hook.holdout_is_trained_on = True  # as the checkpoint says
+    with pytest.raises(ConfigError, match='these probes were trained on held-out samples'):
+        hook.before_train(runner)
 
 
 def test_an_interrupted_run_of_shards_is_not_sent_to_resume():

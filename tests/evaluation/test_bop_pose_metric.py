@@ -24,7 +24,7 @@ from mmvd.evaluation.pose import (  # noqa: E402
     symmetry_transforms,
     write_submission,
 )
-from mmvd.evaluation.pose.trivial import trivial_estimates  # noqa: E402
+from mmvd.evaluation.pose.trivial import ClassMeans, Seen, trivial_estimates  # noqa: E402
 from mmvd.registry import DATASETS, METRICS  # noqa: E402
 from tests.conftest import logged  # noqa: E402
 
@@ -237,6 +237,7 @@ def test_sensor_depth_nearer_than_a_metre():
     depth = np.zeros((10, 10))
     depth[2:5, 3:6] = 0.7
     assert _median_mm(depth, np.array([3.0, 2.0, 6.0, 5.0])) == pytest.approx(700)
+    assert _median_mm(depth, np.array([0.0, 0.0, 9.0, 9.0])) == pytest.approx(700)  # missing depth is none
     assert np.isnan(_median_mm(depth, np.array([7.0, 7.0, 9.0, 9.0])))
 
 
@@ -245,3 +246,17 @@ def test_targets_take_the_most_visible(tmp_path):
     metric = METRICS.build(dict(type='mmvd.BOPPoseMetric', models=str(tmp_path), targets=str(tmp_path / 't.json')))
     truths = [Truth(1, 2, 3, np.eye(3), np.array([0.0, 0, 700]), v, np.eye(3), (4, 4), ()) for v in (0.3, 0.9, 0.5)]
     assert [each.visib_fract for each in metric._wanted(truths)] == [0.9]
+
+
+def test_places_of_the_predictors_that_look_at_boxes():
+    K = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
+    box, mean = np.array([370.5, 230.5, 390.5, 250.5]), ClassMeans(np.eye(3), np.array([9.0, 9, 800]), 25.0)
+    for median_mm, depth_mm in ((700.0, 725), (np.nan, 800)):
+        seen = Seen(Estimate(1, 1, 1, 0.5, -np.eye(3), np.zeros(3)), box, K, median_mm)  # around the pixel (380, 240)
+        found = trivial_estimates([seen], [], {1: mean})
+        for name, place in (
+            ('class mean', mean.t),
+            ('box, mean depth', [80, 0, 800]),
+            ('box, sensor depth', [depth_mm / 10, 0, depth_mm]),
+        ):
+            np.testing.assert_allclose(found[name][0].t, place, atol=1e-9)

@@ -116,3 +116,12 @@ def test_a_real_mesh(test_data):
     assert 500 < (found > 0).sum() < 6000 and 550 < found[found > 0].min() < 700
     assert (vsd(R, t, R, t, MeshRenderer(mesh), np.zeros(SHAPE), K, diameter=201.4) == 0).all()
     assert symmetry_transforms({}).shape == (1, 4, 4)
+
+
+def test_a_surface_as_far_off_as_the_tolerance_is_wrong():
+    def wall(R, t, K, shape):
+        return np.full(shape, t[2])
+
+    place, off = np.array([0, 0, 100.0]), np.array([0, 0, 110.0])
+    found = vsd(ONE, off, ONE, place, wall, np.full((1, 1), 100.0), ONE, taus=[0.1, 0.11], diameter=100)
+    assert found.tolist() == [1, 0]  # as in BOP's toolkit

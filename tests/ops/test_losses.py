@@ -63,6 +63,8 @@ def test_finite_with_finite_gradient(case):
     assert torch.isfinite(loss) and torch.isfinite(pred.grad).all()
     if case == 'no target':
         assert loss == 0 and (pred.grad == 0).all()
+    if case == 'one sample empty':  # which does not count
+        torch.testing.assert_close(loss, balanced_si_loss(pred[1:], target[1:], removed[1:]))
 
 
 def test_gradcheck():

@@ -43,8 +43,18 @@ def test_every_case_is_affine_and_drawn_evenly(drawn):
 def test_far_maps_are_rescaled_into_range():
     depth = torch.rand(2000, 1, 4, 4) * 60 + 20
     out = random_depth(depth, torch.arange(2000))
+    assert (out > 0).flatten(1).any(1).all()  # offsets are those of the map as it was rescaled
     unmoved = (out.flatten(1).amax(1) / depth.flatten(1).amax(1)).unique().numel()
     assert out.max() <= 15 and (out > 0).flatten(1).float().mean() > 0.8 and unmoved > 1000
+
+
+def test_far_maps_that_are_kept_lose_no_pixel():
+    depth = torch.rand(2000, 1, 4, 4) * 60 + 20
+    out = random_depth(depth, torch.arange(2000), scale_jitter=0.0).flatten(1)
+    factors = out / depth.flatten(1)
+    farthest = out[factors.amax(1) - factors.amin(1) < 1e-5].amax(1)
+    assert len(farthest) == pytest.approx(1000, abs=100)  # the two cases that neither move nor stretch
+    assert 13.5 <= farthest.min() < 13.6 and 14.9 < farthest.max() <= 15
 
 
 def test_500_m_reaches_far_bins():

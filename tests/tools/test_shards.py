@@ -132,6 +132,13 @@ def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
             packed.addfile(member, io.BytesIO(content))
         with pytest.raises(SampleError, match='000000.tar: a sample without a readable entry'):
             DATASETS.build(settings)
+    with tarfile.open(tmp_path / '000000.tar', 'w') as packed:
+        for number in range(3):  # one is left over from another packing
+            member = tarfile.TarInfo(f'{number}.json')
+            member.size = 2
+            packed.addfile(member, io.BytesIO(b'{}'))
+    with pytest.raises(MissingInputsError, match='3 samples where shards.json tells of 2'):
+        DATASETS.build(settings)
     (tmp_path / '000000.tar').write_bytes(bytes(100) + b'x' * 1000)
     with pytest.raises(SampleError, match='000000.tar: an archive that cannot be read in place'):
         DATASETS.build(settings)
