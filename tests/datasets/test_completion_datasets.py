@@ -10,9 +10,11 @@ from mmvd.datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDat
 from mmvd.datasets.transforms import SparsePoints
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
+from tests.conftest import logged
 from tests.datasets.test_index import build
 from tests.fabricate import completion_scene, fabricate_kitti_completion, fabricate_kitti_raw, fabricate_void
 from tests.planes import camera
+from tools.dataset_converters.prepare import prepare
 
 PIPELINE = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth'), dict(type='mmvd.LoadDepth', key='gt_depth')]
 
@@ -127,3 +129,18 @@ def test_kitti_raw(tmp_path):
     assert pair['intrinsics'][0, 0] == 60 and build(settings).get_data_info(2)['intrinsics'][0, 0] == 9
     shutil.rmtree(tmp_path / 'val')
     assert 'val/*_sync/proj_depth/groundtruth' in str(kind.missing(settings))
+
+
+def test_depth_of_kitti_that_comes_later_makes_an_index_stale(tmp_path, monkeypatch):
+    root = tmp_path / 'kitti'
+    fabricate_kitti_raw(root)
+    later = sorted(root.glob('val/*/proj_depth/groundtruth/image_02/*.png'))
+    for path in later:  # the folder stays, and no sample names it
+        path.rename(tmp_path / path.name)
+    settings = dict(type='mmvd.KITTIRawDataset', data_root=str(root))
+    prepare(settings)
+    told = logged(monkeypatch)
+    assert len(build(settings)) == 1 and not any('has changed since' in text for text in told)
+    for path in later:
+        (tmp_path / path.name).rename(path)
+    assert len(build(settings)) == 3 and any('has changed since' in text for text in told)
