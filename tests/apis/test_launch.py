@@ -41,7 +41,8 @@ def test_a_process_of_a_group_leaves_before_the_interpreter_is_taken_down(code, 
     done = subprocess.run(
         [sys.executable, '-c', LEAVE, str(code), processes, free_port()], cwd=ROOT, capture_output=True, text=True
     )
-    assert (done.returncode, done.stdout.splitlines()) == (code, printed), done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith('[Gloo]')]  # torch before 2.9 greets
+    assert (done.returncode, lines) == (code, printed), done.stderr
 
 
 def test_worker_processes_end_with_the_work(monkeypatch):
