@@ -84,6 +84,7 @@ test-all: $(UPSTREAM)/.installed
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
+	@# a tensor's long() is not Python 2's
 	$(VENV)/bin/vermin --quiet --no-tips --target=3.10- --violations --exclude long mmvd tools configs tests setup.py
 
 doctor: $(STAMP)

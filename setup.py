@@ -11,13 +11,14 @@ HERE = Path(__file__).parent
 MIM = ('configs', 'tools', 'model-index.yml')  # what OpenMMLab's packages carry in a folder .mim
 VERSION = re.search(r"__version__ = .([^']+)", (HERE / 'mmvd' / 'version.py').read_text())[1]
 
+# Lower bounds are the versions that `make test-oldest` runs on, here and in the extras up to `export`.
 CORE = [
-    'torch>=2.8',  # exports what completes; 2.6 for safe loading by names
+    'torch>=2.8',  # older ones cannot export what completes, nor, before 2.6, resume
     'torchvision>=0.23',  # joint geometry on tensors, NMS of the stand-in operators
     'timm>=1.0.22',  # ViT blocks: attention through SDPA, LayerScale, SwiGLU
     'safetensors>=0.4.2',  # weights that cannot carry code
     'numpy>=1.26',
-    'opencv-python>=4.10,<5',  # image and depth files, the inpainting baseline (wrong before 4.10); 5.0 reads no EXR
+    'opencv-python>=4.10.0.84,<5',  # image and depth files; inpainting is wrong before 4.10, 5.0 reads no EXR
     'pillow>=10.4',  # heads of image files
     'simplejpeg>=1.8',  # a JPEG decoder that tells of damaged data; OpenCV's and Pillow's fill it with grey
     'matplotlib>=3.8',  # colour maps of the panels (mmengine's visualizer needs it as well)
@@ -91,7 +92,7 @@ setup(
             'pytest-xdist>=3.5',
             'scikit-learn>=1.4',
             'hypothesis>=6.100',
-            'plyfile>=1.0',
+            'plyfile>=1.0.3',
             'setuptools>=70.1',
             'websockets>=12',
         ],
@@ -102,7 +103,7 @@ setup(
         ],
         'pose': [
             'trimesh>=4',  # meshes of objects
-            'embreex>=2.17',  # renders their depth on the CPU, without OpenGL
+            'embreex>=2.17.7',  # renders their depth on the CPU, without OpenGL
         ],
         'bench': ['perlin-numpy==0.0.1'],  # what batched Perlin noise is compared with
         'real': ['onnx>=1.17'],  # reads the ViT-S/14 of the real-frames experiment

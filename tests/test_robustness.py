@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -112,6 +114,20 @@ def test_the_last_checkpoint(tmp_path, loop, name):
     from tools.analysis.tables import last_checkpoint
 
     assert last_checkpoint(Config(dict(train_cfg=loop)), tmp_path) == tmp_path / name
+
+
+def test_a_training_begins_where_the_command_was_given(tmp_path, monkeypatch):
+    from tools.analysis import tables
+
+    def train(command, **options):
+        assert 'cwd' not in options and command[1] == str(ROOT / 'tools/train.py')
+        assert command[2:5] == ['runs/a/config.py', '--work-dir', 'runs/a'] and Path(command[2]).is_file()
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tables.subprocess, 'run', train)
+    config = Config(dict(model=dict(backbone=dict()), train_cfg=dict(max_epochs=2)))
+    assert tables.train_once(config, Path('runs/a')) == Path('runs/a/epoch_2.pth')
 
 
 def test_retrained_heads(tmp_path, monkeypatch):

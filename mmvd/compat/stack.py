@@ -100,7 +100,7 @@ def _check_libraries(report: StackReport) -> None:
     transformers, host = _version('transformers'), any(map(_version, PROVIDERS['mmpretrain']))
     if transformers and host and tuple(int(part) for part in transformers.split('.')[:2]) >= (4, 50):
         report.clashes.append(
-            f"transformers {transformers} breaks mmpretrain's models: pip install 'transformers>=4.40,<4.50'"
+            f"transformers {transformers} breaks mmpretrain's models: pip install 'transformers>=4.49,<4.50'"
         )
 
 

@@ -130,7 +130,9 @@ def read_camera(path: Path, image: str) -> np.ndarray:
 def is_pinhole(matrix: np.ndarray) -> bool:
     """Whether a (3, 3) matrix can be that of a camera."""
     (fx, skew, _), (zero, fy, _), (x, y, one) = matrix.tolist()
-    plain = abs(zero) < 1e-6 * abs(fy) and max(abs(x), abs(y), abs(one - 1)) < 1e-5 and np.isfinite(matrix).all()
+    plain = (
+        abs(zero) < 1e-6 * abs(fy) and max(abs(x), abs(y)) < 1e-6 and abs(one - 1) < 1e-5 and np.isfinite(matrix).all()
+    )
     return bool(plain and min(fx, fy) > 0 and max(fx, fy) < _UNLIKE * min(fx, fy) and abs(skew) < _SKEW * fx)
 
 

@@ -27,7 +27,7 @@ def read_about(path: Path) -> dict:
         about = json.loads(path.read_bytes())
         _, decoder, _ = (about[key] for key in _KEYS)
         get_decoder(decoder)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SampleError(
             f'{path}: not written by tools/dataset_converters/shards.py ({error!r}): delete it and its shards, '
             'and pack again'

@@ -189,9 +189,10 @@ def test_measured_pixels_that_pass_are_a_row_of_their_own():
 def test_maps_are_filled_at_once_and_in_order(monkeypatch):
     others = threading.Barrier(2, timeout=20)  # two maps meet there, or it breaks
     monkeypatch.setitem(baselines.BASELINES, 'mean', lambda depth: others.wait() * 0 + depth)
-    monkeypatch.setattr(baselines.os, 'cpu_count', lambda: 2)
     maps = [np.full((2, 3), value, np.float32) for value in (1, 2, 3, 4)]
     np.testing.assert_array_equal(baselines.complete_maps('mean', maps, [None] * 4), maps)
+    with pytest.raises(ValueError, match='shorter'):
+        baselines.complete_maps('mean', maps, [None] * 3)
 
 
 def test_baselines_that_read_the_image():

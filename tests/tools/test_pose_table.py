@@ -2,6 +2,7 @@
 
 import shutil
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,10 +66,15 @@ def test_controls_are_those_of_their_data_and_encoder(tmp_path, monkeypatch, bop
 def test_what_is_missing_is_told_before_the_first_training(tmp_path, monkeypatch, bop_rooms):
     monkeypatch.setenv('MMVD_DATA', str(bop_rooms.parent))
     monkeypatch.setattr(pose_table, 'train_once', lambda *_: pytest.fail('a training was started'))
-    monkeypatch.chdir(tmp_path)  # where relative paths of weights begin, as for all commands
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')  # where relative paths of weights begin, as for all commands
     args = dict(variants=['RGB alone', 'P3DE'], seeds=[0], work_dir=tmp_path, out=None)
     with pytest.raises(MissingInputsError, match='no such checkpoint.; made by: make pretrain'):
         run(Namespace(**args))
+    encoder = Path(read_config(ROOT / 'configs/pose/poet_vd_rooms.py').model.backbone.init_cfg.checkpoint)
+    encoder.parent.mkdir(parents=True)
+    torch.save(dict(state_dict={'backbone.rgb_stream.x': torch.zeros(1)}), encoder)
+    assert Path(configured('random depth stream', 0, tmp_path).model.backbone.init_cfg.checkpoint).is_file()
     with pytest.raises(ConfigError, match='--seeds 0 0: two runs of one seed are the same run'):
         run(Namespace(**dict(args, seeds=[0, 0])))
     with pytest.raises(ConfigError, match='a folder, where a file is to be written'):

@@ -73,7 +73,7 @@ def configured(name: str, seed: int, work_dir: Path) -> Config:
     if name == 'RGB alone':
         backbone.out, head.in_channels = 'rgb', [96] * 4
     elif name == 'random depth stream':
-        backbone.init_cfg.checkpoint = str(random_depth(ROOT / backbone.init_cfg.checkpoint, work_dir))
+        backbone.init_cfg.checkpoint = str(random_depth(Path(backbone.init_cfg.checkpoint), work_dir))
     elif name == 'loss without symmetries':
         head.loss.models = None
     elif name == 'shuffled poses':
