@@ -17,7 +17,7 @@ from mmvd.registry import TRANSFORMS
 
 
 def _turn_hue(img: np.ndarray, turns: float) -> np.ndarray:
-    """By a 256th of a turn; mmcv 2.1.0 does it to one side alone where NumPy is 2."""
+    """In steps of a 256th of a turn, to both sides; mmcv 2.1.0 fails at negative ones where NumPy is 2."""
     hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV_FULL)
     hsv[..., 0] += np.uint8(round(256 * turns) % 256)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL)
