@@ -15,6 +15,7 @@ from mmengine.device import get_device
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmvd.engine.hooks.checks import check_finite
 from mmvd.errors import ConfigError
 from mmvd.models.weights import load_checkpoint
 from mmvd.saving import check_writable
@@ -198,10 +199,17 @@ def running(config: Config, training: bool) -> Iterator[Runner]:
     Args:
         config: See :func:`build_runner`.
         training: See :func:`build_runner`.
+
+    Raises:
+        SavingError: If a training stumbles over weights that hold NaN or inf.
     """
     runner = build_runner(config, training)
     try:
         yield runner
+    except ValueError:  # the matching of Mask2Former's heads stumbles over NaN before there is a loss to look at
+        if training and isinstance(runner.model, torch.nn.Module):  # FlexibleRunner builds it later
+            check_finite(runner)
+        raise
     finally:
         for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
             loader = getattr(loop, 'dataloader', None)

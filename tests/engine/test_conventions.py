@@ -11,7 +11,7 @@ from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
 from mmengine.structures import BaseDataElement
 from mmseg.models import SegTTAModel
 
-from mmvd.apis.launch import build_runner, check_training
+from mmvd.apis.launch import build_runner, check_training, running
 from mmvd.apis.preflight import check_inputs, missing_inputs
 from mmvd.apis.resuming import newest_checkpoint, set_resume, warn_of_older_run
 from mmvd.datasets.transforms import RandomDensityMask
@@ -197,11 +197,28 @@ def test_arguments_of_checkpoints_are_known_before_the_first_is_saved():
 
 
 def test_weights_that_have_diverged_take_no_place(tmp_path):
-    config = tiny_config(tmp_path, **{'train_cfg.max_epochs': 3, 'default_hooks.checkpoint.max_keep_ckpts': 1})
+    changes = {
+        'train_cfg.max_epochs': 3,
+        'default_hooks.checkpoint.max_keep_ckpts': 1,
+        'train_dataloader.batch_size': 2,
+    }
+    config = tiny_config(tmp_path, **changes)
     config.param_scheduler = [dict(type='MultiStepLR', by_epoch=True, milestones=[1], gamma=1e30)]
-    with pytest.raises(SavingError, match='holds NaN or inf in epoch 2, the training has diverged: not saved'):
-        Runner.from_cfg(config).train()
+    runner = Runner.from_cfg(config)
+    with pytest.raises(SavingError, match='holds NaN or inf, the training has diverged after epoch 1: not saved'):
+        runner.train()
     assert [path.name for path in tmp_path.glob('*.pth')] == ['epoch_1.pth']
+    steps = len(runner.train_dataloader)
+    assert steps < runner.iter < 2 * steps - 1  # told at the first loss that is NaN, not at the end of the epoch
+
+
+def test_what_a_head_cannot_match_has_diverged(tmp_path):
+    with (
+        pytest.raises(SavingError, match='query_feat.weight holds NaN or inf, the training has diverged after epoch 0'),
+        running(test_segmentation.tiny(tmp_path), training=True) as runner,
+    ):
+        runner.model.decode_head.query_feat.weight.data[0] = torch.nan
+        runner.train()
 
 
 def test_a_runner_without_a_config(tmp_path):

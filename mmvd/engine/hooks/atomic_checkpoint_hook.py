@@ -6,18 +6,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from mmvd.arguments import check_choice, check_int
 from mmvd.engine.loops.resumable_epoch_loop import VALIDATED
-from mmvd.errors import ConfigError, SavingError, config_errors
+from mmvd.errors import ConfigError, config_errors
 from mmvd.models.weights import BACKBONE, RGB, leave_out
 from mmvd.registry import HOOKS
 from mmvd.saving import BACKEND
 
-from .checks import StrictLoadHook
-from .model_of import model_of
+from .checks import StrictLoadHook, check_finite
 
 _ERRORS = ('rmse', 'mae', 'abs_rel')  # metrics that are the better the lower
 _ABANDONED_S = 600.0  # a file that is half-written and so old belongs to no living process
@@ -27,7 +27,8 @@ _ABANDONED_S = 600.0  # a file that is half-written and so old belongs to no liv
 class AtomicCheckpointHook(CheckpointHook):
     """mmengine's hook, made safe.
 
-    Each file is written aside, synced and renamed, and old ones go only after the new one is there.
+    Each file is written aside, synced and renamed, and old ones go only after the new one is there. Weights that have
+    diverged are never saved, and end the training at the first loss that is NaN or inf.
 
     Args:
         max_keep_ckpts: Checkpoints to keep; all if negative.
@@ -40,6 +41,7 @@ class AtomicCheckpointHook(CheckpointHook):
         ConfigError: If several metrics are to be best, or an argument is unknown; before training, if the part to leave
             out is not frozen or could not come again; after a validation, if the best is to be of a metric that it did
             not measure.
+        SavingError: If a weight that is trained holds NaN or inf.
     """
 
     def __init__(
@@ -108,20 +110,17 @@ class AtomicCheckpointHook(CheckpointHook):
                 'can be left out'
             )
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Take out what is frozen; refuse what has diverged, before it takes the place of what had not.
+    def after_train_iter(
+        self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Save where iterations are counted; look at the weights as soon as a loss is NaN or inf, not hours later."""
+        if not torch.as_tensor((outputs or {}).get('loss', 0.0)).isfinite():
+            check_finite(runner)
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
-        Raises:
-            SavingError: If a weight that is trained holds NaN or inf.
-        """
-        weights = ((name, p) for name, p in model_of(runner).named_parameters() if p.requires_grad)
-        diverged = next((name for name, weight in weights if not weight.isfinite().all()), None)
-        if diverged:
-            raise SavingError(
-                f'{diverged} holds NaN or inf in epoch {runner.epoch + 1}, the training has diverged: not saved, what '
-                'was saved before is intact: set a smaller optim_wrapper.optimizer.lr and start again, or --resume '
-                'from it'
-            )
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Take out what is frozen; refuse what has diverged, before it takes the place of what had not."""
+        check_finite(runner)
         if self._leave_out:
             checkpoint.update(leave_out(checkpoint, self._leave_out))
 

@@ -9,11 +9,12 @@ from mmengine.hooks import Hook
 from mmvd.arguments import check_int
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.verification import check_files
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, SavingError
 from mmvd.models.weights import ENCODING, fit_checkpoint
 from mmvd.registry import HOOKS
 
 from .model_of import first_view, model_of
+from .stage_of import stage_of
 
 
 @HOOKS.register_module()
@@ -127,3 +128,19 @@ class SampleCountHook(Hook):
                 runner.logger.warning(f'{name}: {count} reads in this run')
 
     after_test = after_train
+
+
+def check_finite(runner) -> None:
+    """Look at the weights that are trained.
+
+    Raises:
+        SavingError: If one holds NaN or inf.
+    """
+    weights = ((name, p) for name, p in model_of(runner).named_parameters() if p.requires_grad)
+    diverged = next((name for name, weight in weights if not weight.isfinite().all()), None)
+    if diverged:
+        raise SavingError(
+            f'{diverged} holds NaN or inf, the training has diverged after {stage_of(runner).replace("_", " ")}: not '
+            'saved, what was saved before is intact: set a smaller optim_wrapper.optimizer.lr and start again, or '
+            '--resume from it'
+        )
