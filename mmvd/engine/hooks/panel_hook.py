@@ -1,5 +1,7 @@
 """Pictures of validations, bounded in number."""
 
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from mmengine.hooks import Hook
 from mmvd.arguments import check_int
 from mmvd.saving import save_png_atomically
 
+from .model_of import first_view
 from .stage_of import stage_of
 
 
@@ -28,16 +31,34 @@ class PanelHook(Hook):
         self.max_samples = check_int(type(self).__name__, 'max_samples', max_samples, 0)
         self.max_validations = check_int(type(self).__name__, 'max_validations', max_validations)
 
-    def before_val_epoch(self, runner) -> None:
-        """Start counting."""
-        kind, number = stage_of(runner).split('_')
-        self._stage, self._step = f'{kind}{int(number):03d}', int(number)
-        self._left = self.max_samples if is_main_process() and self._is_drawn(runner) else 0
+    def pictures(self, batch: dict, outputs: Sequence, metainfo: dict) -> Iterator[np.ndarray]:
+        """Draw a batch.
 
-    def before_test_epoch(self, runner) -> None:
-        """Start counting."""
-        self._stage, self._step = 'test', 0
-        self._left = self.max_samples if is_main_process() else 0
+        Args:
+            batch: As the loader made it; of one that is augmented at test the first view.
+            outputs: What the model answered, one for each sample.
+            metainfo: That of the dataset.
+
+        Yields:
+            For each sample a (H, W, 3) uint8 RGB picture, drawn only where it is wanted.
+        """
+        raise NotImplementedError
+
+    def _before_epoch(self, runner, mode: str = 'train') -> None:
+        self._stage, self._step, is_drawn = 'test', 0, True
+        if mode == 'val':
+            kind, number = stage_of(runner).split('_')
+            self._stage, self._step, is_drawn = f'{kind}{int(number):03d}', int(number), self._is_drawn(runner)
+        self._left = self.max_samples if is_main_process() and is_drawn else 0
+
+    def _after_iter(
+        self, runner, batch_idx: int, data_batch: dict, outputs: Sequence | None = None, mode: str = 'train'
+    ) -> None:
+        if mode == 'train':
+            return
+        metainfo = getattr(runner, f'{mode}_dataloader').dataset.metainfo
+        for picture in islice(self.pictures(first_view(data_batch), outputs, metainfo), self._left):
+            self._save(runner, picture)
 
     def _is_drawn(self, runner) -> bool:
         by_epoch = stage_of(runner).startswith('epoch')
@@ -46,8 +67,7 @@ class PanelHook(Hook):
         stride = -(-max(last // interval, 1) // self.max_validations)
         return done // interval % stride == 0 or done == last
 
-    def save(self, runner, picture: np.ndarray) -> None:
-        """Keep a picture, and count it: (H, W, 3) uint8 RGB."""
+    def _save(self, runner, picture: np.ndarray) -> None:
         number, self._left = self.max_samples - self._left, self._left - 1
         save_png_atomically(picture, Path(runner.log_dir) / 'panels' / f'{self._stage}_sample{number}.png')
         runner.visualizer.add_image(f'panel_sample{number}', picture, step=self._step)

@@ -1,6 +1,6 @@
 """Pictures of segmentation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from mmvd.registry import HOOKS
 from mmvd.visualization import segmentation_panel
 
-from .model_of import first_view
 from .panel_hook import PanelHook
 
 
@@ -20,27 +19,19 @@ class SegPanelHook(PanelHook):
     Depth and truth are drawn as they reached the model and the metric; an image without depth has an empty map.
     """
 
-    def _after_iter(
-        self, runner, batch_idx: int, data_batch: dict, outputs: Sequence | None = None, mode: str = 'train'
-    ) -> None:
-        if mode == 'train':
-            return
-        metainfo = getattr(runner, f'{mode}_dataloader').dataset.metainfo
-        data_batch = first_view(data_batch)
-        depths = data_batch.get('depth') or [torch.zeros(1, *image.shape[-2:]) for image in data_batch['inputs']]
-        for image, depth, sample in list(zip(data_batch['inputs'], depths, outputs, strict=True))[: self._left]:
+    def pictures(self, batch: dict, outputs: Sequence, metainfo: dict) -> Iterator[np.ndarray]:
+        """Draw a batch."""
+        depths = batch.get('depth') or [torch.zeros(1, *image.shape[-2:]) for image in batch['inputs']]
+        for image, depth, sample in zip(batch['inputs'], depths, outputs, strict=True):
             truth = sample.gt_sem_seg.data[0].cpu().numpy()
             shown = F.interpolate(image[None].float(), truth.shape, mode='bilinear', antialias=True)[0].round()
             rgb = shown.flip(0).permute(1, 2, 0).cpu().numpy().astype(np.uint8)
             depth_m = F.interpolate(depth[None, :1], truth.shape, mode='nearest-exact')[0, 0].cpu().numpy()
-            self.save(
-                runner,
-                segmentation_panel(
-                    rgb,
-                    depth_m,
-                    truth,
-                    sample.pred_sem_seg.data[0].cpu().numpy(),
-                    metainfo['classes'],
-                    metainfo['palette'],
-                ),
+            yield segmentation_panel(
+                rgb,
+                depth_m,
+                truth,
+                sample.pred_sem_seg.data[0].cpu().numpy(),
+                metainfo['classes'],
+                metainfo['palette'],
             )
