@@ -233,6 +233,7 @@ OTHER_ROWS = [  # registry, config, a word of the message
     ('METRICS', dict(type='mmvd.LinearProbeMetric', paper_compat='no'), 'paper_compat'),
     ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', min_visib_fract=2), 'min_visib_fract'),
     ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', with_vsd='no'), 'with_vsd'),
+    ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', symmetric=6), 'symmetric'),
     ('METRICS', dict(type='mmvd.BOPPoseMetric', models='x', delta_mm=-1), 'delta_mm'),
     ('HOOKS', dict(type='mmvd.PosePanelHook', count=-1), 'count'),
     ('MODELS', dict(type='mmvd.PoseLoss', models=None, rotation_weight='x'), 'rotation_weight'),
