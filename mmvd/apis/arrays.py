@@ -184,30 +184,32 @@ def _metres(x: Tensor, unit: str | None, name: str) -> Tensor:
 def _depth_of_pil(image: Image.Image, name: str) -> np.ndarray:
     if image.mode not in ('I', 'F') and not image.mode.startswith('I;16'):
         raise SampleError(f'{name} is an image of mode {image.mode}: 8-bit pictures hold no metric depth')
-    if frames_of(image) > 1:
-        raise SampleError(f'{name} has {image.n_frames} frames: choose one and copy() it')
-    try:  # PIL reads a file only now
-        check_upright(_is_turned(image), name)
-        return np.asarray(image)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise SampleError(f'{name}: a PIL image of mode {image.mode} that cannot be read ({error})') from error
+    values, frames, is_turned = _read_pil(image, name, image.mode)
+    if frames > 1:
+        raise SampleError(f'{name} has {frames} frames: choose one and copy() it')
+    check_upright(is_turned, name)
+    return values
 
 
 def _array_of_pil(image: Image.Image, has_depth: bool) -> np.ndarray:
-    if frames_of(image) > 1:
-        raise SampleError(f'rgb has {image.n_frames} frames, an animation or a document: choose one and copy() it')
     if image.mode == 'CMYK' or image.mode in ('I', 'F') or image.mode.startswith('I;16'):
         raise SampleError(f'rgb is an image of mode {image.mode}: convert it to 8-bit RGB')
-    try:  # PIL reads a file only now
-        turned = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise SampleError(f'rgb: a PIL image of mode {image.mode} that cannot be read as RGB ({error})') from error
-    check_upright(has_depth and _is_turned(image), 'rgb')
-    return turned
+    upright, frames, is_turned = _read_pil(image, 'rgb', 'RGB')
+    if frames > 1:
+        raise SampleError(f'rgb has {frames} frames, an animation or a document: choose one and copy() it')
+    check_upright(has_depth and is_turned, 'rgb')
+    return upright
 
 
-def _is_turned(image: Image.Image) -> bool:
-    return known_orientation(image.getexif().get(ExifTags.Base.Orientation)) != 1
+def _read_pil(image: Image.Image, name: str, mode: str) -> tuple[np.ndarray, int, bool]:
+    """Upright, the number of frames, and whether it was turned; PIL reads a file only now."""
+    try:
+        is_turned = known_orientation(image.getexif().get(ExifTags.Base.Orientation)) != 1
+        return np.asarray(ImageOps.exif_transpose(image).convert(mode)), frames_of(image), is_turned
+    except Exception as error:  # what its plug-ins raise at damaged bytes has no common class
+        raise SampleError(
+            f'{name}: a PIL image of mode {image.mode} that cannot be read as {mode} ({error})'
+        ) from error
 
 
 def _tensor(value: object, name: str) -> Tensor:

@@ -49,7 +49,7 @@ def check_datasets(config: Config, loaders: tuple[str, ...]) -> None:
     init_default_scope(config.get('default_scope') or 'mmengine')
     for loader, node in _nodes(config, loaders):
         kind = node.get('type')
-        if not isinstance(kind, str) or DATASETS.get(kind) is None:
+        if not (isinstance(kind, str) and kind and DATASETS.get(kind)):
             raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
         _check_arguments(loader, DATASETS.get(kind), node)
 

@@ -177,7 +177,7 @@ def read_boxes(boxes: str | Path | Sequence[dict]) -> list[dict]:
         if len(scenes) > 1:
             raise SampleError(f'{source}: boxes of {len(scenes)} scenes, whose images have one name: give those of one')
         found = [_row(row) for row in rows]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SampleError(f'{source}: no list of boxes with category_id, bbox and score ({error!r})') from error
     names: dict[str, str] = {}
     for image in (str(row['image']) for row in rows if row.get('image') is not None):

@@ -24,8 +24,8 @@ from .tables import arrow, map_table, place, save_table
 
 ENDINGS = ('.zip', '.tar')
 _LOCAL_HEADER, _ENCRYPTED, _WINDOWS = '<26xHH', 1, 0
-_VERSION = 2  # of what is kept of an archive
-_TAR_PADDING = 1 << 20  # zeros that may follow the last file; a record of tar has 10240 bytes
+_VERSION = 3  # of what is kept of an archive
+_TAR_PADDING = 2 * 10240  # zeros that may follow the last file, two records; more are a download that broke off
 _KNOWN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -167,7 +167,9 @@ class Archive:
         members = _zip_members if self.path.suffix.lower() == '.zip' else _tar_members
         try:
             found = {_as_text(name): where for name, *where in members(self.path)}  # of one name, the last one counts
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+            if any(start + size > self.path.stat().st_size for start, size, *_ in found.values()):
+                raise ValueError('its list leads beyond its end')
+        except Exception as error:  # a damaged list leads both modules to errors of a dozen classes
             reason = ' '.join(str(error).split())
             raise SampleError(
                 f'{self.path}: an archive that cannot be read in place ({reason}): unpack it, or copy it again'
@@ -238,6 +240,8 @@ def _tar_members(path: Path) -> Iterator[tuple]:
     with tarfile.open(path, 'r:') as archive:
         for member in archive:
             name = normpath(member.name)
+            if member.size < 0:  # the module would go back, for ever
+                raise ValueError(f'{name} has a size of {member.size} bytes')
             if member.issparse():
                 raise ValueError(f'{name} is stored without its zeros, as tar --sparse does')
             if member.isreg():

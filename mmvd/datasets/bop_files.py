@@ -13,7 +13,7 @@ from mmvd.arguments import check_int, check_number, check_positive, check_row
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
 
 from .archives import is_file, located, read_bytes
-from .cameras import project
+from .cameras import check_pinhole, project
 
 _BOXES, _TARGET = ('bbox_obj', 'bbox_visib'), ('scene_id', 'im_id', 'obj_id', 'inst_count')
 _SIDES = tuple(f'{name}_{axis}' for name in ('min', 'size') for axis in 'xyz')
@@ -49,13 +49,9 @@ def camera_of(camera: object, source: str) -> tuple[float, np.ndarray]:
     """
     if not isinstance(camera, dict) or not {'depth_scale', 'cam_K'} <= camera.keys():
         raise MissingInputsError(f'{source}: no entry with depth_scale and cam_K')
-    matrix = check_row(source, 'cam_K', camera['cam_K'], 9, check_number)
-    check_positive(source, 'focal length fx', matrix[0])
-    check_positive(source, 'focal length fy', matrix[4])
-    if tuple(matrix[6:]) != (0, 0, 1):
-        raise ConfigError(f'{source}: the last row of cam_K must be 0, 0, 1, got {tuple(matrix[6:])}')
+    matrix = np.array(check_row(source, 'cam_K', camera['cam_K'], 9, check_number)).reshape(3, 3).astype(np.float32)
     scale = float(check_positive(source, 'depth_scale', camera['depth_scale']))
-    return scale, np.array(matrix, np.float32).reshape(3, 3)
+    return scale, check_pinhole(matrix, f'{source}, cam_K')
 
 
 def poses_of(
@@ -220,8 +216,11 @@ def read_targets(path: Path) -> list[dict]:
     if not is_file(path):
         raise MissingInputsError(f'{path}: no such list of targets')
     try:
-        targets = [{key: int(target[key]) for key in _TARGET} for target in json.loads(read_bytes(path))]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        targets = [
+            {key: check_int(str(path), key, target[key], 0) for key in _TARGET}
+            for target in json.loads(read_bytes(path))
+        ]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
         raise SampleError(f'{path}: no list of targets with {", ".join(_TARGET)} ({error!r})') from error
     if not targets:
         raise SampleError(f'{path}: an empty list of targets, nothing is to be found')
@@ -245,7 +244,7 @@ def read_models_info(folder: Path) -> dict[int, dict]:
     models = {}
     for key, info in read_frames(path).items():
         where = f'{path}, object {key}'
-        if not key.isdecimal() or not isinstance(info, dict) or 'diameter' not in info:
+        if not (key.isdecimal() and len(key) < 10) or not isinstance(info, dict) or 'diameter' not in info:
             raise SampleError(f'{where}: an entry of an object id with a diameter in mm is expected')
         try:
             if check_positive(where, 'diameter', info['diameter']) < _SMALLEST_MM:

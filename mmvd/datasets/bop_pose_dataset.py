@@ -90,8 +90,10 @@ class BOPPoseDataset(BOPDataset):
 
     def load_data_list(self) -> list[dict]:
         """List the frames with cameras and poses."""
-        scenes, wanted, entries = self.scenes(), self._target_frames(), []
-        for entry in super().load_data_list():
+        scenes, listed, wanted, entries = self.scenes(), super().load_data_list(), self._target_frames(), []
+        if wanted is not None:
+            self._check_are_there(wanted, listed)
+        for entry in listed:
             scene, frame = frame_of(entry['img_path'])
             if wanted is not None and (scene.name, frame) not in wanted:
                 continue
@@ -104,15 +106,24 @@ class BOPPoseDataset(BOPDataset):
                 f'{self.data_root}: poses may be where none is read: {scenes.problem}'
             )
         if not entries:
-            named = f' that {self.targets} names' if self.targets else ''
             first = f' ({self.problems[0]})' if self.problems else ''
-            raise MissingInputsError(f'{self.data_root}: no frame of {self.images}{named}{first}')
+            raise MissingInputsError(f'{self.data_root}: no frame of {self.images}{first}')
         if not (self.test_mode or any(entry['instances'] for entry in entries)):
             raise SampleError(
                 f'{self.data_root}: in {self.images} none of the objects {", ".join(map(str, self.objects))} is at '
                 f'least {self.min_visib_fract:g} visible: there is nothing to learn from'
             )
         return self._well_placed(entries)
+
+    def _check_are_there(self, wanted: set[tuple[str, int]], listed: list[dict]) -> None:
+        there = {(scene.name, frame) for scene, frame in (frame_of(entry['img_path']) for entry in listed)}
+        gone = sorted(wanted - there)
+        if gone:
+            scene, frame = gone[0]
+            raise MissingInputsError(
+                f'{self.data_root}: {len(gone)} of {len(wanted)} frames that {self.targets} names are not there, first '
+                f'{frame} of scene {scene}: unpack the rest'
+            )
 
     def _well_placed(self, entries: list[dict]) -> list[dict]:
         """Frames whose objects are where their camera sees them; many others are refused.

@@ -117,14 +117,23 @@ def read_camera(path: Path, image: str) -> np.ndarray:
     try:
         matrix = np.array(_cameras_of(path, changed_ns(path))(image), np.float32)
         matrix = matrix.reshape((4, 4) if matrix.size == 16 else (3, 3))[:3, :3]
-    except (OSError, ValueError, TypeError, LookupError, RecursionError, MemoryError) as error:
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError, MemoryError) as error:
         raise ConfigError(f'{path}: holds no camera matrix of {Path(image).name} ({error})') from error
+    return check_pinhole(matrix, str(path)).copy()
+
+
+def check_pinhole(matrix: np.ndarray, source: str) -> np.ndarray:
+    """A (3, 3) matrix that can be that of a camera.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
     if not is_pinhole(matrix):
         raise ConfigError(
-            f'{path}: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1 with positive focal lengths in pixels, which are '
+            f'{source}: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1 with positive focal lengths in pixels, which are '
             f'similar, got {matrix.tolist()}'
         )
-    return matrix.copy()
+    return matrix
 
 
 def is_pinhole(matrix: np.ndarray) -> bool:
@@ -149,7 +158,10 @@ def _numbers(content: bytes) -> Callable:
 
 
 def _numpy(content: bytes) -> Callable:
-    matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    try:
+        matrix = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # a damaged header leads numpy to errors of a dozen classes
+        raise ValueError(f'no plain numpy array, {error}') from error
     return lambda image: matrix
 
 

@@ -28,7 +28,7 @@ def read_detections(path: Path) -> dict[tuple[int | None, int], list[Detection]]
             scene = row.get('scene_id')
             key = (None if scene is None else whole(scene), whole(row['image_id']))
             found.setdefault(key, []).append(detection_of(row))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise SampleError(f'{path}: no list of detections in the format of COCO or BOP ({error!r})') from error
     if len({scene is None for scene, _ in found}) > 1:
         raise SampleError(f'{path}: some of its rows name a scene_id, others do not: give it to all, or to none')

@@ -36,6 +36,9 @@ def load_mesh(path: str | Path, diameter_mm: float | None = None) -> 'trimesh.Tr
         raise SampleError(f'{path}: no readable mesh ({type(error).__name__}: {error})') from error
     if not len(points) or not len(faces) or not np.isfinite(points).all():
         raise SampleError(f'{path}: a mesh without faces, or with points that are not finite')
+    beyond = faces[(faces < 0) | (faces >= len(points))]
+    if len(beyond):
+        raise SampleError(f'{path}: a face names point {beyond[0]} of {len(points)}: a damaged mesh, copy it again')
     if diameter_mm is not None:
         extent = float(np.linalg.norm(np.ptp(points, axis=0)))
         if not 0.5 <= extent / diameter_mm <= 2:

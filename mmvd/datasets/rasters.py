@@ -177,8 +177,7 @@ def _pixels(data: bytes, header: Header) -> np.ndarray:
     if header.kind == 'PFM':
         return _pfm(data)
     if header.kind not in _BY_OPENCV:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.ascontiguousarray(np.asarray(image.convert('RGB'))[..., ::-1])
+        return np.ascontiguousarray(_by_pillow(data, 'RGB')[..., ::-1])
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError('OpenCV cannot decode it')
@@ -190,8 +189,17 @@ def _indices(data: bytes, header: Header) -> np.ndarray:
         raise ValueError('a JPEG changes the values of labels')
     if header.kind == 'PNG' and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None:
         raise ValueError('rows are missing')  # Pillow fills them with zeros
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image)
+    return _by_pillow(data)
+
+
+def _by_pillow(data: bytes, mode: str | None = None) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert(mode) if mode else image)
+    except MemoryError:
+        raise
+    except Exception as error:  # what its plug-ins raise at damaged bytes has no common class
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def _jpeg(data: bytes, header: Header) -> np.ndarray:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mmvd.errors import Missing, MissingInputsError, SampleError
+from mmvd.errors import ConfigError, Missing, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
 from .archives import archives_in, open_archive, read_bytes
+from .cameras import check_pinhole
 from .decoders import get_decoder
 from .rgbd_dataset import RGBDDataset
 
@@ -20,14 +21,14 @@ def read_about(path: Path) -> dict:
     """What is written beside shards: ``metainfo``, ``decoder``, ``samples``, and what was packed how.
 
     Raises:
-        ConfigError: If the decoder is unknown.
-        SampleError: If it is damaged.
+        SampleError: If it is damaged, or the decoder is unknown.
     """
     try:
         about = json.loads(path.read_bytes())
-        _, decoder, _ = (about[key] for key in _KEYS)
+        metainfo, decoder, _ = (about[key] for key in _KEYS)
+        dict(**metainfo)
         get_decoder(decoder)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise SampleError(
             f'{path}: not written by tools/dataset_converters/shards.py ({error!r}): delete it and its shards, '
             'and pack again'
@@ -87,7 +88,8 @@ class ShardDataset(RGBDDataset):
         try:
             entry = dict(json.loads(read_bytes(shard / parts.pop('json'))))
             if 'intrinsics' in entry:
-                entry['intrinsics'] = np.array(entry['intrinsics'], np.float32)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+                matrix = np.array(entry['intrinsics'], np.float32).reshape(3, 3)
+                entry['intrinsics'] = check_pinhole(matrix, 'intrinsics')
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, ConfigError) as error:
             raise SampleError(f'{shard}: a sample without a readable entry ({error!r}), pack it again') from error
         return entry | {f'{part}_path': str(shard / name) for part, name in parts.items()}

@@ -1,6 +1,7 @@
 """Arrays, tensors and pictures: every layout and unit, and every doubt."""
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -237,7 +238,8 @@ def test_the_sky_of_a_renderer_is_missing_in_metres(tmp_path):
 def test_pictures_that_pil_cannot_read(tmp_path):
     Image.fromarray(RGB).resize((300, 200)).save(tmp_path / 'a.jpg')
     (tmp_path / 'a.jpg').write_bytes((tmp_path / 'a.jpg').read_bytes()[:1500])
-    for image in (Image.open(tmp_path / 'a.jpg'), Image.new('La', (30, 20))):
+    (tmp_path / 'a.qoi').write_bytes(b'qoif' + struct.pack('>IIBB', 30, 20, 3, 0) + b'\xfe\1\2\3')
+    for image in (Image.open(tmp_path / 'a.jpg'), Image.open(tmp_path / 'a.qoi'), Image.new('La', (30, 20))):
         with pytest.raises(SampleError, match='that cannot be read as RGB'):
             rgb_batch(image)
 

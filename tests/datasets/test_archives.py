@@ -285,13 +285,12 @@ def test_one_damaged_archive_of_kitti(tmp_path):
     assert done.returncode == 1 and 'broken.zip' in done.stderr and 'samples, ' in done.stdout, done.stderr
 
 
-def test_encrypted_archives_are_told(tmp_path):
+@pytest.mark.parametrize(('place', 'value', 'told'), [(8, 1, 'x.png is encrypted'), (23, 9, 'leads beyond its end')])
+def test_lists_that_cannot_be_followed_are_told(tmp_path, place, value, told):
     with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as packed:
         packed.writestr('x.png', b'1234')
     content = bytearray((tmp_path / 'a.zip').read_bytes())
-    place = content.index(b'PK\1\2')
-    content[6] |= 1
-    content[place + 8] |= 1
+    content[content.index(b'PK\1\2') + place] |= value
     (tmp_path / 'a.zip').write_bytes(content)
-    with pytest.raises(SampleError, match='x.png is encrypted'):
+    with pytest.raises(SampleError, match=told):
         archives.open_archive(tmp_path / 'a.zip')

@@ -73,12 +73,14 @@ def test_targets_and_objects(root):
     )
     with pytest.raises(ConfigError, match='objects=.3.* must be different ids of 1'):
         build(root, objects=[3])
-    for content in ('[{"scene_id": 2}]', '{}'[:1], '[1]', '[]', '{}'):
+    infinite = '[{"scene_id": 2, "im_id": 1, "obj_id": 1, "inst_count": Infinity}]'
+    for content in ('[{"scene_id": 2}]', '{}'[:1], '[1]', '[]', '{}', infinite, infinite.replace('Infinity', '-3')):
         (root / 'targets.json').write_text(content)
         with pytest.raises(SampleError, match='list of targets'):
             build(root, targets='targets.json')
-    (root / 'targets.json').write_text(json.dumps([dict(scene_id=3, im_id=1, obj_id=1, inst_count=1)]))
-    with pytest.raises(MissingInputsError, match='no frame of .* that targets.json names'):
+    rows = [dict(scene_id=scene, im_id=1, obj_id=1, inst_count=1) for scene in (2, 7, 3)]
+    (root / 'targets.json').write_text(json.dumps(rows))  # the archive was unpacked in part
+    with pytest.raises(MissingInputsError, match='2 of 3 frames that targets.json names are not there, first 1 of .*3'):
         build(root, targets='targets.json')
 
 
@@ -103,8 +105,8 @@ def test_hidden_objects_have_no_visible_box(root):
         ('gt', ('1', 0, 'obj_id'), 7, 'obj_id 7 is not in models_info.json .1.'),
         ('gt', ('1',), [], 'do not list the same objects'),
         ('gt_info', ('1', 0, 'bbox_visib'), 'x', 'bbox_visib'),
-        ('camera', ('1', 'cam_K'), [0, 0, 1, 0, 9, 1, 0, 0, 1], 'focal length fx'),
-        ('camera', ('1', 'cam_K'), [9, 0, 1, 0, -9, 1, 0, 0, 1], 'focal length fy'),
+        ('camera', ('1', 'cam_K'), [0, 0, 1, 0, 9, 1, 0, 0, 1], 'positive focal lengths'),
+        ('camera', ('1', 'cam_K'), [9, 0, 1, 0, -9, 1, 0, 0, 1], 'positive focal lengths'),
     ],
 )
 def test_what_is_wrong_is_named(root, file, keys, to, told):

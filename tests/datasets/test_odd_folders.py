@@ -205,5 +205,10 @@ def test_a_camera_of_absurd_size_is_named(tmp_path):
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000,), }"
     header += b' ' * (64 - (len(header) + 11) % 64) + b'\n'
     (tmp_path / 'camK.npy').write_bytes(np.lib.format.magic(1, 0) + len(header).to_bytes(2, 'little') + header)
-    with pytest.raises(ConfigError, match='camK.npy: holds no camera matrix'):
-        read_camera(tmp_path / 'camK.npy', 'a.png')
+    for content in (
+        None,
+        b'\x93NUMPY\x01\0v\0' + b"{'descr': '<f4', 'fortran_order'" + bytes(200),
+    ):  # filled with zeros
+        (tmp_path / 'camK.npy').write_bytes(content or (tmp_path / 'camK.npy').read_bytes())
+        with pytest.raises(ConfigError, match='camK.npy: holds no camera matrix'):
+            read_camera(tmp_path / 'camK.npy', 'a.png')

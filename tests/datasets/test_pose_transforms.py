@@ -145,7 +145,8 @@ def test_boxes_of_a_detector(tmp_path):
     path.write_text(json.dumps([{key: value for key, value in rows[0].items() if key != 'scene_id'}, *rows[1:]]))
     with pytest.raises(SampleError, match='mixed.json: some of its rows name a scene_id, others do not'):
         apply(sample(), dict(step, file=str(path)))
-    for number, content in enumerate(('{}', '[1]', '[{"bbox": [1, 2, 3, NaN], "score": 1, "image_id": 1}]', 'x')):
+    row = '[{"bbox": [1, 2, 3, NaN], "score": 1, "image_id": 1}]'
+    for number, content in enumerate(('{}', '[1]', row, row.replace('NaN', str(10**400)), 'x')):
         path = tmp_path / f'{number}.json'
         path.write_text(content if content != '{}' else '{"a": 1}')
         with pytest.raises(SampleError, match='no list of detections|no readable JSON'):

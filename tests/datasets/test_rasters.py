@@ -1,5 +1,7 @@
 """The heads and ends of image files, and what a dataset makes of an image that cannot be read."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -33,6 +35,13 @@ def test_cut_images(photo, share, name):
         return
     with pytest.raises(SampleError, match=f'{name}: no readable image'):
         look_at_image(str(path))
+
+
+def test_damage_at_which_pillows_plugins_raise_anything(tmp_path):
+    path = tmp_path / 'a.qoi'
+    path.write_bytes(b'qoif' + struct.pack('>IIBB', 30, 20, 3, 0) + b'\xfe\1\2\3')  # one pixel of 600
+    with pytest.raises(SampleError, match='a.qoi: no readable image'):
+        read_image(path)
 
 
 def test_what_cameras_write_behind_the_end_is_no_damage(photo):

@@ -131,7 +131,9 @@ def test_mvip_views(tmp_path):
     assert test.get_data_info(1)['depth_path'].endswith('bolt/test_data/set1/cam_01/01_depth.png')
     np.testing.assert_array_equal(test.get_data_info(0)['intrinsics'], [[900, 0, 640], [0, 910, 360], [0, 0, 1]])
     assert len({float(train.get_data_info(i)['intrinsics'][0, 0]) for i in range(8)}) == 8  # each view has its own
-    for number, content in enumerate(('{}', '[1]', '{"cameraMatrix": {}}', '{"cameraMatrix": [1, 2]}', 'x')):
+    for number, content in enumerate(
+        ('{}', '[1]', '{"cameraMatrix": {}}', '{"cameraMatrix": [1, 2]}', 'x', f'{{"cameraMatrix": [{10**400}]}}')
+    ):
         (tmp_path / f'{number}_meta.json').write_text(content)
         with pytest.raises(ConfigError, match=f'{number}_meta.json: holds no camera matrix of'):
             read_camera(tmp_path / f'{number}_meta.json', 'x_rgb.png')

@@ -30,7 +30,7 @@ def test_tar_files_that_are_damaged_in_their_middle(tmp_path, damage):
             packed.add(tmp_path / name, name)
     whole = (tmp_path / 'x.tar').read_bytes()
     assert list(archives.open_archive(tmp_path / 'x.tar').names()) == ['a', 'b', 'c']
-    cut = whole[:1024] + (bytes(2 << 20) if damage is None else damage * 512 + whole[1536:])  # None: never filled
+    cut = whole[:1024] + (bytes(30_720) if damage is None else damage * 512 + whole[1536:])  # None: never filled
     (tmp_path / 'y.tar').write_bytes(cut)
     with pytest.raises(SampleError, match='its end is missing, or it is damaged at byte 1024'):
         archives.open_archive(tmp_path / 'y.tar')
@@ -42,4 +42,13 @@ def test_tar_without_its_zeros_is_told(tmp_path):
         member.type = tarfile.GNUTYPE_SPARSE
         packed.addfile(member)
     with pytest.raises(SampleError, match='a.png is stored without its zeros'):
+        archives.open_archive(tmp_path / 'x.tar')
+
+
+def test_a_tar_file_that_leads_back_is_no_endless_one(tmp_path):
+    header = bytearray(tarfile.TarInfo('a.png').tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b'-0000001000\0'
+    header[148:156] = b'%06o\0 ' % (256 + sum(header[:148]) + sum(header[156:]))
+    (tmp_path / 'x.tar').write_bytes(bytes(header) + bytes(10_240))
+    with pytest.raises(SampleError, match='a.png has a size of -512 bytes'):
         archives.open_archive(tmp_path / 'x.tar')

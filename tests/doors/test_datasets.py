@@ -124,10 +124,11 @@ CAMERAS = [
     (dict(CAMERA, depth_scale=None), 'depth_scale'),
     (dict(cam_K=CAMERA['cam_K']), 'depth_scale'),
     (dict(CAMERA, cam_K=[1, 2, 3]), 'cam_K'),
-    (dict(CAMERA, cam_K=[-60.0, 0, 4, 0, 60, 4, 0, 0, 1]), 'focal length fx'),
+    (dict(CAMERA, cam_K=[-60.0, 0, 4, 0, 60, 4, 0, 0, 1]), 'cam_K: a camera matrix is'),
     (dict(CAMERA, cam_K=['a'] * 9), 'cam_K'),
     (dict(CAMERA, cam_K=None), 'cam_K'),
-    (dict(CAMERA, cam_K=[60.0, 0, 4, 0, 60, 4, 7, 8, 9]), 'last row of cam_K'),
+    (dict(CAMERA, cam_K=[60.0, 0, 4, 0, 60, 4, 7, 8, 9]), 'cam_K: a camera matrix is'),
+    (dict(CAMERA, cam_K=[60.0, 0, 1e39, 0, 60, 4, 0, 0, 1]), 'cam_K: a camera matrix is'),  # no float32
     (dict(CAMERA, depth_scale=10**400), 'depth_scale'),
 ]
 

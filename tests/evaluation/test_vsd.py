@@ -106,6 +106,11 @@ def test_meshes_that_are_none(tmp_path):
     with pytest.raises(SampleError, match='no readable mesh'):
         load_mesh(tmp_path / 'none.ply')
     assert len(load_mesh(tmp_path / 'metres.ply').faces) == 12
+    whole = (tmp_path / 'metres.ply').read_bytes()
+    for point in (-1, 1 << 26):  # of 8
+        (tmp_path / 'metres.ply').write_bytes(whole[:-4] + point.to_bytes(4, 'little', signed=True))
+        with pytest.raises(SampleError, match=f'metres.ply: a face names point {point} of 8'):
+            load_mesh(tmp_path / 'metres.ply')
 
 
 def test_a_real_mesh(test_data):

@@ -11,6 +11,7 @@ from tests import fabricate
 from tests.tools.test_dataset_converters import convert
 
 META = 'SUNRGBDtoolbox/Metadata/SUNRGBDMeta.mat'
+SPLIT = 'SUNRGBDtoolbox/traintestSUNRGBD/allsplit.mat'
 
 
 def relabel(root, group: str, value) -> None:
@@ -18,6 +19,14 @@ def relabel(root, group: str, value) -> None:
     with h5py.File(root / 'SUNRGBDtoolbox/Metadata/SUNRGBD2Dseg.mat', 'r+') as file:
         del file[group]
         file[group] = value
+
+
+def damage_packed(path) -> None:
+    """A byte that changed in what MATLAB packs by default."""
+    savemat(path, dict(trainNdxs=np.arange(300.0)), do_compression=True)
+    content = bytearray(path.read_bytes())
+    content[200] ^= 255
+    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +37,12 @@ def relabel(root, group: str, value) -> None:
         ('sunrgbd', lambda root: savemat(root / META, dict(SUNRGBDMeta=np.zeros(3))), 'its frames have no rgbpath'),
         ('sunrgbd', lambda root: (root / 'labels').touch(), 'labels: this folder cannot be written'),
         ('nyuv2', lambda root: savemat(root / 'splits.mat', dict(trainNdxs=[1, 2], testNdxs=[2])), 'each of one split'),
+        ('nyuv2', lambda root: damage_packed(root / 'splits.mat'), 'splits.mat: truncated or no MATLAB file with'),
+        (
+            'sunrgbd',
+            lambda root: savemat(root / SPLIT, dict(alltrain='/n/fs/x')),
+            'allsplit.mat: /n/fs/x has no folder',
+        ),
         ('nyuv2', lambda root: savemat(root / 'splits.mat', dict(trainNdxs=[0, 1], testNdxs=[2])), 'numbers from 1'),
         ('nyuv2', lambda root: savemat(root / 'splits.mat', dict(trainNdxs=[1.5], testNdxs=[2])), 'whole numbers'),
     ],

@@ -118,14 +118,17 @@ def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):
     with pytest.raises(MissingInputsError, match='written when all shards are'):
         DATASETS.build(settings)
     assert 'shards.json (no such file)' in str(DATASETS.get('ShardDataset').missing(settings))
-    for content in ('{"decoder": "mm16"}', '[' * 100_000):
+    whole = '{"decoder": "mm16", "metainfo": {}, "samples": 2}'
+    for content in ('{"decoder": "mm16"}', '[' * 100_000, whole.replace('{}', '3'), whole.replace('mm16', 'mm17')):
         (tmp_path / 'shards.json').write_text(content)
-        with pytest.raises(SampleError, match='not written by'):
+        with pytest.raises(SampleError, match='shards.json: not written by'):
             DATASETS.build(settings)
-    (tmp_path / 'shards.json').write_text('{"decoder": "mm16", "metainfo": {}, "samples": 2}')
+    (tmp_path / 'shards.json').write_text(whole)
     with pytest.raises(MissingInputsError, match='0 samples where shards.json tells of 2: a shard is missing'):
         DATASETS.build(settings)
-    for name, content in (('README', b'x'), ('0.json', b'[1]'), ('0.json', b'{"intrinsics": "wide"}')):
+    cameras = ['wide', [1, 2], [[9, 0, float('nan')], [0, 9, 1], [0, 0, 1]], [[10**400, 0, 1], [0, 9, 1], [0, 0, 1]]]
+    entries = [('0.json', json.dumps(dict(intrinsics=camera)).encode()) for camera in cameras]
+    for name, content in (('README', b'x'), ('0.json', b'[1]'), *entries):
         with tarfile.open(tmp_path / '000000.tar', 'w') as packed:
             member = tarfile.TarInfo(name)
             member.size = len(content)

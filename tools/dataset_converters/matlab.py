@@ -23,7 +23,7 @@ def read_mat(path: Path, name: str) -> np.ndarray:
     """
     try:
         return np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)[name])
-    except _DAMAGED as error:
+    except Exception as error:  # a damaged file leads scipy to errors of a dozen classes
         raise SampleError(
             f'{path}: truncated or no MATLAB file with {name} ({type(error).__name__}), download it again'
         ) from error

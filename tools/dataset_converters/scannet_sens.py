@@ -78,10 +78,10 @@ def read_header(file: BinaryIO) -> Header:
         raise SampleError(f'{file.name}: compression {colour} and {depth}, JPEG ({_JPEG}) and zlib ({_ZLIB}) expected')
     _, _, width, height = _unpack(file, '4I')
     steps_per_m, frames = _unpack(file, 'fQ')
-    if not 0 < steps_per_m < np.inf or not width or not height or not np.isfinite(matrices[::2]).all():
+    if not 0 < steps_per_m < np.inf or not (width and height and frames) or not np.isfinite(matrices[::2]).all():
         raise SampleError(
-            f'{file.name}: {width} x {height} px of depth at {steps_per_m} steps per metre, or a camera that is not '
-            'finite: no header of ScanNet, fetch it again'
+            f'{file.name}: {frames} frames of {width} x {height} px of depth at {steps_per_m} steps per metre, or a '
+            'camera that is not finite: no header of ScanNet, fetch it again'
         )
     return Header(dict(color=matrices[0], depth=matrices[2]), (height, width), steps_per_m, frames)
 

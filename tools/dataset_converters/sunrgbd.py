@@ -27,21 +27,21 @@ _CLASSES = 37
 _MARK = 'SUNRGBD'  # paths in the toolbox are those of its authors' machine; what counts begins here
 
 
-def relative(path: str) -> str:
+def relative(path: str, source: Path) -> str:
     """Path below the unpacked folder, without what is doubled in it.
 
     Raises:
-        SampleError: If it is no path of SUN RGB-D.
+        SampleError: If what ``source`` holds is no path of SUN RGB-D.
     """
     parts = [part for part in path.split('/') if part]
     if _MARK not in parts:
-        raise SampleError(f'{path}: no path of SUN RGB-D, it has no folder {_MARK}: the toolbox is another version')
+        raise SampleError(f'{source}: {path} has no folder {_MARK}: the toolbox is another version')
     return '/'.join(parts[parts.index(_MARK) :])
 
 
 def _folders_of(path: Path, frames: np.ndarray) -> list[str]:
     try:
-        return [relative(os.path.dirname(os.path.dirname(str(frame.rgbpath)))) for frame in frames]
+        return [relative(os.path.dirname(os.path.dirname(str(frame.rgbpath))), path) for frame in frames]
     except AttributeError as error:
         raise SampleError(f'{path}: its frames have no rgbpath ({error}): it is another version') from error
 
@@ -67,7 +67,7 @@ def convert(root: Path, depth: str) -> dict[str, int]:
                 f'{root / name}: no such file, unpack SUNRGBD.zip and SUNRGBDtoolbox.zip into {root}'
             )
     frames = read_mat(root / META, 'SUNRGBDMeta')
-    train = {relative(str(path)) for path in read_mat(root / SPLIT, 'alltrain')}
+    train = {relative(str(path), root / SPLIT) for path in read_mat(root / SPLIT, 'alltrain')}
     folders = _folders_of(root / META, frames)
     absent = train - set(folders)
     if absent:
