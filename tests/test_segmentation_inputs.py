@@ -1,5 +1,9 @@
 """Odd input of a segmentation run is told before training starts, or counted where that is asked for."""
 
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,13 +11,16 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmvd.apis.launch import build_runner
+from mmvd.datasets import verification
 from mmvd.datasets.sample_key import KeyedIndex
+from mmvd.datasets.transforms import LoadDepth
 from mmvd.datasets.transforms.labels import LoadLabels
 from mmvd.datasets.verification import check_files
 from mmvd.errors import DepthFileError, SampleError
 from mmvd.registry import DATASETS
 from tests import fabricate
 from tests.conftest import ROOT
+from tests.datasets.test_index import pairs
 from tests.test_segmentation import tiny
 
 
@@ -132,6 +139,11 @@ def cut(path) -> None:
             lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((56, 56), np.uint8)),
             'b33_depth.png: a PNG of mode L where 16-bit depth is expected',
         ),
+        (
+            'png',
+            lambda f: cv2.imwrite(str(f / 'b33_depth.png'), np.ones((56, 50), np.uint16)),
+            'depth is .56, 50. but .*b33.jpg is .56, 56.',
+        ),
         ('png', lambda f: cut(f / 'b33_depth.png'), 'b33_depth.png: .*truncated PNG'),
         (
             'npy',
@@ -160,6 +172,41 @@ def test_odd_files_are_told_before_training_wherever_they_are(tmp_path, suffix, 
     )
     with pytest.raises((SampleError, DepthFileError), match=text):
         check_files(dataset)
+
+
+def test_each_process_looks_at_its_share_of_all_datasets(tmp_path, monkeypatch):
+    settings = pairs(tmp_path)
+    dataset = DATASETS.build(dict(type='mmvd.KeyedConcat', datasets=[settings], pipeline=[]))
+    monkeypatch.setattr(verification, '_AT_ONCE', 5)
+    check_files(dataset)
+    cut(Path(dataset.datasets[0].get_data_info(4)['depth_path']))
+    with pytest.raises(DepthFileError, match='truncated'):
+        check_files(dataset)
+    monkeypatch.setattr(verification, 'get_world_size', lambda: 2)
+    for rank in (0, 1):
+        monkeypatch.setattr(verification, 'get_rank', lambda rank=rank: rank)
+        with pytest.raises(DepthFileError) if rank == 0 else nullcontext():
+            check_files(dataset)
+
+
+def test_what_the_dataset_and_its_pipeline_say_of_files_counts(tmp_path):
+    for name in ('a.jpg', 'turned.jpg'):
+        cv2.imwrite(str(tmp_path / name), np.zeros((56, 56, 3), np.uint8))
+    turn(tmp_path / 'turned.jpg')
+    cv2.imwrite(str(tmp_path / 'depth.png'), np.ones((50, 56), np.uint16))
+
+    def look(image, *loaders, turns_along=False, **about):
+        entry = dict(img_path=str(tmp_path / image), decoder='mm16', **about)
+        dataset = SimpleNamespace(get_data_info=lambda index: entry, DEPTH_OF_TURNED_IMAGE=turns_along)
+        verification._check_sample(dataset, 0, loaders)
+
+    depth = dict(depth_path=str(tmp_path / 'depth.png'))
+    look('a.jpg', resize_image=True, **depth)
+    look('a.jpg', LoadDepth(resize_image=True), LoadDepth(decoder='npy', key='gt_depth'), **depth)
+    look('turned.jpg', turns_along=True, resize_image=True, **depth)
+    for image, about in (('a.jpg', depth), ('turned.jpg', depth), ('turned.jpg', dict(seg_map_path='none.png'))):
+        with pytest.raises(SampleError, match='depth is .50, 56. but' if image == 'a.jpg' else 'EXIF data turn'):
+            look(image, turns_along=image == 'turned.jpg' and not about.get('depth_path'), **about)
 
 
 def test_files_are_looked_at_before_training(tmp_path):

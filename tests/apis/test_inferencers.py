@@ -117,6 +117,8 @@ def test_working_size_and_kept_input(completer):
     holes = DEPTH * (np.random.default_rng(2).random(DEPTH.shape) < 0.3)
     kept = model.complete(RGB, holes, keep_input=True)
     np.testing.assert_array_equal(kept[holes > 0], holes[holes > 0])
+    odd = np.where(holes > 0, holes, np.resize([np.nan, np.inf, -1], holes.shape)).astype(np.float32)
+    np.testing.assert_array_equal(model.complete(RGB, odd, keep_input=True), kept)  # no measurements
     for size in (0, 13, 2.5, '28', True):
         with pytest.raises(ConfigError, match='size must be a whole number of at least 14'):
             model.complete(RGB, DEPTH, size=size)

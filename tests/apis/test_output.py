@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmvd.apis.inputs import Source
+from mmvd.apis.output import Output
 from mmvd.errors import ConfigError
 from tests.apis.conftest import RGB
 
@@ -78,3 +80,15 @@ def test_a_read_only_place_is_named(completer, tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(ConfigError, match='this folder cannot be written'):
         completer(RGB, out_dir=tmp_path / 'file')
+
+
+def test_no_result_replaces_an_input_that_comes_later(tmp_path):
+    sources = [Source(name, name, list, (tmp_path / f'{name}.png',)) for name in ('a', 'a_depth')]
+    for overwrite in (False, True):
+        output = Output(tmp_path, ['_depth.png'], overwrite, skip_existing=False)
+        with pytest.raises(ConfigError, match='a_depth.png: is read, and would be replaced'):
+            output.todo(sources)
+    (tmp_path / 'link').symlink_to(tmp_path)  # the same file by another name
+    linked = [Source(name, name, list, (tmp_path / f'link/{name}.png',)) for name in ('a', 'a_depth')]
+    with pytest.raises(ConfigError, match='a_depth.png: is read, and would be replaced'):
+        Output(tmp_path, ['_depth.png'], overwrite=True, skip_existing=False).todo(linked)

@@ -195,6 +195,12 @@ def test_skewed_cameras_are_refused(root):
         build(root)
 
 
+def test_scenes_that_are_no_number_are_named(root):
+    (root / 'test/000002').rename(root / 'test/copy')
+    with pytest.raises(SampleError, match='copy: scenes of the BOP layout are named by their number'):
+        build(root)
+
+
 def test_further_cameras_are_told_of(root, monkeypatch):
     told = logged(monkeypatch)
     (root / 'test/000002/scene_camera_cam2.json').write_text('{}')

@@ -146,7 +146,9 @@ def test_mixture_draws_evenly_and_only_what_is_asked(tmp_path):
     names = [data[KeyedIndex(i, 0, 0)]['data_samples'].dataset for i in range(400)]
     assert abs(names.count('a') / 400 - 0.5) < 0.08  # although b is three times as large
     only = mixture(tmp_path, only='b')
-    assert only.names == ['b']
+    assert only.names == ['b'] and 'removed_mask' in only[KeyedIndex(0, 0, 0)]
+    own = dict(a=folder(tmp_path / 'a', pipeline=PIPELINE[:2] + PIPELINE[-1:]))
+    assert 'removed_mask' not in mixture(tmp_path, datasets=own)[KeyedIndex(0, 0, 0)]
     with pytest.raises(ConfigError, match='no dataset c'):
         mixture(tmp_path, only=['c'])
 
@@ -178,8 +180,9 @@ def test_poor_samples_are_redrawn_and_counted(tmp_path):
     data = mixture(tmp_path, datasets=dict(b=folder(tmp_path / 'b')))
     for name in ('000', '001', '002'):  # after the pairs were made again
         cv2.imwrite(str(tmp_path / 'b' / 'depth' / f'{name}.png'), np.zeros((40, 50), np.uint16))
-    redraws = [data[KeyedIndex(i, 0, 0)]['data_samples'].num_redraws for i in range(24)]
-    assert 3 < sum(redraws) < 100
+    samples = [data[KeyedIndex(i, 0, 0)]['data_samples'] for i in range(24)]
+    assert 3 < sum(sample.num_redraws for sample in samples) < 100
+    assert all(len(sample.redraw_reasons) == sample.num_redraws for sample in samples)
     for path in (tmp_path / 'b' / 'depth').iterdir():
         cv2.imwrite(str(path), np.zeros((40, 50), np.uint16))
     with pytest.raises(SampleError, match='redrawn 20 times.*b: .*png has 0 pixels'):
@@ -198,6 +201,7 @@ def test_as_many_datasets_as_are_wanted_stand_in_a_row(tmp_path, count):
         )
     )
     assert len(data) == sum(range(2, count + 2))
+    assert data[KeyedIndex(1, 5, 2, 77)]['data_samples'].sample_key == 77  # of a mixture above it
     assert [data[i]['data_samples'].img_path for i in range(len(data))] == [
         str(tmp_path / str(n) / f'rgb/{i:03d}.png') for n in range(count) for i in range(n + 2)
     ]
@@ -215,3 +219,13 @@ def test_samples_are_redrawn_as_often_as_is_allowed(tmp_path, monkeypatch):
     with pytest.raises(SampleError, match='redrawn 2 times'):
         data[KeyedIndex(0, 0, 0)]
     assert len(tried) == 3
+
+
+def test_partners_are_as_many_samples_further_on_as_is_asked(tmp_path):
+    make_pairs(tmp_path, 4)  # each image holds its number
+    inner = folder(tmp_path, pipeline=PIPELINE[:2] + PIPELINE[-1:])
+    data = DATASETS.build(dict(type='mmvd.WithPartnerImage', dataset=inner, offset=3))
+    for number in range(4):
+        sample = data[KeyedIndex(number, 0, 1)]
+        images = [int(sample[key].float().mean()) for key in ('inputs', 'partner_inputs')]
+        assert images == [number, (number + 3) % 4]

@@ -136,6 +136,9 @@ def test_instances_of_a_room():
         assert box.tolist() == [x.min(), y.min(), x.max() + 1, y.max() + 1] and mask.sum() >= 5
         assert (room['gt_seg_map'][mask > 0] == label).all()
     assert len(out['gt_bboxes']) > 0 and len(out['instances']) == len(out['gt_bboxes'])
+    least = int(out['gt_masks'].masks.sum((1, 2)).min())
+    counts = [len(LoadRoomInstances(min_pixels=least + more)(dict(room))['gt_bboxes']) for more in (0, 1)]
+    assert counts[0] == len(out['gt_bboxes']) > counts[1]  # who has as many stays
     empty = LoadRoomInstances(min_pixels=10**6)(dict(room))
     assert empty['gt_bboxes'].shape == (0, 4) and empty['gt_masks'].masks.shape == (0, 64, 64)
     assert torch.from_numpy(empty['gt_bboxes_labels']).dtype == torch.int64

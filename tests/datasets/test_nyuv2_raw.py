@@ -52,6 +52,13 @@ def test_either_order_of_bytes_and_what_is_too_far(tmp_path):
         np.testing.assert_allclose(read_depth(tmp_path / f'{name}.pgm', 'nyu_raw'), expected, rtol=2e-3)
 
 
+@pytest.mark.parametrize(('raw', 'kept'), [([515, 770], 2), ([300, 6000], 1)], ids=['in either order', 'in neither'])
+def test_eleven_bits_tell_the_order_of_bytes(tmp_path, raw, kept):
+    (tmp_path / 'a.pgm').write_bytes(b'P5\n2 1\n65535\n' + np.array(raw, '>u2').tobytes())
+    expected = [0.1236 * np.tan(each / 2842.5 + 1.1863) for each in raw[:kept]] + [0] * (2 - kept)
+    np.testing.assert_allclose(read_depth(tmp_path / 'a.pgm', 'nyu_raw')[0], expected, rtol=2e-3)
+
+
 def test_the_frame_that_is_damaged_in_the_release_is_left_out(tmp_path):
     settings, _ = fabricate(tmp_path)
     scene = tmp_path / 'office_0001a'

@@ -16,9 +16,13 @@ def test_tar_files_with_second_names_and_without_an_end(tmp_path):
         packed.add(tmp_path / 'a', 'a')
         packed.add(tmp_path / 'b', 'b')
     assert archives.read_bytes(tmp_path / 'x.tar/a') == archives.read_bytes(tmp_path / 'x.tar/b') == b'content'
+    listed = archives.open_archive(tmp_path / 'x.tar')
     (tmp_path / 'y.tar').write_bytes((tmp_path / 'x.tar').read_bytes()[:1536])  # at the border of a member
     with pytest.raises(SampleError, match='cannot be read in place'):
         archives.open_archive(tmp_path / 'y.tar')
+    os.truncate(tmp_path / 'x.tar', 515)  # cut off after it was listed
+    with pytest.raises(OSError, match='damaged in its archive'):
+        listed.read('a')
 
 
 @pytest.mark.parametrize('damage', [b'\0', b'x', None])

@@ -123,7 +123,11 @@ def test_newest_checkpoint_is_that_with_the_most_iterations(tmp_path, capsys):
     assert newest_checkpoint([tmp_path])[0].name == 'epoch_10.pth'
     save_atomically(dict(meta=dict(iter=11)), tmp_path / 'interrupted.pth')
     assert newest_checkpoint([tmp_path])[0].name == 'interrupted.pth'
+    save_atomically(dict(meta=dict(iter=12, epoch=3)), tmp_path / 'interrupted.pth')
+    save_atomically(dict(meta=dict(iter=11, epoch=11)), tmp_path / 'epoch_11.pth')  # of shorter epochs
+    assert newest_checkpoint([tmp_path])[0].name == 'interrupted.pth'
     (tmp_path / 'interrupted.pth').unlink()
+    (tmp_path / 'epoch_11.pth').unlink()
     save_atomically(dict(meta=dict(iter=8)), tmp_path / 'iter_8.pth')  # another number than that of an epoch
     (tmp_path / 'iter_8.pth').rename(tmp_path / 'iter_800.pth')
     assert newest_checkpoint([tmp_path])[0].name == 'epoch_10.pth'
@@ -179,6 +183,10 @@ def test_adapter(tmp_path):
     assert part_hash(model.state_dict()) == part_hash(model.backbone.state_dict())  # wherever the stream sits
     with pytest.raises(WeightsError, match='no rgb_stream to leave out'):
         leave_out(adapter)
+    zeros = torch.zeros(2, 3)
+    parts = [{f'rgb_stream.{name}': zeros} for name in 'ab']
+    parts += [{'rgb_stream.a': each} for each in (zeros.view(3, 2), zeros.int(), zeros + 1)]
+    assert len(set(map(part_hash, parts))) == 5 and part_hash(parts[0] | parts[1]) == part_hash(parts[1] | parts[0])
 
 
 def test_adapter_goes_through_the_commands(tmp_path):
@@ -263,7 +271,10 @@ def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(tmp_path, c
     assert 'passed over' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('content', [{}, dict(meta={}), dict(meta=dict(epoch='x', iter=None), message_hub={})])
+@pytest.mark.parametrize('content', [
+    {}, dict(meta={}), dict(meta=dict(epoch='x', iter=None), message_hub={}),
+    dict(meta=dict(epoch=1, iter=None), message_hub={}), dict(meta=dict(epoch=1, iter=1)),
+])  # fmt: skip
 def test_weights_are_no_state_of_a_run(tmp_path, content):
     save_atomically(dict(content, state_dict={}), tmp_path / 'w.pth')
     with pytest.raises(WeightsError, match='w.pth: holds weights, but not the state of a run: .*load_from=.*w.pth'):

@@ -63,9 +63,10 @@ def test_a_checkpoint_of_another_optimizer_is_refused(whole, tmp_path, other):
     with pytest.raises(ConfigError, match=f'iter_2.pth: was trained with AdamW, the config says {other}: set optim_wr'):
         set_resume(config, str(path))
     content = load_checkpoint(path)
-    for text in ('def', None, 'a = dict(optimizer=SGD)', 'a = dict(optimizer=dict(type=torch.optim.SGD))'):
+    same = f"a = dict(optimizer=dict(type='torch.optim.{other}'))"
+    for text in ('def', None, 'a = dict(optimizer=SGD)', 'a = dict(optimizer=dict(type=torch.optim.SGD))', same):
         torch.save(dict(content, meta=dict(content['meta'], cfg=text)), tmp_path / 'other.pth')
-        set_resume(config, str(tmp_path / 'other.pth'))  # not told what it was trained with
+        set_resume(config, str(tmp_path / 'other.pth'))  # not told what it was trained with, or the same
 
 
 def test_a_checkpoint_within_an_accumulation_is_refused(whole, tmp_path):
@@ -151,7 +152,12 @@ def test_what_starts_anew_is_told(tmp_path, capsys):
     ).train()
     set_resume(plain(tmp_path), 'auto')
     assert 'epoch_1.pth was saved without optimizer, which start' in capsys.readouterr().err
-    assert 'optimizer' not in load_checkpoint(tmp_path / 'epoch_1.pth')
+    content = load_checkpoint(tmp_path / 'epoch_1.pth')
+    assert 'optimizer' not in content
+    content.pop('param_schedulers')
+    torch.save(content, tmp_path / 'epoch_1.pth')
+    set_resume(plain(tmp_path), 'auto')
+    assert 'saved without optimizer and param_schedulers, which start' in capsys.readouterr().err
     Runner.from_cfg(plain(tmp_path / 'constant', **{'train_cfg.max_epochs': 1, 'param_scheduler': None})).train()
     set_resume(plain(tmp_path / 'constant', param_scheduler=None), 'auto')
     assert 'start anew' not in capsys.readouterr().err

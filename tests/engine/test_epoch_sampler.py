@@ -3,6 +3,7 @@
 import pytest
 
 from mmvd.engine import EpochSampler
+from mmvd.errors import ConfigError
 
 
 def epochs(length: int, samples: int, count: int, rank: int = 0, world: int = 1, shuffle: bool = True) -> list[list]:
@@ -38,8 +39,23 @@ def test_ranks_share_an_epoch(ranks):
         assert all(epoch[rank::ranks] == share for rank, share in enumerate(shares))
 
 
-def test_skipping_after_an_interruption():
-    sampler = EpochSampler(range(7), seed=3, samples_per_epoch=6)
+@pytest.mark.parametrize('samples', [6, None])
+def test_skipping_after_an_interruption(samples):
+    sampler = EpochSampler(range(7), seed=3, samples_per_epoch=samples)
     whole = list(sampler)
     sampler.skip_batches(2, 2)
     assert list(sampler) == whole[4:] and list(sampler) == whole
+
+
+def test_order_of_passes():
+    assert [int(index) for index in epochs(4, 8, 1, shuffle=False)[0]] == [*range(4)] * 2
+    first, second = ([int(index) for index in epoch] for epoch in epochs(20, 20, 2))
+    assert first != second and first != sorted(first)
+
+
+def test_lengths(monkeypatch):
+    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (1, 2))
+    sampler = EpochSampler(range(7), samples_per_epoch=5)
+    assert len(sampler) == len(list(sampler)) == 3  # every rank has as many
+    with pytest.raises(ConfigError, match='the dataset has no samples'):
+        EpochSampler([])

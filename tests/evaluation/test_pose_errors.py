@@ -118,7 +118,8 @@ def test_assignment_and_misses():
     assert average_recall([two_instances_one_estimate], [2], THRESHOLDS) == 0.5
     too_many = np.array([[0.9], [0.0]])  # only as many estimates count as instances are to be found
     assert average_recall([too_many], [1], THRESHOLDS) == 0 and average_recall([too_many[::-1]], [1], THRESHOLDS) == 1
-    assert np.isnan(average_recall([], [], THRESHOLDS))
+    assert average_recall([np.array([[0.9, 0.0]])], [1], THRESHOLDS) == 0  # and as many truths, the most visible
+    assert match(np.array([[0.5]]), 0.5) == [] and np.isnan(average_recall([], [], THRESHOLDS))
     tolerances = np.stack([np.zeros((1, 1)), np.ones((1, 1))], -1)
     assert average_recall([tolerances], [1], THRESHOLDS) == 0.5
 
@@ -131,6 +132,8 @@ def test_area_under_the_curve():
     assert area_under_curve(values, rule='posecnn') - exact == pytest.approx(0.05, abs=0.06)
     assert area_under_curve([27.5], rule='posecnn') == 100 and area_under_curve([27.5]) == 72.5
     assert area_under_curve([0.0, np.inf]) == 50 and area_under_curve([np.inf], rule='posecnn') == 0
+    assert area_under_curve([25.0], 50.0) == 50 and area_under_curve([25.0, 10.0], 50.0, 'posecnn') == 90
+    assert area_under_curve([80.0, 10.0], rule='posecnn') == 95 and area_under_curve([100.0], rule='posecnn') == 100
     for rule in ('exact', 'posecnn'):
         assert area_under_curve([0.0, np.nan], rule=rule) == area_under_curve([0.0, np.inf], rule=rule)
     with pytest.raises(ConfigError, match='rule must be one of exact, posecnn'):
@@ -140,7 +143,7 @@ def test_area_under_the_curve():
 
 def test_files_of_results(tmp_path):
     R = turn([1, 2, 3], 33)
-    first = [Estimate(1, 2, 3, 0.5, R, FAR, 0.25), Estimate(1, 3, 4, 1.0, ONE, FAR / 3)]
+    first = [Estimate(1, 2, 3, 1 / 3, R, FAR, 0.25), Estimate(1, 3, 4, 1.0, ONE, FAR / 3)]
     write_submission(first, tmp_path / 'a.csv')
     again = read_submission(tmp_path / 'a.csv')
     write_submission(again, tmp_path / 'b.csv')
@@ -148,8 +151,11 @@ def test_files_of_results(tmp_path):
     assert content == (tmp_path / 'b.csv').read_bytes() and content.startswith(
         b'scene_id,im_id,obj_id,score,R,t,time\n'
     )
-    assert len(again) == 2 and (again[0].R == R).all() and again[1].time == -1
-    (tmp_path / 'b.csv').write_bytes(b'\xef\xbb\xbf' + content)  # as spreadsheets save it
+    assert len(again) == 2 and (again[0].R == R).all()
+    assert [(each.score, each.time) for each in again] == [(1 / 3, 0.25), (1, -1)]
+    (tmp_path / 'b.csv').write_bytes(
+        b'\xef\xbb\xbf' + content.replace(b'\n', b' \r\n') + b'\n'
+    )  # as spreadsheets save it
     assert len(read_submission(tmp_path / 'b.csv')) == 2
     with pytest.raises(MissingInputsError):
         read_submission(tmp_path / 'none.csv')
@@ -159,6 +165,8 @@ def test_files_of_results(tmp_path):
         ('scene_id,im_id,obj_id,score,R,t,time\n1,2\n', 'line 2: not scene_id'),
         (f'scene_id,im_id,obj_id,score,R,t,time\n{row.format("1 0 0 0 1 0 0 0 -1")}\n', 'line 2: .* is a reflection'),
         (f'scene_id,im_id,obj_id,score,R,t,time\n{row.format("1 0 0 0 1 0 0 0 nan")}\n', 'is no rotation'),
+        ('scene_id,im_id,obj_id,score,R,t,time\n1,2,3,nan,1 0 0 0 1 0 0 0 1,1 2 3,-1', 'score or t is not finite'),
+        ('scene_id,im_id,obj_id,score,R,t,time\n1,2,3,1,1 0 0 0 1 0 0 0 1,1 2 inf,-1', 'score or t is not finite'),
     ):
         (tmp_path / 'c.csv').write_text(text)
         with pytest.raises(SampleError, match=told):

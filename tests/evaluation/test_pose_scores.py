@@ -1,8 +1,13 @@
 """Scores of poses against boxes of known size, and predictors that look at nothing."""
 
+import json
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
+from mmvd.errors import SampleError
 from mmvd.evaluation.pose import Estimate, PoseScores, Truth
 from mmvd.evaluation.pose.trivial import Seen, class_means, trivial_estimates
 from tests.evaluation.test_pose_errors import FAR, turn
@@ -21,6 +26,44 @@ def test_a_tenth_of_the_diameter(tmp_path):
     truth = Truth(1, 1, 1, np.eye(3), t, 1.0, K, (480, 640), ())
     found = [scores([Estimate(1, 1, 1, 1.0, np.eye(3), t + [0, 0, d])], [truth])['all']['ADD<0.1d'] for d in (19, 21)]
     assert found == [100, 0]
+
+
+@pytest.fixture
+def models(tmp_path):
+    """A box that looks alike after half a turn about its long axis."""
+    trimesh = pytest.importorskip('trimesh')
+    trimesh.creation.box((60, 80, 173.2)).export(tmp_path / 'obj_000001.ply')
+    half = np.diag([-1.0, -1, 1, 1]).ravel().tolist()
+    (tmp_path / 'models_info.json').write_text(json.dumps({'1': dict(diameter=200.0, symmetries_discrete=[half])}))
+    return tmp_path
+
+
+K, AHEAD = np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]), np.array([0.0, 0, 700])
+
+
+def test_medians_and_counts_of_several_instances(models):
+    truths = [Truth(1, 1, 1, np.eye(3), AHEAD + [200 * n, 0, 0], 1.0, K, (480, 640), ()) for n in (-1, 0, 1)]
+    found = [
+        Estimate(1, 1, 1, 1.0, turn([0, 0, 1], degrees), each.t + [0, 0, mm])
+        for each, degrees, mm in zip(truths, (1, 182, 60), (1, 2, 30), strict=True)
+    ]
+    table = PoseScores(models, with_vsd=False)(found, truths)['all']
+    assert (table['median_rotation_deg'], table['median_translation_mm']) == pytest.approx((2, 2))
+    assert table['targets'] == 3 and table['missed'] == 0
+    assert [PoseScores(models, symmetric=each).symmetric for each in (None, (), [1])] == [(1,), (), (1,)]
+
+
+def test_tolerance_of_visibility(models):
+    """All is hidden by a sheet 20 mm before it, unless the sensor may err by as much."""
+    pytest.importorskip('embreex')
+    sheet_mm = AHEAD[2] - 173.2 / 2 - 20
+    cv2.imwrite(str(models / 'depth.png'), np.full((480, 640), round(10 * sheet_mm), np.uint16))
+    truth = Truth(1, 1, 1, np.eye(3), AHEAD, 1.0, K, (480, 640), (str(models / 'depth.png'), 'bop', 0.1))
+    exact = Estimate(1, 1, 1, 1.0, np.eye(3), AHEAD)
+    for delta_mm, expected in ((15.0, 0), (25.0, 100)):
+        assert PoseScores(models, delta_mm=delta_mm)([exact], [truth])['all']['AR_VSD'] == expected
+    with pytest.raises(SampleError, match=r'depth is \(480, 640\) where its image is \(240, 320\)'):
+        PoseScores(models)([exact], [replace(truth, shape=(240, 320))])
 
 
 def test_trivial_predictors_of_one_object():

@@ -108,15 +108,17 @@ def test_what_does_not_fit_is_refused():
         knn_accuracy(torch.randn(3, 2), torch.zeros(3).long(), torch.randn(2, 2), torch.zeros(2).long(), [5, 0])
 
 
-@pytest.mark.parametrize('k', [1, 5, 20])
-def test_knn_is_scikit_learns(k):
+@pytest.mark.parametrize(('k', 'temperature'), [(1, 0.07), (5, 0.07), (20, 0.07), (20, 2.0)])
+def test_knn_is_scikit_learns(k, temperature, monkeypatch):
+    monkeypatch.setattr('mmvd.evaluation.knn._CHUNK_ELEMENTS', 150 * 16)  # of 70 test samples 16 at once
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 4, (220,), generator=generator)
     features = torch.randn(220, 16, generator=generator) + 1.2 * torch.nn.functional.one_hot(labels, 16)
-    reference = KNeighborsClassifier(k, metric='cosine', weights=lambda d: np.exp((1 - d) / 0.07))
+    reference = KNeighborsClassifier(k, metric='cosine', weights=lambda d: np.exp((1 - d) / temperature))
     reference.fit(features[:150].numpy(), labels[:150].numpy())
     expected = 100 * reference.score(features[150:].numpy(), labels[150:].numpy())
-    assert knn_accuracy(features[:150], labels[:150], features[150:], labels[150:], [k])[k] == pytest.approx(expected)
+    found = knn_accuracy(features[:150], labels[:150], features[150:], labels[150:], [k], temperature)
+    assert found[k] == pytest.approx(expected)
     assert 30 < expected < 100
 
 

@@ -61,15 +61,20 @@ def test_labels_of_another_size_than_their_image():
             preprocessor(data, True)
 
 
-def test_labels_of_panoptic_training_are_padded():
+@pytest.mark.parametrize('training', [True, False])
+def test_labels_of_panoptic_training_are_padded(training):
     pytest.importorskip('mmdet')
     data = batch()
     for sample, image in zip(data['data_samples'], data['inputs'], strict=True):
         sample.set_data(dict(gt_sem_seg=PixelData(sem_seg=torch.ones(1, *image.shape[-2:], dtype=torch.long))))
-    out = MODELS.build(dict(type=HOSTS[2]))(data, True)
+    out = MODELS.build(dict(type=HOSTS[2], size_divisor=16, seg_pad_value=7))(data, training)
+    assert out['inputs'].shape[-2:] == (32, 32)
+    if not training:  # what is compared stays as it is
+        assert [each.gt_sem_seg.sem_seg.shape[1:] for each in out['data_samples']] == [(20, 30), (28, 15)]
+        return
     labels = torch.stack([sample.gt_sem_seg.sem_seg for sample in out['data_samples']])
-    assert labels.shape == (2, 1, 28, 42) and (labels[0, 0, :20, :30] == 1).all()
-    assert (labels[0, 0, 20:] == 255).all() and (labels[1, 0, :, 15:] == 255).all()
+    assert labels.shape == (2, 1, 32, 32) and (labels[0, 0, :20, :30] == 1).all()
+    assert (labels[0, 0, 20:] == 7).all() and (labels[1, 0, :, 15:] == 7).all()
 
 
 def test_disparity_has_no_range_to_bring_depth_into():
@@ -83,12 +88,23 @@ def test_sliding_windows_share_one_factor():
     data = batch(sizes=((28, 56), (28, 56)))
     data['depth'] = [torch.full((1, 28, 56), 2.0), torch.full((1, 28, 56), 3.0)]
     data['depth'][0][..., 28:] = 57.0
-    out = MODELS.build(dict(type=HOSTS[0], max_depth=15.0))(data)
-    torch.testing.assert_close(out['inputs'][0, 3, 0, [0, 55]], torch.tensor([2.0, 57.0]) * 14.25 / 57)
+    out = MODELS.build(dict(type=HOSTS[0], max_depth=10.0))(data)
+    torch.testing.assert_close(out['inputs'][0, 3, 0, [0, 55]], torch.tensor([2.0, 57.0]) * 9.5 / 57)
     assert torch.equal(out['inputs'][1, 3], data['depth'][1][0])  # within range already
     model = MODELS.build(dict(type='mmvd.VDViT', arch=dict(embed_dims=16, depth=4, num_heads=2), img_size=28))
     near = out['inputs'][..., :28]
     torch.testing.assert_close(model.extract(near).range_factor, torch.ones(2))  # a window changes nothing any more
+
+
+@pytest.mark.parametrize('encoding', ['DisparityEncoding', 'PositionalPointEncoding'])
+def test_encodings_that_do_not_read_metres_are_made_in_full_precision(encoding):
+    data, settings = batch(((28, 28), (28, 28))), dict(depth_encoding=dict(type=f'mmvd.{encoding}'))
+    expected = MODELS.build(dict(type=HOSTS[1], **settings))(dict(data))['inputs']
+    if encoding != 'DisparityEncoding':  # which has a range; no depth here is beyond it
+        settings['max_depth'] = 15.0
+    with torch.autocast('cpu', torch.bfloat16):
+        assert torch.equal(MODELS.build(dict(type=HOSTS[0], **settings))(dict(data))['inputs'], expected)
+    assert not torch.equal(expected[:, 3:4], torch.stack(data['depth']))
 
 
 @pytest.mark.parametrize('training', [True, False])
@@ -96,30 +112,25 @@ def test_segmentation_labels(training):
     data = batch()
     for sample in data['data_samples']:
         sample.set_data(dict(gt_sem_seg=PixelData(data=torch.ones(1, *sample.img_shape, dtype=torch.long))))
-    out = MODELS.build(dict(type=HOSTS[0], size=(56, 56)))(data, training)
+        sample.set_metainfo(dict(pad_shape=sample.img_shape))
+    out = MODELS.build(dict(type=HOSTS[0], size=(56, 56), size_divisor=16, seg_pad_val=7))(data, training)
     first = out['data_samples'][0]
-    assert (
-        out['inputs'].shape[-2:]
-        == (first.pad_shape if training else first.img_shape)
-        == ((56, 56) if training else (28, 42))
-    )
-    assert first.padding_size == ([0, 26, 0, 36] if training else [0, 12, 0, 8])
+    assert out['inputs'].shape[-2:] == (first.pad_shape if training else first.img_shape)
+    assert out['inputs'].shape[-2:] == ((64, 64) if training else (32, 32)) and training == ('pad_shape' in first)
+    assert first.padding_size == ([0, 34, 0, 44] if training else [0, 2, 0, 12])
     labels = first.gt_sem_seg.data
     if training:
-        assert labels.shape == (1, 56, 56) and (labels[0, :20, :30] == 1).all() and (labels[0, 20:] == 255).all()
+        assert labels.shape == (1, 64, 64) and (labels[0, :20, :30] == 1).all() and (labels[0, 20:] == 7).all()
     else:
         assert labels.shape == (1, 20, 30)
 
 
-def test_instance_masks():
-    masks = pytest.importorskip('mmdet.structures.mask')
-    data = batch(((20, 30),))
-    data['data_samples'][0].set_data(
-        dict(gt_instances=InstanceData(masks=masks.BitmapMasks([torch.ones(20, 30).numpy()], 20, 30)))
-    )
-    sample = MODELS.build(dict(type=HOSTS[2]))(data, True)['data_samples'][0]
-    assert sample.batch_input_shape == sample.pad_shape == (28, 42) and sample.gt_instances.masks.masks.shape == (
-        1,
-        28,
-        42,
-    )
+@pytest.mark.parametrize(('training', 'size'), [(True, (28, 42)), (False, (20, 30))])
+def test_instance_masks(training, size):
+    masks, boxes = pytest.importorskip('mmdet.structures.mask'), pytest.importorskip('mmdet.structures.bbox')
+    data, instances = batch(((20, 30),)), masks.BitmapMasks([torch.ones(20, 30).numpy()], 20, 30)
+    found = InstanceData(masks=instances, bboxes=boxes.HorizontalBoxes(torch.rand(1, 4)))
+    data['data_samples'][0].set_data(dict(gt_instances=found))
+    sample = MODELS.build(dict(type=HOSTS[2]))(data, training)['data_samples'][0]
+    assert sample.batch_input_shape == sample.pad_shape == (28, 42) and type(sample.gt_instances.bboxes) is torch.Tensor
+    assert sample.gt_instances.masks.masks.shape == (1, *size)

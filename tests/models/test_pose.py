@@ -12,7 +12,7 @@ from mmvd import ops
 from mmvd.datasets.bop_files import read_models_info
 from mmvd.errors import ConfigError, SampleError
 from mmvd.evaluation.pose import symmetry_transforms, translation_error
-from mmvd.models.pose import BoxQueryEncoding, PoseLoss
+from mmvd.models.pose import BoxQueryEncoding, PoseLoss, poet_head
 from mmvd.registry import MODELS
 
 
@@ -82,6 +82,10 @@ def test_symmetric_objects_are_forgiven(bop_rooms):
             estimate = R @ spun
         losses = aware(estimate, t, R, t, torch.tensor([8, 1]))
     assert losses['loss_rotation'] == pytest.approx(np.radians(33) / 2, abs=0.03)
+    heavy = PoseLoss(models=None, translation_weight=2.0, rotation_weight=3.0)(turned, t + 1, R, t, ids)
+    plain = blind(turned, t + 1, R, t, ids)
+    assert heavy['loss_translation'] == 2 * plain['loss_translation'] == pytest.approx(2 * 3**0.5)
+    assert heavy['loss_rotation'] == 3 * plain['loss_rotation']
     nothing = aware(R[:0], t[:0], R[:0], t[:0], ids[:0])
     assert nothing['loss_rotation'] == nothing['loss_translation'] == 0
 
@@ -156,6 +160,8 @@ def test_projected_places_follow_the_camera():
     expected = centre + torch.tensor([0.25, -0.5]) * size - 0.5  # the first pixel's centre is 0, its edge was -0.5
     torch.testing.assert_close(found[..., :2] / found[..., 2:], expected)
     torch.testing.assert_close(found[..., 2], torch.full_like(found[..., 2], 2.0))
+    behind = head._translations(place * torch.tensor([1, 1, -1]), BOXES, [dict(intrinsics=K)])[..., 2]
+    torch.testing.assert_close(behind, torch.full_like(behind, 0.05))  # nothing is seen nearer
     with pytest.raises(SampleError, match='needs the intrinsics'):
         run(head, BOXES, LABELS, valid)
 
@@ -210,6 +216,35 @@ def test_padded_parts_of_an_image_are_not_looked_at(head):
         a, b = (head._encode(maps, meta)['value'] for maps in wide)
     keys = ~head._encode(wide[0], meta)['key_padding_mask']
     assert torch.allclose(a[keys], b[keys], atol=1e-5)
+
+
+def test_what_a_query_is_told(head):
+    """Its box in shares of the image, width before height, and the last maps with the code of their place and level."""
+    seen, valid = [], torch.ones(1, 3, dtype=torch.bool)
+    record = lambda module, args, kwargs: seen.append(kwargs['reference_points'])  # noqa: E731
+    head.decoder.register_forward_pre_hook(record, with_kwargs=True)
+    head.reference = 'box'
+    run(head, BOXES, LABELS, valid)
+    corners = BOXES / torch.tensor([48.0, 32, 48, 32])
+    size = corners[..., 2:] - corners[..., :2]
+    torch.testing.assert_close(seen[0], torch.cat((corners[..., :2] + size / 2, size), -1))
+    maps = [torch.randn(1, 8, 4, 6), torch.randn(1, 8, 2, 3)]
+    metas, head.encoder = [dict(batch_input_shape=(32, 48), img_shape=(32, 48))], None
+    with torch.no_grad():
+        tokens = torch.cat([each.flatten(2).transpose(1, 2) for each in head.neck(maps)], 1)
+        told = head._encode(maps, metas)['value']
+        assert torch.equal(head._encode([torch.randn(1, 8, 8, 12), *maps], metas)['value'], told)
+        places = (told - tokens)[0] - head.level_embed.repeat_interleave(torch.tensor([24, 6]), 0)
+    assert places.abs().max() <= 1 + 1e-5 and len(places.mul(1e4).round().unique(dim=0)) > 24  # sines of the place
+
+
+def test_shares_of_an_image_that_is_padded(head):
+    maps = [torch.zeros(1, 8, 4, 6), torch.zeros(1, 8, 2, 3)]
+    with torch.no_grad():
+        found = head._encode(maps, [dict(batch_input_shape=(32, 48), img_shape=(16, 48))])
+    torch.testing.assert_close(found['valid_ratios'], torch.tensor([[[1.0, 0.5]] * 2]))
+    padding = poet_head._padding([dict(batch_input_shape=(4, 6), img_shape=(3, 5))], torch.device('cpu'))
+    assert (~padding).sum() == 15 and not padding[0, :3, :5].any()
 
 
 def test_a_detectors_boxes_do_not_train(bop_rooms):

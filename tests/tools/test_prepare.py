@@ -56,6 +56,10 @@ def test_prepare_and_verify(tmp_path, capsys, monkeypatch):
         (dict(mean_m=3.2), ['mean']),
         (dict(std_m=0.1), ['deviation']),
         (dict(density=0.5), ['density']),
+        (dict(mean_m=1.1), ['depth scale', 'mean']),
+        (dict(mean_m=1.2), ['mean']),
+        (dict(std_m=1.3), ['deviation']),
+        (dict(images=99), []),
         (dict(failures=['a.png: cut off']), ['readable']),
         (dict(duplicates=['a.png is b.png']), ['distinct']),
         (dict(empty=['a.png']), []),  # one in a hundred may be
@@ -73,6 +77,7 @@ def test_rules_of_table_6(change, failing):
     facts = DatasetFacts(**read | {key: change[key] for key in change if key != 'scale'})
     rules = judge(facts, of_table)
     assert [text.split(':')[0] for holds, text in rules if not holds] == failing
+    assert not judge(facts, dict(of_table, density=facts.density - 0.16))[-1][0]  # neither may it be denser
 
 
 @pytest.mark.parametrize(('colour', 'told'), [(True, 'FAIL distinct: 1'), (False, 'PASS distinct: 0')])
@@ -133,17 +138,18 @@ def test_a_part_in_another_unit_and_maps_without_depth_are_named(tmp_path, capsy
     assert 'FAIL one unit: 2 maps differ from the median by more than 100 times, first ' in told and '000004/de' in told
 
 
-def test_the_camera_of_an_image_of_another_size_is_named(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(('place', 'centre_px', 'count'), [(2, 70, 1), (5, 50, 1), (2, 60, 0)])
+def test_the_camera_of_an_image_of_another_size_is_named(tmp_path, capsys, monkeypatch, place, centre_px, count):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
     fabricate_bop(tmp_path / 'lm/test/000001', 2)
     camera = tmp_path / 'lm/test/000001/scene_camera.json'
     cameras = json.loads(camera.read_text())
-    cameras['1']['cam_K'][2] *= 4
+    cameras['1']['cam_K'][place] = centre_px
     camera.write_text(json.dumps(cameras))
     monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify'])
     prepare_main()
     told = capsys.readouterr().out
-    assert 'FAIL readable: 1 samples are not' in told and 'lies outside of 64x48 pixels' in told
+    assert f'readable: {count} samples are not' in told and told.count('lies outside of 64x48 pixels') == count
 
 
 @pytest.mark.parametrize('limit', ['0', '-3'])

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from types import SimpleNamespace
 
 import cv2
 import matplotlib
@@ -11,6 +12,8 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
+from mmvd.engine.hooks import panel_hook
+from mmvd.engine.hooks.panel_hook import PanelHook
 from mmvd.errors import SavingError
 from mmvd.saving import save_png_atomically
 from mmvd.visualization import (
@@ -221,3 +224,44 @@ def test_a_picture_is_there_until_the_new_one_is_whole(tmp_path, monkeypatch):
     with pytest.raises(SavingError, match='a.png: could not be written'):
         depth_histograms(dict(some=[np.ones((2, 2), np.float32)]), tmp_path / 'a.png')
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [('a.png', 'an older one')]
+
+
+class PlainPanels(PanelHook):
+    """A picture for each answer, and how many were drawn."""
+
+    drawn = 0
+
+    def pictures(self, batch, outputs, metainfo):
+        assert metainfo == dict(classes='ab')
+        for value in outputs:
+            self.drawn += 1
+            yield np.full((4, 6, 3), value, np.uint8)
+
+
+def test_panels_are_counted_and_named(tmp_path, monkeypatch):
+    hook, shown = PlainPanels(max_samples=3, max_validations=2), []
+    visualizer = SimpleNamespace(add_image=lambda name, picture, step: shown.append((name, step)))
+    loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes='ab')))
+    runner = SimpleNamespace(train_loop=None, log_dir=str(tmp_path), visualizer=visualizer, val_dataloader=loader)
+    vars(runner).update(test_dataloader=loader, epoch=3, iter=30, max_epochs=4, max_iters=40, val_interval=1)
+
+    def run(mode, batches=((10, 20), (30, 40), (50,))):
+        getattr(hook, f'before_{mode}_epoch')(runner)
+        for outputs in batches:
+            getattr(hook, f'after_{mode}_iter')(runner, 0, dict(data_samples=[]), outputs=outputs)
+
+    run('val')
+    assert hook.drawn == 0  # every second one
+    runner.epoch = 4
+    run('train')
+    assert hook.drawn == 0
+    run('val')
+    run('test')
+    assert hook.drawn == 6  # no more than are kept
+    names = {f'{stage}_sample{number}.png': 10 * number + 10 for stage in ('epoch004', 'test') for number in range(3)}
+    assert {path.name: cv2.imread(str(path)).max() for path in (tmp_path / 'panels').iterdir()} == names
+    assert shown == [(f'panel_sample{number}', step) for step in (4, 0) for number in range(3)]
+    monkeypatch.setattr(panel_hook, 'is_main_process', lambda: False)
+    run('val')
+    run('test')
+    assert hook.drawn == 6
