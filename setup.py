@@ -116,6 +116,7 @@ setup(
         'docs': [
             'mkdocs-material>=9.5',
             'mkdocstrings[python]>=0.26',
+            "pymdown-extensions<12; python_version < '3.11'",  # the last mkdocstrings for it knows no later ones
         ],  # the site, and the API reference from the docstrings
         'lint': ['ruff>=0.6', 'vermin>=1.6'],  # style; whether all runs on the oldest Python above
     },

@@ -107,6 +107,7 @@ def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):
         return asked
 
     monkeypatch.setattr(os, 'stat', refuse(os.stat))
+    monkeypatch.setattr(Path, 'stat', refuse(Path.stat))  # Python 3.10 has taken os.stat already
     monkeypatch.setattr(os, 'scandir', refuse(os.scandir))
     settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test')
     with pytest.raises(SampleError, match='000002: this folder cannot be read .Permission denied'):
