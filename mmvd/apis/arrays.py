@@ -208,7 +208,7 @@ def _read_pil(image: Image.Image, name: str, mode: str) -> tuple[np.ndarray, int
         return np.asarray(ImageOps.exif_transpose(image).convert(mode)), frames_of(image), is_turned
     except Exception as error:  # what its plug-ins raise at damaged bytes has no common class
         raise SampleError(
-            f'{name}: a PIL image of mode {image.mode} that cannot be read as {mode} ({error})'
+            f'{name}: a PIL image of mode {image.mode} that cannot be read as {mode} ({error!r})'
         ) from error
 
 

@@ -167,7 +167,8 @@ class Archive:
         members = _zip_members if self.path.suffix.lower() == '.zip' else _tar_members
         try:
             found = {_as_text(name): where for name, *where in members(self.path)}  # of one name, the last one counts
-            if any(start + size > self.path.stat().st_size for start, size, *_ in found.values()):
+            whole = self.path.stat().st_size
+            if any(start + size > whole for start, size, *_ in found.values()):
                 raise ValueError('its list leads beyond its end')
         except Exception as error:  # a damaged list leads both modules to errors of a dozen classes
             reason = ' '.join(str(error).split())

@@ -26,7 +26,8 @@ def read_about(path: Path) -> dict:
     try:
         about = json.loads(path.read_bytes())
         metainfo, decoder, _ = (about[key] for key in _KEYS)
-        dict(**metainfo)
+        if not isinstance(metainfo, dict):
+            raise TypeError(f'metainfo is {metainfo!r}')
         get_decoder(decoder)
     except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise SampleError(
