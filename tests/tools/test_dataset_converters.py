@@ -88,7 +88,7 @@ def test_sunrgbd_does_not_lose_its_split(tmp_path):
     assert done.returncode == 0 and "{'train': 2, 'test': 1}" in done.stdout, done.stderr
     for paths, text in (
         ([f'{path}_old' for path in train], '2 of 2 training folders are in no frame'),
-        (['/elsewhere/a'], 'no path of SUN RGB-D'),
+        (['/elsewhere/a'], f'{split}: /elsewhere/a has no folder SUNRGBD'),
     ):
         savemat(split, dict(alltrain=np.array([paths], object)))
         done = convert('sunrgbd', tmp_path)
