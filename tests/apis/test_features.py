@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.structures import BaseDataElement
 from safetensors.torch import save
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 
-from mmvd.apis.features import Features, extract_features, fit_probes, probe_accuracy
+from mmvd.apis.features import Features, _compute, extract_features, fit_probes, probe_accuracy
 from mmvd.errors import ConfigError
 from mmvd.models import LinearProbeHead
 from mmvd.registry import MODELS
@@ -102,7 +103,54 @@ def test_changed_files_make_a_cache_stale(tmp_path):
     stamp = (tmp_path / 'a.png').stat()
     cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((56, 56, 3), np.uint8))
     os.utime(tmp_path / 'a.png', ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as some copying tools do
-    assert not torch.equal(extract_features(model, config.model, loader, tmp_path / 'cache').features, first.features)
+    second = extract_features(model, config.model, loader, tmp_path / 'cache')
+    assert not torch.equal(second.features, first.features)
+    stamp = (tmp_path / 'a.npy').stat()
+    np.save(tmp_path / 'a.npy', np.full((56, 56), 2, np.float32))  # as many bytes
+    os.utime(tmp_path / 'a.npy', ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    third = extract_features(model, config.model, loader, tmp_path / 'cache')
+    assert not torch.equal(third.features, second.features) and third.labels.tolist() == [0, 1]
+    (tmp_path / 'l.txt').write_text('a.png a.npy office\nb.png b.npy office\n')
+    assert extract_features(model, config.model, loader, tmp_path / 'cache').labels.tolist() == [1, 1]
+
+
+def test_features_are_those_of_the_last_output_at_test():
+    class Model(torch.nn.Module):
+        def data_preprocessor(self, data, training):
+            assert not training and not self.training
+            return data
+
+        def backbone(self, inputs):
+            return inputs - 1, inputs.half()
+
+    about = {3: 'test', 5: 'holdout'}.items()
+    samples = [BaseDataElement(gt_label=torch.tensor([n]), metainfo=dict(split=split)) for n, split in about]
+    found = _compute(Model(), [dict(inputs=torch.eye(2) * n, data_samples=samples) for n in (1, 2)])
+    assert torch.equal(found.features, torch.cat((torch.eye(2), 2 * torch.eye(2))))
+    assert found.labels.tolist() == [3, 5, 3, 5] and found.is_test.tolist() == [True, False] * 2
+
+
+def test_steps_of_probes_draw_anew():
+    class Head(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.drawn, self.keys = torch.nn.Parameter(torch.zeros(())), [], []
+
+        def loss(self, features, samples):
+            (rows,) = features
+            assert [int(each.gt_label) for each in samples] == (rows[:, 0] % 2).tolist()
+            self.drawn.append(rows[:, 0].tolist())
+            self.keys += [each.sample_key for each in samples]
+            return dict(loss=1.0 * self.weight)
+
+    numbers = torch.arange(50)
+    train, drawn = Features(numbers[:, None], numbers % 2, numbers > 99), []
+    for seed in (0, 0, 1):
+        head = fit_probes(Head(), train, 2, 30, seed)
+        assert all(len(set(each)) == 30 for each in head.drawn) and len(set(head.keys)) == 60
+        assert float(head.weight) == pytest.approx(-1 - 0.5 * (0.9 + 1))  # two steps of rates 1 and 0.5
+        drawn.append([tuple(each) for each in head.drawn] + head.keys)
+    assert drawn[0] == drawn[1] and not set(drawn[0]) & set(drawn[2]) and drawn[0][0] != drawn[0][1]
 
 
 def test_files_of_unknown_datasets_are_not_guessed(tmp_path, monkeypatch):
@@ -143,6 +191,8 @@ def test_fitted_probes_are_as_good_as_logistic_regression(data):
         for h in range(6)
     ]
     assert accuracy.tolist() == pytest.approx(expected, abs=0.5)
+    both = (accuracy + probe_accuracy(head, evaluated.part(False))) / 2  # more than are asked for at once
+    torch.testing.assert_close(probe_accuracy(head, evaluated), both)
 
 
 def test_the_grid_is_chosen_on_the_held_out_part_or_not_at_all(data, monkeypatch):

@@ -1,6 +1,8 @@
 import argparse
 import subprocess
 import sys
+from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from mmvd.apis import launch
 from mmvd.apis.launch import _warn_of_another_batch, load_config
-from mmvd.apis.preflight import check_inputs
+from mmvd.apis.preflight import check_channels, check_inputs, missing_inputs
 from mmvd.errors import ConfigError, Interrupted, MissingInputsError, exit_code
 from tests.commands import script
 from tests.conftest import ROOT
@@ -164,3 +166,76 @@ def test_remedies_are_those_of_what_is_missing(tmp_path):
     assert str(told.value).splitlines()[-1] == (
         '  put datasets below the folder MMVD_DATA (default: data) in the layouts of docs/guides'
     )
+
+
+def test_what_runs_is_looked_for(tmp_path):
+    def data(name):
+        return dict(dataset=dict(type='mmvd.BOPDataset', data_root=str(tmp_path / name), split='test'))
+
+    def told(training):
+        lines = [each for each in missing_inputs(config, training) if each.place.startswith(str(tmp_path))]
+        return [(Path(each.place).relative_to(tmp_path).parts[0], each.needed_by[:10]) for each in lines]
+
+    config = dict(model=dict(), train_dataloader=data('a'), val_dataloader=data('b'), test_dataloader=data('c'))
+    for run in ('val', 'test'):
+        config[f'{run}_evaluator'] = dict(type='mmvd.BOPPoseMetric', models=str(tmp_path / run))
+    config = Config(config)
+    assert told(True) == [('a', 'dataset mm'), ('b', 'dataset mm'), ('val', 'evaluation')]
+    assert told(False) == [('c', 'dataset mm'), ('test', 'evaluation')]
+    config.val_dataloader = config.train_dataloader
+    assert told(True) == [('a', 'dataset mm'), ('val', 'evaluation')]  # once
+
+
+def looked_at(told: str | None, training: bool = True, **changes) -> None:
+    """Look at a config of as much as is needed; it must be refused with these words, or pass."""
+    encoding = dict(type='mmvd.PositionalDepthEncoding')
+    config = Config(dict(model=dict(backbone=dict(type='mmvd.VDViT', depth_encoding=encoding))))
+    config.merge_from_dict(changes)
+    with pytest.raises(ConfigError, match=told) if told else nullcontext():
+        check_inputs(config, training)
+
+
+@pytest.mark.parametrize(
+    ('told', 'changes'),
+    [
+        ('data_preprocessor.max_depth=15.0', {}),
+        (None, {'model.test_cfg.mode': 'whole'}),
+        (None, {'model.backbone.out': 'rgb'}),
+        (None, {'model.backbone.over_range': 'drop'}),
+        (None, {'model.backbone.depth_encoding.type': 'mmvd.DisparityEncoding'}),
+        (None, {'model.data_preprocessor.max_depth': 9.0}),
+    ],
+)
+def test_windows_of_one_image_have_one_range(told, changes):
+    looked_at(told, training=False, **{'model.test_cfg': dict(mode='slide'), **changes})
+
+
+def test_optimizers_encoders_and_heads_are_looked_at(tmp_path):
+    looked_at("there is no optimizer 'Adammm'", **{'optim_wrapper.optimizer.type': 'Adammm'})
+    looked_at(None, **{'optim_wrapper.optimizer.type': 'AdamW'})
+    looked_at(None)  # whose RGB stream learns
+    for random in ({'model.backbone.frozen': 'all'}, {'model.backbone.type': 'mmvd.OmnivoreSwin3D'}):
+        looked_at('model.backbone has no weights', **random)
+        looked_at(None, training=False, **random)
+        (tmp_path / 'a.pth').touch()
+        looked_at(None, **random, load_from=str(tmp_path / 'a.pth'))
+    rooms = {
+        'val_dataloader.dataset': dict(type='mmvd.SyntheticRooms', length=1),
+        'model.backbone.init_cfg.type': 'Random',
+    }
+    for scenes, told in ((5, None), (4, 'has 5 classes'), (6, 'has 5 classes, but the head .* num_classes=6')):
+        looked_at(told, **rooms, **{'model.head.num_classes': scenes})
+    head = dict(num_classes=5, loss_cls=dict(class_weight=[1.0] * 7))
+    looked_at('has 7 entries, num_classes=5 asks for 6', **{'model.head': head}, training=False)
+
+
+@pytest.mark.parametrize(('given', 'asked', 'wanted'), [((8, 9), [8, 8], [8, 9]), (8, [9, 9], [8, 8]), (8, 9, 8)])
+def test_heads_read_what_the_encoder_gives(given, asked, wanted):
+    model = SimpleNamespace(backbone=SimpleNamespace(out_channels=given))
+    config = Config(dict(model=dict(head=dict(in_channels=asked))))
+    with pytest.raises(ConfigError, match='model.head.in_channels=') as told:
+        check_channels(config, model)
+    assert str(told.value).endswith(f'set it to {wanted}')
+    check_channels(Config(dict(model=dict(head=dict(in_channels=wanted)))), model)
+    config.model.neck = dict(type='FPN')  # which stands between them
+    check_channels(config, model)

@@ -103,6 +103,7 @@ def test_linked_folders_are_told_of_where_they_are_not_followed(tmp_path, monkey
     make_pairs(tmp_path / 'data/a', 2)
     make_pairs(tmp_path / 'other', 3)
     (tmp_path / 'data/b').symlink_to(tmp_path / 'other')
+    (tmp_path / 'data/file.png').symlink_to(tmp_path / 'other/rgb/000.png')
     told, found = logged(monkeypatch), {}
     assert next(walk(tmp_path / 'data', '**/rgb/*.png', None)) and not told  # nor looked for, which takes long
     for images in ('*/rgb/*.png', '**/rgb/*.png'):

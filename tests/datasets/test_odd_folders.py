@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmvd.apis.preparation import paper_datasets
-from mmvd.datasets import archives
+from mmvd.datasets import archives, walk
 from mmvd.datasets.cameras import read_camera
 from mmvd.datasets.index import IndexedEntries
 from mmvd.errors import ConfigError, MissingInputsError, SampleError
@@ -213,3 +213,38 @@ def test_a_camera_of_absurd_size_is_named(tmp_path):
         (tmp_path / 'camK.npy').write_bytes(content or (tmp_path / 'camK.npy').read_bytes())
         with pytest.raises(ConfigError, match='camK.npy: holds no camera matrix'):
             read_camera(tmp_path / 'camK.npy', 'a.png')
+
+
+def test_a_folder_is_listed_again_when_it_has_changed(tmp_path, monkeypatch):
+    """And for other names; one that cannot be listed is told once, and hides no other."""
+    for name in ('a/1.png', 'a/2.jpg', 'b/3.png'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    done, problems, listed, asked = {}, [], walk._listed, []
+    monkeypatch.setattr(walk, '_listed', lambda folder: asked.append(folder.name) or listed(folder))
+
+    def found(images='*/*.png'):
+        return sorted(walk.walk(tmp_path, images, None, done, problems))
+
+    assert found() == found() == ['a/1.png', 'b/3.png'] and sorted(asked) == ['a', 'b']
+    assert found('*/*.jpg') == ['a/2.jpg']
+    (tmp_path / 'a/4.png').touch()
+    os.utime(tmp_path / 'a', (9, 9))
+    assert found() == ['a/1.png', 'a/4.png', 'b/3.png'] and asked[4:] == ['a']
+    for locked, others in (('a', ['b/3.png']), ('b', ['a/1.png', 'a/4.png'])):
+        done.clear()
+        problems.clear()
+        names = {tmp_path / locked: Path('/none')}  # which is not there
+        monkeypatch.setattr(walk, '_listed', lambda folder, names=names: listed(names.get(folder, folder)))
+        assert found() == found() == others
+        assert len(problems) == 1 and f'{locked}: this folder cannot be read' in problems[0]
+
+
+def test_what_two_archives_hold_counts_once(tmp_path, monkeypatch):
+    told = logged(monkeypatch)
+    for name in ('x.zip', 'y.zip'):
+        with zipfile.ZipFile(tmp_path / name, 'w') as archive:
+            archive.writestr('1.png', b'')
+            archive.writestr('deep/2.png', b'')
+    assert list(walk.walk(tmp_path, '*.png', None)) == ['1.png']  # nothing was looked for below a folder
+    assert len(told) == 1 and 'y.zip: 1 of its images are unpacked beside it, or in another archive' in told[0]

@@ -8,6 +8,7 @@ import pytest
 
 from mmvd.apis.missing_data import missing_data, missing_of
 from mmvd.apis.preparation import paper_datasets
+from mmvd.datasets.walk import some_of
 from mmvd.registry import DATASETS
 from tests.conftest import logged
 from tests.datasets.test_archives import pack, same, samples
@@ -18,6 +19,11 @@ from tools.dataset_converters.prepare import main as prepare_main
 
 def paper(name, root) -> dict:
     return dict(paper_datasets()[name], data_root=str(root))
+
+
+def test_the_first_images_of_the_first_folders_are_looked_at():
+    names = ['a/1', 'a/2', 'a/3', 'b/1', 'c/1']
+    assert list(some_of(iter(names), 2, 2)) == ['a/1', 'a/2', 'b/1']
 
 
 def test_a_list_of_files_that_are_not_there_is_no_dataset(tmp_path):

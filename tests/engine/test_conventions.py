@@ -254,6 +254,8 @@ def test_weights_of_the_whole_model_are_looked_for(tmp_path):
     assert any('none.pth (no such file)' in str(line) for line in missing_inputs(config, training=True))
     config.model.init_cfg.checkpoint = 'torchvision://resnet18'  # mmengine fetches it
     assert not any('resnet18' in str(line) for line in missing_inputs(config, training=True))
+    config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='https://of.others/vit.pth')  # ours reads files
+    assert any('vit.pth (no such file)' in str(line) for line in missing_inputs(config, training=True))
 
 
 def test_augmentation_at_test_is_seen_through():

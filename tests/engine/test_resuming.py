@@ -2,13 +2,20 @@
 
 import json
 import shutil
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 
 from mmvd.apis.launch import build_runner
 from mmvd.apis.resuming import set_resume, warn_of_older_run
+from mmvd.engine import AtomicCheckpointHook, StrictLoadHook
+from mmvd.engine.loops.resumable_epoch_loop import VALIDATED
 from mmvd.errors import ConfigError, Interrupted, MissingInputsError
 from mmvd.models.weights import load_checkpoint
 from tests import test_segmentation
@@ -214,3 +221,43 @@ def test_a_used_work_dir_is_warned_of(tmp_path, capsys):
     config.resume = True
     warn_of_older_run(config)
     assert not capsys.readouterr().err
+
+
+def test_old_checkpoints_go_when_the_new_one_is_there(tmp_path, monkeypatch):
+    """Also where a state is saved twice: after its epoch, and after its validation."""
+
+    def save(self, runner, step, meta):
+        (tmp_path / f'epoch_{step}.pth').touch()
+
+    monkeypatch.setattr(CheckpointHook, '_save_checkpoint_with_step', save)
+    hook, runner = AtomicCheckpointHook(max_keep_ckpts=2), SimpleNamespace(message_hub=MessageHub('steps'))
+    hook.out_dir, hook.filename_tmpl = tmp_path, 'epoch_{}.pth'
+    for step, kept in ((1, [1]), (2, [1, 2]), (2, [1, 2]), (3, [2, 3])):
+        hook._save_checkpoint_with_step(runner, step, {})
+        assert runner.message_hub.get_info('saved_steps') == kept
+        assert sorted(path.name for path in tmp_path.iterdir()) == [f'epoch_{each}.pth' for each in kept]
+
+
+def test_the_best_is_there_until_a_better_one_is(tmp_path, monkeypatch):
+    def save(self, runner, metrics):
+        assert self.best_ckpt_path is None  # the parent would remove it
+        if metrics['a'] > 0:
+            self.best_ckpt_path = str(tmp_path / f'best_{metrics["a"]}.pth')
+            Path(self.best_ckpt_path).touch()
+
+    monkeypatch.setattr(CheckpointHook, '_save_best_checkpoint', save)
+    hook, hub = AtomicCheckpointHook(save_best='auto', rule='greater'), MessageHub('best')
+    for iters, value, there in ((0, 5, []), (1, 1, [1]), (2, -1, [1]), (3, 1, [1]), (4, 2, [2])):
+        hook._save_best_checkpoint(SimpleNamespace(iter=iters, epoch=iters + 10, message_hub=hub), dict(a=value, b=0))
+        assert hook.key_indicators == ['a'] and hub.get_info(VALIDATED) == (iters + 10 if iters else None)
+        assert [path.name for path in tmp_path.iterdir()] == [f'best_{each}.pth' for each in there]
+        assert hook.best_ckpt_path == (str(tmp_path / f'best_{there[0]}.pth') if there else None)
+
+
+@pytest.mark.parametrize(('init', 'seed'), [('Pretrained', None), ('Random', 3), ('Random', None)])
+def test_only_what_comes_again_is_left_out(init, seed):
+    hook, about = AtomicCheckpointHook(leave_out='backbone.'), dict(randomness=dict(seed=seed))
+    about['model'] = dict(backbone=dict(init_cfg=dict(type=init)))
+    runner = SimpleNamespace(cfg=about, hooks=[StrictLoadHook()], model=torch.nn.ReLU())
+    with pytest.raises(ConfigError, match='or set randomness.seed') if init == 'Random' and not seed else nullcontext():
+        hook._check_comes_again(runner)

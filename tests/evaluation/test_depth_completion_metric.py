@@ -2,16 +2,20 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook, ParamSchedulerHook
 from mmengine.structures import BaseDataElement
 from scipy.ndimage import distance_transform_edt
 from sklearn.metrics import auc, root_mean_squared_error
 
+from mmvd.engine import AtomicCheckpointHook, DepthReportHook
+from mmvd.engine.hooks import depth_report_hook
 from mmvd.errors import ConfigError
-from mmvd.evaluation import baselines
+from mmvd.evaluation import DepthCompletionMetric, baselines
 from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
 from mmvd.evaluation.depth_errors import KEYS
 from mmvd.evaluation.guided_fills import guided_fill, joint_bilateral_fill
@@ -214,3 +218,54 @@ def test_an_untrained_network_by_another_protocol_stands_beside_nothing():
     assert 'untrained' in format_table(result, result)
     other = dict(result, protocol=dict(result['protocol'], kept_densities=[0.1, 0.9]))
     assert 'untrained' not in format_table(result, other)
+
+
+def reported(folder, monkeypatch, run=None, **about):
+    """A run that is about to start, what its reports said, and the hooks of each validation."""
+    said, validated = [], []
+    hooks = [Hook(), EarlyStoppingHook('a', rule='less'), ParamSchedulerHook(), CheckpointHook()]
+    save = lambda runner, name, result, **state: said.append((name, result, state))  # noqa: E731
+    monkeypatch.setattr(depth_report_hook, 'save_result', save)
+    monkeypatch.setattr(depth_report_hook, 'format_table', lambda *results: f'table of {results}')
+    evaluator, own = SimpleNamespace(metrics=[Hook(), DepthCompletionMetric()]), AtomicCheckpointHook()
+    evaluator.metrics[1].result = 'a result'
+    runner = dict(work_dir=str(folder), iter=0, epoch=0, train_loop=None, cfg={}, _hooks=[*hooks, own], val_loop=1)
+    runner = SimpleNamespace(**{**runner, 'val_evaluator': evaluator, 'test_evaluator': evaluator, **about})
+    runner.logger = SimpleNamespace(info=said.append)
+    report = DepthReportHook(**({} if run is None else dict(untrained_reference=run)))
+
+    def validate():
+        validated.append([type(each).__name__ for each in runner._hooks])
+        report.after_val_epoch(runner)
+
+    runner.val_loop = runner.val_loop and SimpleNamespace(run=validate)
+    return runner, report, said, validated
+
+
+def test_the_untrained_network_stands_beside_the_trained_one(tmp_path, monkeypatch):
+    runner, report, said, validated = reported(tmp_path, monkeypatch)
+    report.before_train(runner)
+    assert validated == [['Hook', 'AtomicCheckpointHook']] and len(runner._hooks) == 5  # those that steer are back
+    assert said[1:] == [('untrained', 'a result', dict(epoch=0, iter=0))]
+    (tmp_path / 'results').mkdir()
+    for name in ('untrained', 'epoch_2'):  # the latter of an older run
+        (tmp_path / f'results/{name}.json').write_text(f'{{"result": "{name}"}}')
+    runner.epoch, runner.iter = 2, 8
+    report.after_train(runner)
+    assert not (tmp_path / 'results/table.txt').exists()
+    report.after_val_epoch(runner)
+    assert said[2:] == [('epoch_2', 'a result', dict(epoch=2, iter=8))]
+    report.after_train(runner)
+    assert (tmp_path / 'results/table.txt').read_text() == "table of ('epoch_2', 'untrained')\n"
+    runner.cfg = dict(load_from='a.pth')
+    report.after_test_epoch(runner)
+    assert said[4:] == [('test', 'a result', dict(checkpoint='a.pth')), "\ntable of ('a result',)"]
+
+
+@pytest.mark.parametrize(
+    'about', [dict(run=False), dict(iter=1), dict(cfg=dict(load_from='a.pth')), dict(val_loop=None)]
+)
+def test_what_is_not_untrained_is_no_reference(tmp_path, monkeypatch, about):
+    runner, report, said, validated = reported(tmp_path, monkeypatch, **about)
+    report.before_train(runner)
+    assert not validated and not said

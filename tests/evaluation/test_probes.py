@@ -1,10 +1,14 @@
 """Which head is reported; k-NN against scikit-learn; the layout of Table 7."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
+from mmvd.engine import ProbeReportHook
+from mmvd.engine.hooks import probe_report_hook
 from mmvd.errors import ConfigError
 from mmvd.evaluation import LinearProbeMetric
 from mmvd.evaluation.knn import knn_accuracy
@@ -167,3 +171,77 @@ def test_fewer_samples_than_neighbours():
     train, labels = torch.eye(3), torch.tensor([0, 1, 1])
     found = knn_accuracy(train, labels, torch.tensor([[1.0, 0, 0]]), torch.tensor([0]), [2, 50])
     assert found == {2: 100.0, 50: 100.0}
+
+
+class Images(list):
+    """Names of images."""
+
+    name_of = list.__getitem__
+
+    def __init__(self, *names, split='test', classes=('a', 'b')):
+        super().__init__(names)
+        self.split, self.metainfo = split, dict(classes=classes)
+
+
+def probing(train, *evaluated, resume=False, **about) -> SimpleNamespace:
+    """A runner whose head has one probe."""
+    head = SimpleNamespace(num_classes=2, settings=[(0.1, 0.0)], constants=lambda: dict(settings=[(0.1, 0.0)], seed=1))
+    runner = dict(val_loop=1, train_loop=None, epoch=3, iter=40, cfg=dict(resume=resume, load_from='a.pth'))
+    runner.update(model=SimpleNamespace(head=head), logger=SimpleNamespace(info=lambda text: None))
+    runner['train_dataloader'] = SimpleNamespace(dataset=train)
+    for mode in ('val', 'test'):
+        runner[f'{mode}_dataloader'] = SimpleNamespace(dataset=SimpleNamespace(datasets=evaluated))
+        runner[f'{mode}_evaluator'] = SimpleNamespace(metrics=[LinearProbeMetric(**about)])
+    return SimpleNamespace(**runner)
+
+
+TRAIN, TEST, HOLDOUT = Images('train'), Images('test'), Images('held out', split='holdout')
+
+
+@pytest.mark.parametrize(
+    ('told', 'data', 'about'),
+    [
+        (None, (TRAIN, HOLDOUT, TEST), {}),
+        (None, (TRAIN, TEST), dict(paper_compat=True)),
+        ('the training data have 1 classes, but', (Images(classes=('a',)), HOLDOUT, TEST), {}),
+        ('val_dataloader: .* class 0 is .b. here', (TRAIN, HOLDOUT, Images('test', classes=('b', 'a'))), {}),
+        ('need a test set and a held-out part', (TRAIN, TEST), {}),
+        ('need a test set and a held-out part', (TRAIN, HOLDOUT), {}),
+        ('need a test set and a held-out part', (TRAIN, HOLDOUT), dict(paper_compat=True)),
+        ('1 held-out samples are in the training set, e.g. held out', (HOLDOUT, HOLDOUT, TEST), {}),
+    ],
+)
+def test_data_of_probes_are_compared_before_training(told, data, about):
+    runner, hook = probing(*data, **about), ProbeReportHook()
+    if told:
+        with pytest.raises(ConfigError, match=told):
+            hook.before_train(runner)
+        return
+    hook.before_train(runner)
+    assert runner.val_evaluator.metrics[0].settings == [(0.1, 0.0)] and not hook.holdout_is_trained_on
+
+
+def test_checkpoints_know_what_probes_were_trained_on(monkeypatch):
+    runner, hook, content = probing(HOLDOUT, HOLDOUT, TEST, paper_compat=True), ProbeReportHook(), dict(meta={})
+    hook.before_train(runner)
+    assert runner.val_evaluator.metrics[0].ignores_holdout
+    hook.before_save_checkpoint(runner, content)
+    assert content['meta']['linear_probes'] == dict(settings=[(0.1, 0.0)], seed=1, holdout_is_trained_on=True)
+    content['meta']['dataset_meta'] = dict(classes=('a', 'b'))
+    hook, saved = ProbeReportHook(), []
+    hook.after_load_checkpoint(runner, content)
+    hook.before_test_epoch(runner)
+    metric = runner.test_evaluator.metrics[0]
+    assert metric.ignores_holdout and metric.settings == [(0.1, 0.0)]
+    with pytest.raises(ConfigError, match='test_dataloader: .* class 0 is .b. here'):
+        hook.before_test_epoch(probing(TRAIN, Images('test', classes=('b', 'a')), paper_compat=True))
+    content['meta']['linear_probes']['seed'] = 2
+    hook.after_load_checkpoint(runner, content)  # which no test draws with
+    with pytest.raises(ConfigError, match='different: seed'):
+        hook.after_load_checkpoint(probing(TRAIN, TEST, resume=True), content)
+    monkeypatch.setattr(probe_report_hook, 'save_result', lambda runner, *about, **state: saved.append((*about, state)))
+    metric.result = runner.val_evaluator.metrics[0].result = {}
+    monkeypatch.setattr(LinearProbeMetric, 'table', lambda self: '')
+    hook.after_val_epoch(runner)
+    hook.after_test_epoch(runner)
+    assert saved == [('epoch_3', {}, dict(epoch=3, iter=40)), ('test', {}, dict(checkpoint='a.pth'))]

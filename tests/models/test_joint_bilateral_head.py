@@ -121,7 +121,7 @@ def test_everything_learns(head):
     inputs[:, 3:][removed] = 0
     head.loss(head(maps, inputs), target, removed)['loss_depth'].backward()
     still = [name for name, weight in head.named_parameters() if weight.grad is None or not weight.grad.any()]
-    assert not still and all(each.grad.any() for each in maps)
+    assert not still and all(each.grad.any() for each in maps) and head.level_bias.grad.all()
 
 
 def test_encodings_that_do_not_read_metres_are_refused():
@@ -178,3 +178,50 @@ def test_swapped_rgb_reaches_the_decoder():
         expected = model(torch.cat((other, found.input_probe[None]), 1))
     torch.testing.assert_close(found.pred_swapped_rgb[None], expected)
     assert (found.pred_swapped_rgb - found.pred_probe).abs().max() > 0.1
+
+
+def test_what_the_decoder_reads_and_starts_from(head, scene):
+    image, depth, known = scene
+    read, given = [], depth * known
+    head.guide.register_forward_pre_hook(lambda module, args: read.append(args[0]))
+    with torch.no_grad():
+        coarse = head(features(1, 64, 96), torch.cat((image, given), 1))[0]
+    fill, levels = ops.pyramid_fill(given)
+    expected = (image, fill.log() - fill.log().mean(), known.float(), levels / 5)
+    torch.testing.assert_close(read[0], torch.cat(expected, 1))
+    torch.testing.assert_close(coarse, torch.nn.functional.avg_pool2d(fill, 8))  # times a factor that starts at 1
+    assert 17 / 57.4 * float(head.colour_scale.exp()) == pytest.approx(1, abs=0.05)  # alike within 17 of 255
+    assert head.kernel.weight.abs().max() < 0.1 / (9 * 8) ** 0.5  # a tenth of torch's
+
+
+def test_factor_reach_and_own_estimate(head, scene):
+    image, depth, known = scene
+    head.kernel.weight.data.zero_()
+
+    def completed(channel: int, bias: float) -> list[torch.Tensor]:
+        head.kernel.bias.data.zero_()[channel] = bias
+        with torch.no_grad():
+            coarse, pred = head(features(1, 64, 96), torch.cat((image, depth * known), 1))
+        return [torch.nn.functional.interpolate(coarse, (64, 96), mode='bilinear')[~known], pred[~known]]
+
+    _, plain = completed(0, 0.0)
+    torch.testing.assert_close(completed(2, 0.7)[1], plain * torch.tensor(0.7).exp())
+    torch.testing.assert_close(completed(2, 9.0)[1], plain * torch.tensor(3.0).exp())
+    torch.testing.assert_close(*completed(1, 90.0))
+    for bound in (-4, 4):
+        assert torch.equal(completed(0, bound)[1], completed(0, 2 * bound)[1])
+    assert not torch.allclose(completed(0, -4)[1], completed(0, 4)[1])
+
+
+def test_the_nearer_of_two_counts_more(head):
+    """Where colours say nothing; and without any measurement a scene is 3 m away."""
+    head.kernel.weight.data.zero_()
+    inputs = torch.zeros(2, 4, 32, 32)
+    inputs[0, 3, 2, 16], inputs[0, 3, 29, 16] = 1, 3
+    inputs[1, 3] = inputs[0, 3].T
+    with torch.no_grad():
+        down, along = head(features(2, 32, 32), inputs)[-1][:, 0]
+        nothing = head(features(1, 32, 32), torch.zeros(1, 4, 32, 32))[-1]
+    for near, far in ((down[6, 16], down[25, 16]), (along[16, 6], along[16, 25])):
+        assert near < 1.2 and far > 2.6
+    torch.testing.assert_close(nothing, torch.full((1, 1, 32, 32), 3.0))

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from mmvd import ops
 from mmvd.errors import ConfigError, SampleError, WeightsError
@@ -91,6 +91,9 @@ def test_a_wholly_frozen_encoder_does_not_take_an_rgb_file(tmp_path):
     )
     with pytest.raises(WeightsError, match='would stay random: name a VD checkpoint'):
         model.init_weights()
+    alone = VDViT('small', img_size=56, frozen='all', out='rgb', init_cfg=model.init_cfg)
+    alone.init_weights()  # which has no depth stream
+    assert torch.equal(alone.rgb_stream.cls_token, load_file(tmp_path / 'rgb.safetensors')['cls_token'])
 
 
 def test_the_class_token_comes_with_the_checks_of_forward():

@@ -10,7 +10,7 @@ from torch import nn
 
 from mmvd.errors import WeightsError
 from mmvd.models.backbones import VDViT
-from mmvd.models.weights import load_checkpoint
+from mmvd.models.weights import leave_out, load_checkpoint
 from mmvd.models.weights.layouts import to_dinov2_names
 from tests.conftest import TINY
 
@@ -189,6 +189,9 @@ def test_refuses_wrong_files(tmp_path, capsys):
     (tmp_path / 'cut.safetensors').write_bytes((tmp_path / 'cut.safetensors').read_bytes()[:-3])
     with pytest.raises(WeightsError, match='cut.safetensors: .*truncated'):
         load(tmp_path / 'cut.safetensors')
+    torch.save(leave_out(dict(state_dict=VDViT(**TINY).state_dict())), tmp_path / 'adapter.pth')
+    with pytest.raises(WeightsError, match='adapter.pth: leaves out rgb_stream and cannot fill an encoder: name the'):
+        load(tmp_path / 'adapter.pth')
     registers = timm.create_model('vit_small_patch14_reg4_dinov2', pretrained=False).state_dict()
     torch.save(registers, tmp_path / 'reg.pth')
     with pytest.raises(WeightsError, match='register tokens'):

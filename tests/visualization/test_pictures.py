@@ -12,7 +12,8 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 
-from mmvd.engine.hooks import panel_hook
+from mmvd.engine import DepthPanelHook
+from mmvd.engine.hooks import depth_panel_hook, panel_hook
 from mmvd.engine.hooks.panel_hook import PanelHook
 from mmvd.errors import SavingError
 from mmvd.saving import save_png_atomically
@@ -265,3 +266,16 @@ def test_panels_are_counted_and_named(tmp_path, monkeypatch):
     run('val')
     run('test')
     assert hook.drawn == 6
+
+
+def test_panels_of_completion_are_spread_over_the_densities(monkeypatch):
+    drawn, image = [], torch.arange(24, dtype=torch.uint8).view(3, 2, 4)  # BGR
+    monkeypatch.setattr(depth_panel_hook, 'completion_panel', lambda *parts: drawn.append(parts))
+    depth = torch.arange(5.0).view(5, 1, 1).expand(5, 2, 4)
+    sample = SimpleNamespace(input_depth=depth, pred_depth=depth + 10, gt_depth=depth[3:4])
+    for densities, rows in ((3, [0, 2, 4]), (1, [0]), (9, [0, 1, 2, 3, 4])):
+        list(DepthPanelHook(densities=densities).pictures(dict(inputs=[image]), [sample], {}))
+        rgb, given, pred, truth = drawn.pop()
+        np.testing.assert_array_equal(rgb[..., ::-1].transpose(2, 0, 1), image)
+        assert given[:, 0, 0].tolist() == rows and (pred == given + 10).all()
+        np.testing.assert_array_equal(truth, depth[3])
