@@ -121,6 +121,9 @@ def test_a_loop_goes_on_where_it_was(monkeypatch):
     rest.run()
     assert rest.done == whole.done[6:] and rest.drawn == whole.drawn[4:] and not rest.told
     assert rest.dataloader.sampler.seed == 3
+    anew = Loop(**saved)  # after a run of the same experiment_name that was interrupted
+    anew.run()
+    assert (anew.done, anew.drawn) == (whole.done, whole.drawn) and not anew.told
     monkeypatch.setattr(resumable_epoch_loop, 'get_rank', lambda: 1)
     other = Loop()
     other.run()

@@ -47,6 +47,8 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     def run(self) -> torch.nn.Module:
         """Train."""
         runner = self.runner
+        if not self._iter:  # runs of one experiment_name in one process share their notes
+            runner.message_hub.update_info(MID_EPOCH, None)
         runner.call_hook('before_train')
         self._check_accumulation()
         if (runner.cfg.get('train_dataloader', {}).get('sampler') or {}).get('seed') is None:
