@@ -45,6 +45,7 @@ def _become(words: list[str], environment: dict[str, str], printed: list[Path]) 
     sys.argv = words
     given = [str(Path(words[0]).parent), *filter(None, environment.get('PYTHONPATH', '').split(os.pathsep))]
     sys.path = given + [path for path in sys.path if path not in ('', str(ROOT))]
+    torch.set_num_threads(int(environment['OMP_NUM_THREADS']))  # which torch reads when it is imported
     np.random.seed()  # else what draws without a seed would draw the same in all of them
     torch.seed()
     runpy.run_path(words[0], run_name='__main__')

@@ -28,14 +28,25 @@ def pytest_configure(config):
     config.addinivalue_line('markers', 'gpu: needs a GPU and `make test-gpu`, skipped elsewhere')
 
 
-def pytest_collection_finish():
+def settle() -> None:
+    """Free what is free; the rest is looked through no more: each dataset of mmengine's asks for all of a million."""
     gc.collect()
-    gc.freeze()  # each dataset of mmengine's makes the collector look through everything, and imports leave a million
+    gc.freeze()
+
+
+def pytest_collection_finish():
+    settle()
 
 
 def pytest_runtest_setup(item):
     if item.get_closest_marker('gpu') and not torch.cuda.is_available():
         pytest.skip('torch sees no GPU: make test-gpu where there is one')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _settled():
+    yield
+    settle()  # what the tests of a module have imported
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from mmengine.config import Config
 from mmvd.apis.launch import build_runner
 from mmvd.models.weights import load_checkpoint
 from tests import test_classification
+from tests.commands import forked
 from tests.conftest import ROOT
 from tests.test_training import TINY_RUN
 
@@ -39,6 +41,22 @@ def launch(tool: str, *arguments, config=CONFIG) -> str:
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'find_unused_parameters' not in done.stderr
     return done.stderr
+
+
+def fork(tool: str, *arguments, config=CONFIG) -> None:
+    """As :func:`launch`, two processes that torchrun would have started: it and they take long to import torch."""
+
+    def rank(number: int) -> subprocess.CompletedProcess:
+        group = dict(
+            RANK=str(number), LOCAL_RANK=str(number), WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=port
+        )
+        return forked(f'tools/{tool}.py', config, '--launcher', 'pytorch', *arguments, **group, OMP_NUM_THREADS='1')
+
+    port = free_port()
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(rank, range(2)):
+            assert done.returncode == 0, done.stderr[-3000:]
+            assert 'find_unused_parameters' not in done.stderr
 
 
 def result_of(path) -> dict:
@@ -108,7 +126,7 @@ def test_metrics_are_equal_and_no_sample_counts_twice(runs):
 def test_all_processes_validate_what_is_saved(tmp_path):
     """With batch norms in training mode each process gathers statistics of its own."""
     changes = {'model.head.norm_eval': False}
-    launch('dist_train', 2, '--work-dir', tmp_path, '--cfg-options', *settings(options_of(2, **changes)))
+    fork('train', '--work-dir', tmp_path, '--cfg-options', *settings(options_of(2, **changes)))
     tests = {'test_dataloader.dataset.dataset.length': 3, 'test_dataloader.batch_size': 2}
     tests |= {'test_dataloader.num_workers': 0, 'test_dataloader.persistent_workers': False}
     config = Config.fromfile(ROOT / CONFIG, format_python_code=False)
@@ -131,8 +149,8 @@ def test_probes_are_trained_and_measured_alike_by_any_number_of_processes(tmp_pa
     config.dump(tmp_path / 'probes.py')
     build_runner(config, training=True).train()
     half = ('--work-dir', tmp_path / 'two', '--cfg-options', 'train_dataloader.batch_size=2')
-    launch('dist_train', 2, *half, config=tmp_path / 'probes.py')
-    launch('dist_test', tmp_path / 'run/epoch_1.pth', 2, '--work-dir', tmp_path / '2', config=tmp_path / 'probes.py')
+    fork('train', *half, config=tmp_path / 'probes.py')
+    fork('test', tmp_path / 'run/epoch_1.pth', '--work-dir', tmp_path / '2', config=tmp_path / 'probes.py')
     one, two = (result_of(tmp_path / path) for path in ('run/results/epoch_1.json', '2/results/test.json'))
     assert one['images'] == dict(holdout=5, test=6) and one == two
     one, two = (load_checkpoint(tmp_path / f'{name}/epoch_1.pth')['state_dict'] for name in ('run', 'two'))

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmvd.apis.launch import running
 from mmvd.compat import load_checkpoint_file
 from tests.commands import command, forked, script
 from tests.conftest import ROOT
@@ -235,11 +236,11 @@ def test_resumed_equals_uninterrupted(tmp_path, workers):
         'train_dataloader.persistent_workers': workers > 0,
         'custom_hooks.2.end': 1.0,
     }
-    whole = Runner.from_cfg(tiny_config(tmp_path / 'whole', **changes))
-    whole.train()
-    config = tiny_config(tmp_path / 'parts', **changes)
-    config.load_from, config.resume = str(tmp_path / 'whole' / 'epoch_1.pth'), True
-    Runner.from_cfg(config).train()
+    parts = tiny_config(tmp_path / 'parts', **changes)
+    parts.load_from, parts.resume = str(tmp_path / 'whole' / 'epoch_1.pth'), True
+    for config in (tiny_config(tmp_path / 'whole', **changes), parts):
+        with running(config, training=True) as runner:  # which ends the workers, too
+            runner.train()
     a, b = (load_checkpoint_file(tmp_path / name / 'epoch_2.pth') for name in ('whole', 'parts'))
     assert all(torch.equal(a['state_dict'][key], b['state_dict'][key]) for key in a['state_dict'])
     for key, state in a['optimizer']['state'].items():
