@@ -1,5 +1,6 @@
 """RGB-D datasets."""
 
+from . import transforms  # noqa: F401  mmcv's, too: a pipeline may name one before any of ours
 from .bop_dataset import BOPDataset
 from .bop_pose_dataset import BOPPoseDataset
 from .cityscapes import CityscapesDepthDataset

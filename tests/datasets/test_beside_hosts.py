@@ -1,5 +1,8 @@
 """Transforms of the hosts beside ours: what moves or fills image and depth differently is refused."""
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -39,6 +42,14 @@ def of_mmdet(tmp_path) -> dict:
     ):
         results = TRANSFORMS.build(step)(results)
     return results
+
+
+def test_a_pipeline_may_begin_with_a_step_of_mmcv():
+    """Also where nothing but mmvd was imported, as in a notebook."""
+    data = dict(type='mmvd.SyntheticRooms', length=1, pipeline=[dict(type='LoadImageFromFile')])
+    code = f'import mmvd; from mmvd.registry import DATASETS; print(len(DATASETS.build({data})))'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.stdout == '1\n', done.stderr
 
 
 def test_a_flip_of_mmcv_moves_labels_and_not_depth(tmp_path):
