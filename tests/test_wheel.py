@@ -49,10 +49,11 @@ def python(tmp_path_factory):
         source,
         cwd=folder,
     )
-    run(sys.executable, '-m', 'venv', folder / 'env', cwd=folder)
+    run(sys.executable, '-m', 'venv', '--without-pip', folder / 'env', cwd=folder)
     inside = folder / 'env/bin/python'
     (wheel,) = folder.glob('mmvd-*.whl')
-    run(inside, '-m', 'pip', 'install', '-q', '--no-deps', '--no-index', wheel, cwd=folder)
+    install = ('-m', 'pip', '--python', inside, 'install', '-q', '--no-deps', '--no-index', wheel)
+    run(sys.executable, *install, cwd=folder)
     packages = Path(run(inside, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))', cwd=folder).strip())
     # a path in a .pth file is searched for packages, but its own .pth files, the editable checkout's, are not obeyed
     (packages / 'borrowed.pth').write_text(sysconfig.get_path('purelib') + '\n')

@@ -1,8 +1,5 @@
 """The Python API, the inferencer and the command line."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +12,7 @@ from mmvd.apis import DepthCompletionInferencer
 from mmvd.apis.loading import find_config
 from mmvd.errors import ConfigError, SampleError, WeightsError
 from tests.apis.conftest import DEPTH, RGB
+from tests.commands import command
 from tests.conftest import ROOT, logged
 
 ARCH = dict(embed_dims=32, depth=4, num_heads=2)
@@ -103,26 +101,9 @@ def test_inferencer(tmp_path, model):
 
 
 def test_command_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, '-m', 'mmvd', 'data', '--rooms', '2', '--out', str(tmp_path / 's.png')],
-        capture_output=True,
-        text=True,
-    )
+    done = command('data', '--rooms', 2, '--out', tmp_path / 's.png')
     assert done.returncode == 0 and cv2.imread(str(tmp_path / 's.png')).shape == (540, 960, 3), done.stderr
-    done = subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'mmvd',
-            'demo',
-            '--model',
-            'pretrain_tiny_pde_rooms',
-            '--checkpoint',
-            str(tmp_path / 'none.pth'),
-        ],
-        capture_output=True,
-        text=True,
-    )
+    done = command('demo', '--model', 'pretrain_tiny_pde_rooms', '--checkpoint', tmp_path / 'none.pth')
     assert done.returncode == 2 and 'none.pth: no such weights file' in done.stderr and 'Traceback' not in done.stderr
 
 

@@ -3,8 +3,6 @@
 import errno
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -91,8 +89,7 @@ def test_what_is_there_is_not_replaced(packed, config):
 def test_command(config, tmp_path):
     torch.save(dict(state_dict=mmvd.load_model(config, device='cpu').completer.state_dict()), tmp_path / 'c.pth')
     config.dump(tmp_path / 'c.py')
-    tool = [sys.executable, 'tools/model_converters/pack.py', str(tmp_path / 'c.py'), str(tmp_path / 'c.pth')]
-    done = subprocess.run([*tool, str(tmp_path / 'out')], capture_output=True, text=True, cwd=ROOT)
+    done = script('model_converters/pack', tmp_path / 'c.py', tmp_path / 'c.pth', tmp_path / 'out')
     assert done.returncode == 0 and 'parameters' in done.stdout and 'SHA-256' in done.stdout, done.stderr
     assert mmvd.load_model(tmp_path / 'out').complete(RGB).shape == (56, 56)
 

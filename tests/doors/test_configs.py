@@ -1,7 +1,6 @@
 """Config files and command lines: what is wrong is told in one line, before anything is built or read."""
 
 import os
-import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmvd.apis.launch import build_runner, load_config
 from mmvd.apis.loading import build_filled, find_config
 from mmvd.apis.preflight import check_inputs
 from mmvd.errors import ConfigError, MMVDError, exit_code
+from tests.commands import script
 from tests.conftest import ROOT
 
 TINY = f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms.py'\n"
@@ -287,7 +287,7 @@ def test_commands(command, match, monkeypatch, capsys):
 
 @pytest.mark.parametrize('tool, arguments', [('train', ['none.py']), ('test', ['none.py', 'none.pth'])])
 def test_tools(tool, arguments):
-    done = subprocess.run([sys.executable, f'tools/{tool}.py', *arguments], capture_output=True, text=True, cwd=ROOT)
+    done = script(tool, *arguments)
     assert done.returncode == 2 and done.stderr.strip() == 'ConfigError: none.py: no such config file'
 
 
