@@ -18,6 +18,11 @@ from mmvd.registry import MODELS
 from tests.conftest import TINY, tiny_completer
 
 
+def of_itself(outer: dict) -> dict:
+    outer['state_dict'] = dict(model=outer)
+    return outer
+
+
 class Hostile:
     def __reduce__(self):
         return print, ('this must never run',)
@@ -45,6 +50,7 @@ def first(state, change):
 DEEPER = 'backbone.rgb_stream.blocks.9.ls1.gamma'
 CONTENTS = [  # name, what is saved, a word of the message
     ('list', lambda s: [1, 2], 'holds no tensors by name'),
+    ('itself', lambda s: of_itself({}), 'holds itself'),
     ('empty', lambda s: {}, 'holds no tensors'),
     ('numbers', lambda s: dict(state_dict=dict(a=1)), 'holds no tensors'),
     ('state_list', lambda s: dict(state_dict=[1]), 'its state_dict is list'),

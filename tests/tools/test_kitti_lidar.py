@@ -70,6 +70,11 @@ def test_points_come_out_where_they_were_put(tmp_path, monkeypatch):
         ('calib/000008.txt', b'P2: 1 2 3\n', 'P2 must hold 12 numbers'),
         ('calib/000008.txt', b'P0: 1\n', 'P2 must hold 12 numbers'),
         ('calib/000008.txt', b'P2: ' + b'nan ' * 12 + b'\n', 'P2 is not finite'),
+        (
+            'calib/000008.txt',
+            b'P2: 1 0 0 0 0 1 0 0 0 0 1 0\nR0_rect: 1 0 0 0 1 0 0 0 1\nTr_velo_to_cam: -1 0 0 0 0 1 0 0 0 0 -1 0',
+            'txt: puts no point of .*bin into the image',
+        ),
         ('calib/000008.txt', None, 'no such calibration'),
         ('image_2/000008.png', None, 'no images'),
     ],

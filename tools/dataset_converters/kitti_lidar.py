@@ -88,7 +88,12 @@ def project(points: np.ndarray, matrix: np.ndarray, shape: tuple[int, int]) -> n
 
 
 def convert(root: Path) -> int:
-    """Write what is missing; returns the number of depth maps there are."""
+    """Write what is missing; returns the number of depth maps there are.
+
+    Raises:
+        MissingInputsError: If an image, a scan or a calibration is not there.
+        SampleError: If one cannot be read, or a scan has no point in its image.
+    """
     images = sorted((root / 'training' / 'image_2').glob('*.png'))
     if not images:
         raise MissingInputsError(f'{root / "training/image_2"}: no images, unpack data_object_image_2.zip into {root}')
@@ -97,9 +102,10 @@ def convert(root: Path) -> int:
         out = root / 'training' / 'velodyne_depth' / f'{name}.png'
         if out.is_file():
             continue
-        matrix = read_calibration(root / 'training' / 'calib' / f'{name}.txt')
-        points = read_scan(root / 'training' / 'velodyne' / f'{name}.bin')
-        depth_m = project(points, matrix, read_image(image)[0].shape[:2])
+        calibration, scan = (root / 'training' / path for path in (f'calib/{name}.txt', f'velodyne/{name}.bin'))
+        depth_m = project(read_scan(scan), read_calibration(calibration), read_image(image)[0].shape[:2])
+        if not depth_m.any():
+            raise SampleError(f'{calibration}: puts no point of {scan} into the image: unpack both again')
         save_png_atomically((depth_m * PER_M).round().astype(np.uint16), out)
     return len(images)
 

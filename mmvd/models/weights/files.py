@@ -140,8 +140,12 @@ def tensors_of(content: dict, path: str | Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: If there are none, or one is sparse, without values, or not finite.
     """
+    around = []
     while inner := [content[name] for name in (*_WRAPPERS, *_OTHERS) if isinstance(content.get(name), dict)]:
+        around.append(content)
         content = inner[0]
+        if any(content is each for each in around):
+            raise WeightsError(f'{path}: holds itself, where tensors should be: save the state dict alone')
     tensors = {key: value for key, value in content.items() if isinstance(value, Tensor) and isinstance(key, str)}
     if not tensors:
         found = ', '.join(shown(str(key)) for key in list(content)[:5])
