@@ -31,7 +31,7 @@ def adds(R: np.ndarray, t: np.ndarray, R_gt: np.ndarray, t_gt: np.ndarray, point
     if not _finite(R, t):
         return np.inf
     estimated, true = points @ R.T + t, points @ R_gt.T + t_gt
-    return float(cKDTree(estimated).query(true)[0].mean())
+    return float(cKDTree(estimated).query(true, workers=-1)[0].mean())
 
 
 def mssd(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
+from tqdm import tqdm
 
 from mmvd.datasets.bop_files import model_file, read_model_info, read_models_info
 from mmvd.datasets.decoders import read_depth
@@ -127,7 +128,7 @@ class PoseScores:
             raise ConfigError(f'{self.folder}: has no models of the objects {", ".join(map(str, sorted(unknown)))}')
         groups = self._groups(estimates, truths)
         by_object = defaultdict(list)
-        for (_, _, obj_id), group in groups.items():
+        for (_, _, obj_id), group in tqdm(groups.items(), 'poses judged', unit=' objects'):
             by_object[obj_id].append(self._judge(obj_id, *group))
         found = {str(obj_id): self._summary(rows) for obj_id, rows in sorted(by_object.items())}
         found['all'] = self._summary([row for rows in by_object.values() for row in rows])

@@ -1,6 +1,7 @@
 """BOP's visible surface discrepancy."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def vsd(
     if not (np.isfinite(R).all() and np.isfinite(t).all()) or t[2] <= 0:
         return np.ones(len(taus))
     shape = depth_test.shape
-    rays = _ray_lengths(K, shape)
+    rays = _ray_lengths(np.asarray(K, np.float64).tobytes(), shape)
     test, truth = depth_test * rays, renderer(R_gt, t_gt, K, shape) * rays
     estimate = renderer(R, t, K, shape) * rays
     is_free = test == 0
@@ -59,8 +60,10 @@ def vsd(
     return (wrong + count - both.sum()) / count
 
 
-def _ray_lengths(K: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+@lru_cache(8)
+def _ray_lengths(of_camera: bytes, shape: tuple[int, int]) -> np.ndarray:
     """(H, W) distance from the camera's centre per unit of depth; pixel centres at integers."""
+    K = np.frombuffer(of_camera).reshape(3, 3)
     v, u = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
     x, y = (u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1]
     return np.sqrt(x**2 + y**2 + 1)
