@@ -89,17 +89,20 @@ def saved(model, layout, folder):
     return folder / 'w.safetensors'
 
 
-@pytest.mark.parametrize('layout', REFERENCES)
-@pytest.mark.parametrize('size', [(518, 518), (546, 546), (448, 448), (224, 224), (140, 196)])
-def test_rgb_tokens_equal_the_reference(layout, size, tmp_path):
-    make, run, rule = REFERENCES[layout]
+@pytest.fixture(scope='module', params=REFERENCES)
+def pair(request, tmp_path_factory):
+    """A reference, how its tokens are read, and ours with its weights."""
+    make, run, rule = REFERENCES[request.param]
     reference = make()
-    model = VDViT(
-        'small',
-        position_rule=rule,
-        init_cfg=dict(type='Pretrained', checkpoint=str(saved(reference, layout, tmp_path))),
-    )
+    file = saved(reference, request.param, tmp_path_factory.mktemp('weights'))
+    model = VDViT('small', position_rule=rule, init_cfg=dict(type='Pretrained', checkpoint=str(file)))
     model.init_weights()
+    return reference, run, model
+
+
+@pytest.mark.parametrize('size', [(518, 518), (546, 546), (448, 448), (224, 224), (140, 196)])
+def test_rgb_tokens_equal_the_reference(pair, size):
+    reference, run, model = pair
     x = torch.randn(1, 3, *size)
     with torch.no_grad():
         expected, got = run(reference, x), model.encode_rgb(x).tokens
