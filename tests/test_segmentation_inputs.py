@@ -11,11 +11,11 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmvd.apis.launch import build_runner
-from mmvd.datasets import verification
+from mmvd.datasets import file_checks, threads
+from mmvd.datasets.file_checks import check_files
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.datasets.transforms import LoadDepth
 from mmvd.datasets.transforms.labels import LoadLabels
-from mmvd.datasets.verification import check_files
 from mmvd.errors import DepthFileError, SampleError
 from mmvd.registry import DATASETS
 from tests import fabricate
@@ -177,14 +177,14 @@ def test_odd_files_are_told_before_training_wherever_they_are(tmp_path, suffix, 
 def test_each_process_looks_at_its_share_of_all_datasets(tmp_path, monkeypatch):
     settings = pairs(tmp_path)
     dataset = DATASETS.build(dict(type='mmvd.KeyedConcat', datasets=[settings], pipeline=[]))
-    monkeypatch.setattr(verification, '_AT_ONCE', 5)
+    monkeypatch.setattr(threads, '_AT_ONCE', 5)
     check_files(dataset)
     cut(Path(dataset.datasets[0].get_data_info(4)['depth_path']))
     with pytest.raises(DepthFileError, match='truncated'):
         check_files(dataset)
-    monkeypatch.setattr(verification, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(file_checks, 'get_world_size', lambda: 2)
     for rank in (0, 1):
-        monkeypatch.setattr(verification, 'get_rank', lambda rank=rank: rank)
+        monkeypatch.setattr(file_checks, 'get_rank', lambda rank=rank: rank)
         with pytest.raises(DepthFileError) if rank == 0 else nullcontext():
             check_files(dataset)
 
@@ -198,7 +198,7 @@ def test_what_the_dataset_and_its_pipeline_say_of_files_counts(tmp_path):
     def look(image, *loaders, turns_along=False, **about):
         entry = dict(img_path=str(tmp_path / image), decoder='mm16', **about)
         dataset = SimpleNamespace(get_data_info=lambda index: entry, DEPTH_OF_TURNED_IMAGE=turns_along)
-        verification._check_sample(dataset, 0, loaders)
+        file_checks._check_sample(dataset, 0, loaders)
 
     depth = dict(depth_path=str(tmp_path / 'depth.png'))
     look('a.jpg', resize_image=True, **depth)

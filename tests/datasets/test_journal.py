@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmvd.datasets import verification, walk
+from mmvd.datasets import threads, verification, walk
 from mmvd.datasets.journal import Journal
-from mmvd.datasets.verification import examine, format_facts
+from mmvd.datasets.verdicts import format_facts
+from mmvd.datasets.verification import examine
 from mmvd.errors import SavingError
 from tests.datasets.test_index import build, pairs
 from tools.dataset_converters.prepare import prepare
@@ -90,7 +91,7 @@ def test_files_that_changed_since_are_read_again(tmp_path):
 
 
 def test_what_was_read_is_numpys(tmp_path, monkeypatch):
-    monkeypatch.setattr(verification, '_AT_ONCE', 4)
+    monkeypatch.setattr(threads, '_AT_ONCE', 4)
     dataset = build(pairs(tmp_path))
     maps = np.random.default_rng(0).integers(500, 600, (6, 8, 10)).astype(np.uint16)
     maps[0, :3] = maps[-1] = 0

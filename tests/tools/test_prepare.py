@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmvd.apis.preparation import listed_datasets, paper_datasets
 from mmvd.datasets import walk
 from mmvd.datasets.index import IndexedEntries
-from mmvd.datasets.verification import DatasetFacts, judge
+from mmvd.datasets.verdicts import judge
+from mmvd.datasets.verification import DatasetFacts
 from mmvd.errors import MissingInputsError
 from tests.conftest import ROOT
 from tests.datasets.test_index import build, same

@@ -24,7 +24,8 @@ from mmvd.arguments import check_int
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
-from mmvd.datasets.verification import examine, judge
+from mmvd.datasets.verdicts import judge
+from mmvd.datasets.verification import examine
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError, describe, exit_code
 from mmvd.registry import DATASETS
 

@@ -16,7 +16,8 @@ from mmvd.apis.missing_data import missing_of
 from mmvd.apis.preparation import expectations
 from mmvd.arguments import check_int
 from mmvd.datasets.nesting import datasets_in
-from mmvd.datasets.verification import examine, format_facts
+from mmvd.datasets.verdicts import format_facts
+from mmvd.datasets.verification import examine
 from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import DATASETS
 

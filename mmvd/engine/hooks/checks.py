@@ -7,8 +7,8 @@ from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 
 from mmvd.arguments import check_int
+from mmvd.datasets.file_checks import check_files
 from mmvd.datasets.sample_key import KeyedIndex
-from mmvd.datasets.verification import check_files
 from mmvd.errors import ConfigError, SavingError
 from mmvd.models.weights import ENCODING, fit_checkpoint
 from mmvd.registry import HOOKS
@@ -67,7 +67,7 @@ def _check_groups(runner, checkpoint: dict, source: str) -> None:
 
 @HOOKS.register_module()
 class FirstLookHook(Hook):
-    """Looks at every file, see :func:`mmvd.datasets.verification.check_files`, and reads some samples before training.
+    """Looks at every file, see :func:`mmvd.datasets.file_checks.check_files`, and reads some samples before training.
 
     The values of all depth files are read by the ``--verify`` of the converters alone.
 
