@@ -149,7 +149,7 @@ class BOPPoseMetric(BaseMetric):
         if not truths:  # those of the benchmark's test set are not public
             return dict(estimates=len(estimates))
         wanted = self._wanted(truths)
-        tables = {'network': self.scores(estimates, wanted)}
+        predictors = {'network': estimates}
         logger = MMLogger.get_current_instance()
         if self.reference:
             missing = next(filter(None, (DATASETS.get(part['type']).missing(part) for part in self.reference)), None)
@@ -157,8 +157,8 @@ class BOPPoseMetric(BaseMetric):
                 logger.warning(f'no trivial predictors: they need the training data, {missing}')
             else:
                 means = class_means(self._training_instances(), self._diameters())
-                for name, trivial in trivial_estimates(seen, truths, means).items():
-                    tables[name] = self.scores(trivial, wanted)
+                predictors |= trivial_estimates(seen, truths, means)
+        tables = self.scores.compare(predictors, wanted)
         no_poses = sum(not is_pose(each) for each in estimates)
         logger.info(self._report(tables, results, no_poses))
         flat = dict(tables['network']['all'])

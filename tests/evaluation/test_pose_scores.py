@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmvd.datasets.meshes import MeshRenderer
 from mmvd.errors import SampleError
 from mmvd.evaluation.pose import Estimate, PoseScores, Truth
 from mmvd.evaluation.pose.trivial import Seen, class_means, trivial_estimates
@@ -64,6 +65,23 @@ def test_tolerance_of_visibility(models):
         assert PoseScores(models, delta_mm=delta_mm)([exact], [truth])['all']['AR_VSD'] == expected
     with pytest.raises(SampleError, match=r'depth is \(480, 640\) where its image is \(240, 320\)'):
         PoseScores(models)([exact], [replace(truth, shape=(240, 320))])
+
+
+def test_side_by_side_each_has_its_own_scores_and_truth_is_rendered_once(models, monkeypatch):
+    pytest.importorskip('embreex')
+    cv2.imwrite(str(models / 'depth.png'), np.full((480, 640), 9000, np.uint16))
+    depth, drawn, render = (str(models / 'depth.png'), 'bop', 0.1), [], MeshRenderer.__call__
+    monkeypatch.setattr(MeshRenderer, '__call__', lambda *args: drawn.append(args) or render(*args))
+    truths = [Truth(1, n, 1, np.eye(3), AHEAD + [50 * n, 0, 0], 1.0, K, (480, 640), depth) for n in (1, 2)]
+    predictors = {
+        name: [Estimate(1, each.im_id, 1, 1.0, np.eye(3), each.t + [mm * each.im_id, 0, 0]) for each in truths]
+        for name, mm in (('exact', 0), ('near', 4), ('far', 12))
+    }
+    tables = PoseScores(models).compare(predictors | dict(none=[]), truths)
+    assert len(drawn) == 2 + 2 * 2  # each pose once: of both truths, which one predictor repeats, and of two predictors
+    assert tables == {name: PoseScores(models)(predictors.get(name, []), truths) for name in tables}
+    exact, near, far, none = (table['all']['AR_VSD'] for table in tables.values())
+    assert exact == 100 > near > far > none == 0
 
 
 def test_trivial_predictors_of_one_object():

@@ -1,7 +1,7 @@
 """Scores of estimates against the truth: BOP's average recall and PoseCNN's areas, for all objects and each."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from .recall import area_under_curve, average_recall, match
 from .submission import Estimate, is_pose
 from .vsd import TAUS, vsd
 
+_MAPS_KEPT = 2  # rendered: the truth's, for the next predictor, and the estimate's
 THETAS = TAUS  # of VSD and MSSD, shares of the diameter or of the surface
 PIXELS = tuple(5.0 * step for step in range(1, 11))  # of MSPD, in an image 640 pixels wide
 
@@ -106,6 +107,7 @@ class PoseScores:
         listed = [key for key, info in known.items() if any(info.get(name) for name in names)]
         self.symmetric = tuple(listed if symmetric is None else symmetric)
         self.model = lru_cache(None)(lambda obj_id: ObjectModel(self.folder, obj_id))
+        self._drawn = lru_cache(_MAPS_KEPT)(self._draw)
 
     def __call__(self, estimates: Sequence[Estimate], truths: Sequence[Truth]) -> dict[str, dict[str, float]]:
         """Scores by object, and of all together under ``'all'``.
@@ -123,27 +125,39 @@ class PoseScores:
         Raises:
             ConfigError: If a truth is of an object that has no model.
         """
+        return self.compare({'': estimates}, truths)['']
+
+    def compare(
+        self, predictors: Mapping[str, Sequence[Estimate]], truths: Sequence[Truth]
+    ) -> dict[str, dict[str, dict[str, float]]]:
+        """Scores of the estimates of several predictors, each as alone; truth is read and rendered once for all."""
         unknown = {each.obj_id for each in truths} - read_models_info(self.folder).keys()
         if unknown:
             raise ConfigError(f'{self.folder}: has no models of the objects {", ".join(map(str, sorted(unknown)))}')
-        groups = self._groups(estimates, truths)
-        by_object = defaultdict(list)
-        for (_, _, obj_id), group in tqdm(groups.items(), 'poses judged', unit=' objects'):
-            by_object[obj_id].append(self._judge(obj_id, *group))
+        wanted: dict[tuple, list[Truth]] = defaultdict(list)
+        for truth in truths:
+            wanted[truth.scene_id, truth.im_id, truth.obj_id].append(truth)
+        best = {name: self._best(estimates, wanted) for name, estimates in predictors.items()}
+        judged = {name: defaultdict(list) for name in predictors}
+        for key, group in tqdm(wanted.items(), 'poses judged', unit=' objects'):
+            for name, by_object in judged.items():
+                by_object[key[2]].append(self._judge(key[2], best[name][key], group))
+        return {name: self._table(by_object) for name, by_object in judged.items()}
+
+    @staticmethod
+    def _best(estimates: Sequence[Estimate], wanted: Mapping[tuple, list[Truth]]) -> dict[tuple, list[Estimate]]:
+        """Of each object in an image so many estimates as are to be found, the best scored first."""
+        best: dict[tuple, list[Estimate]] = {key: [] for key in wanted}
+        for each in sorted(filter(is_pose, estimates), key=lambda each: -each.score):
+            key = (each.scene_id, each.im_id, each.obj_id)
+            if key in best and len(best[key]) < len(wanted[key]):
+                best[key].append(each)
+        return best
+
+    def _table(self, by_object: Mapping[int, list[dict]]) -> dict[str, dict[str, float]]:
         found = {str(obj_id): self._summary(rows) for obj_id, rows in sorted(by_object.items())}
         found['all'] = self._summary([row for rows in by_object.values() for row in rows])
         return found
-
-    @staticmethod
-    def _groups(estimates, truths) -> dict[tuple, tuple[list, list]]:
-        groups: dict[tuple, tuple[list, list]] = {}
-        for truth in truths:
-            groups.setdefault((truth.scene_id, truth.im_id, truth.obj_id), ([], []))[1].append(truth)
-        for each in sorted(filter(is_pose, estimates), key=lambda each: -each.score):
-            group = groups.get((each.scene_id, each.im_id, each.obj_id))
-            if group is not None and len(group[0]) < len(group[1]):
-                group[0].append(each)
-        return groups
 
     def _judge(self, obj_id: int, estimates: list[Estimate], truths: list[Truth]) -> dict:
         """Errors of one object in one image."""
@@ -160,7 +174,7 @@ class PoseScores:
                 errors['R'][row, column] = rotation_error_deg(e.R, g.R, model.symmetries)
                 errors['t'][row, column] = translation_error(*pair, model.symmetries)
                 if self.with_vsd:
-                    errors['VSD'][row, column] = self._vsd(model, e, g)
+                    errors['VSD'][row, column] = self._vsd(obj_id, e, g)
         symmetric = obj_id in self.symmetric
         errors['ADD(-S)'] = errors['ADD-S'] if symmetric else errors['ADD']
         pairs = match(errors['t'], np.inf)  # for errors without thresholds: the best scored takes the nearest
@@ -170,11 +184,20 @@ class PoseScores:
                 values[column] = errors[name][row, column]
         return dict(errors=errors, alone=alone, count=len(truths), diameter=model.diameter)
 
-    def _vsd(self, model: ObjectModel, e: Estimate, g: Truth) -> np.ndarray:
+    def _vsd(self, obj_id: int, e: Estimate, g: Truth) -> np.ndarray:
         depth = _depth_mm(*g.depth)
         if depth.shape != tuple(g.shape):
             raise SampleError(f'{g.depth[0]}: depth is {depth.shape} where its image is {tuple(g.shape)}')
-        return vsd(e.R, e.t, g.R, g.t, model.renderer, depth, g.K, self.delta_mm, diameter=model.diameter)
+
+        def renderer(R: np.ndarray, t: np.ndarray, K: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+            return self._drawn(obj_id, *(np.asarray(each, np.float64).tobytes() for each in (R, t, K)), shape)
+
+        diameter = self.model(obj_id).diameter
+        return vsd(e.R, e.t, g.R, g.t, renderer, depth, g.K, self.delta_mm, diameter=diameter)
+
+    def _draw(self, obj_id: int, R: bytes, t: bytes, K: bytes, shape: tuple[int, int]) -> np.ndarray:
+        R, t, K = map(np.frombuffer, (R, t, K))
+        return self.model(obj_id).renderer(R.reshape(3, 3), t, K.reshape(3, 3), shape)
 
     def _summary(self, rows: list[dict]) -> dict[str, float]:
         counts = [row['count'] for row in rows]
