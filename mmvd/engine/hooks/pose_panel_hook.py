@@ -38,6 +38,11 @@ class PosePanelHook(Hook):
     def _start(self) -> None:
         self.first, self.worst, self.seen = [], [], 0
 
+    def before_train(self, runner) -> None:
+        """See that validation judges poses, before hours of training."""
+        if runner.val_loop is not None:
+            _models(runner.val_evaluator)
+
     def _before_epoch(self, runner, mode: str = 'train') -> None:
         self._start()
 
