@@ -6,11 +6,19 @@ import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from PIL import Image
 
-from mmvd.datasets import ImageNetRGBDDataset, MVIPDataset, NYUv2SceneDataset, RGBDClassDataset, SUNRGBDSceneDataset
+from mmvd.datasets import (
+    ImageNetRGBDDataset,
+    MVIPDataset,
+    NYUv2SceneDataset,
+    RGBDClassDataset,
+    RGBDDataset,
+    SUNRGBDSceneDataset,
+)
 from mmvd.datasets.cameras import read_camera
 from mmvd.datasets.scene_datasets import NYU10, SUN19
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from tests.conftest import ROOT
 
 
@@ -71,6 +79,20 @@ def test_class_folders(tmp_path):
         and labels(val) == [0, 1]
     )
     assert train.get_data_info(1)['depth_path'].endswith('train/n01/1_depth.png')
+
+
+def test_print_colours_are_read_where_the_official_images_have_some(tmp_path):
+    ink = np.array([200, 30, 0, 20])  # cyan, magenta, yellow, black
+    for name in ('train/n01/0.JPEG', 'train/n02/0.JPEG'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new('CMYK', (16, 12), tuple(ink.tolist())).save(tmp_path / name, quality=95)
+    load = [dict(type='mmvd.LoadImage')]
+    image = ImageNetRGBDDataset(str(tmp_path), images='train/*/*.JPEG', pipeline=load)[0]['img']
+    rgb = (255 - ink[:3]) * (255 - ink[3]) / 255
+    np.testing.assert_allclose(image, np.broadcast_to(rgb[::-1], (12, 16, 3)), atol=2)
+    other = dict(decoder='mm16', images='train/*/*.JPEG', depth_from=('JPEG', 'png'), test_mode=True)
+    with pytest.raises(SampleError, match='an image in print colours .CMYK.: convert it to RGB'):
+        RGBDDataset(str(tmp_path), **other, pipeline=load)[0]
 
 
 def test_class_folders_that_do_not_fit(tmp_path):
