@@ -1,9 +1,12 @@
 """Joint transforms: what lives on the pixel grid moves together."""
 
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2.functional import InterpolationMode, resize
 
 from mmvd import ops
@@ -222,6 +225,17 @@ def test_bicubic_is_torchvisions():
     )
     with pytest.raises(ConfigError, match='interpolation must be one of area, bicubic'):
         TRANSFORMS.build(dict(crop, interpolation='cubic'))
+
+
+@pytest.mark.parametrize('ratio', [(3 / 4, 4 / 3), (2, 3), (0.2, 0.5), (1, 1)])
+@pytest.mark.parametrize('shape', [(60, 80), (40, 200), (200, 40)])
+def test_a_crop_that_does_not_fit_is_torchvisions(shape, ratio):
+    """The whole area fits but for luck: after ten misses it is the largest one in the middle."""
+    crop = TRANSFORMS.build(dict(type='mmvd.RGBDRandomResizedCrop', size=8, scale=(1, 1), ratio=ratio, pad=False))
+    torch.manual_seed(0)
+    wanted = Counter(RandomResizedCrop.get_params(torch.empty(3, *shape), [1, 1], list(ratio)) for _ in range(20))
+    found = Counter(crop._draw(np.random.default_rng(seed), *shape) for seed in range(20))
+    assert found.most_common(1)[0][0] == wanted.most_common(1)[0][0]
 
 
 @pytest.mark.parametrize('owner', ['mmdet.RandomFlip', 'mmpretrain.RandomFlip'])

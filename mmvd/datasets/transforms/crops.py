@@ -138,5 +138,7 @@ class RGBDRandomResizedCrop(JointTransform):
             w, h = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
             if 0 < w <= width and 0 < h <= height:
                 return int(u[2] * (height - h + 1)), int(u[3] * (width - w + 1)), h, w
-        side = min(height, width)  # as torchvision does after ten misses: the central crop
-        return (height - side) // 2, (width - side) // 2, side, side
+        # after ten misses the largest central area of a permitted ratio, as torchvision and mmpretrain do
+        h = min(height, max(round(width / self.ratio[0]), 1))
+        w = min(width, max(round(height * self.ratio[1]), 1))
+        return (height - h) // 2, (width - w) // 2, h, w
