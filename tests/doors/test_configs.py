@@ -1,7 +1,6 @@
 """Config files and command lines: what is wrong is told in one line, before anything is built or read."""
 
 import os
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from mmengine.logging import MMLogger
 from torch.optim import AdamW
 
 import mmvd
-from mmvd.__main__ import main
 from mmvd.apis.config_schema import check_kinds
 from mmvd.apis.configs import data_folder, read_config
 from mmvd.apis.launch import build_runner, load_config
@@ -260,29 +258,6 @@ def test_options_that_fit_nowhere(tmp_path, options):
         config = load_config(arguments(ROOT / 'configs/vd/pretrain_tiny_pde_rooms.py', **options))
         check_inputs(config, True)
         build_filled(config, None)
-
-
-COMMANDS = [
-    ('demo --index -1', '--index must be a whole number'),
-    ('data --rooms 0', '--rooms must be a whole number'),
-    ('data --seed -1', '--seed must be a whole number'),
-    ('complete none.png --model pretrain_tiny_pde_rooms', 'has no trained weights'),
-    ('complete none.png --checkpoint none.pth', 'none.pth: a checkpoint needs its config'),
-    ('complete none.png --model no_such_model', 'no such config file'),
-    ('segment none.png --model m2f_vd_rooms_tiny', 'give the checkpoint'),
-    ('classify x --config linear84_vd_rooms --checkpoint x', 'a whole grid of heads'),
-    ('features x.png --device gpu', "device='gpu'"),
-    ('data rooms folder --size 4 4', 'data rooms: takes no folder, size'),
-    ('data status --rooms 3', 'data status: takes no rooms'),
-]
-
-
-@pytest.mark.parametrize('command, match', COMMANDS, ids=[row[0] for row in COMMANDS])
-def test_commands(command, match, monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['mmvd', *command.split()])
-    assert main() == 2
-    text = capsys.readouterr().err
-    assert match in text and len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize('tool, arguments', [('train', ['none.py']), ('test', ['none.py', 'none.pth'])])

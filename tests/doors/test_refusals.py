@@ -148,6 +148,17 @@ def test_doctor_misses_and_mixes(monkeypatch):
 
 
 COMMANDS = [
+    ('demo --index -1', '--index must be a whole number'),
+    ('data --rooms 0', '--rooms must be a whole number'),
+    ('data --seed -1', '--seed must be a whole number'),
+    ('complete none.png --model pretrain_tiny_pde_rooms', 'has no trained weights'),
+    ('complete none.png --checkpoint none.pth', 'none.pth: a checkpoint needs its config'),
+    ('complete none.png --model no_such_model', 'no such config file'),
+    ('segment none.png --model m2f_vd_rooms_tiny', 'give the checkpoint'),
+    ('classify x --config linear84_vd_rooms --checkpoint x', 'a whole grid of heads'),
+    ('features x.png --device gpu', "device='gpu'"),
+    ('data rooms folder --size 4 4', 'data rooms: takes no folder, size'),
+    ('data status --rooms 3', 'data status: takes no rooms'),
     ('run none.py', 'none.py: no such script'),
     ('data bop', 'data bop: give the folder where the dataset goes'),
     ('data bop x --frames 1 0 1', '--frames must be a whole number'),
