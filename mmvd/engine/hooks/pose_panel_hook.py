@@ -29,6 +29,9 @@ class PosePanelHook(Hook):
 
     Args:
         count: Images of each kind.
+
+    Raises:
+        ConfigError: At the start of a training whose validation judges no poses.
     """
 
     def __init__(self, count: int = 8):
