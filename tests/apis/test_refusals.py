@@ -1,7 +1,6 @@
 """Calls that cannot work are told in one line, before anything is computed."""
 
 import os
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,7 +84,7 @@ def test_the_remedy_is_that_of_the_error(tmp_path, monkeypatch, number, remedy):
     def refuse(*args):
         raise OSError(number, 'refused')
 
-    monkeypatch.setattr('mmvd.saving.os', SimpleNamespace(**{**vars(os), 'fsync': refuse}))
+    monkeypatch.setattr(os, 'fsync', refuse)
     with pytest.raises(SavingError, match=f'refused.*{remedy}'):
         AtomicLocalBackend().put(b'x', tmp_path / 'a')
     assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ from tests.conftest import tiny_model
 
 
 def test_image_and_camera_are_those_of_the_working_resolution(monkeypatch):
-    """Sides are whole patches, so the two scales differ: 60 x 100 pixels at 32 are 28 x 56 of patches of 14."""
+    """Sides are whole patches, so the scales of the two axes differ."""
     model, seen = tiny_model(), {}
     pre, encoding = model.completer.data_preprocessor, model.completer.backbone.depth_encoding
     channels, forward = encoding.channels, model.completer.forward

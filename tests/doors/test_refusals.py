@@ -97,9 +97,7 @@ def test_meshes(tmp_path):
     faces = 'element face 0\nproperty list uchar int vertex_indices\n'
     head = f'ply\nformat ascii 1.0\nelement vertex 3\n{kinds}{faces}end_header\n'
     (tmp_path / 'a.ply').write_text(f'{head}0 0 0\n1 0 0\n0 1 0\n')
-    with pytest.raises(
-        SampleError, match='a.ply: a mesh without faces|a.ply: no readable mesh'
-    ):  # by trimesh's version
+    with pytest.raises(SampleError, match='a.ply: (a mesh without faces|no readable mesh)'):  # by trimesh's version
         load_mesh(tmp_path / 'a.ply')
     pytest.importorskip('embreex')
     inside = MeshRenderer(trimesh.creation.box((400, 400, 200)))  # the camera is in its middle, the wall 100 mm ahead
