@@ -30,8 +30,7 @@ def told_if_full(what: str, remedy: str | Callable[[], str]) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         traceback.clear_frames(error.__traceback__)  # whoever handles the error would hold all that was computed
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    _empty_cache()
     raise MemoryLimitError(f'{what} do not fit into memory: {remedy() if callable(remedy) else remedy}')
 
 
@@ -43,6 +42,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def fitting_size(run: Callable[[int], object], failed: int) -> str:
     """Halve the working size until one image fits, and say it.
+
+    Every try finds a GPU's cache empty, and so does whoever takes the advice: pieces that another size left there can
+    be in the way of what just fits.
 
     Args:
         run: Completes one image at a working size.
@@ -56,5 +58,12 @@ def fitting_size(run: Callable[[int], object], failed: int) -> str:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+        finally:
+            _empty_cache()
         smaller //= 2
     return f'nor does one at size={_SMALLEST}, free some memory'
+
+
+def _empty_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
