@@ -1,6 +1,6 @@
 """The only place that knows which mmcv, mmengine and torch are installed."""
 
-from .operators import arm_operator_finder
+from .operators import arm_operator_finders
 from .safe_loading import allow_checkpoint_types, arm_checkpoint_types, forbid_unpickling, load_checkpoint_file
 from .stack import StackReport, inspect_stack, inspect_versions
 
@@ -11,4 +11,4 @@ def arm() -> None:
     """Make a half-installed stack usable and loading safe; cheap, idempotent, imports nothing heavy."""
     forbid_unpickling()
     arm_checkpoint_types()
-    arm_operator_finder()
+    arm_operator_finders()

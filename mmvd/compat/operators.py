@@ -3,9 +3,10 @@
 import importlib.abc
 import importlib.machinery
 import sys
+from importlib.util import spec_from_file_location
 from types import ModuleType
 
-_EXTENSION = 'mmcv._ext'
+_EXTENSION, _ATTENTION = 'mmcv._ext', 'mmcv.ops.multi_scale_deform_attn'
 
 
 class _OperatorModule(ModuleType):
@@ -46,10 +47,31 @@ class _OperatorFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__doc__ = 'Pure PyTorch stand-in of mmvd for the compiled operators of mmcv.'
 
 
-def arm_operator_finder() -> None:
-    """Append the finder once."""
+class _AttentionLoader(importlib.machinery.SourceFileLoader):
+    """Deformable attention on the CPU and in bfloat16 is a function of mmcv's module, not an operator."""
+
+    def exec_module(self, module):
+        super().exec_module(module)
+        from .deformable_attention import multi_scale_deformable_attn_pytorch
+
+        module.multi_scale_deformable_attn_pytorch = multi_scale_deformable_attn_pytorch
+
+
+class _AttentionFinder(importlib.abc.MetaPathFinder):
+    """First on the path, for one module of an mmcv without compiled operators."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != _ATTENTION or has_compiled_operators():
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path)
+        return found and spec_from_file_location(fullname, loader=_AttentionLoader(fullname, found.origin))
+
+
+def arm_operator_finders() -> None:
+    """Put both in place, once."""
     if not any(isinstance(finder, _OperatorFinder) for finder in sys.meta_path):
         sys.meta_path.append(_OperatorFinder())
+        sys.meta_path.insert(0, _AttentionFinder())
 
 
 def has_compiled_operators() -> bool:

@@ -4,13 +4,16 @@ import pickle
 import subprocess
 import sys
 import warnings
+import weakref
 import zipfile
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmvd.compat import inspect_stack, load_checkpoint_file, stack, torch_operators
+from mmvd.compat.deformable_attention import multi_scale_deformable_attn_pytorch
 from mmvd.compat.operators import has_compiled_operators
 from mmvd.compat.safe_loading import forbid_unpickling
 
@@ -49,6 +52,7 @@ def test_deformable_attention_against_sampling_by_hand():
     points = torch.rand(2, 7, 2, 2, 3, 2, dtype=torch.float64)
     weights = torch.rand(2, 7, 2, 2, 3, dtype=torch.float64)
     got = torch_operators.ms_deform_attn_forward(value, shapes, torch.tensor([0, 24]), points, weights)
+    assert torch.equal(multi_scale_deformable_attn_pytorch(value, shapes, points, weights), got)
     expected = torch.zeros(2, 7, 2, 5, dtype=torch.float64)
     for b, q, h, level, p in torch.cartesian_prod(*(torch.arange(n) for n in (2, 7, 2, 2, 3))).tolist():
         rows, columns = shapes[level].tolist()
@@ -64,28 +68,55 @@ def test_deformable_attention_against_sampling_by_hand():
     torch.testing.assert_close(got, expected.flatten(2))
 
 
-def test_deformable_attention_backward():
-    shapes, starts = torch.tensor([[4, 4]]), torch.tensor([0])
-    tensors = [
-        torch.rand(1, 16, 2, 3, dtype=torch.float64),
-        torch.rand(1, 5, 2, 1, 2, 2, dtype=torch.float64),
-        torch.rand(1, 5, 2, 1, 2, dtype=torch.float64),
-    ]
+class Attention(torch.autograd.Function):
+    """As mmcv calls its operators."""
 
-    class Attention(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, value, points, weights):
-            ctx.save_for_backward(value, points, weights)
-            return torch_operators.ms_deform_attn_forward(value, shapes, starts, points, weights)
+    @staticmethod
+    def forward(ctx, value, shapes, points, weights):
+        ctx.save_for_backward(value, shapes, points, weights)
+        return torch_operators.ms_deform_attn_forward(value, shapes, None, points, weights)
 
-        @staticmethod
-        def backward(ctx, grad):
-            buffers = [torch.zeros_like(t) for t in ctx.saved_tensors]
-            value, points, weights = ctx.saved_tensors
-            torch_operators.ms_deform_attn_backward(value, shapes, starts, points, weights, grad, *buffers)
-            return tuple(buffers)
+    @staticmethod
+    def backward(ctx, grad):
+        value, shapes, points, weights = ctx.saved_tensors
+        buffers = [torch.zeros_like(t) for t in (value, points, weights)]
+        torch_operators.ms_deform_attn_backward(value, shapes, None, points, weights, grad, *buffers)
+        return buffers[0], None, *buffers[1:]
 
-    assert torch.autograd.gradcheck(Attention.apply, [t.requires_grad_() for t in tensors])
+
+@pytest.mark.parametrize('attention', [Attention.apply, multi_scale_deformable_attn_pytorch])
+def test_deformable_attention_backward(attention):
+    shapes = torch.tensor([[4, 4], [3, 2]])
+    value = torch.rand(2, 22, 2, 3, dtype=torch.float64, requires_grad=True)
+    points = torch.rand(2, 5, 2, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand(2, 5, 2, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda *x: attention(x[0], shapes, *x[1:]), (value, points, weights))
+
+
+@pytest.mark.skipif(has_compiled_operators(), reason='compiled mmcv operators are installed')
+def test_deformable_attention_of_mmcv_keeps_no_samples_for_the_backward_pass(monkeypatch):
+    from mmcv.ops import MultiScaleDeformableAttention
+
+    samples, kept, grid_sample = [], [], F.grid_sample
+
+    def watched(*args, **kwargs):
+        sampled = grid_sample(*args, **kwargs)
+        samples.append((sampled.numel(), weakref.ref(sampled)))
+        return sampled
+
+    def keep(tensor):
+        kept.append(tensor.numel())
+        return tensor
+
+    monkeypatch.setattr(F, 'grid_sample', watched)
+    attention, query = MultiScaleDeformableAttention(32, 4, num_levels=2, batch_first=True), torch.rand(1, 22, 32)
+    levels = dict(spatial_shapes=torch.tensor([[4, 4], [3, 2]]), level_start_index=torch.tensor([0, 16]))
+    with torch.autocast('cpu', torch.bfloat16), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = attention(query, reference_points=torch.rand(1, 22, 2, 2), **levels)
+    numbers, alive = zip(*samples, strict=True)
+    assert len(numbers) == 2 and max(kept) < numbers[0] and not any(sampled() is not None for sampled in alive)
+    out.float().sum().backward()
+    assert attention.sampling_offsets.bias.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize('offset', [0, 1])

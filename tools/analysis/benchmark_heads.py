@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Downstream heads as comparisons of two things in one run.
 
-Frozen against trained encoder, 84 grouped probes against one and against modules, pose against the bare encoder.
+Frozen against trained encoder, 84 grouped probes against one and against modules, pose against the bare encoder,
+deformable attention level by level against all levels at once.
 """
 
 import argparse
+import ast
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +22,7 @@ import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-in
 from mmvd.apis.configs import read_config
 from mmvd.apis.devices import find_device
 from mmvd.arguments import check_int
+from mmvd.compat.deformable_attention import multi_scale_deformable_attn_pytorch
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import exit_code
 from mmvd.models import LinearProbeHead, VDViT
@@ -27,7 +31,7 @@ from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_comparisons  # noqa: E402
-from tools.analysis.timing import Comparison, compare  # noqa: E402
+from tools.analysis.timing import Comparison, compare, peak_gib  # noqa: E402
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 GRID = read_config(CONFIGS / '_base_/models/linear84_vd_dinov2_base.py')
@@ -162,7 +166,39 @@ def pose(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
     return [compare('pose', whole, ('bare encoder', lambda: model.backbone(inputs)), device, args.repeats, note)]
 
 
-KINDS = dict(probes=probes, segmentation=segmentation, pose=pose)
+def attention_of_mmcv() -> Callable[..., torch.Tensor]:
+    """The function that mmvd replaces, from the text of its module, which holds ours."""
+    from mmcv.ops import multi_scale_deform_attn as module
+
+    name = multi_scale_deformable_attn_pytorch.__name__
+    (function,) = (node for node in ast.parse(inspect.getsource(module)).body if getattr(node, 'name', '') == name)
+    names = dict(torch=torch, F=F)
+    exec(compile(ast.Module([function], []), module.__file__, 'exec'), names)
+    return names[name]
+
+
+def attention(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
+    """Deformable attention of PoET's encoder, forward and back, against mmcv's own function; on a GPU memory, too."""
+    shapes, generator = torch.tensor([[35, 46]] * 4, device=device), torch.Generator().manual_seed(0)
+    pixels, heads, points = 4 * 35 * 46, 16, 4
+    sizes = ((pixels, heads, 16), (pixels, heads, 4, points, 2), (pixels, heads, 4, points))
+    value, locations, weights = (
+        torch.rand(args.batch, *size, generator=generator).to(device).requires_grad_() for size in sizes
+    )
+    functions = {'level by level': multi_scale_deformable_attn_pytorch, "mmcv's": attention_of_mmcv()}
+    steps = [
+        (name, lambda function=function: function(value, shapes, locations, weights).sum().backward())
+        for name, function in functions.items()
+    ]
+    note = f'16 heads, 4 points on each of 4 levels of 35x46, batch {args.batch}'
+    rows = [compare('deformable attention', *steps, device, args.repeats, note)]
+    if device.type == 'cuda':
+        peaks = [peak_gib(step, device) for _, step in steps]
+        rows.append(Comparison('memory of deformable attention', *functions, *peaks, 1, 'GiB', note))
+    return rows
+
+
+KINDS = dict(probes=probes, segmentation=segmentation, pose=pose, attention=attention)
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from mmvd.models.backbones.vd_vit import VDViT
 from mmvd.models.backbones.vit_stream import ViTStream
 
 from .bench import Bench
-from .timing import Comparison, time_ms
+from .timing import Comparison, peak_gib, time_ms
 
 DENSITIES = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99]
 
@@ -21,11 +21,7 @@ def frozen(bench: Bench) -> list[Comparison]:
     steps = [bench.train_step(model) for model in models]
     rows = [bench.compare('step', ('frozen RGB under no_grad', steps[0]), ('all trained', steps[1]))]
     if bench.device.type == 'cuda':
-        peaks = []
-        for step in steps:
-            torch.cuda.reset_peak_memory_stats()
-            step()
-            peaks.append(torch.cuda.max_memory_allocated() / 2**30)
+        peaks = [peak_gib(step, bench.device) for step in steps]
         note = f'{bench.note}; both at hand'
         rows.append(Comparison('peak memory', 'frozen RGB under no_grad', 'all trained', *peaks, 1, 'GiB', note))
     return rows

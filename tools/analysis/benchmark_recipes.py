@@ -30,7 +30,7 @@ from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_comparisons  # noqa: E402
-from tools.analysis.timing import Comparison, compare  # noqa: E402
+from tools.analysis.timing import Comparison, compare, peak_gib  # noqa: E402
 
 POSES = Path(__file__).parents[2] / 'configs/pose/poet_vd_rooms.py'
 FILES = ('mmvd.LoadImage', 'mmvd.LoadDepth', 'mmvd.LoadLabels')  # the rooms hold what these read
@@ -73,13 +73,6 @@ def steps(config: Config, data: dict, device: torch.device) -> list[tuple[str, C
         ('bfloat16', lambda: model.train_step(data, half)),
         ('float32', lambda: model.train_step(data, full)),
     ]
-
-
-def peak_gib(step: Callable[[], object], device: torch.device) -> float:
-    """Memory that one step takes at most."""
-    torch.cuda.reset_peak_memory_stats(device)
-    step()
-    return torch.cuda.max_memory_allocated(device) / 2**30
 
 
 def measure(path: str, device: torch.device, repeats: int) -> list[Comparison]:

@@ -74,3 +74,10 @@ def compare(
             if turn:
                 times[which].append(elapsed)
     return Comparison(name, a[0], b[0], statistics.median(times[0]), statistics.median(times[1]), repeats, note=note)
+
+
+def peak_gib(function: Callable[[], object], device: torch.device) -> float:
+    """Memory that one call takes at most, on a GPU."""
+    torch.cuda.reset_peak_memory_stats(device)
+    function()
+    return torch.cuda.max_memory_allocated(device) / 2**30
