@@ -11,10 +11,10 @@ from torch.utils.checkpoint import checkpoint
 def multi_scale_deformable_attn_pytorch(
     value: Tensor, value_spatial_shapes: Tensor, sampling_locations: Tensor, attention_weights: Tensor
 ) -> Tensor:
-    """The same numbers as mmcv's function of this name, in less time and memory.
+    """The numbers of mmcv's function of this name, in less memory.
 
-    That one keeps the values at all points of all levels for the backward pass, several times what the rest of a
-    transformer keeps. Here they are sampled again, one level at a time.
+    That one holds the values at all points of all levels twice, and keeps them for the backward pass: several times
+    what the rest of a transformer keeps. Here each level is summed at once, and sampled again on the way back.
 
     Args:
         value: (B, K, M, D) of the pixels of all levels, for M heads.

@@ -95,7 +95,7 @@ def test_benchmark_of_heads(tmp_path, monkeypatch):
     assert {
         ('step with frozen encoder, 19 classes', 'one probe'),
         ('step of the heads alone, 19 classes', '84 modules'),
-        ('deformable attention', "mmcv's"),
+        ('deformable attention, forward and back', "mmcv's"),
     } <= set(rows)
     assert (
         float(rows['segmentation activations', 'encoder trained']['ratio']) < 0.9

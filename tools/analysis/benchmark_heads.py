@@ -178,7 +178,7 @@ def attention_of_mmcv() -> Callable[..., torch.Tensor]:
 
 
 def attention(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
-    """Deformable attention of PoET's encoder, forward and back, against mmcv's own function; on a GPU memory, too."""
+    """Deformable attention of PoET's encoder against mmcv's own function; on a GPU memory, too."""
     shapes, generator = torch.tensor([[35, 46]] * 4, device=device), torch.Generator().manual_seed(0)
     pixels, heads, points = 4 * 35 * 46, 16, 4
     sizes = ((pixels, heads, 16), (pixels, heads, 4, points, 2), (pixels, heads, 4, points))
@@ -186,15 +186,17 @@ def attention(args: argparse.Namespace, device: torch.device) -> list[Comparison
         torch.rand(args.batch, *size, generator=generator).to(device).requires_grad_() for size in sizes
     )
     functions = {'level by level': multi_scale_deformable_attn_pytorch, "mmcv's": attention_of_mmcv()}
-    steps = [
-        (name, lambda function=function: function(value, shapes, locations, weights).sum().backward())
-        for name, function in functions.items()
-    ]
+    passes, steps = {}, {}
+    for name, function in functions.items():
+        passes[name] = torch.no_grad()(lambda function=function: function(value, shapes, locations, weights))
+        steps[name] = lambda function=function: function(value, shapes, locations, weights).sum().backward()
     note = f'16 heads, 4 points on each of 4 levels of 35x46, batch {args.batch}'
-    rows = [compare('deformable attention', *steps, device, args.repeats, note)]
+    what = 'deformable attention'
+    rows = [compare(f'{what}, forward', *passes.items(), device, args.repeats, note)]
+    rows.append(compare(f'{what}, forward and back', *steps.items(), device, args.repeats, note))
     if device.type == 'cuda':
-        peaks = [peak_gib(step, device) for _, step in steps]
-        rows.append(Comparison('memory of deformable attention', *functions, *peaks, 1, 'GiB', note))
+        peaks = [peak_gib(step, device) for step in steps.values()]
+        rows.append(Comparison(f'memory of {what}', *functions, *peaks, 1, 'GiB', note))
     return rows
 
 
