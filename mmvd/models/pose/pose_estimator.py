@@ -58,8 +58,9 @@ class PoseEstimator(BaseModel):
             )
         truth = InstanceData.cat([sample.gt_instances[: len(sample.proposals)] for sample in samples])
         losses = {}
-        for layer, (turns, places) in enumerate(zip(rotations, translations, strict=True)):
-            found = self.head.loss_fn(turns[valid], places[valid], truth.rotations, truth.translations, truth.obj_ids)
+        estimates = zip(rotations[:, valid], translations[:, valid], strict=True)
+        for layer, (turns, places) in enumerate(estimates):
+            found = self.head.loss_fn(turns, places, truth.rotations, truth.translations, truth.obj_ids)
             before = '' if layer == len(rotations) - 1 else f'd{layer}.'
             losses.update({f'{before}{name}': value for name, value in found.items()})
         return losses

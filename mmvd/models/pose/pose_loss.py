@@ -75,15 +75,19 @@ class PoseLoss(nn.Module):
         """
         if self.models is None:
             return true_rotations, true_translations
-        turns, places = true_rotations.clone(), true_translations.clone()
-        for obj_id in obj_ids.unique().tolist():
-            mine, motions = (obj_ids == obj_id).nonzero().flatten(), self._motions_of(obj_id).to(true_rotations)
-            candidates = true_rotations[mine, None] @ motions[:, :3, :3]
-            overlap = (candidates * rotations[mine, None]).sum((-1, -2))  # the trace of one times the other turned back
-            best = overlap.argmax(1)
-            turns[mine] = candidates[torch.arange(len(mine), device=mine.device), best]
-            places[mine] += (true_rotations[mine] @ motions[best, :3, 3:])[..., 0]
-        return turns, places
+        motions = self._motions_of_each(obj_ids).to(true_rotations)
+        candidates = true_rotations[:, None] @ motions[..., :3, :3]
+        overlap = (candidates * rotations[:, None]).sum((-1, -2))  # the trace of one times the other turned back
+        best = torch.arange(len(motions), device=motions.device), overlap.argmax(1)
+        return candidates[best], true_translations + (true_rotations @ motions[best][:, :3, 3:])[..., 0]
+
+    def _motions_of_each(self, obj_ids: Tensor) -> Tensor:
+        """(N, S, 4, 4) symmetries, metres; of objects with fewer than others the last one repeated."""
+        kinds, which = obj_ids.unique(return_inverse=True)
+        motions = [self._motions_of(obj_id) for obj_id in kinds.tolist()]
+        rows = torch.arange(max(map(len, motions)))
+        table = torch.stack([each[rows.clamp(max=len(each) - 1)] for each in motions])
+        return table.to(obj_ids.device)[which]
 
     def _motions_of(self, obj_id: int) -> Tensor:
         """(S, 4, 4) symmetries of an object, metres."""
