@@ -1,6 +1,7 @@
 """Packed models: one folder, checked before it is opened, and opened without this checkout's configs."""
 
 import errno
+import hashlib
 import json
 import os
 
@@ -66,6 +67,17 @@ def test_another_file_is_refused(packed, name):
 def test_a_damaged_card(packed, content):
     (packed[0] / CARD).write_text(content)
     with pytest.raises(WeightsError, match='damaged'):
+        mmvd.load_model(packed[0])
+
+
+@pytest.mark.parametrize('content', ['{"__tuple__": []}', '{"model": 1}', '{"model": {}, "text": ""}'])
+def test_a_config_that_is_none(packed, content):
+    """Of the checksum that its card names, as someone may have edited both."""
+    (packed[0] / CONFIG).write_text(content)
+    card = read_card(packed[0])
+    card['sha256'][CONFIG] = hashlib.sha256(content.encode()).hexdigest()
+    (packed[0] / CARD).write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match=f'{CONFIG}: holds no config of a model: pack the model again'):
         mmvd.load_model(packed[0])
 
 

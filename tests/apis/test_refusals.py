@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 import mmvd
 from mmvd.apis.arrays import depth_batch
+from mmvd.apis.config_schema import check_kinds
 from mmvd.apis.inputs import InputReader
 from mmvd.apis.loading import build_filled
 from mmvd.apis.page import answer, serve
@@ -88,3 +89,8 @@ def test_the_remedy_is_that_of_the_error(tmp_path, monkeypatch, number, remedy):
     with pytest.raises(SavingError, match=f'refused.*{remedy}'):
         AtomicLocalBackend().put(b'x', tmp_path / 'a')
     assert not list(tmp_path.iterdir())
+
+
+def test_a_loader_without_data():
+    with pytest.raises(ConfigError, match=r'the config: val_dataloader has no dataset=dict\(...\)'):
+        check_kinds(Config(dict(val_dataloader=dict(batch_size=1))))
