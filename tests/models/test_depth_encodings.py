@@ -221,3 +221,10 @@ def test_the_rule_of_the_key_is_saved():
     keyed = dict(type='mmvd.PositionalDepthEncoding', per_sample_max=True)
     code, paper = (MODELS.build(dict(keyed, key_rule=rule)).constants() for rule in ('code', 'paper'))
     assert paper == dict(code, key_rule='paper')
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_metres_are_cleaned_in_full_precision(dtype):
+    depth = torch.tensor([1.5, -1, float('nan'), float('inf')], dtype=dtype).view(1, 1, 2, 2)
+    found = MODELS.build(CONFIGS['pde16']).clean(depth)
+    assert found.dtype == torch.promote_types(dtype, torch.float32) and found.flatten().tolist() == [1.5, 0, 0, 0]
