@@ -28,7 +28,7 @@ def multi_scale_deformable_attn_pytorch(
     total, again = 0, dict(use_reentrant=False, preserve_rng_state=False)
     for _, *level in levels(value, value_spatial_shapes, sampling_locations, attention_weights):
         total = total + (checkpoint(sample, *level, **again) if torch.is_grad_enabled() else sample(*level))
-    return total.unflatten(0, (len(value), -1)).flatten(1, 2).transpose(1, 2).contiguous()
+    return total.unflatten(0, value.shape[::2]).flatten(1, 2).transpose(1, 2).contiguous()
 
 
 def levels(value: Tensor, shapes: Tensor, locations: Tensor, weights: Tensor) -> Iterator[tuple]:

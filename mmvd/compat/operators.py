@@ -48,7 +48,7 @@ class _OperatorFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class _AttentionLoader(importlib.machinery.SourceFileLoader):
-    """Deformable attention on the CPU and in bfloat16 is a function of mmcv's module, not an operator."""
+    """Deformable attention on the CPU, and in OneDL's mmcv in bfloat16, is a function of its module, no operator."""
 
     def exec_module(self, module):
         super().exec_module(module)

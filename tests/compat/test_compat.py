@@ -51,8 +51,11 @@ def test_deformable_attention_against_sampling_by_hand():
     value = torch.randn(2, 30, 2, 5, dtype=torch.float64)
     points = torch.rand(2, 7, 2, 2, 3, 2, dtype=torch.float64)
     weights = torch.rand(2, 7, 2, 2, 3, dtype=torch.float64)
-    got = torch_operators.ms_deform_attn_forward(value, shapes, torch.tensor([0, 24]), points, weights)
-    assert torch.equal(multi_scale_deformable_attn_pytorch(value, shapes, points, weights), got)
+    value.requires_grad_()  # the way of a training; the operator is called without gradients
+    got = multi_scale_deformable_attn_pytorch(value, shapes, points, weights).detach()
+    with torch.no_grad():
+        operator = torch_operators.ms_deform_attn_forward(value, shapes, torch.tensor([0, 24]), points, weights)
+    assert torch.equal(operator, got)
     expected = torch.zeros(2, 7, 2, 5, dtype=torch.float64)
     for b, q, h, level, p in torch.cartesian_prod(*(torch.arange(n) for n in (2, 7, 2, 2, 3))).tolist():
         rows, columns = shapes[level].tolist()
@@ -66,6 +69,8 @@ def test_deformable_attention_against_sampling_by_hand():
                         weights[b, q, h, level, p] * (1 - (y - j).abs()) * (1 - (x - i).abs()) * grid[j, i]
                     )
     torch.testing.assert_close(got, expected.flatten(2))
+    none = multi_scale_deformable_attn_pytorch(value[:0], shapes, points[:0], weights[:0])
+    assert none.shape == (0, 7, 10)
 
 
 class Attention(torch.autograd.Function):

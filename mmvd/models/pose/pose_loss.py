@@ -73,7 +73,7 @@ class PoseLoss(nn.Module):
         Returns:
             (N, 3, 3) rotations and (N, 3) translations in metres.
         """
-        if self.models is None:
+        if self.models is None or not len(obj_ids):
             return true_rotations, true_translations
         motions = self._motions_of_each(obj_ids).to(true_rotations)
         candidates = true_rotations[:, None] @ motions[..., :3, :3]
