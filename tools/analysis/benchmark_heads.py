@@ -180,8 +180,8 @@ def attention_of_mmcv() -> Callable[..., torch.Tensor]:
 def attention(args: argparse.Namespace, device: torch.device) -> list[Comparison]:
     """Deformable attention of PoET's encoder against mmcv's own function; on a GPU memory, too."""
     shapes, generator = torch.tensor([[35, 46]] * 4, device=device), torch.Generator().manual_seed(0)
-    pixels, heads, points = 4 * 35 * 46, 16, 4
-    sizes = ((pixels, heads, 16), (pixels, heads, 4, points, 2), (pixels, heads, 4, points))
+    pixels, heads, points = 4 * 35 * 46, 8, 4
+    sizes = ((pixels, heads, 32), (pixels, heads, 4, points, 2), (pixels, heads, 4, points))
     value, locations, weights = (
         torch.rand(args.batch, *size, generator=generator).to(device).requires_grad_() for size in sizes
     )
@@ -190,7 +190,7 @@ def attention(args: argparse.Namespace, device: torch.device) -> list[Comparison
     for name, function in functions.items():
         passes[name] = torch.no_grad()(lambda function=function: function(value, shapes, locations, weights))
         steps[name] = lambda function=function: function(value, shapes, locations, weights).sum().backward()
-    note = f'16 heads, 4 points on each of 4 levels of 35x46, batch {args.batch}'
+    note = f'{heads} heads of 32, {points} points on each of 4 levels of 35x46, batch {args.batch}'
     what = 'deformable attention'
     rows = [compare(f'{what}, forward', *passes.items(), device, args.repeats, note)]
     rows.append(compare(f'{what}, forward and back', *steps.items(), device, args.repeats, note))
