@@ -66,6 +66,19 @@ def write_index(
         SampleError: If files came or went since the listing began.
         SavingError: If the file cannot be written.
     """
+    columns, constants, shapes = _sorted_out(entries, root)
+    times = _times_of(columns, sources, root)
+    now_ns = time.time_ns()  # what is dated later was so before
+    late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
+    if late is not None:
+        raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
+    left_out = dict(count=len(problems), first=list(problems[:_KEPT]))
+    about = dict(constants=constants, shapes=shapes, watched=times, left_out=left_out)
+    save_table(columns or {'row': arrow().nulls(len(entries))}, about, path)
+
+
+def _sorted_out(entries: Sequence[dict], root: Path) -> tuple[dict[str, Any], dict, dict[str, list]]:
+    """Columns, what all samples have alike, and type and shape of arrays."""
     columns, constants, shapes = {}, {}, {}
     for key in dict.fromkeys(chain.from_iterable(entries)):
         values = [entry.get(key) for entry in entries]
@@ -77,18 +90,16 @@ def write_index(
             constants[key] = first
         else:
             columns.update(_columns_of(key, values, first, root))
+    return columns, constants, shapes
+
+
+def _times_of(columns: dict[str, Any], sources: Sequence[Path], root: Path) -> dict[str, int | None]:
+    """When the folders of the files, those above them, and the sources changed, in nanoseconds."""
     listed = (column.dictionary.to_pylist() for name, column in columns.items() if name.endswith('/folder'))
     watched = {Path(os.path.relpath(on_disk(root / folder), root)) for each in listed for folder in each}
     watched |= {above for folder in watched for above in folder.parents}  # a new scene is a change of theirs
     watched |= {Path(os.path.relpath(on_disk(each), root)) for each in sources}
-    times = {str(each): changed_ns(root / each) for each in sorted(watched)}
-    now_ns = time.time_ns()  # what is dated later was so before
-    late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
-    if late is not None:
-        raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
-    left_out = dict(count=len(problems), first=list(problems[:_KEPT]))
-    about = dict(constants=constants, shapes=shapes, watched=times, left_out=left_out)
-    save_table(columns or {'row': arrow().nulls(len(entries))}, about, path)
+    return {str(each): changed_ns(root / each) for each in sorted(watched)}
 
 
 def _is_below(value: Any, root: Path) -> bool:

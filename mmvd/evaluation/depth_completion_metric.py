@@ -149,7 +149,7 @@ class DepthCompletionMetric(BaseMetric):
         )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Average over images and fill ``result``."""
+        """Average over images, fill ``result``, and give the log its numbers."""
         methods = ['model', 'model_keep_input', *self.baselines]
         counts = np.stack([numbers['counts'] for numbers in results])
         mean = _mean_over_images if self.reduction == 'image' else _mean_over_pixels
@@ -173,14 +173,18 @@ class DepthCompletionMetric(BaseMetric):
                 if any(key in numbers for numbers in results)
             },
         )
-        flat = {f'removed_rmse_mm_at_{kept}': value for kept, value in zip(grid, means['model'][0, :, 0], strict=True)}
-        flat.update(all_rmse_mm=float(np.mean(means['model'][2, :, 0])), **self.result['probes'])
-        flat = {key: float('nan') if value is None else value for key, value in flat.items()}
         if len(grid) > 1:
             self.result['auc'] = {name: _areas(grid, means[name]) for name in methods}
-            for key, value in self.result['auc']['model']['removed'].items():
-                flat[f'auc_removed_rmse_mm{key.removeprefix("area")}'] = float('nan') if value is None else value
-        return flat
+        return self._logged(grid, means['model'])
+
+    def _logged(self, grid: Sequence[float], means: np.ndarray) -> dict[str, float]:
+        """Flat numbers of the model, NaN for what could not be measured."""
+        flat = {f'removed_rmse_mm_at_{kept}': value for kept, value in zip(grid, means[0, :, 0], strict=True)}
+        flat.update(all_rmse_mm=float(np.mean(means[2, :, 0])), **self.result['probes'])
+        if 'auc' in self.result:
+            areas = self.result['auc']['model']['removed']
+            flat.update({f'auc_removed_rmse_mm{key.removeprefix("area")}': value for key, value in areas.items()})
+        return {key: float('nan') if value is None else value for key, value in flat.items()}
 
 
 def _kept(pred: Tensor, given: Tensor) -> Tensor:
