@@ -78,6 +78,15 @@ def test_normals_are_those_of_the_depth_map(rooms):
     assert (cosine[one_surface & ~is_wall] > 0.99).float().mean() > 0.85  # edges of boxes have no normal
 
 
+def test_rays_of_one_origin_are_rays_of_many(rooms):
+    layout = sample_layout(KEYS)
+    direction = _rays(rooms.intrinsics, layout.camera, 72, 96)
+    eye = layout.camera[:, None, :3, 3]
+    (one, what), (many, other) = (cast_rays(layout, at, direction) for at in (eye, eye.expand_as(direction)))
+    torch.testing.assert_close(many, one, rtol=1e-5, atol=1e-5)
+    assert (what == other).float().mean() > 0.999
+
+
 def test_every_primitive_belongs_to_its_object():
     layout = sample_layout(KEYS[:1])
     what = torch.arange(catalogue.SURFACES + len(layout.owner))[None]

@@ -29,8 +29,9 @@ def cast_rays(layout: Layout, origin: Tensor, direction: Tensor) -> tuple[Tensor
     """
     rays = direction.shape[1]
     size = max(_CPU_CHUNK // len(direction), 1) if direction.device.type == 'cpu' else rays
-    chunks = zip(origin.expand_as(direction).split(size, 1), direction.split(size, 1), strict=True)
-    parts = [_cast_chunk(layout, *chunk) for chunk in chunks]
+    directions = direction.split(size, 1)
+    origins = [origin] * len(directions) if origin.shape[1] == 1 else origin.split(size, 1)
+    parts = [_cast_chunk(layout, *chunk) for chunk in zip(origins, directions, strict=True)]
     return torch.cat([t for t, _ in parts], 1), torch.cat([what for _, what in parts], 1)
 
 
@@ -54,8 +55,8 @@ def _hit_room(layout: Layout, origin: Tensor, direction: Tensor) -> tuple[Tensor
     half = layout.room / 2
     low = torch.cat((-half[:, :2], torch.zeros_like(half[:, :1])), 1)[:, None]
     high = torch.cat((half[:, :2], layout.room[:, 2:]), 1)[:, None]
-    safe = torch.where(direction.abs() < _FLAT, torch.full_like(direction, _FLAT), direction)
-    t, axis = (torch.where(safe > 0, high - origin, low - origin) / safe).min(-1)
+    direction = _not_zero(direction)
+    t, axis = (torch.where(direction > 0, high - origin, low - origin) / direction).min(-1)
     positive = direction.gather(-1, axis[..., None])[..., 0] > 0
     return t, 2 * axis + positive
 
@@ -65,14 +66,20 @@ def _to_unit_frames(layout: Layout, members: Tensor, origin: Tensor, direction: 
     half = layout.half[:, members].clamp(min=_FLAT)
     to_local = layout.rotation[:, members].transpose(-1, -2) / half[..., None]  # (B, P, 3, 3)
     offset = to_local @ layout.centre[:, members, :, None]
-    return to_local @ origin.transpose(1, 2)[:, None] - offset, to_local @ direction.transpose(1, 2)[:, None]
+    rows = to_local.flatten(1, 2)  # (B, 3 P, 3): one product for all primitives of a room
+    local = [(rows @ rays.transpose(1, 2)).unflatten(1, (-1, 3)) for rays in (origin, direction)]
+    return local[0] - offset, local[1]
 
 
 def _hit_box(origin: Tensor, direction: Tensor) -> Tensor:
-    inverse = 1 / torch.where(direction.abs() < _FLAT, torch.full_like(direction, _FLAT), direction)
-    middle, reach = -origin * inverse, inverse.abs()
-    enter, leave = (middle - reach).amax(2), (middle + reach).amin(2)
+    inverse = _not_zero(direction).reciprocal()
+    middle, reach = origin * inverse, inverse.abs()  # of the slab, passed at -middle -+ reach
+    enter, leave = -(middle + reach).amin(2), (reach - middle).amin(2)
     return torch.where(enter <= leave, enter, _FAR)
+
+
+def _not_zero(direction: Tensor) -> Tensor:
+    return torch.where(direction.abs() < _FLAT, _FLAT, direction)
 
 
 def _hit_sphere(origin: Tensor, direction: Tensor) -> Tensor:
@@ -91,9 +98,9 @@ def _quadratic(origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
 def _hit_cylinder(origin: Tensor, direction: Tensor) -> Tensor:
     enter, leave = _quadratic(origin[:, :, :2], direction[:, :, :2])
     z = direction[:, :, 2]
-    inverse = 1 / torch.where(z.abs() < _FLAT, torch.full_like(z, _FLAT), z)
-    middle, reach = -origin[:, :, 2] * inverse, inverse.abs()
-    enter, leave = enter.maximum(middle - reach), leave.minimum(middle + reach)
+    inverse = _not_zero(z).reciprocal()
+    middle, reach = origin[:, :, 2] * inverse, inverse.abs()
+    enter, leave = enter.maximum(-middle - reach), leave.minimum(reach - middle)
     return torch.where(enter <= leave, enter, _FAR)
 
 
