@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from torch import Tensor
 
-from mmvd.arguments import check_flag, check_number, check_numbers
+from mmvd.arguments import check_flag, check_int, check_number, check_numbers
 from mmvd.datasets.archives import is_file, located
 from mmvd.datasets.bop_files import model_file, read_models_info, read_targets
 from mmvd.datasets.decoders import read_depth
@@ -75,8 +75,10 @@ class BOPPoseMetric(BaseMetric):
     ):
         super().__init__(**kwargs)
         owner = 'BOPPoseMetric'
-        self.models, self.targets = models, targets
-        self.symmetric = symmetric if symmetric is None else check_numbers(owner, 'symmetric', symmetric)
+        if symmetric is not None:
+            listed = check_numbers(owner, 'symmetric', symmetric)
+            symmetric = tuple(check_int(owner, 'symmetric', each) for each in listed)
+        self.models, self.targets, self.symmetric = models, targets, symmetric
         self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract, 0, 1)
         self.with_vsd = check_flag(owner, 'with_vsd', with_vsd)
         self.delta_mm = check_number(owner, 'delta_mm', delta_mm, 0)

@@ -219,6 +219,10 @@ def test_what_is_told_before_the_images(bop_rooms, tmp_path):
     (tmp_path / 'models/obj_000002.ply').unlink()
     (missing,) = BOPPoseMetric.missing(settings)
     assert str(missing).startswith(f'{tmp_path}/models/obj_000002.ply (no such file, 1 of 8)')
+    with pytest.raises(ConfigError, match='has no models of the objects 31'):  # which PosePanelHook asks for first
+        _ = METRICS.build(dict(settings, models=str(bop_rooms / 'models'), symmetric=[8, 31])).scores
+    with pytest.raises(ConfigError, match='symmetric must be a whole number'):
+        METRICS.build(dict(settings, symmetric=[1.5]))
 
 
 def test_targets_that_are_not_there(bop_rooms, tmp_path):

@@ -1,7 +1,7 @@
 """Scores of estimates against the truth: BOP's average recall and PoseCNN's areas, for all objects and each."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -92,6 +92,7 @@ class PoseScores:
 
     Raises:
         MissingInputsError: If there are no models.
+        ConfigError: If one of ``symmetric`` has none.
     """
 
     def __init__(
@@ -102,10 +103,11 @@ class PoseScores:
         with_vsd: bool = True,
     ):
         self.folder, self.delta_mm, self.with_vsd = Path(models), delta_mm, with_vsd
-        known = read_models_info(self.folder)
+        self._known = read_models_info(self.folder)
         names = ('symmetries_discrete', 'symmetries_continuous')
-        listed = [key for key, info in known.items() if any(info.get(name) for name in names)]
+        listed = [key for key, info in self._known.items() if any(info.get(name) for name in names)]
         self.symmetric = tuple(listed if symmetric is None else symmetric)
+        self._check_known(self.symmetric)
         self.model = lru_cache(None)(lambda obj_id: ObjectModel(self.folder, obj_id))
         self._drawn = lru_cache(_MAPS_KEPT)(self._draw)
 
@@ -131,9 +133,7 @@ class PoseScores:
         self, predictors: Mapping[str, Sequence[Estimate]], truths: Sequence[Truth]
     ) -> dict[str, dict[str, dict[str, float]]]:
         """Scores of the estimates of several predictors, each as alone; truth is read and rendered once for all."""
-        unknown = {each.obj_id for each in truths} - read_models_info(self.folder).keys()
-        if unknown:
-            raise ConfigError(f'{self.folder}: has no models of the objects {", ".join(map(str, sorted(unknown)))}')
+        self._check_known(each.obj_id for each in truths)
         wanted: dict[tuple, list[Truth]] = defaultdict(list)
         for truth in truths:
             wanted[truth.scene_id, truth.im_id, truth.obj_id].append(truth)
@@ -143,6 +143,11 @@ class PoseScores:
             for name, by_object in judged.items():
                 by_object[key[2]].append(self._judge(key[2], best[name][key], group))
         return {name: self._table(by_object) for name, by_object in judged.items()}
+
+    def _check_known(self, obj_ids: Iterable[int]) -> None:
+        unknown = set(obj_ids) - self._known.keys()
+        if unknown:
+            raise ConfigError(f'{self.folder}: has no models of the objects {", ".join(map(str, sorted(unknown)))}')
 
     @staticmethod
     def _best(estimates: Sequence[Estimate], wanted: Mapping[tuple, list[Truth]]) -> dict[tuple, list[Estimate]]:
