@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import MMLogger
 
-from mmvd.arguments import check_int, check_number
+from mmvd.arguments import check_int, check_share
 from mmvd.errors import ConfigError, Missing, MissingInputsError, MMVDError, SampleError
 from mmvd.registry import DATASETS
 
@@ -15,6 +15,7 @@ from .archives import is_file, located
 from .bop_dataset import BOPDataset
 from .bop_files import check_places, model_file, poses_of, read_models_info, read_targets
 from .bop_scenes import Scenes, frame_of
+from .label_sets import with_metainfo
 
 _SKEW_PX = 1.0  # half a pixel at the edge of a wide view
 _ODD_SHARE = 0.01  # of the frames; more are no slips of an annotator
@@ -59,7 +60,7 @@ class BOPPoseDataset(BOPDataset):
         **kwargs: Any,
     ):
         owner = f'BOPPoseDataset({data_root})'
-        self.min_visib_fract = check_number(owner, 'min_visib_fract', min_visib_fract)
+        self.min_visib_fract = check_share(owner, 'min_visib_fract', min_visib_fract)
         self.settings = dict(self.settings, for_test=kwargs.get('test_mode', False))  # other frames are listed
         self.targets, self.models_folder = targets, located(Path(data_root), f'{models}/models_info.json').parent
         self.truth: set[Path] = set()  # files of poses, there or not
@@ -70,7 +71,7 @@ class BOPPoseDataset(BOPDataset):
         if unknown or len(set(self.objects)) != len(self.objects):
             raise ConfigError(f'{owner}: objects={objects} must be different ids of {", ".join(map(str, known))}')
         meta = dict(classes=tuple(f'obj_{each:06d}' for each in self.objects), obj_ids=self.objects)
-        super().__init__(data_root, split, metainfo=dict(meta, **kwargs.pop('metainfo', {})), **kwargs)
+        super().__init__(data_root, split, metainfo=with_metainfo(owner, meta, kwargs.pop('metainfo', {})), **kwargs)
 
     @classmethod
     def _missing(cls, config: dict) -> Missing | None:

@@ -104,10 +104,14 @@ class KeyedConcat(_Joined):
     Args:
         datasets: Dataset configs.
         pipeline: Transforms, given to every dataset that has none of its own.
+
+    Raises:
+        ConfigError: If one label would be another class in another dataset.
     """
 
     def __init__(self, datasets: Sequence[dict], pipeline: Sequence[dict] = ()):
         self.datasets = [DATASETS.build(dict(config, pipeline=config.get('pipeline', pipeline))) for config in datasets]
+        _check_classes(self.datasets)
         self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
         self.metainfo = dict(self.datasets[0].metainfo, dataset_type='KeyedConcat')
 
@@ -115,11 +119,31 @@ class KeyedConcat(_Joined):
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> dict:
-        number = int(np.searchsorted(self._ends, index, side='right'))
-        inner = int(index) - (int(self._ends[number - 1]) if number else 0)
+        return self.prepare_data(index)
+
+    def prepare_data(self, index: int) -> dict:
+        """One sample after the pipeline, as the datasets of :class:`EvenMixture` give it."""
+        place = range(len(self))[index]
+        number = int(np.searchsorted(self._ends, place, side='right'))
+        inner = place - (int(self._ends[number - 1]) if number else 0)
         if isinstance(index, KeyedIndex):
             inner = KeyedIndex(inner, index.seed, index.epoch, index.key)
         return self.agreeing(f'dataset {number}', self.datasets[number].prepare_data(inner))
+
+
+def _check_classes(datasets: Sequence) -> None:
+    """Datasets with labels must number their classes alike; of rooms, pixels and scenes have classes."""
+    first = None
+    for dataset in datasets:
+        numbered = {tuple(dataset.metainfo[key]) for key in ('classes', 'scenes') if dataset.metainfo.get(key)}
+        first = first or (numbered and (dataset, numbered))
+        if numbered and not numbered & first[1]:
+            names = ' and '.join(
+                f'{type(each).__name__}({getattr(each, "data_root", "")})' for each in (first[0], dataset)
+            )
+            raise ConfigError(
+                f'KeyedConcat: {names} have other classes: give all the same names in the same order, by classes'
+            )
 
 
 @DATASETS.register_module()
@@ -132,10 +156,15 @@ class WithPartnerImage(Dataset):
     Args:
         dataset: Config of the dataset.
         offset: How many samples further on the other image is; more than 1 where neighbours show one scene.
+
+    Raises:
+        ConfigError: If the offset leads back to the sample itself.
     """
 
     def __init__(self, dataset: dict, offset: int = 1):
         self.dataset, self.offset = DATASETS.build(dataset), check_int('WithPartnerImage', 'offset', offset)
+        if len(self) > 1 and offset % len(self) == 0:
+            raise ConfigError(f'WithPartnerImage: offset={offset} of {len(self)} samples leads back to the same image')
         self.metainfo = dict(self.dataset.metainfo)
 
     def __len__(self) -> int:

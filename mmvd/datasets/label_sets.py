@@ -26,8 +26,12 @@ def label_metainfo(name: str | None, classes: Sequence[str] = ()) -> dict:
         classes: Their names.
 
     Raises:
-        ConfigError: If there is no such label set.
+        ConfigError: If there is no such label set, or both are given.
     """
+    if name is not None and classes:
+        raise ConfigError(
+            f'label_set={name!r} has classes of its own: with the {len(classes)} of classes give label_set=None'
+        )
     classes = tuple(classes) if name is None else _OWN.get(name)
     if classes:
         return dict(classes=classes, palette=[_distinct_colour(index + 1) for index in range(len(classes))])
@@ -38,6 +42,18 @@ def label_metainfo(name: str | None, classes: Sequence[str] = ()) -> dict:
     from mmseg.utils import get_classes, get_palette
 
     return dict(classes=tuple(get_classes(name)), palette=get_palette(name))
+
+
+def with_metainfo(owner: str, own: dict, given: dict) -> dict:
+    """``metainfo`` of a dataset: its own, and what a config adds.
+
+    Raises:
+        ConfigError: If the config says again what is the dataset's own.
+    """
+    twice = sorted(own.keys() & given.keys())
+    if twice:
+        raise ConfigError(f'{owner}: metainfo says {", ".join(twice)}, which the arguments of the dataset say')
+    return {**own, **given}
 
 
 def _distinct_colour(index: int) -> list[int]:

@@ -24,6 +24,8 @@ from .presence import MOST, first_gone, may_lack_depth, missing_of_folder, place
 from .rasters import look_at_image
 from .walk import visited, walk
 
+_WITHOUT_EFFECT = {'data_prefix', 'filter_cfg'}  # arguments of mmengine's that say nothing here
+
 
 @DATASETS.register_module()
 class RGBDDataset(BaseDataset):
@@ -107,7 +109,7 @@ class RGBDDataset(BaseDataset):
         self.intrinsics, self.camera_from, self.resize_image = intrinsics, camera_from, resize_image
         for name in ('test_mode', 'lazy_init', 'serialize_data'):
             check_flag(owner, name, kwargs.get(name, False))
-        unknown = set(kwargs) - set(inspect.signature(BaseDataset).parameters)
+        unknown = set(kwargs) - (set(inspect.signature(BaseDataset).parameters) - _WITHOUT_EFFECT)
         if unknown:
             raise ConfigError(f'{owner}: unknown arguments {", ".join(sorted(unknown))}')
         if Path(data_root) == Path():  # entries would not tell their files from other texts

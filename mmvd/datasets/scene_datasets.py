@@ -12,6 +12,7 @@ from mmvd.arguments import check_choice, check_number, check_pattern
 from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
 
+from .label_sets import with_metainfo
 from .probe_splits import HOLDOUT, TEST
 from .rgbd_dataset import RGBDDataset
 from .sample_key import sample_key
@@ -90,8 +91,11 @@ class RGBDClassDataset(RGBDDataset):
             raise ConfigError(f'{type(self).__name__}({data_root}): give the names of the classes, or class_folders')
         self.class_folders = None if classes else folders
         classes = classes or self._names_of_folders(Path(data_root), folders)
+        if self.others is not None and self.others not in classes:
+            raise ConfigError(f'{owner}: others={self.others!r} is none of the classes {", ".join(classes)}')
         self.dropped, self.taken_as_others = Counter(), Counter()
-        super().__init__(data_root=data_root, metainfo=dict(classes=tuple(classes)), **kwargs)
+        metainfo = with_metainfo(owner, dict(classes=tuple(classes)), kwargs.pop('metainfo', {}))
+        super().__init__(data_root=data_root, metainfo=metainfo, **kwargs)
 
     @classmethod
     def count_scenes(cls, config: dict) -> int | None:

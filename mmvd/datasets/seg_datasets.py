@@ -10,9 +10,10 @@ from mmvd.registry import DATASETS
 
 from .archives import located
 from .cityscapes import DEPTH_FROM, with_camera
-from .label_sets import label_metainfo
+from .label_sets import label_metainfo, with_metainfo
 from .rgbd_dataset import RGBDDataset
 from .sunrgbd_camera import sunrgbd_camera
+from .transforms.labels import IGNORE
 
 
 @DATASETS.register_module()
@@ -57,12 +58,16 @@ class RGBDSegDataset(RGBDDataset):
         if not isinstance(kwargs.get('classes', ()), (list, tuple)):
             raise ConfigError(f'{owner}: classes must be a list of names, got {kwargs["classes"]!r}')
         names = label_metainfo(kwargs.pop('label_set', None), kwargs.pop('classes', ()))
-        metainfo = dict(names, reduce_zero_label=self.reduce_zero_label, **kwargs.pop('metainfo', {}))
+        numbers = dict(classes=names['classes'], reduce_zero_label=self.reduce_zero_label)
+        metainfo = {**names, **with_metainfo(owner, numbers, kwargs.pop('metainfo', {}))}
+        count, most = len(names['classes']), IGNORE - self.reduce_zero_label
+        if count > most:
+            raise ConfigError(f'{owner}: {count} classes where 8 bits hold {most}, and {IGNORE} for no label')
         if bool(self.labels_from) == bool(kwargs.get('ann_file')):
             raise ConfigError(
                 f'{type(self).__name__}({data_root}): give either labels_from, or ann_file with three columns'
             )
-        self.num_classes = len(metainfo['classes'])
+        self.num_classes = count
         super().__init__(data_root=data_root, metainfo=metainfo, **kwargs)
 
     @classmethod
