@@ -75,7 +75,7 @@ def save_png_atomically(image: np.ndarray, path: str | Path) -> None:
     """
     if Path(path).suffix.lower() != '.png':
         raise SavingError(f'{path}: a PNG is written, give a name that ends in .png')
-    AtomicLocalBackend().put(cv2.imencode('.png', image[..., ::-1] if image.ndim == 3 else image)[1].tobytes(), path)
+    _put_other(cv2.imencode('.png', image[..., ::-1] if image.ndim == 3 else image)[1].tobytes(), path)
 
 
 def save_npy_atomically(array: np.ndarray, path: str | Path) -> None:
@@ -104,7 +104,7 @@ def save_text(text: str, path: str | Path) -> None:
     Raises:
         SavingError: If the disk is full or the folder cannot be written.
     """
-    AtomicLocalBackend().put(text.encode(), path)
+    _put_other(text.encode(), path)
 
 
 def save_csv(rows: Sequence[dict], path: str | Path) -> None:
@@ -172,6 +172,16 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise ConfigError(f'{path}: a folder, where a file is to be written: choose another name')
     check_writable(path.parent)
+
+
+def _put_other(content: bytes, path: str | Path) -> None:
+    """Write what is not there in the same bytes: the times of files and folders tell indices what has changed."""
+    try:
+        is_there = Path(path).read_bytes() == content
+    except OSError:
+        is_there = False
+    if not is_there:
+        AtomicLocalBackend().put(content, path)
 
 
 def _sync_folder(folder: Path) -> None:

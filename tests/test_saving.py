@@ -3,10 +3,11 @@
 import csv
 import os
 
+import numpy as np
 import pytest
 
 from mmvd.errors import SavingError
-from mmvd.saving import save_atomically, save_csv, save_text
+from mmvd.saving import save_atomically, save_csv, save_png_atomically, save_text
 
 
 def test_rows_are_read_back(tmp_path):
@@ -34,3 +35,20 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(SavingError, match='train.txt: could not be written'):
         save_text('a\n', path)
     assert path.read_text() == 'a\nb\n' and os.listdir(tmp_path) == ['train.txt']
+
+
+def test_what_is_there_in_the_same_bytes_is_left_alone(tmp_path):
+    """Times of files and folders tell an index that something has changed."""
+    image = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+    def save():
+        save_text('a\n', tmp_path / 'a.txt')
+        save_png_atomically(image, tmp_path / 'a.png')
+        return [path.stat().st_mtime_ns for path in (tmp_path, *sorted(tmp_path.iterdir()))]
+
+    save()
+    for path in (tmp_path / 'a.txt', tmp_path / 'a.png', tmp_path):
+        os.utime(path, ns=(10**9, 10**9))
+    assert save() == [10**9] * 3
+    image[0, 0] = 99
+    assert save()[1] > 10**9

@@ -1,8 +1,9 @@
 """Odd input of a segmentation run is told before training starts, or counted where that is asked for."""
 
+import struct
+import zlib
 from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -72,6 +73,20 @@ def test_images_without_a_depth_sensor_pass_the_first_message(tmp_path, monkeypa
     assert kind.missing(settings) is None
     sample = DATASETS.build(dict(settings, pipeline=settings.pipeline[:3])).prepare_data(KeyedIndex(0, 0, 0))
     assert sample['missing_depth'] and not sample['depth'].any()
+
+
+@pytest.mark.parametrize('bits', [2, 4])
+def test_grey_labels_of_few_bits_are_no_shades(tmp_path, bits):
+    labels = np.arange(16, dtype=np.uint8).reshape(4, 4) % 2**bits
+    packed = np.packbits(np.unpackbits(labels[..., None], axis=2)[..., -bits:].reshape(4, -1), axis=1)
+    rows = b''.join(b'\0' + row.tobytes() for row in packed)
+    parts = (b'IHDR', struct.pack('>IIBBBBB', 4, 4, bits, 0, 0, 0, 0)), (b'IDAT', zlib.compress(rows)), (b'IEND', b'')
+    chunks = (
+        struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data)) for name, data in parts
+    )
+    (tmp_path / 'label.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(chunks))
+    results = LoadLabels()(dict(seg_map_path=str(tmp_path / 'label.png'), num_classes=16, ori_shape=(4, 4)))
+    assert (results['gt_seg_map'] == labels).all()
 
 
 @pytest.mark.parametrize('bits, mode', [(1, '1'), (8, 'P'), (16, 'I;16')])
@@ -196,9 +211,9 @@ def test_what_the_dataset_and_its_pipeline_say_of_files_counts(tmp_path):
     cv2.imwrite(str(tmp_path / 'depth.png'), np.ones((50, 56), np.uint16))
 
     def look(image, *loaders, turns_along=False, **about):
-        entry = dict(img_path=str(tmp_path / image), decoder='mm16', **about)
-        dataset = SimpleNamespace(get_data_info=lambda index: entry, DEPTH_OF_TURNED_IMAGE=turns_along)
-        file_checks._check_sample(dataset, 0, loaders)
+        entry = dict(img_path=str(tmp_path / image), decoder='mm16', depth_of_turned_image=turns_along, **about)
+        by_key = {key: [each for each in loaders if each.key == key] for key in ('depth', 'gt_depth')}
+        file_checks._check_sample(entry, by_key, is_strict=False)
 
     depth = dict(depth_path=str(tmp_path / 'depth.png'))
     look('a.jpg', resize_image=True, **depth)
@@ -207,6 +222,46 @@ def test_what_the_dataset_and_its_pipeline_say_of_files_counts(tmp_path):
     for image, about in (('a.jpg', depth), ('turned.jpg', depth), ('turned.jpg', dict(seg_map_path='none.png'))):
         with pytest.raises(SampleError, match='depth is .50, 56. but' if image == 'a.jpg' else 'EXIF data turn'):
             look(image, turns_along=image == 'turned.jpg' and not about.get('depth_path'), **about)
+    with pytest.raises(SampleError, match='EXIF data turn'):  # a host's dataset names no depth
+        look('turned.jpg', LoadDepth(depth_from=(r'turned\.jpg', 'depth.png')))
+
+
+def test_images_that_would_be_refused_later_are_refused_at_first(tmp_path):
+    (tmp_path / 'pairs.txt').write_text('a.jpg d.png\n')
+    cv2.imwrite(str(tmp_path / 'd.png'), np.ones((8, 8), np.uint16))
+    data = dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='pairs.txt')
+    for spoil, text in (
+        (lambda path: Image.new('CMYK', (8, 8)).save(path), 'print colours'),
+        (lambda path: path.write_bytes(cv2.imencode('.png', np.ones((8, 8, 3), np.uint16))[1].tobytes()), '16 bits'),
+        (lambda path: Image.new('I;16', (8, 8)).save(path, 'TIFF'), 'mode I;16'),
+    ):
+        spoil(tmp_path / 'a.jpg')
+        strict = DATASETS.build(dict(data, pipeline=[dict(type='Compose', transforms=[dict(type='mmvd.LoadImage')])]))
+        with pytest.raises(SampleError, match=text):
+            check_files(strict)
+        check_files(DATASETS.build(dict(data, pipeline=[dict(type='LoadImageFromFile')])))  # mmcv converts them
+
+
+def test_labels_of_a_host_are_its_own_and_pipelines_may_be_nested(tmp_path):
+    mmseg = pytest.importorskip('mmseg.datasets')
+    for part, image in (('img', np.zeros((8, 8, 3), np.uint8)), ('ann', np.full((8, 8), 200, np.uint8))):
+        (tmp_path / part).mkdir()
+        cv2.imwrite(str(tmp_path / part / 'a.png'), image)
+    host = mmseg.BaseSegDataset(
+        data_root=str(tmp_path),
+        data_prefix=dict(img_path='img', seg_map_path='ann'),
+        img_suffix='.png',
+        seg_map_suffix='.png',
+        metainfo=dict(classes=('a',)),
+        pipeline=[],
+    )
+    check_files(host)
+    (tmp_path / 'pairs.txt').write_text('img/a.png none.png\n')
+    load = dict(type='mmvd.LoadDepth', allow_missing_depth=True)
+    for pipeline in ([load], [dict(type='Compose', transforms=[load])]):
+        data = dict(type='mmvd.RGBDDataset', data_root=str(tmp_path), decoder='mm16', ann_file='pairs.txt')
+        check_files(DATASETS.build(dict(data, pipeline=pipeline)))
+        assert DATASETS.get('mmvd.RGBDDataset').missing(dict(data, pipeline=pipeline)) is None
 
 
 def test_files_are_looked_at_before_training(tmp_path):

@@ -1,13 +1,14 @@
 """Datasets that a config names: known ones, with arguments and transforms that fit, before anything reads them."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from mmvd.datasets.nesting import datasets_in
+from mmvd.datasets.nesting import datasets_in, steps_in
+from mmvd.datasets.transforms import RGBDRandomFlip
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
 
@@ -62,13 +63,24 @@ def check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
     """
     init_default_scope(config.get('default_scope') or 'mmengine')
     for loader, node in _nodes(config, loaders):
-        steps = [step for each in datasets_in(node) for step in each.get('pipeline') or ()]
+        steps = [step for each in datasets_in(node) for step in steps_in(each.get('pipeline'))]
         with_depth = any(str(dict(step).get('type')).endswith('LoadDepth') for step in steps)
-        for step in node.get('pipeline') or ():
-            with building(f'{loader}: the transform {dict(step).get("type")}'):
-                built = type(TRANSFORMS.build(step))
-            if with_depth and built.__name__ in _UNTRACED and built.__module__.split('.')[0] in _HOSTS:
-                raise ConfigError(f'{loader}: {step["type"]} moves or mixes the image and not its depth: leave it out')
+        built = {}
+        for step in steps_in(node.get('pipeline')):
+            name = dict(step).get('type')
+            with building(f'{loader}: the transform {name}'):
+                built[name] = type(TRANSFORMS.build(step))
+        untraced = next((name for name, kind in built.items() if _is_untraced(kind, built.values())), None)
+        if with_depth and untraced:
+            raise ConfigError(f'{loader}: {untraced} moves or mixes the image and not its depth: leave it out')
+
+
+def _is_untraced(kind: type, all_kinds: Iterable[type]) -> bool:
+    """Whether a transform of a host leaves depth behind, and nothing by which that is found later."""
+    host = kind.__module__.split('.')[0]
+    # mmseg's takes depth along; the others' is found, unless ours writes over what it left
+    is_hidden = kind.__name__ == 'RandomFlip' and host != 'mmseg' and RGBDRandomFlip in all_kinds
+    return host in _HOSTS and (kind.__name__ in _UNTRACED or is_hidden)
 
 
 def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict]]:

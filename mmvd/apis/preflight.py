@@ -155,10 +155,11 @@ def _check_windows(config: Config) -> None:
     if not (windows and reads_metres and rescales):
         return
     has_range = MODELS.get(encoding.get('type', 'mmvd.PositionalDepthEncoding')).bounds_depth
-    if has_range and not (config.model.get('data_preprocessor') or {}).get('max_depth'):
+    wanted, given = encoding.get('max_depth', 15.0), (config.model.get('data_preprocessor') or {}).get('max_depth')
+    if has_range and not (given and given <= wanted):
         raise ConfigError(
             "model.test_cfg.mode='slide' would bring the depth of each window into range by a factor of its own: set "
-            f'model.data_preprocessor.max_depth={encoding.get("max_depth", 15.0)}'
+            f'model.data_preprocessor.max_depth={wanted}'
         )
 
 

@@ -1,6 +1,7 @@
 """Frames of a BOP dataset with the poses of their objects."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +176,16 @@ class BOPPoseDataset(BOPDataset):
         further = [located(Path(self.data_root), self.targets)] if self.targets else []
         return [*super().sources(entries), *self.truth, self.models_folder / 'models_info.json', *further]
 
+    @cached_property
+    def _ends(self) -> tuple[int, int]:
+        """Scenes of the first and the last frame: frames are listed by scene."""
+        return tuple(super(BOPPoseDataset, self).get_data_info(number)['scene_id'] for number in (0, len(self) - 1))
+
     def get_data_info(self, idx: int) -> dict:
-        """The entry, with the paths of the masks."""
+        """The entry, with the paths of the masks, and the scenes of the first and the last frame."""
         entry = super().get_data_info(idx)
         scenes, (scene, frame) = self.scenes(), frame_of(entry['img_path'])
-        entry.update(obj_ids=self.objects, ori_intrinsics=entry['intrinsics'])
+        entry.update(obj_ids=self.objects, ori_intrinsics=entry['intrinsics'], scenes=self._ends)
         for kind in ('mask', 'mask_visib'):
             names = [f'{frame:06d}_{each["instance"]:06d}.png' for each in entry['instances']]
             folder = scenes.place(scene, f'{kind}/{names[0]}').parent if names else scene / kind

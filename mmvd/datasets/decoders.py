@@ -152,7 +152,7 @@ class Decoder:
     Attributes:
         formula: What the file value means, for people.
         read: From path to array of file values.
-        to_metres: From file values and the sample's ``depth_scale`` (1 unless the dataset gives one) to metres.
+        to_metres: From file values and the sample's ``depth_scale`` (1 where the format needs none) to metres.
     """
 
     formula: str
@@ -234,7 +234,7 @@ def decoder_of(path: str | Path) -> str:
     return ending if ending in FLOAT_FORMATS else 'mm16'
 
 
-def depth_shape(path: str | Path, decoder: str, depth_scale: float = 1.0) -> tuple[int, int]:
+def depth_shape(path: str | Path, decoder: str, depth_scale: float | None = None) -> tuple[int, int]:
     """(height, width) of a depth file.
 
     Of a PNG out of its first and last bytes, so that a large dataset can be looked at.
@@ -254,13 +254,13 @@ def depth_shape(path: str | Path, decoder: str, depth_scale: float = 1.0) -> tup
     return header.shape
 
 
-def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.ndarray:
+def read_depth(path: str | Path, decoder: str, depth_scale: float | None = None) -> np.ndarray:
     """Read a depth file.
 
     Args:
         path: Depth file.
         decoder: Name of the format, a key of ``DECODERS``.
-        depth_scale: Factor of the frame where the format has one (BOP).
+        depth_scale: Factor of the frame where the format has one (``bop``, which needs it).
 
     Returns:
         (H, W) float32 metres, 0 = missing; NaN, infinite and negative values of the file are missing, as are the
@@ -269,9 +269,15 @@ def read_depth(path: str | Path, decoder: str, depth_scale: float = 1.0) -> np.n
 
     Raises:
         DepthFileError: If the file is missing, truncated, or holds something else than its decoder expects.
-        ConfigError: If the decoder is unknown.
+        ConfigError: If the decoder is unknown, or needs a factor that is not known.
     """
     form, path = get_decoder(decoder), str(path)
+    if depth_scale is None:
+        if decoder == 'bop':
+            raise ConfigError(
+                f'{shown(path)}: mmvd.BOPDataset alone knows millimetres per step: take mm16, or div10000 (YCB-V)'
+            )
+        depth_scale = 1.0
     if not (isinstance(depth_scale, (int, float)) and _SCALES[0] <= depth_scale <= _SCALES[1]):
         raise DepthFileError(
             f'{shown(path)}: depth_scale is {depth_scale!r} where millimetres per step are expected, {_SCALES[0]:g} to '

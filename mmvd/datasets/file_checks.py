@@ -1,20 +1,22 @@
 """Files of a dataset, looked at before a training: whether they are there, whole, and lie on each other."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.dist import get_rank, get_world_size
 from mmengine.logging import MMLogger
 
-from mmvd.errors import DepthFileError, SampleError
+from mmvd.errors import DepthFileError, MMVDError, SampleError
 
 from .archives import is_file
 from .decoders import depth_shape
-from .nesting import parts_of
-from .rasters import check_upright, look_at_image
+from .nesting import parts_of, steps_in
+from .rasters import check_colours, check_upright, look_at_raster
 from .threads import map_in_threads
 from .transforms.labels import LoadLabels
-from .transforms.loading import LoadDepth
+from .transforms.loading import LoadDepth, LoadImage
+
+_DEPTHS = ('depth', 'gt_depth')
 
 
 def check_files(dataset) -> None:
@@ -22,14 +24,15 @@ def check_files(dataset) -> None:
 
     Each process looks at its share.
 
-    Depth and label files must exist, label maps must be readable, of the size of their image and within the classes,
-    and depth maps must be what their decoder expects and have the size of their image. Images and depth PNGs are judged
-    by their first and last bytes.
+    Depth and label files must exist, those of the truth, too; label maps must be readable, of the size of their image
+    and within the classes, and depth maps must be what their decoder expects and have the size of their image. Images
+    and depth PNGs are judged by their first and last bytes.
 
     Raises:
         DepthFileError: If depth files are missing and the pipeline does not allow that, or are not what their decoder
             expects.
-        SampleError: If label files are missing or odd, or image, depth and label do not lie on each other.
+        SampleError: If label files are missing or odd, images are none that ``mmvd.LoadImage`` takes where it loads
+            them, or image, depth and label do not lie on each other.
     """
     for part in parts_of(dataset):
         if isinstance(part, BaseDataset):
@@ -37,40 +40,49 @@ def check_files(dataset) -> None:
 
 
 def _check_files_of(dataset: BaseDataset) -> None:
-    kinds = {'seg_map_path': SampleError}
-    loaders = [transform for transform in dataset.pipeline.transforms if isinstance(transform, LoadDepth)]
-    if not any(loader.allow_missing_depth for loader in loaders):
-        kinds['depth_path'] = DepthFileError
+    steps = list(steps_in(dataset.pipeline.transforms))
+    loaders = {key: [step for step in steps if isinstance(step, LoadDepth) and step.key == key] for key in _DEPTHS}
+    kinds: dict[str, type[MMVDError]] = {'seg_map_path': SampleError}
+    for key in _DEPTHS:
+        if not any(loader.allow_missing_depth for loader in loaders[key]):
+            kinds[f'{key}_path'] = DepthFileError
     own = range(get_rank(), len(dataset), get_world_size())
     MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(own)} samples')
     for key, error in kinds.items():
         paths = (dataset.get_data_info(index).get(key) for index in own)
         missing = [path for path in paths if path and not is_file(path)]
         if missing:
-            what = 'depth' if key == 'depth_path' else 'label'
+            what = 'depth' if error is DepthFileError else 'label'
             share = ' that this process looks at' if len(own) < len(dataset) else ''
             raise error(
                 f'{missing[0]}: no such {what} file, {len(missing)} of {len(own)}{share} are missing'
                 + (': make them, or set allow_missing_depth=True in mmvd.LoadDepth' if what == 'depth' else '')
             )
-    for _ in map_in_threads(lambda index: _check_sample(dataset, index, loaders), own):
+    is_strict = any(isinstance(step, LoadImage) for step in steps)
+    for _ in map_in_threads(lambda index: _check_sample(dataset.get_data_info(index), loaders, is_strict), own):
         pass
 
 
-def _check_sample(dataset: BaseDataset, index: int, loaders: Sequence[LoadDepth]) -> None:
-    entry = dataset.get_data_info(index)
-    shape, is_turned = look_at_image(entry['img_path'])
-    depth = entry.get('depth_path', '')
-    turns_along = getattr(dataset, 'DEPTH_OF_TURNED_IMAGE', False)
-    check_upright(is_turned and ('seg_map_path' in entry or (depth and not turns_along)), entry['img_path'])
-    if depth and is_file(depth):  # what is said in the pipeline counts more than what the dataset says
-        decoder = next(
-            (loader.decoder for loader in loaders if loader.key == 'depth' and loader.decoder), entry.get('decoder')
+def _check_sample(entry: dict[str, Any], loaders: dict[str, list[LoadDepth]], is_strict: bool) -> None:
+    header = look_at_raster(entry['img_path'], 'image')
+    if is_strict:
+        check_colours(header, entry['img_path'], entry.get('may_be_cmyk', False))
+    has_depth = entry.get('depth_path') or any(loader.depth_from for loader in loaders['depth'])
+    has_others = 'seg_map_path' in entry or (has_depth and not entry.get('depth_of_turned_image'))
+    check_upright(header.orientation > 1 and has_others, entry['img_path'])
+    for key in _DEPTHS:
+        path = entry.get(f'{key}_path', '')
+        if path and is_file(path):
+            _check_depth(entry, path, header.upright_shape, loaders[key])
+    if 'seg_map_path' in entry and 'num_classes' in entry:  # those of a host are its own
+        LoadLabels()(dict(entry, ori_shape=header.upright_shape))
+
+
+def _check_depth(entry: dict[str, Any], path: str, shape: tuple[int, int], loaders: list[LoadDepth]) -> None:
+    """See that a depth map lies on its image; what the pipeline says counts more than what the dataset says."""
+    decoder = next((loader.decoder for loader in loaders if loader.decoder), entry.get('decoder'))
+    found = depth_shape(path, decoder, entry.get('depth_scale'))
+    if found != shape and not (entry.get('resize_image') or any(loader.resize_image for loader in loaders)):
+        raise SampleError(
+            f'{path}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True'
         )
-        found = depth_shape(depth, decoder, entry.get('depth_scale', 1.0))
-        if found != shape and not (entry.get('resize_image') or any(loader.resize_image for loader in loaders)):
-            raise SampleError(
-                f'{depth}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True'
-            )
-    if 'seg_map_path' in entry:
-        LoadLabels()(dict(entry, ori_shape=shape))

@@ -3,12 +3,13 @@
 import io
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 MAX_PIXELS = 2 * Image.MAX_IMAGE_PIXELS  # Pillow's own limit against decompression bombs
 _PFM = re.compile(rb'(P[fF])\s+(\S{1,20})\s+(\S{1,20})\s+(\S{1,30})(?:\r\n|\n|\r|\s)')
+_PNG_BITS = 24  # place of the byte in a file
 _EXR_MAGIC, _EXR_WINDOW = b'\x76\x2f\x31\x01', b'dataWindow\x00box2i\x00\x10\x00\x00\x00'
 
 
@@ -20,6 +21,7 @@ class Header:
         kind: ``'PNG'``, ``'JPEG'``, ``'EXR'``, ``'PFM'`` or Pillow's name of another format.
         shape: (height, width) as stored.
         mode: Pillow's name of the channels, e.g. ``'RGB'``, ``'L'``, ``'P'``, ``'CMYK'``.
+        bits: Of a value, as a PNG stores it; 0 where the format's name or the mode tells.
         orientation: EXIF orientation, 1 (upright) to 8.
         frames: Number of frames; more than one of an animation or a document.
     """
@@ -29,6 +31,7 @@ class Header:
     mode: str = ''
     orientation: int = 1
     frames: int = 1
+    bits: int = 0
 
     @property
     def upright_shape(self) -> tuple[int, int]:
@@ -55,6 +58,7 @@ def parse_header(file: io.BufferedIOBase) -> Header:
         header = Header('EXR', _exr_shape(start))
     else:
         header = _ask_pillow(file)
+        header = replace(header, bits=start[_PNG_BITS]) if header.kind == 'PNG' else header
     if min(header.shape) < 1 or header.shape[0] * header.shape[1] > MAX_PIXELS:
         raise ValueError(f'its header says {header.shape[1]} x {header.shape[0]} pixels')
     return header

@@ -1,6 +1,6 @@
-"""Datasets within datasets: in a config, and when they are built."""
+"""Datasets within datasets, and transforms within transforms: in a config, and when they are built."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mmvd.errors import ConfigError
 
@@ -30,6 +30,17 @@ def datasets_in(node: object) -> Iterator[dict]:
         parts = selected(parts, node.get('only')).values() if isinstance(parts, dict) else parts
         for part in (node.get('dataset'), *parts):
             yield from datasets_in(part)
+
+
+def steps_in(pipeline: Iterable | None) -> Iterator:
+    """Transforms of a pipeline and those within them (``Compose`` and its like), as configs or as they were built."""
+    for step in pipeline or ():
+        if isinstance(step, (list, tuple)):  # of a choice between pipelines
+            yield from steps_in(step)
+            continue
+        yield step
+        inner = step.get('transforms') if isinstance(step, dict) else getattr(step, 'transforms', None)
+        yield from steps_in([inner] if isinstance(inner, dict) else inner)
 
 
 def parts_of(dataset) -> list:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmvd.errors import Missing, SampleError
 
 from .archives import ENDINGS, archives_in, is_file, located, open_archive
+from .nesting import steps_in
 from .walk import is_deeper, some_of, walk
 
 _FOLDERS, _EACH = 100, 20  # that are looked at, and images of each
@@ -27,14 +28,14 @@ def missing_of_folder(root: Path, config: dict) -> Missing | None:
     first = next(names, None)
     if first is None:
         return Missing(str(root), problems[0]) if problems else no_files(root, config['images'])
-    needs = ([] if may_lack_depth(config) else ['depth_from']) + ['labels_from', 'camera_from']
+    needs = ([] if may_lack_depth(config) else ['depth_from']) + ['labels_from', 'camera_from', 'truth_from']
     rules = [config[key] for key in needs if config.get(key)]
     return first_gone(root, ((name, [re.sub(*rule, name) for rule in rules]) for name in chain([first], names)))
 
 
 def may_lack_depth(config: dict) -> bool:
     """Whether the pipeline of a dataset takes images without depth."""
-    return any(step.get('allow_missing_depth') for step in config.get('pipeline') or ())
+    return any(step.get('allow_missing_depth') for step in steps_in(config.get('pipeline')))
 
 
 def _is_to_unpack(path: Path) -> bool:

@@ -60,18 +60,33 @@ def read_image(path: str | Path, allow_cmyk: bool = False) -> tuple[np.ndarray, 
         SampleError: If it is missing, damaged, animated, in print colours, or of more than eight bits.
     """
     image, header = _decode(path, 'image')
-    if header.mode == 'CMYK' and not allow_cmyk:
-        raise SampleError(f'{shown(path)}: an image in print colours (CMYK): convert it to RGB')
+    check_colours(header, path, allow_cmyk)
     if image.dtype != np.uint8:
-        raise SampleError(
-            f'{shown(path)}: {image.dtype} where 8-bit colour is expected: convert the image, or is it a depth file?'
-        )
+        raise _deep(path, image.dtype)
     image = np.repeat(image[..., None], 3, 2) if image.ndim == 2 else image[..., :3]
     if header.orientation > 1:
         turns, mirror = _TURNS[header.orientation]
         image = np.rot90(image, turns)
         image = image[:, ::-1] if mirror else image
     return np.ascontiguousarray(image), header.orientation > 1
+
+
+def check_colours(header: Header, path: str | Path, allow_cmyk: bool = False) -> None:
+    """Refuse an image whose header says what no 8-bit image in RGB says.
+
+    Raises:
+        SampleError: If it is in print colours and they are not allowed, or has more than eight bits.
+    """
+    if header.mode == 'CMYK' and not allow_cmyk:
+        raise SampleError(f'{shown(path)}: an image in print colours (CMYK): convert it to RGB')
+    if header.bits > 8 or header.mode.startswith(('I', 'F')):
+        raise _deep(path, f'{header.bits} bits' if header.bits else f'mode {header.mode}')
+
+
+def _deep(path: str | Path, found: object) -> SampleError:
+    return SampleError(
+        f'{shown(path)}: {found} where 8-bit colour is expected: convert the image, or is it a depth file?'
+    )
 
 
 def check_upright(turns: bool, name: str) -> None:
@@ -113,6 +128,15 @@ def look_at_image(path: str | Path) -> tuple[tuple[int, int], bool]:
     """
     header = look_at_raster(path, 'image')
     return header.upright_shape, header.orientation > 1
+
+
+def is_turned(path: str | Path) -> bool:
+    """Whether the EXIF data of an image turn or mirror it; nothing else of it is judged."""
+    try:
+        with open(path, 'rb') if split(path) is None else io.BytesIO(read_bytes(path)) as file:
+            return parse_header(file).orientation > 1
+    except (OSError, ValueError):  # told by whoever decodes it
+        return False
 
 
 def look_at_raster(path: str | Path, what: str = 'depth') -> Header:
@@ -189,7 +213,9 @@ def _indices(data: bytes, header: Header) -> np.ndarray:
         raise ValueError('a JPEG changes the values of labels')
     if header.kind == 'PNG' and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is None:
         raise ValueError('rows are missing')  # Pillow fills them with zeros
-    return _by_pillow(data)
+    labels = _by_pillow(data)
+    is_stretched = header.mode == 'L' and 1 < header.bits < 8  # grey of 2 or 4 bits comes with 255 for its highest
+    return labels // (255 // (2**header.bits - 1)) if is_stretched else labels
 
 
 def _by_pillow(data: bytes, mode: str | None = None) -> np.ndarray:

@@ -24,8 +24,6 @@ from .presence import MOST, first_gone, may_lack_depth, missing_of_folder, place
 from .rasters import look_at_image
 from .walk import visited, walk
 
-_WITHOUT_EFFECT = {'data_prefix', 'filter_cfg'}  # arguments of mmengine's that say nothing here
-
 
 @DATASETS.register_module()
 class RGBDDataset(BaseDataset):
@@ -35,7 +33,7 @@ class RGBDDataset(BaseDataset):
     glob of the image files, with ``depth_from``, a regular expression and its replacement that turn an image path into
     the path of its depth file.
 
-    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder``, ``depth_scale`` and, where known,
+    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder`` and, where known, ``depth_scale`` and
     ``intrinsics``.
 
     Args:
@@ -109,7 +107,8 @@ class RGBDDataset(BaseDataset):
         self.intrinsics, self.camera_from, self.resize_image = intrinsics, camera_from, resize_image
         for name in ('test_mode', 'lazy_init', 'serialize_data'):
             check_flag(owner, name, kwargs.get(name, False))
-        unknown = set(kwargs) - (set(inspect.signature(BaseDataset).parameters) - _WITHOUT_EFFECT)
+        unknown = set(kwargs) - set(inspect.signature(BaseDataset).parameters)
+        unknown |= set(kwargs) & {'data_prefix', 'filter_cfg'}  # of mmengine's, which would say nothing here
         if unknown:
             raise ConfigError(f'{owner}: unknown arguments {", ".join(sorted(unknown))}')
         if Path(data_root) == Path():  # entries would not tell their files from other texts
@@ -151,8 +150,9 @@ class RGBDDataset(BaseDataset):
             rows = cls.rows(listing, config)[:MOST]
         except MMVDError as error:
             return Missing(str(listing), str(error).removeprefix(str(listing)).lstrip(':, '))
-        files = slice(1 if may_lack_depth(config) else 2)  # a third column may be a class
-        return first_gone(root, ((listing.name, row[files]) for row in rows))
+        others = {'class', 'depth' if may_lack_depth(config) else ''}
+        files = ([name for kind, name in zip(cls.COLUMNS, row, strict=False) if kind not in others] for row in rows)
+        return first_gone(root, ((listing.name, each) for each in files))
 
     @classmethod
     def rows(cls, listing: Path, config: dict) -> list[tuple[str, ...]]:
@@ -262,7 +262,6 @@ class RGBDDataset(BaseDataset):
             img_path=str(located(root, image)),
             depth_path=str(located(root, depth)),
             decoder=self.decoder,
-            depth_scale=1.0,
             resize_image=self.resize_image,
         )
         if self.DEPTH_OF_TURNED_IMAGE:

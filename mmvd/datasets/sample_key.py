@@ -96,5 +96,12 @@ def keyed(index: int) -> KeyedIndex:
 
 
 def generator_of(results: dict, stream: str) -> np.random.Generator:
-    """Counter-based generator of one transform for one sample; ``stream`` keeps the transforms of a pipeline apart."""
-    return np.random.Generator(np.random.Philox(key=[get_sample_key(results), zlib.crc32(stream.encode())]))
+    """Counter-based generator of one transform for one sample.
+
+    ``stream`` keeps the transforms of a pipeline apart, and how often it was asked for those of one class, which is
+    kept in ``results``.
+    """
+    counts = results.get('draws', {})
+    results['draws'] = {**counts, stream: counts.get(stream, 0) + 1}  # copies of a sample share no counts
+    word = zlib.crc32(stream.encode()) + (counts.get(stream, 0) << 32)
+    return np.random.Generator(np.random.Philox(key=[get_sample_key(results), word]))

@@ -207,6 +207,7 @@ def looked_at(told: str | None, training: bool = True, **changes) -> None:
         (None, {'model.backbone.over_range': 'drop'}),
         (None, {'model.backbone.depth_encoding.type': 'mmvd.DisparityEncoding'}),
         (None, {'model.data_preprocessor.max_depth': 9.0}),
+        ('data_preprocessor.max_depth=15.0', {'model.data_preprocessor.max_depth': 500.0}),
     ],
 )
 def test_windows_of_one_image_have_one_range(told, changes):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from PIL import Image
 
 from mmvd.apis.data_configs import check_pipelines
 from mmvd.datasets.sample_key import KeyedIndex
@@ -61,6 +62,36 @@ def test_a_flip_of_mmcv_moves_labels_and_not_depth(tmp_path):
     with pytest.raises(SampleError, match='mirrored the image and not its depth'):
         pack(TRANSFORMS.build(dict(type='RandomFlip', prob=1.0))(dict(loaded)))
     pack(TRANSFORMS.build(dict(type='mmseg.RandomFlip', prob=1.0))(dict(loaded, seg_fields=['depth', 'gt_seg_map'])))
+
+
+@pytest.mark.parametrize('host', ['RandomFlip', 'mmdet.RandomFlip', 'mmpretrain.RandomFlip'])
+def test_a_flip_of_a_host_beside_ours(tmp_path, host):
+    cv2.imwrite(str(tmp_path / 'd.png'), np.full((H, W), 1000, np.uint16))
+    steps = [dict(type='mmvd.LoadDepth', decoder='mm16'), dict(type=host, prob=1.0), dict(type='mmvd.RGBDRandomFlip')]
+    data = sample(depth_path=str(tmp_path / 'd.png'), gt_seg_map=np.zeros((H, W), np.uint8))
+    with pytest.raises(SampleError, match='a transform of the host mirrored the image and not its depth'):
+        for step in steps:
+            data = TRANSFORMS.build(step)(data)
+    for pipeline in (steps, [steps[0], dict(type='Compose', transforms=steps[:0:-1])]):
+        config = Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=pipeline))))
+        with pytest.raises(ConfigError, match=f'{host} moves or mixes the image and not its depth'):
+            check_pipelines(config, ('train_dataloader',))
+    steps[1]['type'] = 'mmseg.RandomFlip'  # which takes depth along
+    check_pipelines(Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=steps)))), ('train_dataloader',))
+
+
+@pytest.mark.parametrize('load', ['mmvd.LoadImage', 'LoadImageFromFile'])
+@pytest.mark.parametrize('key', ['depth_path', 'depth_from'])
+def test_an_image_that_exif_turns_away_from_depth(tmp_path, load, key):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.new('RGB', (W, H)).save(tmp_path / 'a.jpg', exif=exif)
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((H, W), 1000, np.uint16))
+    data = dict(img_path=str(tmp_path / 'a.jpg'), **({key: str(tmp_path / 'a.png')} if key == 'depth_path' else {}))
+    depth = dict(type='mmvd.LoadDepth', decoder='mm16', **({key: (r'jpg$', 'png')} if key == 'depth_from' else {}))
+    with pytest.raises(SampleError, match='a.jpg: its EXIF data turn or mirror it'):
+        TRANSFORMS.build(depth)(TRANSFORMS.build(dict(type=load))(dict(data)))
+    TRANSFORMS.build(depth)(TRANSFORMS.build(dict(type='LoadImageFromFile'))(dict(data, depth_of_turned_image=True)))
 
 
 def test_a_resize_after_one_that_stretches(of_mmdet):

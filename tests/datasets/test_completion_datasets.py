@@ -1,14 +1,16 @@
 """VOID, KITTI and NYUv2 as completion papers have them: the metres that come out are those that were put in."""
 
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from mmvd.datasets import KITTICompletionDataset, RGBDCompletionDataset, VOIDDataset
+from mmvd.datasets.file_checks import check_files
 from mmvd.datasets.transforms import SparsePoints
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, DepthFileError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 from tests.conftest import logged
 from tests.datasets.test_index import build
@@ -49,6 +51,23 @@ def test_kitti(tmp_path):
     unseen = KITTICompletionDataset(str(tmp_path), split='test', pipeline=PIPELINE[:2], test_mode=True)
     assert len(unseen) == 2 and 'gt_depth_path' not in unseen[0]
     np.testing.assert_array_equal(unseen[1]['depth'], completion_scene(1)[1])
+
+
+@pytest.mark.parametrize('kind, folder', [(VOIDDataset, 'ground_truth'), (KITTICompletionDataset, 'groundtruth_depth')])
+def test_truth_that_is_not_there_is_told_before_the_first_sample(tmp_path, kind, folder):
+    (fabricate_void if kind is VOIDDataset else fabricate_kitti_completion)(tmp_path)
+    data = kind(str(tmp_path), pipeline=PIPELINE)
+    check_files(data)
+    truth = Path(data.get_data_info(0)['gt_depth_path'])
+    cv2.imwrite(str(truth), np.ones((3, 4), np.uint16))
+    with pytest.raises(SampleError, match=f'{truth.name}: depth is .3, 4. but'):
+        check_files(data)
+    truth.unlink()
+    with pytest.raises(DepthFileError, match=f'{truth.name}: no such depth file, 1 of'):
+        check_files(data)
+    for path in list(tmp_path.rglob(f'{folder}/*')):
+        path.unlink(missing_ok=True)
+    assert folder in str(kind.missing(dict(data_root=str(tmp_path))))
 
 
 def test_what_is_damaged_is_named(tmp_path):

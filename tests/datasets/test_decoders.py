@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mmvd.datasets import decoders
+from mmvd.datasets import RGBDDataset, decoders
 from mmvd.datasets.decoders import DECODERS, read_depth, suspicion, to_millimetres
+from mmvd.datasets.transforms import LoadDepth
 from mmvd.errors import ConfigError, DepthFileError
 from tests.conftest import logged
 
@@ -35,6 +36,17 @@ def test_integer_formats(png, name):
     assert depth.dtype == np.float32
     expected = np.where(RAW == 65535, 0, EXPECTED[name](RAW.astype(np.int64)))  # the largest value is a clipped one
     np.testing.assert_allclose(depth, expected, rtol=1e-6)
+
+
+def test_steps_of_bop_are_not_guessed(png, tmp_path):
+    for read in (lambda: read_depth(png, 'bop'), lambda: LoadDepth('bop')(dict(depth_path=str(png)))):
+        with pytest.raises(ConfigError, match='mmvd.BOPDataset alone knows millimetres per step'):
+            read()
+    (tmp_path / 'pairs.txt').write_text('depth.png other.png\n')
+    data = RGBDDataset(str(tmp_path), 'bop', ann_file='pairs.txt', pipeline=[LoadDepth()])
+    png.rename(tmp_path / 'other.png')
+    with pytest.raises(ConfigError, match='take mm16, or div10000'):
+        data[0]
 
 
 def test_cityscapes_disparity(tmp_path):

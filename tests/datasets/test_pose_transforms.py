@@ -138,6 +138,8 @@ def test_boxes_of_a_detector(tmp_path):
     assert len(step_without_scenes(sample())['queries']['labels']) == 2
     with pytest.raises(SampleError, match='its rows name no scene_id, and the images are of scenes 2 and 4'):
         step_without_scenes(sample(scene_id=4))
+    with pytest.raises(SampleError, match='of scenes 2 and 4'):  # whichever images a worker gets
+        apply(sample(scenes=(2, 4)), dict(step, file=str(path)))
     path = tmp_path / 'texts.json'
     path.write_text(json.dumps([dict(row, scene_id='2', image_id='5') for row in rows[:2]]))
     assert len(apply(sample(), dict(step, file=str(path)))['queries']['labels']) == 2

@@ -10,6 +10,7 @@ from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2.functional import InterpolationMode, resize
 
 from mmvd import ops
+from mmvd.datasets.cameras import camera_fits
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError, SampleError, TooLittleDepthError
 from mmvd.registry import TRANSFORMS
@@ -168,6 +169,10 @@ def test_load_depth(tmp_path):
     out = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16', resize_image=True))(dict(wrong, intrinsics=k))
     assert out['img'].shape == (30, 40, 3)
     np.testing.assert_allclose(out['intrinsics'], [[50, 0, 19.5], [0, 50, 14.5], [0, 0, 1]])
+    assert camera_fits(out)
+    moved = TRANSFORMS.build(dict(type='mmcv.Resize', scale=(120, 90)))(dict(wrong, intrinsics=k, ori_shape=(60, 80)))
+    late = TRANSFORMS.build(dict(type='mmvd.LoadDepth', decoder='mm16', resize_image=True))(moved)
+    assert not camera_fits(late)  # a host had moved the image alone
 
 
 def test_require_depth():

@@ -118,6 +118,22 @@ def test_iterations_name_results_where_there_are_no_epochs(tmp_path):
         DensityScheduleHook().before_train(runner)
 
 
+def test_a_schedule_of_nothing_logs_nothing():
+    lines, scalars, hook = [], [], DensityScheduleHook()
+    runner = SimpleNamespace(
+        model=SimpleNamespace(data_preprocessor=SimpleNamespace(random_density=None)),
+        train_dataloader=SimpleNamespace(dataset=None),
+        train_loop=None,
+        logger=SimpleNamespace(warning=lines.append),
+        message_hub=SimpleNamespace(update_scalar=lambda *scalar: scalars.append(scalar)),
+        iter=1,
+        max_iters=2,
+    )
+    hook.before_train(runner)
+    hook.before_train_iter(runner, 0)
+    assert not scalars and 'nothing takes depth away' in lines[0]
+
+
 def test_rates_are_scaled_once(tmp_path):
     config = plain(tmp_path, auto_scale_lr=dict(enable=True, base_batch_size=8))
     rate = config.optim_wrapper.optimizer.lr

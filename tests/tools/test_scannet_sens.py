@@ -51,8 +51,11 @@ def test_frames_as_the_config_reads_them(tmp_path, monkeypatch):
         assert sample['img'].shape[:2] == metres.shape  # colour at the size of depth
     first = root / 'scans/scene0000_00/depth/0.png'
     before = first.stat().st_mtime_ns
+    camera = root / 'scans/scene0000_00/intrinsic/intrinsic_color.txt'
+    times = camera.stat().st_mtime_ns, camera.parent.stat().st_mtime_ns
     (root / 'scans/scene0000_00/color/2.jpg').unlink()
     assert convert(root, 2) == 0
+    assert (camera.stat().st_mtime_ns, camera.parent.stat().st_mtime_ns) == times  # by which an index is up to date
     assert first.stat().st_mtime_ns == before and (root / 'scans/scene0000_00/color/2.jpg').is_file()
     for camera, focal_px in dict(color=60, depth=30).items():
         text = (root / f'scans/scene0000_00/intrinsic/intrinsic_{camera}.txt').read_text()

@@ -8,6 +8,7 @@ scenes_{train,test}.txt.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def _text(file, reference) -> str:
 
 def folder_of(root: Path, depth: str) -> Path:
     """Where the files of a kind of depth go: no folder holds both."""
-    root = root.resolve()
+    root = Path(os.path.abspath(root))  # whose name counts, also where it is a link
     return root if depth == 'raw' else root.with_name(f'{root.name}_filled')
 
 

@@ -23,7 +23,7 @@ import mmvd  # noqa: F401
 from mmvd.apis.configs import data_folder
 from mmvd.arguments import check_int
 from mmvd.errors import MissingInputsError, SampleError, exit_code
-from mmvd.saving import AtomicLocalBackend, save_png_atomically
+from mmvd.saving import AtomicLocalBackend, save_png_atomically, save_text
 
 _VERSION, _JPEG, _ZLIB = 4, 2, 1
 _LONGEST_NAME, _LARGEST_FRAME = 4096, 1 << 28
@@ -122,7 +122,7 @@ def convert_scan(path: Path, every: int) -> int:
         header = read_header(file)
         for camera, matrix in header.intrinsics.items():
             text = '\n'.join(' '.join(f'{value:.6f}' for value in row) for row in matrix)
-            AtomicLocalBackend().put(text.encode(), path.parent / f'intrinsic/intrinsic_{camera}.txt')
+            save_text(text, path.parent / f'intrinsic/intrinsic_{camera}.txt')
         for number, (colour, depth) in enumerate(read_frames(file, header)):
             image, out = path.parent / f'color/{number}.jpg', path.parent / f'depth/{number}.png'
             if number % every or all(path.is_file() and path.stat().st_size for path in (image, out)):

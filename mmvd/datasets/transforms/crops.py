@@ -9,6 +9,7 @@ from mmvd.errors import ConfigError
 from mmvd.registry import TRANSFORMS
 
 from .geometry import INTERPOLATIONS, JointTransform, resize_image, resize_map, shift
+from .validity import check_metres
 
 
 @TRANSFORMS.register_module()
@@ -55,7 +56,7 @@ class RGBDRandomCrop(JointTransform):
 
 @TRANSFORMS.register_module()
 class RGBDCenterCrop(JointTransform):
-    """Cut the centre out of a sample that is at least as large.
+    """Cut the centre out of a sample; a side that is smaller stays as it is.
 
     Required Keys: img, depth (optional), gt_depth (optional), gt_seg_map (optional), gt_instance_map (optional),
         gt_bboxes (optional), gt_masks (optional), intrinsics (optional)
@@ -114,6 +115,8 @@ class RGBDRandomResizedCrop(JointTransform):
     def transform(self, results: dict) -> dict:
         """Crop, pad and resize everything."""
         self.refuse_poses(results)
+        if self.pad:
+            check_metres(results, self)
         top, left, height, width = self._draw(generator_of(results, 'crop'), *results['img'].shape[:2])
         old = (max(height, width),) * 2 if self.pad else (height, width)
         new = (self.size, self.size)

@@ -7,6 +7,8 @@ from mmcv.transforms import BaseTransform
 from mmvd.datasets.cameras import camera_fits, left_behind
 from mmvd.registry import MODELS, TRANSFORMS
 
+from .validity import check_metres
+
 
 class _EncodingTransform(BaseTransform):
     """Runs the module of the same name on one sample."""
@@ -16,6 +18,7 @@ class _EncodingTransform(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Encode."""
+        check_metres(results, self)
         depth = torch.from_numpy(np.ascontiguousarray(results['depth']))[None, None]
         camera = results.get('intrinsics')
         if camera is not None and self.encoding.reads != 'metres' and not camera_fits(results):

@@ -17,6 +17,7 @@ from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
 from .instances import move_instances
+from .validity import check_metres
 
 # and what fills new pixels
 _NEAREST_KEYS = {'depth': 0, 'gt_depth': 0, 'removed_mask': 0, 'gt_seg_map': 255, 'gt_instance_map': 0}
@@ -208,6 +209,9 @@ class RGBDRandomFlip(JointTransform):
     Args:
         horizontal: Probability of a horizontal flip.
         vertical: Probability of a vertical flip.
+
+    Raises:
+        SampleError: If a transform of the host mirrored the image before.
     """
 
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0):
@@ -220,6 +224,10 @@ class RGBDRandomFlip(JointTransform):
     def transform(self, results: dict) -> dict:
         """Mirror everything; the camera is mirrored along, its axes stay positive."""
         self.refuse_poses(results)
+        if results.get('flip') and not results.get('depth_flip'):
+            raise SampleError(
+                f'{results.get("img_path")}: a transform of the host mirrored the image and not its depth: leave it out'
+            )
         u = generator_of(results, 'flip').random(2)
         axes = [axis for axis, flip in ((1, u[0] < self.horizontal), (0, u[1] < self.vertical)) if flip]
         results['flip'] = results['depth_flip'] = bool(axes)
@@ -262,6 +270,7 @@ class RGBDRandomRotate(JointTransform):
     def transform(self, results: dict) -> dict:
         """Rotate everything; what comes in from outside is black and missing."""
         self.refuse_poses(results)
+        check_metres(results, self)
         u = generator_of(results, 'rotate').random(2)
         if u[0] >= self.prob:
             return results

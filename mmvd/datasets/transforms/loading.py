@@ -9,9 +9,9 @@ from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_choice, check_flag, check_substitution
 from mmvd.datasets.archives import is_file
-from mmvd.datasets.cameras import note_camera, rescale_intrinsics
+from mmvd.datasets.cameras import camera_fits, note_camera, rescale_intrinsics
 from mmvd.datasets.decoders import get_decoder, read_depth
-from mmvd.datasets.rasters import check_upright, read_image, shown
+from mmvd.datasets.rasters import check_upright, is_turned, read_image, shown
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
 
@@ -28,7 +28,7 @@ class LoadImage(BaseTransform):
 
     Required Keys: img_path, depth_of_turned_image (optional), may_be_cmyk (optional)
 
-    Added Keys: img (H, W, 3) uint8 in OpenMMLab's BGR order, img_shape, ori_shape
+    Added Keys: img (H, W, 3) uint8 in OpenMMLab's BGR order, img_shape, ori_shape, image_turned (by its EXIF data)
 
     Raises:
         SampleError: If the image cannot be read, or EXIF data turn it but not its depth and labels.
@@ -37,10 +37,10 @@ class LoadImage(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the image."""
         path = results['img_path']
-        img, is_turned = read_image(path, allow_cmyk=results.get('may_be_cmyk', False))
+        img, turned = read_image(path, allow_cmyk=results.get('may_be_cmyk', False))
         has_others = 'seg_map_path' in results or ('depth_path' in results and not results.get('depth_of_turned_image'))
-        check_upright(is_turned and has_others, shown(path))
-        results.update(img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2])
+        check_upright(turned and has_others, shown(path))
+        results.update(img=img, img_shape=img.shape[:2], ori_shape=img.shape[:2], image_turned=turned)
         return results
 
 
@@ -49,7 +49,7 @@ class LoadDepth(BaseTransform):
     """Read the depth file of a sample as metres.
 
     Required Keys: depth_path (or img_path, with ``depth_from``), decoder (optional if given here), depth_scale
-        (optional), resize_image (optional), img (optional)
+        (optional), resize_image (optional), img (optional), image_turned (optional), depth_of_turned_image (optional)
 
     Modified Keys: img, img_shape, gt_bboxes, gt_masks, intrinsics, scale_factor, camera_of (only with ``resize_image``)
 
@@ -69,7 +69,7 @@ class LoadDepth(BaseTransform):
 
     Raises:
         DepthFileError: If the file cannot be read as its decoder expects.
-        SampleError: If image and depth differ in size.
+        SampleError: If image and depth differ in size, or EXIF data turn the image alone.
         ConfigError: If the decoder is unknown, or the sample names no depth file.
     """
 
@@ -104,7 +104,8 @@ class LoadDepth(BaseTransform):
         if is_missing:
             depth = np.zeros(results['img'].shape[:2], np.float32)
         else:
-            depth = read_depth(path, self._decoder(results), results.get('depth_scale', 1.0))
+            self._check_upright(results)
+            depth = read_depth(path, self._decoder(results), results.get('depth_scale'))
         if 'img' in results and results['img'].shape[:2] != depth.shape:
             if not (self.resize_image or results.get('resize_image')):
                 raise SampleError(
@@ -119,6 +120,13 @@ class LoadDepth(BaseTransform):
         if self.key not in fields:
             fields.append(self.key)
         return results
+
+    def _check_upright(self, results: dict) -> None:
+        image = results.get('img_path')
+        if image is None or results.get('depth_of_turned_image'):
+            return
+        turned = results.get('image_turned')
+        check_upright(is_turned(image) if turned is None else turned, shown(image))  # a host's transform does not tell
 
     def _path(self, results: dict) -> str:
         path = results.get(f'{self.key}_path')
@@ -148,11 +156,11 @@ class LoadDepth(BaseTransform):
                 f'{results.get("img_path")}: {width}x{height} has another aspect ratio than its depth, '
                 f'{shape[1]}x{shape[0]}: they show different fields of view, register them'
             )
-        results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
-        x, y = shape[1] / width, shape[0] / height
+        x, y, fits = shape[1] / width, shape[0] / height, camera_fits(results)
         before = results.get('scale_factor', (1.0, 1.0))
+        results['img'] = cv2.resize(results['img'], shape[::-1], interpolation=cv2.INTER_AREA)
         results.update(img_shape=shape, scale_factor=(before[0] * x, before[1] * y))
-        note_camera(results)
+        note_camera(results, fits)
         move_instances(results, rescale_intrinsics(np.eye(3), x, y), lambda a, fill: resize_map(a, shape))
         results['boxes_come_late'] = 'gt_bboxes' not in results and 'gt_masks' not in results
         if 'intrinsics' in results:

@@ -79,7 +79,7 @@ class LoadAnnotatedBoxes(BaseTransform):
 class LoadDetectedBoxes(BaseTransform):
     """Take the boxes of a detector as queries, out of a file in the format of COCO's results or BOP's.
 
-    Required Keys: image_id, scene_id (if the file has scenes), ori_shape, obj_ids
+    Required Keys: image_id, scene_id, scenes (optional, of the first and the last image), ori_shape, obj_ids
 
     Added Keys: queries, dropped_boxes, boxes_annotated, box_source, as :class:`LoadAnnotatedBoxes` has them
 
@@ -91,34 +91,35 @@ class LoadDetectedBoxes(BaseTransform):
 
     Raises:
         MissingInputsError: If there is no such file.
-        SampleError: If it is damaged.
+        SampleError: If it is damaged, or names no scenes where the images are of several.
     """
 
     def __init__(self, file: str, min_score: float = 0.0, max_queries: int = 30):
         self.file = file
         self.min_score = check_number('LoadDetectedBoxes', 'min_score', min_score)
         self.max_queries = check_int('LoadDetectedBoxes', 'max_queries', max_queries)
-        self.scene_id: int | None = None
+        self.scenes: set[int] = set()
 
     def transform(self, results: dict) -> dict:
         """Add the queries."""
         found = read_detections(Path(self.file))
         rows = found.get((results['scene_id'], results['image_id']), [])
         if any(scene is None for scene, _ in found):
-            self._check_scene(results['scene_id'])
+            self._check_scenes({results['scene_id'], *results.get('scenes', ())})
             rows = found.get((None, results['image_id']), [])
         queries, dropped = queries_of(rows, results['obj_ids'], results['ori_shape'], self.min_score, self.max_queries)
         results.update(queries=queries, dropped_boxes=dropped)
         results.update(boxes_annotated=False, box_source=f'of a detector, {Path(self.file).name}')
         return results
 
-    def _check_scene(self, scene_id: int) -> None:
+    def _check_scenes(self, scenes: set[int]) -> None:
         """Rows without scenes are those of one scene."""
-        if self.scene_id not in (None, scene_id):
+        self.scenes |= scenes
+        if len(self.scenes) > 1:
             raise SampleError(
-                f'{self.file}: its rows name no scene_id, and the images are of scenes {self.scene_id} and {scene_id}'
+                f'{self.file}: its rows name no scene_id, and the images are of scenes '
+                f'{" and ".join(map(str, sorted(self.scenes)))}'
             )
-        self.scene_id = scene_id
 
 
 @TRANSFORMS.register_module()

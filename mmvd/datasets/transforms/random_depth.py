@@ -15,6 +15,8 @@ from mmvd.datasets.sample_key import get_sample_key, sample_key
 from mmvd.errors import config_errors
 from mmvd.registry import TRANSFORMS
 
+from .validity import check_metres
+
 
 @TRANSFORMS.register_module()
 class RandomDepth(BaseTransform):
@@ -34,6 +36,7 @@ class RandomDepth(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Move the depth."""
+        check_metres(results, self)
         key = torch.tensor([get_sample_key(results)])
         depth = torch.from_numpy(results['depth'])[None, None]
         results['depth'] = ops.random_depth(depth, key, self.max_depth, self.min_depth)[0, 0].numpy()
@@ -76,6 +79,7 @@ class RandomDensityMask(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Take depth away."""
+        check_metres(results, self)
         key = torch.tensor([get_sample_key(results)])
         depth = torch.from_numpy(results['depth'])
         fraction = ops.draw_density(key, *self.distribution.tolist())
@@ -106,6 +110,7 @@ class AlterDepth(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Change the depth."""
+        check_metres(results, self)
         key = torch.tensor([get_sample_key(results)])
         depth = torch.from_numpy(results['depth'])[None, None]
         results['depth'] = ops.alter_depth(depth, key, self.zeros, self.scale)[0, 0].numpy()
@@ -135,6 +140,7 @@ class SparsePoints(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Take the other pixels away."""
+        check_metres(results, self)
         depth = results['depth']
         generator = np.random.Generator(np.random.Philox(key=sample_key(self.seed, 0, int(results['sample_idx']))))
         measured = np.flatnonzero(depth > 0)

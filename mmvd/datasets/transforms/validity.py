@@ -1,11 +1,22 @@
-"""A sample must hold some depth."""
+"""A sample must hold some depth, and metres where they are changed."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvd.arguments import check_int
-from mmvd.errors import TooLittleDepthError
+from mmvd.errors import ConfigError, TooLittleDepthError
 from mmvd.registry import TRANSFORMS
+
+
+def check_metres(results: dict, owner: object) -> None:
+    """See that depth is (H, W) metres, of which 0 is missing: of channels that encode it 0 says something else.
+
+    Raises:
+        ConfigError: If it is encoded already.
+    """
+    depth, name = results.get('depth'), type(owner).__name__
+    if depth is not None and depth.ndim != 2:
+        raise ConfigError(f'{name}: depth is encoded already, {depth.shape}: put {name} before what encodes it')
 
 
 @TRANSFORMS.register_module()
@@ -26,6 +37,7 @@ class RequireDepth(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Count; nothing changes."""
+        check_metres(results, self)
         valid = int(np.count_nonzero(results['depth'] > 0))
         if valid < self.min_valid_pixels:
             raise TooLittleDepthError(

@@ -42,6 +42,7 @@ class DensityScheduleHook(Hook):
         self.mean = check_row(owner, 'mean', mean, 2, check_share)
         self.std = check_row(owner, 'std', std, 2, check_share)
         self.begin, self.end = check_range(owner, 'begin and end', (begin, end), 0, 1)
+        self.is_followed = True
 
     def at(self, progress: float) -> tuple[float, float]:
         """Mean and standard deviation at a share of the training in [0, 1]."""
@@ -49,12 +50,15 @@ class DensityScheduleHook(Hook):
         return tuple(start + (stop - start) * way for start, stop in (self.mean, self.std))
 
     def before_train(self, runner) -> None:
-        """Refuse masks in a pipeline where there are no epochs to follow.
+        """Refuse masks in a pipeline where there are no epochs to follow; tell where there is nothing to schedule.
 
         Raises:
             ConfigError: If there are some.
         """
         masks = any(hasattr(each, 'set_density') for each in _transforms(runner.train_dataloader.dataset))
+        self.is_followed = masks or getattr(model_of(runner).data_preprocessor, 'random_density', None) is not None
+        if not self.is_followed:
+            runner.logger.warning('DensityScheduleHook: nothing takes depth away in this training, it has no effect')
         if masks and not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ConfigError(
                 'DensityScheduleHook: mmvd.RandomDensityMask in a pipeline follows epochs, which '
@@ -67,7 +71,8 @@ class DensityScheduleHook(Hook):
         mean, std = self.at(runner.iter / runner.max_iters)
         if hasattr(model.data_preprocessor, 'set_density'):
             model.data_preprocessor.set_density(mean, std)
-        runner.message_hub.update_scalar('train/removed_mean', mean)
+        if self.is_followed:
+            runner.message_hub.update_scalar('train/removed_mean', mean)
 
     def before_train_epoch(self, runner) -> None:
         """Set the distribution of the pipelines' masks."""

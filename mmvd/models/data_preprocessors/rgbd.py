@@ -25,8 +25,9 @@ class RGBDDataPreprocessor(RGBDStacker):
 
     Args:
         random_depth: Arguments of :func:`mmvd.ops.random_depth`, applied in training; None switches it off.
-        random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training unless the
-            samples bring a ``removed_mask``; None switches it off. ``mmvd.DensityScheduleHook`` moves mean and std.
+        random_density: ``dict(patterns=..., mean=..., std=...)`` of the removed share, applied in training; None
+            switches it off. ``mmvd.DensityScheduleHook`` moves mean and std. Samples that bring a ``removed_mask`` were
+            randomised in their pipeline: neither applies to them.
         **kwargs: As in :class:`RGBDStacker`: mean, std, bgr_to_rgb, non_blocking, depth_encoding.
 
     Raises:
