@@ -108,6 +108,8 @@ def test_nyuv2(tmp_path, monkeypatch):
     assert (root / 'scenes_train.txt').read_text().splitlines()[
         1
     ] == 'train/images/0003_rgb.png train/depth/0003_depth.png study'
+    root.rename(tmp_path / 'store')
+    root.symlink_to('store')  # the folder is the one beside the name that was given
     assert convert('nyuv2', root, '--depth', 'filled').returncode == 0
     check(samples(monkeypatch, tmp_path, 'nyuv2')[0], [255, 4, 39])  # what is there stays
     root.rename(tmp_path / 'raw')
