@@ -56,7 +56,8 @@ def test_held_out_part_must_be_held_out(tmp_path, monkeypatch, settings, text):
     part = config.val_dataloader.dataset.datasets[-1]
     part.ann_file = settings.pop('tested', part.ann_file)
     if settings.pop('reversed', False):
-        part.classes = NYU10[::-1]
+        for part in config.val_dataloader.dataset.datasets:
+            part.classes = NYU10[::-1]
     config.train_dataloader.dataset.update(settings)
     config.work_dir = str(tmp_path / 'run')
     runner = build_runner(config, training=True)
@@ -98,7 +99,7 @@ def check_test_of_the_papers_protocol(config: Config, folder) -> None:
     )
     assert tested == trained and tested['images']['holdout'] == 0
     config.test_dataloader.dataset.datasets[1].classes = NYU10[::-1]
-    with pytest.raises(ConfigError, match="test_dataloader: .* class 0 is 'others' here and 'bedroom' there"):
+    with pytest.raises(ConfigError, match="KeyedConcat: .* class 0 is 'others' here and 'bedroom' there"):
         build_runner(config, training=False).test()
 
 

@@ -10,6 +10,7 @@ from mmvd.errors import ConfigError, SampleError, TooLittleDepthError
 from mmvd.registry import DATASETS
 
 from .nesting import selected
+from .probe_splits import check_classes, class_names
 from .sample_key import KeyedIndex, keyed, sample_key
 
 
@@ -138,12 +139,7 @@ def _check_classes(datasets: Sequence) -> None:
         numbered = {tuple(dataset.metainfo[key]) for key in ('classes', 'scenes') if dataset.metainfo.get(key)}
         first = first or (numbered and (dataset, numbered))
         if numbered and not numbered & first[1]:
-            names = ' and '.join(
-                f'{type(each).__name__}({getattr(each, "data_root", "")})' for each in (first[0], dataset)
-            )
-            raise ConfigError(
-                f'KeyedConcat: {names} have other classes: give all the same names in the same order, by classes'
-            )
+            check_classes(class_names(first[0].metainfo), [dataset], 'KeyedConcat', f'its {type(first[0]).__name__}')
 
 
 @DATASETS.register_module()

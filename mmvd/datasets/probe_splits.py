@@ -32,29 +32,30 @@ def class_names(metainfo: dict) -> tuple[str, ...]:
     return tuple(metainfo.get('scenes') or metainfo.get('classes') or ())
 
 
-def check_classes(trained: Sequence[str], parts: Sequence, label: str) -> None:
-    """Refuse evaluation data whose classes are others, or in another order, than those trained on.
+def check_classes(names: Sequence[str], parts: Sequence, label: str, whose: str = 'the training data') -> None:
+    """Refuse datasets whose classes are others, or in another order.
 
     Args:
-        trained: Names that were trained on.
-        parts: Evaluation datasets.
+        names: Those that are expected.
+        parts: Datasets.
         label: Name of the dataloader, for messages.
+        whose: Where the names are from, for messages.
 
     Raises:
         ConfigError: If they differ.
     """
     for part in parts:
-        names = class_names(part.metainfo)
-        if names != tuple(trained):
+        own = class_names(part.metainfo)
+        if own != tuple(names):
             number = next(
-                (n for n, pair in enumerate(zip(names, trained, strict=False)) if pair[0] != pair[1]),
-                min(len(names), len(trained)),
+                (n for n, pair in enumerate(zip(own, names, strict=False)) if pair[0] != pair[1]),
+                min(len(own), len(names)),
             )
-            here, there = (repr(found[number]) if number < len(found) else 'none' for found in (names, trained))
+            here, there = (repr(found[number]) if number < len(found) else 'none' for found in (own, names))
             raise ConfigError(
-                f'{label}: {type(part).__name__}({getattr(part, "data_root", "")}) has {len(names)} classes and the '
-                f'training data {len(trained)}; class {number} is {here} here and {there} there: give both the same '
-                'names in the same order'
+                f'{label}: {type(part).__name__}({getattr(part, "data_root", "")}) has {len(own)} classes and {whose} '
+                f'{len(names)}; class {number} is {here} here and {there} there: give both the same names in the same '
+                'order'
             )
 
 
