@@ -8,13 +8,26 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 
 from mmvd.errors import ConfigError
-from mmvd.evaluation.robustness import Alteration, full_grid, predict_altered, with_alteration
+from mmvd.evaluation.robustness import Alteration, full_grid, predict_altered, sweep, with_alteration
 from tests.commands import script
 from tests.conftest import ROOT
 from tests.test_segmentation import tiny
+
+
+def rgb_twin(folder, **changes) -> tuple[Path, Path]:
+    """Config of the RGB-only twin of the tiny segmentor, and a checkpoint of it."""
+    path, checkpoint = folder / 'rgb.py', folder / 'rgb.pth'
+    change = dict(model=dict(backbone=dict(out='rgb'), decode_head=dict(in_channels=[32] * 4)), **changes)
+    text = '\n'.join(f'{key} = {value!r}' for key, value in change.items())
+    path.write_text(f"_base_ = '{ROOT}/configs/seg/m2f_vd_rooms_tiny.py'\n{text}\n")
+    config = Config.fromfile(path)
+    config.work_dir = str(folder / 'twin')
+    torch.save(dict(state_dict=Runner.from_cfg(config).model.state_dict()), checkpoint)
+    return path, checkpoint
 
 
 def test_robustness_tool(tmp_path):
@@ -30,8 +43,7 @@ def test_robustness_tool(tmp_path):
         '--out',
         str(tmp_path / 'r.json'),
         '--rgb',
-        'configs/seg/m2f_vd_rooms_tiny.py',
-        checkpoint,
+        *rgb_twin(tmp_path),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert (
@@ -55,7 +67,9 @@ def test_robustness_tool(tmp_path):
     'arguments, text',
     [
         ((), 'either a checkpoint or --retrain'),
-        (('CHECKPOINT', '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', 'none.pth'), 'none.pth'),
+        (('CHECKPOINT', '--rgb', 'configs/seg/m2f_vd_rooms_tiny.py', 'none.pth'), 'reads depth: an RGB-only baseline'),
+        (('CHECKPOINT', '--rgb', 'TWIN', 'none.pth'), 'none.pth'),
+        (('CHECKPOINT', '--rgb', 'OTHER', 'none.pth'), 'the sweep and --rgb cannot stand in one table'),
         (('CHECKPOINT', '--out', '/proc/r.json'), 'cannot be written'),
         (('CHECKPOINT', '--out', 'r.txt'), 'end it in .json'),
         (
@@ -70,7 +84,9 @@ def test_robustness_tool_says_what_is_wrong_before_the_sweep(tmp_path, arguments
         dict(state_dict=model.state_dict(), meta=dict(depth_encoding=model.backbone.depth_encoding.constants())),
         tmp_path / 'model.pth',
     )
-    arguments = [str(tmp_path / 'model.pth') if argument == 'CHECKPOINT' else argument for argument in arguments]
+    twin, _ = rgb_twin(tmp_path, **({'test_dataloader': dict(dataset=dict(seed=777))} if 'OTHER' in arguments else {}))
+    names = dict(CHECKPOINT=tmp_path / 'model.pth', TWIN=twin, OTHER=twin)
+    arguments = [str(names.get(argument, argument)) for argument in arguments]
     done = script(
         'analysis/robustness',
         'configs/seg/m2f_vd_rooms_tiny.py',
@@ -107,6 +123,27 @@ def test_alterations_reach_every_pipeline():
         assert dataset.pipeline == [*altered, dict(type='Pack')]
     assert found.test_dataloader.dataset.dataset.pipeline == [dict(type='Load')]  # it packs nothing
     assert len(config.test_dataloader.dataset.pipeline) == 1
+    inner = dict(type='Compose', transforms=[dict(type='Load'), dict(type='Pack')])
+    nested = Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=[inner]))))
+    steps = with_alteration(nested, Alteration(0.5, 2.0)).train_dataloader.dataset.pipeline[0].transforms
+    assert steps == [dict(type='Load'), *altered, dict(type='Pack')]
+    nested.train_dataloader.dataset.pipeline = [dict(type='Load')]
+    with pytest.raises(ConfigError, match='train_dataloader: no pipeline that ends in packing'):
+        with_alteration(nested, Alteration(0.5))
+
+
+def test_what_is_padded_is_not_missing(tmp_path):
+    config = tiny(tmp_path, **{'val_dataloader.dataset.size': (50, 52)})  # rooms have depth everywhere
+    runner = Runner.from_cfg(config)
+    loader = runner.build_dataloader(config.val_dataloader, seed=0)
+
+    def metric():
+        evaluator = Evaluator(config.val_evaluator)
+        evaluator.dataset_meta = loader.dataset.metainfo
+        return evaluator
+
+    rows = sweep(runner.model.eval(), loader, metric, [Alteration(), Alteration(0.5)])
+    assert [row['missing'] for row in rows] == [0, pytest.approx(0.5, abs=1e-3)]
 
 
 @pytest.mark.parametrize('loop, name', [(dict(max_epochs=7), 'epoch_7.pth'), (dict(max_iters=90), 'iter_90.pth')])

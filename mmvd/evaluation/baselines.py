@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -35,13 +36,15 @@ def linear_fill(depth: np.ndarray) -> np.ndarray:
     (H, W) metres -> (H, W) metres.
     """
     from scipy.interpolate import LinearNDInterpolator  # slow to import
+    from scipy.spatial import QhullError
 
     measured, missing = np.argwhere(depth > 0), np.argwhere(depth <= 0)
     filled = nearest_fill(depth)
-    if len(missing) and len(np.unique(measured[:, 0])) > 1 and len(np.unique(measured[:, 1])) > 1 and len(measured) > 3:
-        values = LinearNDInterpolator(measured, depth[depth > 0])(missing)
-        inside = np.isfinite(values)
-        filled[tuple(missing[inside].T)] = values[inside]
+    if len(missing) and len(measured) > 2:
+        with suppress(QhullError):  # all on one line: there is no triangle
+            values = LinearNDInterpolator(measured, depth[depth > 0])(missing)
+            inside = np.isfinite(values)
+            filled[tuple(missing[inside].T)] = values[inside]
     return filled
 
 

@@ -4,7 +4,7 @@ And the share of RGB in the fusions (Table 8). The RGB stream runs once per imag
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,7 +125,7 @@ def completion_curves(
     for variant in variants:
         check_choice('completion_curves', 'variants', variant, _VARIANTS)
     errors = {(method, point): [] for method in ('network', *variants, *floors) for point in points}
-    for data in tqdm(dataloader, label, unit=' batches'):
+    for data in _of_one_size(tqdm(dataloader, label, unit=' batches')):
         batch = completer.data_preprocessor(data, False)
         truth, measured = batch['gt_depth'], batch.get('depth_m', batch['inputs'][:, -1:])
         views = _views(completer, batch, 'swapped_rgb' in variants)
@@ -147,6 +147,15 @@ def completion_curves(
     return [_row(method, point, torch.cat(found)) for (method, point), found in errors.items()]
 
 
+def _of_one_size(batches: Iterable[dict]) -> Iterator[dict]:
+    """Batches, those of images of several sizes image by image: no mask and no fill depends on a neighbour."""
+    for data in batches:
+        count = len(data['inputs'])
+        step = count if len({tuple(image.shape) for image in data['inputs']}) == 1 else 1
+        for start in range(0, count, step):
+            yield {key: value[start : start + step] for key, value in data.items()}
+
+
 def _views(completer: DepthCompleter, batch: dict, swapped: bool) -> dict[str, tuple[Tensor, object]]:
     """Images with their RGB features, each computed once."""
     if swapped and 'partner_rgb' not in batch:
@@ -163,7 +172,8 @@ def _filled(name: str, depth: Tensor, images: Sequence[Tensor]) -> Tensor:
 def _rmse_mm(pred: Tensor, target: Tensor, removed: Tensor) -> Tensor:
     """(B, 2) RMSE of the pixels that the input lacks and of all."""
     valid = (target >= NEAREST_M) & (target <= FARTHEST_M)
-    pred = pred.clamp(NEAREST_M, FARTHEST_M).nan_to_num(torch.inf)  # a broken prediction is no empty set of pixels
+    # a broken prediction is no empty set of pixels, and an infinite one no far depth
+    pred = torch.where(pred.isfinite(), pred.clamp(NEAREST_M, FARTHEST_M), torch.inf)
     return depth_errors(pred, target, (valid & removed, valid))[..., 0].T.cpu()
 
 
@@ -198,7 +208,7 @@ def scale_ratios(
         (images, scales) medians over the removed pixels of prediction / (scale * prediction at scale 1).
     """
     rows = []
-    for data in dataloader:
+    for data in _of_one_size(dataloader):
         batch, found = completer.data_preprocessor(data, False), []
         image, measured = batch['inputs'][:, :3], batch.get('depth_m', batch['inputs'][:, -1:])
         seeds = ops.fold(evaluation_keys(data['data_samples'], image.device), 0)

@@ -9,7 +9,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from torch import Tensor
 
-from mmvd.arguments import check_choice, check_depth_range
+from mmvd.arguments import check_choice, check_depth_range, check_positive
 from mmvd.ops import auc, keep_measured
 from mmvd.registry import METRICS
 
@@ -55,6 +55,7 @@ class DepthCompletionMetric(BaseMetric):
         super().__init__(**kwargs)
         owner = 'DepthCompletionMetric'
         self.min_depth_m, self.cap_m = check_depth_range(owner, min_depth_m, cap_m)
+        check_positive(owner, 'min_depth_m', min_depth_m)  # 0 is missing truth
         self.baselines = tuple(baselines) if isinstance(baselines, (list, tuple)) else (baselines,)
         for name in self.baselines:
             check_choice(owner, 'baselines', name, sorted(BASELINES))
@@ -98,8 +99,10 @@ class DepthCompletionMetric(BaseMetric):
 
     def _errors(self, pred: Tensor, target: Tensor, masks: Sequence[Tensor]) -> np.ndarray:
         """(subsets, D, errors)."""
-        pred = torch.where(pred.isfinite(), pred, torch.nan).clamp(self.min_depth_m, self.cap_m)  # inf is no far depth
-        return depth_errors(pred, target, masks).cpu().numpy()
+        return depth_errors(self._capped(pred), target, masks).cpu().numpy()
+
+    def _capped(self, pred: Tensor) -> Tensor:
+        return torch.where(pred.isfinite(), pred, torch.nan).clamp(self.min_depth_m, self.cap_m)  # inf is no far depth
 
     def _baselines_of(
         self, sample: dict, image: Tensor | None, target: Tensor, masks: Sequence[Tensor]
@@ -122,15 +125,13 @@ class DepthCompletionMetric(BaseMetric):
             return {}
         valid = (target >= self.min_depth_m) & (target <= self.cap_m)
         removed = valid & (sample['input_probe'] <= 0)
-        pred = sample['pred_probe'].clamp(self.min_depth_m, self.cap_m)
-        half = sample['pred_half_depth'].clamp(self.min_depth_m, self.cap_m)
+        pred, half = self._capped(sample['pred_probe']), self._capped(sample['pred_half_depth'])
         values = dict(
             halving_ratio=float((half / pred)[removed].double().median()) if removed.any() else None,
             probe_rmse_mm=_rmse_mm(pred, target, removed),
         )
         if 'pred_swapped_rgb' in sample:
-            swapped = sample['pred_swapped_rgb'].clamp(self.min_depth_m, self.cap_m)
-            values['swapped_rgb_rmse_mm'] = _rmse_mm(swapped, target, removed)
+            values['swapped_rgb_rmse_mm'] = _rmse_mm(self._capped(sample['pred_swapped_rgb']), target, removed)
         return values
 
     def _protocol(self, results: list[dict]) -> dict:

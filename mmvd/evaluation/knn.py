@@ -19,7 +19,7 @@ def knn_accuracy(
     Similarity is the cosine; a neighbour's vote weighs ``exp(similarity / temperature)``.
 
     Args:
-        train: (N, D) features.
+        train: (N, D) features, of any floating type.
         train_labels: (N,) int64.
         test: (M, D) features.
         test_labels: (M,) int64.
@@ -35,8 +35,8 @@ def knn_accuracy(
     for k in ks:
         check_int('knn_accuracy', 'k', k)
     train, test, classes = (
-        F.normalize(train, dim=1),
-        F.normalize(test, dim=1),
+        F.normalize(train.float(), dim=1),
+        F.normalize(test.float(), dim=1),
         int(max(train_labels.max(), test_labels.max())) + 1,
     )
     right, chunk = dict.fromkeys(ks, 0), max(_CHUNK_ELEMENTS // len(train), 1)

@@ -80,9 +80,10 @@ def format_table(result: dict, untrained: dict | None = None) -> str:
         curves['untrained'] = untrained['errors']['model']['removed']['rmse_mm']
         areas['untrained'] = untrained.get('auc', {}).get('model', {}).get('removed', {}).get('area_per_width')
     names = [name for name in _COLUMNS if name in curves]
+    how = 'mean over' if result['protocol']['reduction'].startswith('per image') else 'over all pixels of'
     lines = [
-        'RMSE on removed pixels [mm], mean over {images} images, depth within {min_depth_m} to {cap_m} m; * best of '
-        'the row'.format(**result['protocol'])
+        'RMSE on removed pixels [mm], {how} {images} images, depth within {min_depth_m} to {cap_m} m; * best of '
+        'the row'.format(how=how, **result['protocol'])
     ]
     lines.append(f'{"kept depth":<18}' + ''.join(f'{_COLUMNS[name]:>14}' for name in names))
     for row, kept in enumerate(result['protocol']['kept_densities']):

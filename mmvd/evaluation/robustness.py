@@ -130,7 +130,8 @@ def sweep(segmentor: nn.Module, dataloader, metric_of, alterations: Sequence[Alt
         for k, (altered, outputs) in enumerate(
             predict_altered(segmentor, batch['inputs'], batch['data_samples'], alterations)
         ):
-            statistics[k].add(altered)
+            for own, image in zip(altered, data['inputs'], strict=True):
+                statistics[k].add(own[..., : image.shape[-2], : image.shape[-1]])  # what is padded is not missing
             metrics[k].process(outputs, data)
     length = len(dataloader.dataset)
     return [
@@ -143,14 +144,28 @@ def with_alteration(config: Config, alteration: Alteration) -> Config:
     """The config with the alteration before the packing of its training and test pipelines.
 
     For heads trained on such depth.
+
+    Raises:
+        ConfigError: If nothing packs the samples of a loader: its depth would stay as it is.
     """
-    config = deepcopy(config)
+    config, step = deepcopy(config), dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale)
     for loader in filter(config.get, ('train_dataloader', 'val_dataloader', 'test_dataloader')):
-        for pipeline in [node.get('pipeline') for node in datasets_in(config[loader].dataset)]:
-            if pipeline and 'Pack' in str(pipeline[-1].type):
-                step = dict(type='mmvd.AlterDepth', zeros=alteration.zeros, scale=alteration.scale)
-                pipeline.insert(len(pipeline) - 1, step)
+        altered = [_insert_before_packing(node.get('pipeline'), step) for node in datasets_in(config[loader].dataset)]
+        if not any(altered):
+            raise ConfigError(f'{loader}: no pipeline that ends in packing, before which depth could be altered')
     return config
+
+
+def _insert_before_packing(pipeline: list[dict] | None, step: dict) -> bool:
+    """Insert a step before the last one, if that packs; it may be the last one of a pipeline in the pipeline."""
+    if not pipeline:
+        return False
+    if 'transforms' in pipeline[-1]:
+        return _insert_before_packing(pipeline[-1].transforms, step)
+    packs = 'Pack' in str(pipeline[-1].type)
+    if packs:
+        pipeline.insert(len(pipeline) - 1, dict(step))
+    return packs
 
 
 def format_table(rows: Sequence[dict], rgb_only: float | None = None) -> str:

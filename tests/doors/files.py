@@ -139,7 +139,7 @@ DEPTHS = [  # decoder, bytes, a word of the message
     ('mm16', 'bomb.png', png_of_size(60000, 60000), 'pixels'),
     ('mm16', 'half.tiff', DEPTH_TIFF[: len(DEPTH_TIFF) // 2], 'no readable depth'),
     ('mm16', 'float.tiff', encode(MM.astype(np.float32), 'tiff'), '16-bit depth is expected'),
-    ('bop', 'eight.png', encode(RGB[..., 0], 'png'), '16-bit depth is expected'),
+    ('div10000', 'eight.png', encode(RGB[..., 0], 'png'), '16-bit depth is expected'),
     ('cityscapes', 'colour.png', PNG, 'channels'),
     ('sunrgbd', 'text.png', b'x', 'no readable depth'),
     ('exr', 'empty.exr', b'', 'the file is empty'),

@@ -227,6 +227,7 @@ OTHER_ROWS = [  # registry, config, a word of the message
     ('HOOKS', dict(type='mmvd.AtomicCheckpointHook', leave_out='nothing.'), 'leave_out'),
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', cap_m=0), 'max_depth'),
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', min_depth_m=200), 'min_depth'),
+    ('METRICS', dict(type='mmvd.DepthCompletionMetric', min_depth_m=0), 'min_depth'),
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', baselines=3), 'baselines'),
     ('METRICS', dict(type='mmvd.DepthCompletionMetric', reduction='batch'), 'reduction'),
     ('METRICS', dict(type='mmvd.KITTISubmissionWriter', out_dir='/dev/null/x'), 'null'),

@@ -68,12 +68,13 @@ def test_the_truth_is_no_input(completer, loader):
     assert row['method'] == 'nearest' and row['removed_rmse_mm'] == pytest.approx(np.mean(errors), rel=1e-5)
 
 
-def test_a_broken_prediction_is_not_averaged_away(completer, loader, monkeypatch):
+@pytest.mark.parametrize('value', [torch.nan, torch.inf, -torch.inf])
+def test_a_broken_prediction_is_not_averaged_away(completer, loader, monkeypatch, value):
     whole = completer.complete
 
     def broken(inputs, rgb=None):
         preds = whole(inputs, rgb)
-        preds[-1][0, :, 3, 3] = torch.nan
+        preds[-1][0, :, 3, 3] = value
         return preds
 
     monkeypatch.setattr(completer, 'complete', broken)

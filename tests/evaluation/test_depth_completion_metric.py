@@ -16,7 +16,8 @@ from mmvd.engine import AtomicCheckpointHook, DepthReportHook
 from mmvd.engine.hooks import depth_report_hook
 from mmvd.errors import ConfigError
 from mmvd.evaluation import DepthCompletionMetric, baselines
-from mmvd.evaluation.baselines import inpaint, mean_fill, nearest_fill
+from mmvd.evaluation.baselines import inpaint, linear_fill, mean_fill, nearest_fill
+from mmvd.evaluation.depth_completion_metric import REDUCTIONS
 from mmvd.evaluation.depth_errors import KEYS
 from mmvd.evaluation.guided_fills import guided_fill, joint_bilateral_fill
 from mmvd.evaluation.report import format_table
@@ -136,6 +137,9 @@ def test_probes_of_a_prediction_that_is_not_finite_are_unknown():
             )
         )
     assert run([samples[0], samples[2]])[0].result['probes']['halving_ratio'] == pytest.approx(0.5)
+    samples[0].pred_probe = torch.full_like(samples[0].gt_depth, torch.inf)  # no far depth
+    assert run(samples[:1])[0].result['probes']['probe_rmse_mm'] is None
+    samples[0].pred_probe = samples[0].gt_depth + 1
     samples[2].gt_depth.zero_()  # nothing to measure: does not count
     assert run([samples[0], samples[2]])[0].result['probes']['halving_ratio'] == pytest.approx(0.5)
     metric, flat = run(samples)
@@ -159,6 +163,11 @@ def test_baselines():
     gap = np.abs(filled - depth[tuple(index)])
     assert (gap[near <= 1] == 0).mean() > 0.6 and np.isin(filled, depth[depth > 0]).all()  # ties may fall either way
     assert np.allclose(mean_fill(depth)[depth == 0], depth[depth > 0].mean())
+    on_a_line = np.eye(30, 40, dtype=np.float32) * truth  # no triangle
+    np.testing.assert_array_equal(linear_fill(on_a_line), nearest_fill(on_a_line))
+    three = np.zeros((9, 9), np.float32)
+    three[[0, 0, 8], [0, 8, 0]] = 1, 2, 3
+    assert linear_fill(three)[4, 2] == pytest.approx(1 + 2 / 8 + 2 * 4 / 8)  # the plane through them
     smooth = np.fromfunction(lambda y, x: 1 + 0.01 * x + 0.02 * y, (30, 40)).astype(np.float32)
     holes = smooth * (rng.random((30, 40)) < 0.7)
     assert np.abs(inpaint(holes) - smooth).max() < 0.06
@@ -216,6 +225,9 @@ def test_an_untrained_network_by_another_protocol_stands_beside_nothing():
     metric, _ = run([make_sample(seed) for seed in range(2)])
     result = metric.result
     assert 'untrained' in format_table(result, result)
+    assert 'mean over 2 images' in format_table(result)
+    pixels = dict(result, protocol=dict(result['protocol'], reduction=REDUCTIONS['pixel']))
+    assert 'over all pixels of 2 images' in format_table(pixels)
     other = dict(result, protocol=dict(result['protocol'], kept_densities=[0.1, 0.9]))
     assert 'untrained' not in format_table(result, other)
 

@@ -124,6 +124,8 @@ def test_knn_is_scikit_learns(k, temperature, monkeypatch):
     found = knn_accuracy(features[:150], labels[:150], features[150:], labels[150:], [k], temperature)
     assert found[k] == pytest.approx(expected)
     assert 30 < expected < 100
+    halves = knn_accuracy(features[:150].half(), labels[:150], features[150:].half(), labels[150:], [k], temperature)
+    assert halves[k] == pytest.approx(expected, abs=2)
 
 
 def test_depth_statistics_are_numpys():

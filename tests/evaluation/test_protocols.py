@@ -200,6 +200,10 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
         *('--stored', 'exact', predictions, '--tests', 'void_auc'),
     )
     assert swept.returncode == 0 and 'no stored predictions: they are of one density' in swept.stdout, swept.stderr
+    (tmp_path / 'data/void_release/void_500/data').rename(tmp_path / 'void_500')
+    tests = (tmp_path / 'tiny.pth', '--config', tmp_path / 'tiny.py', '--work-dir', tmp_path / 'some')
+    some = script('analysis/completion_tables', *tests, '--tests', 'void_auc', 'void_500')
+    assert some.returncode == 2 and 'void_500.py needs what is not' in some.stderr and 'batches' not in some.stderr
     gone = script('analysis/completion_tables', '--stored', 'other', tmp_path / 'none')
     assert gone.returncode == 2 and 'none: no such folder of predictions' in gone.stderr
     twice = script('analysis/completion_tables', '--stored', 'this checkpoint', predictions)

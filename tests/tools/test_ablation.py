@@ -81,6 +81,41 @@ def test_other_encoders_have_a_small_budget_of_their_own(tools, name):
     tools[0].at_budget(Config.fromfile(row), config(f'pretrain_tiny_{name}_rooms_3e'))
 
 
+@pytest.mark.parametrize(
+    'change, told',
+    [
+        ('test_dataloader = None', 'has no test_dataloader'),
+        ('test_dataloader = dict(dataset=dict(dataset=dict(lenght=4)))', 'has no argument lenght'),
+        (
+            "test_dataloader = dict(dataset=dict(_delete_=True, type='mmvd.RGBDDataset', data_root='none', "
+            "decoder='mm16', images='*.png', depth_from=('a', 'b')))",
+            'none (no such folder)',
+        ),
+        ("model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='none.pth')))", 'none.pth'),
+    ],
+)
+def test_what_a_row_lacks_is_told_before_the_first_training(tmp_path, change, told):
+    (tmp_path / 'budget.py').write_text(f"_base_ = '{ROOT}/configs/vd/pretrain_tiny_pde_rooms_3e.py'\n{change}\n")
+    rows = ('dinov2_pde32_fix_15m', '--budget', tmp_path / 'budget.py', '--work-dir', tmp_path / 'work')
+    done = script('analysis/ablation', *rows)
+    assert done.returncode == 2 and told in done.stderr and '...' not in done.stderr, done.stderr
+    (tmp_path / 'c.pth').touch()
+    models = ('--model', 'a', tmp_path / 'budget.py', tmp_path / 'c.pth', '--out', tmp_path / 'x.csv')
+    if 'dataloader' in change:
+        done = script('analysis/robustness_completion', *models)
+        assert done.returncode == 2 and told in done.stderr, done.stderr
+
+
+def test_depth_that_is_encoded_already_has_no_metres(tools):
+    settings = config('pretrain_tiny_pde_rooms')
+    settings.train_dataloader.update(num_workers=0, persistent_workers=False)
+    pipeline = settings.train_dataloader.dataset.pipeline
+    pipeline[-1].transforms.insert(len(pipeline[-1].transforms) - 1, dict(type='mmvd.NormalizeDepth'))
+    settings.model.data_preprocessor.update(random_depth=None, random_density=None)
+    with pytest.raises(ConfigError, match='encoded in the pipeline already'):
+        tools[1].measure(settings, 4)
+
+
 def test_the_table_has_the_papers_columns_apart(tools):
     ablation, _ = tools
     keys = ('densities_mm', 'scales_mm', 'swapped_rgb_percent', *(f'rgb_share_{k}_percent' for k in (1, 2, 3, 4)))

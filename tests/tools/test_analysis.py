@@ -119,6 +119,19 @@ def test_benchmark_of_recipes_takes_half_of_a_batch_that_does_not_fit(tmp_path, 
     assert row['note'] == 'batch 1 of 2, 112x112 px' and (row['a'], row['b']) == ('bfloat16', 'float32')
 
 
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (('--steps', '2', '--every', '5'), '--every 5: of --steps 2 no row would be left'),
+        (('--config', 'configs/seg/m2f_vd_rooms_tiny.py'), 'pretrains no mmvd.DepthCompleter'),
+        (('--batch', '0'), 'a whole number of at least 1 is expected, got 0'),
+    ],
+)
+def test_a_run_that_would_leave_nothing(arguments, told):
+    done = script('analysis/gpu_run', '--device', 'cpu', *arguments)
+    assert done.returncode == 2 and told in done.stderr
+
+
 def test_a_table_names_the_accelerator_that_models_run_on(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     from tools.analysis.tables import write_rows

@@ -24,7 +24,7 @@ from mmvd.saving import save_json
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-from tools.analysis.tables import check_runs, train_once, with_spread, write_rows  # noqa: E402
+from tools.analysis.tables import check_runs, check_tested, train_once, weights_hash, with_spread, write_rows  # noqa: E402
 
 ROWS, PAPER_SETS = ROOT / 'configs/vd/ablation', ('cityscapes', 'nyuv2', 'void', 'lm')
 
@@ -103,12 +103,17 @@ def folder_of(args: argparse.Namespace) -> Path:
     return Path(args.work_dir) / (Path(args.budget).stem if args.budget else 'paper')
 
 
-def train_and_measure(args: argparse.Namespace, name: str) -> dict[str, list[float]]:
-    """Numbers of a row, one for each seed."""
+def config_of(args: argparse.Namespace, name: str) -> Config:
+    """What is trained for a row."""
     budget = read_config(args.budget) if args.budget else None
     config = at_budget(read_config(find_row(name)), budget)
     config.pop('paper', None)
-    runs = []
+    return config
+
+
+def train_and_measure(args: argparse.Namespace, name: str) -> dict[str, list[float]]:
+    """Numbers of a row, one for each seed."""
+    config, runs = config_of(args, name), []
     for seed in args.seeds:
         config.randomness = dict(config.get('randomness', {}), seed=seed)
         runs.append(numbers_of(config, train_once(config, folder_of(args) / f'{Path(name).stem}_{seed}')))
@@ -179,6 +184,9 @@ def make_table(args: argparse.Namespace) -> None:
     """Train what is not trained yet, print and write."""
     out, rows, names = Path(args.out or f'{folder_of(args)}/ablation.csv'), [], chosen_rows(args.rows, args.budget)
     check_runs(args.seeds, out)
+    for config in [config_of(args, name) for name in names]:  # what is missing is told before the first training
+        check_tested(config)
+        weights_hash(config)
     for name in names:
         rows.append(row_of(name, train_and_measure(args, name)))
         write_rows(out, rows)

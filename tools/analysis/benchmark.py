@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis import benchmark_models as models  # noqa: E402
 from tools.analysis.bench import PRESETS, Bench  # noqa: E402
 from tools.analysis.tables import write_comparisons  # noqa: E402
-from tools.analysis.timing import Comparison  # noqa: E402
+from tools.analysis.timing import Comparison, whole  # noqa: E402
 
 
 def pde(bench: Bench) -> list[Comparison]:
@@ -126,9 +126,9 @@ def main() -> int:
     parser.add_argument('--preset', choices=PRESETS, default='small')
     parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     parser.add_argument('--dtype', choices=('float32', 'bfloat16'), default='float32')
-    parser.add_argument('--batch', type=int)
-    parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--batch', type=whole(1))
+    parser.add_argument('--repeats', type=whole(1), default=5)
+    parser.add_argument('--workers', type=whole(0), default=2)
     parser.add_argument('--out', default='work_dirs/benchmark.csv')
     args = parser.parse_args()
     return exit_code(lambda: run(args))

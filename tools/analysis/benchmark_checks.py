@@ -20,7 +20,7 @@ from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_rows  # noqa: E402
-from tools.analysis.timing import compare  # noqa: E402
+from tools.analysis.timing import compare, whole  # noqa: E402
 
 _CPU = torch.device('cpu')
 
@@ -29,8 +29,8 @@ def main() -> int:
     """Parse the command line and measure; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--megabytes', type=int, default=100, help='size of the checkpoint')
-    parser.add_argument('--images', type=int, default=1000)
-    parser.add_argument('--repeats', type=int, default=9)
+    parser.add_argument('--images', type=whole(1), default=1000)
+    parser.add_argument('--repeats', type=whole(1), default=9)
     parser.add_argument('--out', help='CSV')
     args = parser.parse_args()
     return exit_code(lambda: run(args))

@@ -31,7 +31,7 @@ from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_comparisons  # noqa: E402
-from tools.analysis.timing import Comparison, compare, peak_gib  # noqa: E402
+from tools.analysis.timing import Comparison, compare, peak_gib, whole  # noqa: E402
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 GRID = read_config(CONFIGS / '_base_/models/linear84_vd_dinov2_base.py')
@@ -208,10 +208,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--only', nargs='+', choices=tuple(KINDS), default=list(KINDS))
     parser.add_argument('--arch', choices=('small', 'base', 'large'), default='small')
-    parser.add_argument('--batch', type=int, default=16)
+    parser.add_argument('--batch', type=whole(1), default=16)
     parser.add_argument('--classes', nargs='+', type=int, default=[19], help='numbers of classes; ImageNet has 1000')
     parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
-    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--repeats', type=whole(1), default=5)
     parser.add_argument('--out', default='work_dirs/benchmark_heads.csv')
     args = parser.parse_args()
     return exit_code(lambda: run(args))

@@ -30,7 +30,7 @@ from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_comparisons  # noqa: E402
-from tools.analysis.timing import Comparison, compare, peak_gib  # noqa: E402
+from tools.analysis.timing import Comparison, compare, peak_gib, whole  # noqa: E402
 
 POSES = Path(__file__).parents[2] / 'configs/pose/poet_vd_rooms.py'
 FILES = ('mmvd.LoadImage', 'mmvd.LoadDepth', 'mmvd.LoadLabels')  # the rooms hold what these read
@@ -103,7 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('configs', nargs='+')
     parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
-    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--repeats', type=whole(1), default=5)
     parser.add_argument('--out', default='work_dirs/benchmark_recipes.csv')
     args = parser.parse_args()
     return exit_code(lambda: run(args))

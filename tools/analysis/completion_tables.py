@@ -18,6 +18,7 @@ from mmvd.apis.configs import read_config, shipped_configs
 from mmvd.apis.launch import running
 from mmvd.apis.loading import open_model
 from mmvd.apis.packing import is_pack
+from mmvd.apis.preflight import check_inputs
 from mmvd.errors import ConfigError, MissingInputsError, exit_code
 from mmvd.evaluation.baselines import BASELINES
 from mmvd.evaluation.protocols import check_comparable
@@ -139,6 +140,8 @@ def report(args: argparse.Namespace) -> None:
     if LEFT_OUT not in content:
         config.model.backbone.init_cfg = None
     texts: list[str] = []
+    for name in args.tests or ():  # what is missing for one is told before the first is evaluated
+        check_inputs(under(read_config(protocols()[name]), config.model, str(out)), training=False)
     for name in protocols():
         if name in args.tests if args.tests else name not in LONG:
             texts.append(table(name, args, config.model, str(checkpoint)))
@@ -154,7 +157,8 @@ def table(name: str, args: argparse.Namespace, model: dict, checkpoint: str) -> 
     except MissingInputsError as error:
         if args.tests:
             raise
-        return f'{name}: data not here ({str(error).splitlines()[1].strip()})'
+        told = str(error).splitlines()  # a list of what is missing begins with the name of the config
+        return f'{name}: data not here ({told[min(1, len(told) - 1)].strip()})'
     sweeps = bool(protocol.model.get('test_cfg'))  # a stored map is of one density
     for method, folder in () if sweeps else args.stored:
         stored = Config(dict(model=dict(type='mmvd.StoredPredictions', folder=folder))).model

@@ -19,7 +19,7 @@ from mmvd.apis.configs import building
 from mmvd.apis.launch import add_common_arguments, load_config
 from mmvd.apis.preflight import check_inputs
 from mmvd.arguments import check_int
-from mmvd.errors import exit_code
+from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import MODELS
 
 
@@ -44,6 +44,8 @@ def measure(config: Config, samples: int) -> dict[str, tuple[float, float, int]]
     encoding, found = preprocessor.encoding, dict()
     bar = tqdm(desc='depth', total=samples, unit=' samples')
     for data in loader:
+        if 'range_factor' in data['data_samples'][0]:
+            raise ConfigError('depth is encoded in the pipeline already: leave the encoding out to see its statistics')
         batch = preprocessor(data, True)
         last = 'disparity [px]' if encoding is not None and encoding.reads == 'disparity' else 'depth [m]'
         quantities = {last: batch['inputs'][:, -1:]}

@@ -20,13 +20,13 @@ from mmvd.apis.configs import read_config
 from mmvd.apis.devices import autocast, find_device
 from mmvd.datasets.rooms import render_rooms
 from mmvd.datasets.sample_key import sample_key
-from mmvd.errors import exit_code
+from mmvd.errors import ConfigError, exit_code
 from mmvd.registry import MODELS
 from mmvd.saving import check_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import write_rows  # noqa: E402
-from tools.analysis.timing import synchronise, time_ms  # noqa: E402
+from tools.analysis.timing import synchronise, time_ms, whole  # noqa: E402
 
 
 def rooms_batch(step: int, batch: int, side: int, device: torch.device) -> dict:
@@ -98,10 +98,10 @@ def main() -> int:
     parser.add_argument('--config', default='configs/vd/pretrain_dinov2_pde_rooms.py')
     parser.add_argument('--device', help='cpu or cuda; without it a GPU if there is one')
     parser.add_argument('--dtype', choices=('float32', 'bfloat16'), default='bfloat16')
-    parser.add_argument('--batch', type=int, default=128)
-    parser.add_argument('--side', type=int, default=224)
-    parser.add_argument('--steps', type=int, default=500)
-    parser.add_argument('--every', type=int, default=20)
+    parser.add_argument('--batch', type=whole(1), default=128)
+    parser.add_argument('--side', type=whole(14), default=224)
+    parser.add_argument('--steps', type=whole(1), default=500)
+    parser.add_argument('--every', type=whole(1), default=20)
     parser.add_argument('--lr', type=float, default=1e-4)
     parser.add_argument('--compile', action='store_true')
     parser.add_argument('--out', default='work_dirs/gpu_run.csv')
@@ -111,9 +111,13 @@ def main() -> int:
 
 def report(args: argparse.Namespace) -> None:
     """Run, write the table."""
-    device = find_device(args.device)
+    device, config = find_device(args.device), read_config(args.config)
+    if (config.get('model') or {}).get('type') != 'mmvd.DepthCompleter':
+        raise ConfigError(f'{args.config}: pretrains no mmvd.DepthCompleter')
+    if args.every > args.steps:
+        raise ConfigError(f'--every {args.every}: of --steps {args.steps} no row would be left')
     check_file(Path(args.out))
-    write_rows(args.out, run(args, read_config(args.config), device), device, dtype=args.dtype)
+    write_rows(args.out, run(args, config, device), device, dtype=args.dtype)
 
 
 if __name__ == '__main__':

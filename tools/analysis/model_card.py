@@ -66,7 +66,8 @@ def report(args: argparse.Namespace) -> None:
         found, ratios = evaluate(model, name)
         rows += [dict(set=name, **row) for row in found]
         texts += [table(name, found), *verdicts(found, ratios), '']
-    weights = hashlib.sha256(b''.join(value.numpy().tobytes() for value in model.completer.cpu().state_dict().values()))
+    tensors = model.to('cpu').completer.state_dict().values()
+    weights = hashlib.sha256(b''.join(value.numpy().tobytes() for value in tensors))
     texts.append(f'{PROTOCOL}\nweights: {weights.hexdigest()[:16]}\n')
     text = '\n'.join(texts)
     save_text(text, out / 'table.txt')

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""6D pose on the rooms, over several seeds: frozen VD, its variants and controls, beside trivial predictors.
+"""6D pose on the rooms, over several seeds: frozen VD, its variants and controls.
 
 Every network is trained anew and judged at its last checkpoint on unseen rooms; of VD also with depth or class labels
-altered at test. Goes on where it was interrupted. Data: python -m mmvd data bop data/bop_rooms
+altered at test. What trivial predictors get stands in the logs of the tests. Goes on where it was interrupted. Data:
+python -m mmvd data bop data/bop_rooms
 """
 
 import argparse
@@ -49,7 +50,8 @@ class Alter(Hook):
         forward, random = head.forward, self.random
 
         def shuffled(features, boxes, labels, *rest):
-            return forward(features, boxes, torch.randint(0, head.num_classes, labels.shape, generator=random), *rest)
+            others = torch.randint(0, head.num_classes, labels.shape, generator=random).to(labels.device)
+            return forward(features, boxes, others, *rest)
 
         head.forward = shuffled
 
@@ -154,7 +156,8 @@ def run(args: argparse.Namespace) -> None:
     work_dir, found = Path(args.work_dir), {}
     out = args.out or f'{work_dir}/pose_table.csv'
     check_runs(args.seeds, out)
-    runs = [(name, seed) for seed in args.seeds for name in args.variants if name in COMPARED or seed == args.seeds[0]]
+    variants = dict.fromkeys(args.variants)
+    runs = [(name, seed) for seed in args.seeds for name in variants if name in COMPARED or seed == args.seeds[0]]
     configs = [configured(name, seed, work_dir) for name, seed in runs]
     for config in configs:
         weights_hash(config)  # an encoder that is missing is told of before the first training

@@ -74,13 +74,21 @@ def holdout_chooses(num_classes: int, train, evaluated) -> bool:
     return not shared
 
 
-def logistic_regression(train: Features, test: Features) -> float:
-    """Accuracy in percent of scikit-learn's logistic regression (C = 1) on the features as they are."""
+def regression_class() -> type:
+    """scikit-learn's logistic regression.
+
+    Raises:
+        ConfigError: If scikit-learn is not installed.
+    """
     with needs('logistic regression', 'test'):
         from sklearn.linear_model import LogisticRegression
+    return LogisticRegression
 
+
+def logistic_regression(train: Features, test: Features) -> float:
+    """Accuracy in percent of scikit-learn's logistic regression (C = 1) on the features as they are."""
     (x, y), (x_test, y_test) = ((part.features.cpu().numpy(), part.labels.cpu().numpy()) for part in (train, test))
-    return 100 * float(LogisticRegression(max_iter=5000).fit(x, y).score(x_test, y_test))
+    return 100 * float(regression_class()(max_iter=5000).fit(x, y).score(x_test, y_test))
 
 
 def grid_accuracy(config, train: Features, evaluated: Features) -> tuple[float | None, float]:
@@ -120,6 +128,8 @@ def probe(args: argparse.Namespace) -> None:
     config = load_config(args)
     check_inputs(config, training=True)
     device = find_device(args.device)
+    if args.logistic:
+        regression_class()
     for k in args.knn:
         check_int('probe_features', '--knn', k)
     set_random_seed(**config.get('randomness', dict(seed=0)))  # of an encoder without weights, and of the heads

@@ -14,12 +14,13 @@ from mmvd.apis.configs import read_config
 from mmvd.apis.launch import add_common_arguments, load_config, running
 from mmvd.apis.resuming import set_resume
 from mmvd.errors import ConfigError, exit_code
+from mmvd.evaluation.protocols import check_comparable
 from mmvd.evaluation.report import provenance
 from mmvd.evaluation.robustness import PAPER_COLUMNS, Alteration, format_table, full_grid, sweep, with_alteration
 from mmvd.saving import check_file, save_json, save_text
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tools.analysis.tables import claim, last_checkpoint  # noqa: E402
+from tools.analysis.tables import check_tested, claim, last_checkpoint  # noqa: E402
 
 
 def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
@@ -60,12 +61,25 @@ def _check_segmentor(config: Config) -> None:
         raise ConfigError(f'{config.filename}: has no decode_head: the sweep is for segmentors')
 
 
-def rgb_only_miou(args: argparse.Namespace) -> float | None:
-    """MIoU of the RGB-only baseline, if it was named."""
+def _tested(config: Config) -> dict:
+    """Which images a config is tested on, however they are prepared."""
+    dataset = config.test_dataloader.dataset.to_dict()
+    return {key: value for key, value in dataset.items() if key != 'pipeline'}
+
+
+def rgb_only_miou(args: argparse.Namespace, swept: Config) -> float | None:
+    """MIoU of the RGB-only baseline, if it was named.
+
+    Raises:
+        ConfigError: If it is tested on other data than the sweep, or reads depth.
+    """
     if not args.rgb:
         return None
     config = read_config(args.rgb[0])
     _check_segmentor(config)
+    check_comparable({'the sweep': _tested(swept), '--rgb': _tested(config)})
+    if config.model.backbone.get('type', '').startswith('mmvd.') and config.model.backbone.get('out') != 'rgb':
+        raise ConfigError(f"{args.rgb[0]}: reads depth: an RGB-only baseline has model.backbone.out='rgb'")
     config.work_dir = str(Path(args.out).parent / 'rgb')
     config.load_from = args.rgb[1]
     with running(config, training=False) as runner:
@@ -103,8 +117,9 @@ def report(args: argparse.Namespace) -> None:
         raise ConfigError(f'--out {out}: JSON goes there, and a table of this name beside it: end it in .json')
     _check_segmentor(config)
     check_file(out)
-    rgb_only = rgb_only_miou(args)  # what is wrong with it must not be found out after the sweep
+    rgb_only = rgb_only_miou(args, config)  # what is wrong with it must not be found out after the sweep
     if args.retrain:
+        check_tested(config)
         rows, config = retrain(config, Path(config.work_dir)), load_config(args)
     else:
         rows = evaluate(config, args.checkpoint, list(PAPER_COLUMNS) if args.paper_columns else full_grid())

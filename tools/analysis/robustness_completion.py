@@ -23,7 +23,7 @@ from mmvd.saving import check_file
 from mmvd.visualization import curves_picture
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tools.analysis.tables import write_rows  # noqa: E402
+from tools.analysis.tables import check_tested, write_rows  # noqa: E402
 
 
 def main() -> int:
@@ -49,6 +49,8 @@ def report(args: argparse.Namespace) -> None:
         raise ConfigError(f'--model {", ".join(labels)}: give each LABEL another name, and none of a floor')
     check_file(out)
     configs = [open_model(name)[0] for _, name, _ in args.model]
+    for config in configs:
+        check_tested(config)
     datasets = [config.test_dataloader.dataset.to_dict() for config in configs]
     check_comparable(dict(zip(labels, datasets, strict=True)))
     for config, (*_, checkpoint) in zip(configs, args.model, strict=True):
@@ -57,7 +59,7 @@ def report(args: argparse.Namespace) -> None:
     for number, (config, (label, _, checkpoint)) in enumerate(zip(configs, args.model, strict=True)):
         floors = args.floors if number == 0 else ()  # the data are the same, so are they
         rows += curves_of(config, label, checkpoint, points, floors)
-    write_rows(out, rows)
+        write_rows(out, rows)
     picture = out.with_suffix('.png')
     fields = {(axis, 'pixel'): AXES[axis] for axis in args.axes if axis != 'density'}
     if 'density' in args.axes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mmvd  # noqa: F401  first: it arms safe loading and the operator stand-ins
 from mmvd.apis.configs import read_config
-from mmvd.errors import exit_code
+from mmvd.errors import MissingInputsError, exit_code
 from mmvd.evaluation.robustness import Alteration
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +25,7 @@ from tools.analysis.robustness import evaluate  # noqa: E402
 from tools.analysis.tables import check_runs, train_once, with_spread, write_rows  # noqa: E402
 
 TEXTURES = dict(ordinary=False, shuffled=True)
+PRETRAINED = dict(vits14='pretrained RGB', vits14_random='random RGB')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -63,13 +64,17 @@ def segmentation(args: argparse.Namespace, seed: int, textures: str) -> dict[str
 def rgb_pretraining(args: argparse.Namespace, seed: int, textures: str) -> dict[str, float]:
     """MIoU on frozen VD whose RGB stream is really pretrained, and on its random twin (tools/analysis/ablation.py)."""
     values, path = {}, ROOT / 'configs/seg/m2f_vd_vits14_rooms.py'
-    for name, label in (('vits14', 'pretrained RGB'), ('vits14_random', 'random RGB')):
-        encoder = f'{args.encoders}/pretrain_{name}_rooms/dinov2_pde32_fix_15m_{seed}/epoch_3.pth'
-        options = dict(seeded(seed, textures), **{'model.backbone.init_cfg.checkpoint': encoder})
+    for name, label in PRETRAINED.items():
+        options = dict(seeded(seed, textures), **{'model.backbone.init_cfg.checkpoint': pretrained(args, name, seed)})
         folder = Path(args.work_dir) / f'{name}_{textures}_{seed}'
         found = segment(path, folder, options, [Alteration(), Alteration(1.0)])
         values.update(zip((label, f'{label}, depth removed at test'), found, strict=True))
     return values
+
+
+def pretrained(args: argparse.Namespace, name: str, seed: int) -> str:
+    """The encoder that tools/analysis/ablation.py has trained."""
+    return f'{args.encoders}/pretrain_{name}_rooms/dinov2_pde32_fix_15m_{seed}/epoch_3.pth'
 
 
 def shuffled(textures: str) -> dict:
@@ -136,6 +141,11 @@ def make_table(args: argparse.Namespace) -> None:
     run, unit = TASKS[args.task]
     rows = []
     check_runs(args.seeds, args.out)
+    if args.task == 'rgb_pretraining':  # an encoder that is missing is told of before the first training
+        paths = [pretrained(args, name, seed) for seed in args.seeds for name in PRETRAINED]
+        gone = next((path for path in paths if not Path(path).is_file()), None)
+        if gone:
+            raise MissingInputsError(f'{gone}: no such encoder: train it by tools/analysis/ablation.py')
     for textures in args.textures:
         runs = [run(args, seed, textures) for seed in args.seeds]
         for name in runs[0]:

@@ -1,6 +1,7 @@
 """What tables of several trainings share: each training is done once, values get a spread, rows become a CSV."""
 
 import hashlib
+import math
 import platform
 import shlex
 import statistics
@@ -14,6 +15,7 @@ from mmengine.config import Config
 
 from mmvd.apis.devices import find_device
 from mmvd.apis.missing_data import recipe_of
+from mmvd.apis.preflight import check_inputs
 from mmvd.compat import inspect_versions
 from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.saving import check_file, save_csv, save_text
@@ -39,8 +41,8 @@ def train_once(config: Config, folder: Path) -> Path:
         MissingInputsError: If the encoder's weights are not here.
     """
     claim(config, folder)
-    last = last_checkpoint(config, folder)
-    if not last.is_file():
+    last, finished = last_checkpoint(config, folder), folder / 'finished.txt'
+    if not (last.is_file() and finished.is_file()):  # the last checkpoint is there before its validation is
         print(f'{folder.name} ...', file=sys.stderr, flush=True)
         path = folder / 'config.py'
         config.dump(path)
@@ -48,6 +50,7 @@ def train_once(config: Config, folder: Path) -> Path:
         done = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL)
         if done.returncode:
             raise ConfigError(f'{folder.name}: the training ended with {done.returncode}, its message is above')
+        save_text(f'{last.name}\n', finished)
     return last
 
 
@@ -88,6 +91,18 @@ def weights_hash(config: Config) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def check_tested(config: Config) -> None:
+    """See that a config can be tested, before the work that comes first.
+
+    Raises:
+        ConfigError: If it has no test data, or they do not fit.
+        MissingInputsError: If they are not here.
+    """
+    if not config.get('test_dataloader'):
+        raise ConfigError(f'{config.filename}: has no test_dataloader, on whose data the table is measured')
+    check_inputs(config, training=False)
+
+
 def check_runs(seeds: Sequence[int], out: str | Path) -> None:
     """See that runs are independent and that their table can be written, before the first one starts.
 
@@ -100,8 +115,9 @@ def check_runs(seeds: Sequence[int], out: str | Path) -> None:
 
 
 def with_spread(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard deviation; NaN for the spread of one value."""
-    return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float('nan')
+    """Mean and standard deviation; NaN for the spread of one value, or of values that are not finite."""
+    mean = sum(values) / len(values)
+    return mean, statistics.stdev(values) if len(values) > 1 and math.isfinite(mean) else math.nan
 
 
 def device_name(device: torch.device) -> str:

@@ -1,11 +1,23 @@
 """Two things measured in one run: alternating, medians, a ratio."""
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Type of an argument of a command: a whole number of at least so many."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f'a whole number of at least {least} is expected, got {text}')
+        return int(text)
+
+    return read
 
 
 @dataclass

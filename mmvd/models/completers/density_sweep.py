@@ -57,6 +57,7 @@ class DensitySweep:
         depth: Tensor,
         views: Sequence[object | None],
         keys: Tensor,
+        sizes: Sequence[tuple[int, int]],
     ) -> dict[str, Tensor]:
         """Complete every thinned map.
 
@@ -67,6 +68,8 @@ class DensitySweep:
             depth: (B, 1, H, W) metres that they were made of.
             views: The images with their RGB features, and other images with theirs or None.
             keys: (B,) int64 sample keys.
+            sizes: (height, width) of each image within the maps, whose corner is its own: what vanishes from it must
+                not depend on how large its neighbours are.
 
         Returns:
             ``input_depth`` and ``pred_depth`` (B, D, H, W) metres, and with probes ``pred_half_depth`` and
@@ -74,13 +77,13 @@ class DensitySweep:
             ones.
         """
         own, swapped = views
-        removed = [self._removed(depth, kept, keys) for kept in self.kept_densities]
+        removed = [self._removed(depth, kept, keys, sizes) for kept in self.kept_densities]
         results = dict(
             input_depth=torch.cat([depth.masked_fill(mask, 0) for mask in removed], 1),
             pred_depth=torch.cat([complete(channels.masked_fill(mask, 0), own) for mask in removed], 1),
         )
         if self.probe_density is not None:
-            mask = self._removed(depth, self.probe_density, keys)
+            mask = self._removed(depth, self.probe_density, keys, sizes)
             x = channels.masked_fill(mask, 0)
             results.update(input_probe=depth.masked_fill(mask, 0), pred_probe=complete(x, own))
             results['pred_half_depth'] = complete(encoding.scaled(x, 0.5), own)
@@ -88,8 +91,12 @@ class DensitySweep:
                 results['pred_swapped_rgb'] = complete(x, swapped)
         return results
 
-    def _removed(self, depth: Tensor, kept: float, keys: Tensor) -> Tensor:
-        """(B, 1, H, W) bool."""
-        shape = (len(depth), *depth.shape[-2:])
-        mask = ops.density_mask(shape, 1 - kept, self.pattern, ops.fold(keys, self.seed), (depth > 0)[:, 0])
-        return mask[:, None]
+    def _removed(self, depth: Tensor, kept: float, keys: Tensor, sizes: Sequence[tuple[int, int]]) -> Tensor:
+        """(B, 1, H, W) bool, drawn for the images of each size together."""
+        removed, seeds = torch.zeros_like(depth, dtype=torch.bool), ops.fold(keys, self.seed)
+        for height, width in set(sizes):
+            members = [number for number, size in enumerate(sizes) if size == (height, width)]
+            valid = depth[members, 0, :height, :width] > 0
+            mask = ops.density_mask(tuple(valid.shape), 1 - kept, self.pattern, seeds[members], valid)
+            removed[members, 0, :height, :width] = mask
+        return removed

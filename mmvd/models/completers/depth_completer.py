@@ -156,6 +156,7 @@ class DepthCompleter(BaseModel):
                     for image in (inputs[:, :3], partner_rgb)
                 ],
                 evaluation_keys(data_samples, inputs.device),
+                [tuple((sample.get('img_shape') or inputs.shape[-2:])[:2]) for sample in data_samples],
             )
         results['gt_depth'] = depth_m if gt_depth is None else gt_depth
         method = dict(range_m=self.backbone.depth_encoding.max_depth, over_range=self.backbone.over_range)
