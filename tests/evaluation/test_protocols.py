@@ -1,5 +1,7 @@
 """Results carry their protocol; holes are counted; other methods' files are scored; KITTI's files are as it wants."""
 
+from argparse import Namespace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import BaseDataElement
 
-from mmvd.errors import ConfigError, SampleError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.evaluation import DepthCompletionMetric, KITTISubmissionWriter
 from mmvd.evaluation.baselines import linear_fill, nearest_fill
 from mmvd.evaluation.protocols import check_comparable
@@ -15,6 +17,7 @@ from mmvd.models import StoredPredictions
 from tests.commands import script
 from tests.conftest import ROOT
 from tests.fabricate import completion_scene, fabricate_void
+from tools.analysis import completion_tables
 from tools.analysis.completion_tables import paper_table_1
 
 
@@ -218,6 +221,22 @@ def test_tables_of_a_checkpoint(tmp_path, monkeypatch):
     )
     assert 'the paper  omnivore: 835.1  scratch: 244.2  eva02: 160.2  dinov2: 111.8' in text
     assert 'VD(Norm): 1.1656 (metres, by its size)' in text
+
+
+@pytest.mark.parametrize(
+    'message', ['K.txt: no such file', 'void_500.py needs what is not in place:\n  K.txt: no such file']
+)
+def test_data_that_are_not_here_leave_a_line(tmp_path, monkeypatch, message):
+    def gone(*_):
+        raise MissingInputsError(message)
+
+    monkeypatch.setattr(completion_tables, 'evaluate', gone)
+    arguments = Namespace(work_dir=str(tmp_path), tests=None, stored=[])
+    model = Config(dict(model=dict(type='mmvd.DepthCompleter'))).model
+    assert (
+        completion_tables.table('void_500', arguments, model, 'c.pth')
+        == 'void_500: data not here (K.txt: no such file)'
+    )
 
 
 def test_figures_of_the_paper_stand_beside_their_protocol():
