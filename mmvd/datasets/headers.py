@@ -21,9 +21,9 @@ class Header:
         kind: ``'PNG'``, ``'JPEG'``, ``'EXR'``, ``'PFM'`` or Pillow's name of another format.
         shape: (height, width) as stored.
         mode: Pillow's name of the channels, e.g. ``'RGB'``, ``'L'``, ``'P'``, ``'CMYK'``.
-        bits: Of a value, as a PNG stores it; 0 where the format's name or the mode tells.
         orientation: EXIF orientation, 1 (upright) to 8.
         frames: Number of frames; more than one of an animation or a document.
+        bits: Of a value, as a PNG stores it; 0 where the format or the mode tells.
     """
 
     kind: str

@@ -29,9 +29,7 @@ def label_metainfo(name: str | None, classes: Sequence[str] = ()) -> dict:
         ConfigError: If there is no such label set, or both are given.
     """
     if name is not None and classes:
-        raise ConfigError(
-            f'label_set={name!r} has classes of its own: with the {len(classes)} of classes give label_set=None'
-        )
+        raise ConfigError(f'label_set={name!r} has classes of its own: for {len(classes)} others set label_set=None')
     classes = tuple(classes) if name is None else _OWN.get(name)
     if classes:
         return dict(classes=classes, palette=[_distinct_colour(index + 1) for index in range(len(classes))])

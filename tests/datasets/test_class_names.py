@@ -28,7 +28,7 @@ def test_more_classes_than_a_label_map_holds(root, count, reduce_zero_label):
 
 def test_classes_are_said_once(root):
     for kind, settings in ((RGBDSegDataset, dict(label_set='rooms')), (SUNRGBDSegDataset, {})):
-        with pytest.raises(ConfigError, match='has classes of its own: with the 2 of classes give label_set=None'):
+        with pytest.raises(ConfigError, match='has classes of its own: for 2 others set label_set=None'):
             seg(root, kind, classes=['x', 'y'], **settings)
     assert seg(root, SUNRGBDSegDataset, classes=['x', 'y'], label_set=None).metainfo['classes'] == ('x', 'y')
     for metainfo in (dict(classes=['z']), dict(reduce_zero_label=True)):

@@ -125,8 +125,9 @@ class LoadDepth(BaseTransform):
         image = results.get('img_path')
         if image is None or results.get('depth_of_turned_image'):
             return
-        turned = results.get('image_turned')
-        check_upright(is_turned(image) if turned is None else turned, shown(image))  # a host's transform does not tell
+        if 'image_turned' not in results:  # a host's transform does not tell
+            results['image_turned'] = is_turned(image)
+        check_upright(results['image_turned'], shown(image))
 
     def _path(self, results: dict) -> str:
         path = results.get(f'{self.key}_path')
