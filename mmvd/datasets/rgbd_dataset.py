@@ -33,7 +33,7 @@ class RGBDDataset(BaseDataset):
     glob of the image files, with ``depth_from``, a regular expression and its replacement that turn an image path into
     the path of its depth file.
 
-    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder`` and, where known, ``depth_scale`` and
+    Each entry of the data list has ``img_path``, ``depth_path``, ``decoder``, ``depth_scale`` and, where known,
     ``intrinsics``.
 
     Args:
@@ -150,8 +150,8 @@ class RGBDDataset(BaseDataset):
             rows = cls.rows(listing, config)[:MOST]
         except MMVDError as error:
             return Missing(str(listing), str(error).removeprefix(str(listing)).lstrip(':, '))
-        others = {'class', 'depth' if may_lack_depth(config) else ''}
-        files = ([name for kind, name in zip(cls.COLUMNS, row, strict=False) if kind not in others] for row in rows)
+        needed = {'image', 'truth', '' if may_lack_depth(config) else 'depth'}  # depth alone is read without labels
+        files = ([name for kind, name in zip(cls.COLUMNS, row, strict=False) if kind in needed] for row in rows)
         return first_gone(root, ((listing.name, each) for each in files))
 
     @classmethod
@@ -262,6 +262,7 @@ class RGBDDataset(BaseDataset):
             img_path=str(located(root, image)),
             depth_path=str(located(root, depth)),
             decoder=self.decoder,
+            depth_scale=None if self.decoder == 'bop' else 1.0,
             resize_image=self.resize_image,
         )
         if self.DEPTH_OF_TURNED_IMAGE:
