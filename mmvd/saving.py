@@ -174,6 +174,17 @@ def check_file(path: Path) -> None:
     check_writable(path.parent)
 
 
+def check_new(path: Path, overwrite: bool) -> None:
+    """See that a file can be written and takes the place of none, before the work for it starts.
+
+    Raises:
+        ConfigError: If it cannot, or one is there that is not to be replaced.
+    """
+    check_file(path)
+    if path.exists() and not overwrite:
+        raise ConfigError(f'{path}: there is a file of this name already: choose another, or say --overwrite')
+
+
 def _put_other(content: bytes, path: str | Path) -> None:
     """Write what is not there in the same bytes: the times of files and folders tell indices what has changed."""
     try:

@@ -192,7 +192,7 @@ def test_depth_files_are_read_as_the_test_data_are(tmp_path):
     model = MODELS.build(config.model)
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'model.pth')
     reader = RGBDClassificationInferencer(config, tmp_path / 'model.pth')
-    assert reader.reader_settings == dict(decoder='sunrgbd', turns_along=False)
+    assert reader.reader_settings == dict(file_decoder='sunrgbd', turns_along=False)
     exif = Image.Exif()
     exif[0x0112] = 3
     Image.fromarray(np.full((56, 70, 3), 99, np.uint8)).save(tmp_path / 'x.jpg', exif=exif)

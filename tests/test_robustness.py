@@ -73,7 +73,10 @@ def test_robustness_tool(tmp_path):
         (('CHECKPOINT', '--out', '/proc/r.json'), 'cannot be written'),
         (('CHECKPOINT', '--out', 'r.txt'), 'end it in .json'),
         (
-            ('CHECKPOINT', '--cfg-options', 'model.test_cfg.mode=slide', 'model.data_preprocessor.max_depth=15'),
+            (
+                *('CHECKPOINT', '--cfg-options', 'model.test_cfg.mode=slide', 'model.data_preprocessor.max_depth=15'),
+                *('model.test_cfg.crop_size=[28,28]', 'model.test_cfg.stride=[28,28]'),
+            ),
             "test_cfg.mode='whole'",
         ),
     ],

@@ -23,7 +23,7 @@ def test(args: argparse.Namespace) -> None:
     config = load_config(args)
     if args.checkpoint is None and getattr(MODELS.get(config.model.type), 'NEEDS_WEIGHTS', True):
         raise ConfigError(f'{args.config}: name the checkpoint to evaluate, after the config')
-    config.load_from = args.checkpoint
+    config.load_from, config.resume = args.checkpoint, False  # that of a resumed training goes on with it
     with running(config, training=False) as runner:
         runner.test()
 

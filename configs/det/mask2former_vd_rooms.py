@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/m2f_20k.py',
     '../_base_/default_runtime.py',
 ]
-epochs, steps_per_epoch = 12, 50
+epochs = 12
 load = dict(type='mmvd.LoadRoomInstances')
 pack = dict(
     type='mmvd.PackRGBDInputs',
@@ -33,7 +33,7 @@ test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=epochs, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
-param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=steps_per_epoch * epochs, by_epoch=False)]
+param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=epochs, convert_to_iter_based=True)]
 custom_hooks = [
     dict(type=f'mmvd.{name}') for name in ('StrictLoadHook', 'FirstLookHook', 'SampleCountHook', 'InterruptHook')
 ]

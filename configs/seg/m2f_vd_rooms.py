@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/schedules/m2f_20k.py',
     '../_base_/seg_runtime.py',
 ]
-width, num_classes, epochs, steps_per_epoch = 64, 17, 12, 50
+width, num_classes, epochs = 64, 17, 12
 attention = dict(embed_dims=width, num_heads=4)
 ffn = dict(embed_dims=width, feedforward_channels=4 * width)
 model = dict(
@@ -38,5 +38,5 @@ model = dict(
 )
 train_cfg = dict(max_epochs=epochs, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=1e-3), clip_grad=dict(max_norm=1.0))
-param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=steps_per_epoch * epochs, by_epoch=False)]
+param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=epochs, convert_to_iter_based=True)]
 default_hooks = dict(logger=dict(interval=10))

@@ -13,4 +13,4 @@ model = dict(
     decode_head=dict(in_channels=[768] * 4),
 )
 train_cfg = dict(max_epochs=epochs, val_interval=epochs)
-param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=50 * epochs, by_epoch=False)]
+param_scheduler = [dict(type='PolyLR', eta_min=0, power=0.9, begin=0, end=epochs, convert_to_iter_based=True)]

@@ -121,6 +121,7 @@ def cache_key(model: nn.Module, settings: dict, loader: dict, dataset) -> str:
         settings=Config(dict(backbone=settings['backbone'], preprocessor=settings['data_preprocessor'])).pretty_text,
         data=Config(dict(dataset=loader['dataset'])).pretty_text,
         files=list(_files(dataset)),
+        sampler=loader.get('sampler'),  # which samples, and in which order
         batch_size=loader['batch_size'],  # images of different sizes are padded to the largest of their batch
         code=[
             hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(Path(mmvd.__file__).parent.rglob('*.py'))

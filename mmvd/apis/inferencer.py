@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmvd.arguments import check_flag, check_int
-from mmvd.errors import MemoryLimitError, MMVDError
+from mmvd.errors import MemoryLimitError, MMVDError, SampleError
 from mmvd.saving import save_png_atomically
 
 from .inputs import Frame, InputReader, Source
@@ -161,7 +161,7 @@ class RGBDInferencer(ABC):
         """Write a result below a folder, under names that begin with that of the frame."""
 
     def _predict_all(self, frames: list[Frame], failures: list | None) -> list[tuple[Frame, dict]]:
-        """Each frame with its prediction; one alone that does not fit into memory goes to ``failures``."""
+        """Each frame with its prediction; one alone that does not fit into memory or model goes to ``failures``."""
         if any(frame.rgb_only for frame in frames):
             _say_once(type(self).__name__)
         height, width = frames[0].depth_m.shape
@@ -169,9 +169,11 @@ class RGBDInferencer(ABC):
         try:
             with told_if_full(what, 'take a smaller batch_size or size, or smaller images'), torch.no_grad():
                 predictions = self.predict(frames)
-        except MemoryLimitError as error:
-            if failures is None or len(frames) > 1:
+        except (MemoryLimitError, SampleError) as error:
+            if failures is None or isinstance(error, MemoryLimitError) and len(frames) > 1:
                 raise
+            if len(frames) > 1:  # one of them
+                return [found for frame in frames for found in self._predict_all([frame], failures)]
             failures.append((frames[0].path, str(error)))
             return []
         return [

@@ -1,5 +1,6 @@
 """The one reader of all inferencers: arrays, tensors, pictures, files, folders, lists and iterators become frames."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from mmvd.datasets.decoders import get_decoder
+from mmvd.datasets.decoders import FLOAT_FORMATS, decoder_of, get_decoder
 from mmvd.datasets.pairing import pair_folders
 from mmvd.datasets.rasters import check_upright, read_image, shown
 from mmvd.errors import MMVDError, SampleError
@@ -52,6 +53,7 @@ class InputReader:
 
     Args:
         decoder: Format of depth files; None goes by their ending (PNG: millimetres).
+        file_decoder: Format of depth files without float values where none is said.
         depth_unit: ``'m'`` or ``'mm'`` of arrays and float files; None means metres, in which whole numbers are
             suspected.
         turns_along: Whether depth was made from the image as its EXIF data turn it (predicted depth).
@@ -63,6 +65,7 @@ class InputReader:
     """
 
     decoder: str | None = None
+    file_decoder: str | None = None
     depth_unit: str | None = None
     turns_along: bool = False
     one_by_one: bool = False
@@ -129,7 +132,7 @@ class InputReader:
         if not is_path(image):
             return self._arrays(image, depth)
         image = as_path(image)
-        if not image.is_dir():
+        if not os.path.isdir(image):  # also where the name is too long for one
             return [self._file(image, depth)]
         if depth is not None and not is_path(depth):
             raise SampleError(f'{shown(image)}: a folder of images needs a folder of depth files')
@@ -164,7 +167,8 @@ class InputReader:
         if not is_batch:
             return [self._array(batch[0], depth)]
         if depth is not None:
-            depth = depth_batch(depth, (len(batch), *batch.shape[-2:]), self.depth_unit, self.decoder)[:, 0]
+            shape = (len(batch), *batch.shape[-2:])
+            depth = depth_batch(depth, shape, self.depth_unit, self._decoder_of(depth))[:, 0]
         return [self._array(x, None if depth is None else depth[i], known=True) for i, x in enumerate(batch)]
 
     def _array(self, image: Tensor, depth: object, known: bool = False) -> Source:
@@ -178,9 +182,14 @@ class InputReader:
         height, width = rgb.shape[:2]
         unit = unit or self.depth_unit
         called = f'the depth of {shown(path)}' if path else 'depth'
-        metres = depth_batch(depth, (1, height, width), unit, self.decoder, called)
+        metres = depth_batch(depth, (1, height, width), unit, self._decoder_of(depth), called)
         depth_m = metres[0, 0].float().cpu().numpy()
         return Frame(name, rgb, depth_m, not depth_m.any(), path)
+
+    def _decoder_of(self, depth: object) -> str | None:
+        if self.decoder is None and is_path(depth) and decoder_of(as_path(depth)) not in FLOAT_FORMATS:
+            return self.file_decoder
+        return self.decoder
 
     @staticmethod
     def _numbered(found: Iterable[Source]) -> Iterator[Source]:

@@ -67,7 +67,7 @@ class Output:
 
     def _is_wanted(self, source: Source) -> bool:
         files = self._reserve(source.name)
-        there = [file for file in files if file.exists()]
+        there = [file for file in files if os.path.exists(file)]  # also where a name is too long
         if self._skip_existing and files and there == files:
             self._skipped.append(source.name)
             return False

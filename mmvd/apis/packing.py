@@ -92,7 +92,10 @@ def _put_all(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def _without_training(config: Config) -> bytes:
-    kept = {name: value for name, value in config.to_dict().items() if name not in _NOT_PACKED}
+    given = config.to_dict()
+    kept = {name: value for name, value in given.items() if name not in _NOT_PACKED}
+    if not kept.get('test_dataloader') and given.get('val_dataloader'):  # whose pipeline says how images come in
+        kept['test_dataloader'] = given['val_dataloader']
     for part in filter(lambda each: isinstance(each, dict), kept['model'].values()):
         part.pop('init_cfg', None)  # nothing is fetched: the weights are here
     return json.dumps(_marked(kept), indent=1, default=str).encode()

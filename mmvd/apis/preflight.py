@@ -148,19 +148,39 @@ def check_channels(config: Config, model: torch.nn.Module) -> None:
 
 def _check_windows(config: Config) -> None:
     """One image, one factor of its depth, also where mmseg cuts it into windows."""
+    _check_modes(config.model)
     backbone = config.model.get('backbone', {})
     encoding, rescales = backbone.get('depth_encoding', {}), backbone.get('over_range', 'rescale') == 'rescale'
+    given = (config.model.get('data_preprocessor') or {}).get('max_depth')
+    if given and not rescales:
+        raise ConfigError(
+            "model.backbone.over_range='drop' and model.data_preprocessor.max_depth, which brings depth into range "
+            'before: leave one of them out'
+        )
     reads_metres = backbone.get('type') == 'mmvd.VDViT' and backbone.get('out') != 'rgb' and encoding is not None
     windows = (config.model.get('test_cfg') or {}).get('mode') == 'slide'
     if not (windows and reads_metres and rescales):
         return
     has_range = MODELS.get(encoding.get('type', 'mmvd.PositionalDepthEncoding')).bounds_depth
-    wanted, given = encoding.get('max_depth', 15.0), (config.model.get('data_preprocessor') or {}).get('max_depth')
+    wanted = encoding.get('max_depth', 15.0)
     if has_range and not (given and given <= wanted):
         raise ConfigError(
             "model.test_cfg.mode='slide' would bring the depth of each window into range by a factor of its own: set "
             f'model.data_preprocessor.max_depth={wanted}'
         )
+
+
+def _check_modes(model: dict) -> None:
+    """What mmseg would say at the first validation."""
+    test_cfg = model.get('test_cfg') or {}
+    mode = test_cfg.get('mode', 'whole')
+    if 'decode_head' not in model:
+        return
+    if mode not in ('whole', 'slide'):
+        raise ConfigError(f"model.test_cfg.mode={mode!r}: must be 'whole' or 'slide'")
+    lacking = [name for name in ('crop_size', 'stride') if mode == 'slide' and name not in test_cfg]
+    if lacking:
+        raise ConfigError(f"model.test_cfg.mode='slide' needs {' and '.join(lacking)}, (height, width) in pixels")
 
 
 def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:

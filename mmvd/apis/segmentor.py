@@ -17,7 +17,8 @@ from .task_inferencer import TaskInferencer
 class RGBDSegInferencer(TaskInferencer):
     """Segments with an mmseg model on a VD encoder, see :class:`TaskInferencer`.
 
-    Each prediction has ``sem_seg``, (H, W) uint8 class indices at the size of the input, and ``classes``, their names.
+    Each prediction has ``sem_seg``, (H, W) uint8 class indices at the size of the input (uint16, if there are more than
+    256 classes), and ``classes``, their names.
     In a folder it leaves ``NAME_labels.png`` (the indices) and ``NAME_panel.png``.
     """
 
@@ -36,7 +37,8 @@ class RGBDSegInferencer(TaskInferencer):
         with self.precision():
             samples = self.model(batch['inputs'], batch['data_samples'], mode='predict')
         classes = self.classes(self.model.num_classes)
-        maps = (sample.pred_sem_seg.data[0].byte().cpu().numpy() for sample in samples)
+        kind = np.uint8 if self.model.num_classes <= 256 else np.uint16
+        maps = (sample.pred_sem_seg.data[0].cpu().numpy().astype(kind) for sample in samples)
         return [dict(sem_seg=labels, classes=classes) for labels in maps]
 
     def picture(self, frame: Frame, prediction: dict) -> np.ndarray:

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 
 from mmvd.arguments import check_intrinsics
 from mmvd.datasets.cameras import intrinsics_matrix
-from mmvd.datasets.nesting import datasets_in
+from mmvd.datasets.nesting import datasets_in, flat
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
 from mmvd.registry import DATASETS, TRANSFORMS
@@ -63,9 +63,9 @@ class TaskInferencer(RGBDInferencer):
         leaf = next(node for node in datasets_in(dataset) if not (node.get('datasets') or 'dataset' in node))
         kind = DATASETS.get(leaf['type'])
         self.meta = self._metainfo(config, leaf, kind)
-        steps = dataset.get('pipeline') or leaf.get('pipeline') or []
+        steps = list(flat(dataset.get('pipeline') or leaf.get('pipeline') or []))
         self.reader_settings = dict(
-            decoder=self._decoder_of(steps, leaf, kind),
+            file_decoder=self._decoder_of(steps, leaf, kind),
             turns_along=getattr(kind, 'DEPTH_OF_TURNED_IMAGE', False),
         )
         with building('the test pipeline'):
@@ -116,8 +116,10 @@ class TaskInferencer(RGBDInferencer):
         return known
 
     def _decoder_of(self, steps: Sequence[dict], leaf: dict, kind: type | None) -> str | None:
-        found = leaf.get('decoder') or getattr(kind, 'DEFAULTS', {}).get('decoder')
-        found = found or next((step.get('decoder') for step in steps if step['type'].endswith('LoadDepth')), None)
+        found = next((step.get('decoder') for step in steps if step['type'].endswith('LoadDepth')), None)
+        if found is None:
+            defaults = getattr(kind, 'DEFAULTS', {})
+            found = kind.decoder_in(leaf) if hasattr(kind, 'decoder_in') else {**defaults, **leaf}.get('decoder')
         if found not in (None, 'mm16'):
             MMLogger.get_current_instance().info(
                 f"{type(self).__name__}: depth files are read as the config's test data are, decoder={found!r}: say "

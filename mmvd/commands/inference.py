@@ -47,8 +47,8 @@ def _add(
     parser.add_argument('--checkpoint', help='weights of the model where --model is a config; a folder brings them')
     parser.add_argument(
         '--decoder',
-        help="format of the depth files, see mmvd/datasets/decoders.py; by default that of the config's test data if "
-        'they name one (SUN RGB-D: sunrgbd), else millimetres of a PNG',
+        help='format of the depth files, see mmvd/datasets/decoders.py; by default millimetres of a PNG, or for '
+        "segment, classify and pose that of the config's test data if they name one (SUN RGB-D: sunrgbd)",
     )
     parser.add_argument('--depth-unit', choices=('m', 'mm'), help='unit of float depth files; metres by default')
     parser.add_argument(

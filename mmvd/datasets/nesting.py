@@ -43,6 +43,15 @@ def steps_in(pipeline: Iterable | None) -> Iterator:
         yield from steps_in([inner] if isinstance(inner, dict) else inner)
 
 
+def flat(pipeline: Iterable[dict]) -> Iterator[dict]:
+    """Configs of the steps of a pipeline, those of ``Compose`` in its place."""
+    for step in pipeline:
+        if step['type'].rpartition('.')[2] == 'Compose':
+            yield from flat(step['transforms'])
+        else:
+            yield step
+
+
 def parts_of(dataset) -> list:
     """The innermost datasets of a concatenation or a wrapper, or the dataset itself."""
     inner = getattr(dataset, 'datasets', [dataset.dataset] if hasattr(dataset, 'dataset') else ())

@@ -103,7 +103,12 @@ class SUNRGBDSegDataset(RGBDSegDataset):
     PREPARED_BY = 'python tools/dataset_converters/sunrgbd.py {root}'
 
     def __init__(self, data_root: str, paper_compat: bool = False, **kwargs: Any):
-        super().__init__(data_root, **({'decoder': 'sunrgbd_doubled'} if paper_compat else {}), **kwargs)
+        super().__init__(data_root, **dict(kwargs, decoder=self.decoder_in(dict(kwargs, paper_compat=paper_compat))))
+
+    @classmethod
+    def decoder_in(cls, config: dict) -> str:
+        """Format of the depth files of a config of this class, without building it."""
+        return config.get('decoder') or ('sunrgbd_doubled' if config.get('paper_compat') else cls.DEFAULTS['decoder'])
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
         return dict(super()._entry(root, image, depth, label), **sunrgbd_camera(root, image, self.cameras))

@@ -22,7 +22,9 @@ def resize_depth(depth: Tensor, size: tuple[int, int]) -> Tensor:
         (B, 1, h, w), same dtype.
     """
     (height, width), (new_height, new_width) = depth.shape[-2:], size
-    if new_height > height or new_width > width:
+    within = min(height, new_height), min(width, new_width)
+    if within != tuple(size):
+        depth = depth if within == (height, width) else resize_depth(depth, within)
         return F.interpolate(depth, size, mode='nearest-exact')
     order, cell = _cell_order(height, width, new_height, new_width, depth.device)
     values = depth.flatten(1)[:, order]

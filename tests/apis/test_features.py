@@ -55,9 +55,10 @@ def test_feature_cache(tmp_path, monkeypatch):
     for what, value in (
         ('batch_size', 3),
         ('num_workers', 0),
+        ('sampler', dict(type='mmvd.EpochSampler', shuffle=True, seed=0)),
     ):  # images of different sizes are padded to the largest of their batch
         extract_features(model, config.model, dict(loader, **{what: value}), tmp_path)
-    assert len(list(tmp_path.glob('features_*'))) == count + 1
+    assert len(list(tmp_path.glob('features_*'))) == count + 2
     resized = dict(
         loader,
         dataset=dict(
@@ -72,10 +73,10 @@ def test_feature_cache(tmp_path, monkeypatch):
     extract_features(model, config.model, resized, tmp_path)
     config.model.backbone.gate = 'image'  # the same tensors, another meaning
     extract_features(MODELS.build(config.model), config.model, loader, tmp_path)
-    assert len(list(tmp_path.glob('features_*'))) == count + 3
+    assert len(list(tmp_path.glob('features_*'))) == count + 4
     monkeypatch.setattr('mmvd.apis.features.inspect_versions', lambda: dict(torch='another'))
     extract_features(MODELS.build(config.model), config.model, loader, tmp_path)
-    assert len(list(tmp_path.glob('features_*'))) == count + 4
+    assert len(list(tmp_path.glob('features_*'))) == count + 5
     with pytest.raises(ConfigError, match='may draw at random: take mmvd.RGBDRandomResizedCrop'):
         extract_features(model, config.model, config.train_dataloader, tmp_path)
 

@@ -208,6 +208,9 @@ def looked_at(told: str | None, training: bool = True, **changes) -> None:
         (None, {'model.backbone.depth_encoding.type': 'mmvd.DisparityEncoding'}),
         (None, {'model.data_preprocessor.max_depth': 9.0}),
         ('data_preprocessor.max_depth=15.0', {'model.data_preprocessor.max_depth': 500.0}),
+        ("mode='slid': must be", {'model.decode_head': {}, 'model.test_cfg.mode': 'slid'}),
+        ("mode='slide' needs crop_size and stride", {'model.decode_head': {}}),
+        ('leave one of them out', {'model.data_preprocessor.max_depth': 9.0, 'model.backbone.over_range': 'drop'}),
     ],
 )
 def test_windows_of_one_image_have_one_range(told, changes):

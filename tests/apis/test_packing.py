@@ -219,6 +219,8 @@ def test_export_refuses(packed, tmp_path):
     ]:
         with pytest.raises(ConfigError, match=match):
             export(packed[1], part, size, tmp_path / name)
+    done = script('model_converters/export_graph', 'pretrain_tiny_pde_rooms', tmp_path / 'a.pt2')
+    assert done.returncode == 2 and 'has no trained weights' in done.stderr  # no random network
 
 
 def test_the_encoder_is_one_graph_for_all_sizes(packed):

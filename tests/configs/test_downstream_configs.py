@@ -33,12 +33,15 @@ def test_segmentation_recipe_of_the_paper(dataset, form):
     head, backbone = config.model.decode_head, config.model.backbone
     assert head.num_classes == classes == len(head.loss_cls.class_weight) - 1
     assert DATASETS.get(config.train_dataloader.dataset.type).count_classes(config.train_dataloader.dataset) == classes
+    (decay,) = config.param_scheduler
+    by_batches = decay.get('convert_to_iter_based') and decay.get('by_epoch', True)  # of whatever batch
+    assert by_batches and decay.end == config.train_cfg.max_epochs
     steps = (
         config.train_cfg.max_epochs
         * config.train_dataloader.sampler.samples_per_epoch
         // config.train_dataloader.batch_size
     )
-    assert steps == 1000 * thousands == config.param_scheduler[0].end and config.train_dataloader.batch_size == 16
+    assert steps == 1000 * thousands and config.train_dataloader.batch_size == 16
     crop = next(t for t in config.train_dataloader.dataset.pipeline if 'Crop' in t.type)
     side, patch = (512, 32) if 'omnivore' in form else (518, 14)  # A.6
     assert tuple(crop.size) == (side, side) == tuple(config.model.data_preprocessor.size) and side % patch == 0

@@ -205,6 +205,11 @@ def test_adapter_goes_through_the_commands(tmp_path):
     assert 'would overwrite what it is made of' in script('model_converters/publish_adapter', *same).stderr
     done = script('model_converters/publish_adapter', tmp_path / 'run/epoch_1.pth', tmp_path / 'adapter.pth')
     assert done.returncode == 0 and 'SHA-256' in done.stdout, done.stderr
+    again = ('run/epoch_1.pth', 'adapter.pth'), ('adapter.pth', 'adapter_of_it.pth')
+    for names, told in zip(again, ('a file of this name already', 'leaves out rgb_stream: name the full'), strict=True):
+        done = script('model_converters/publish_adapter', *(tmp_path / name for name in names))
+        assert done.returncode == 2 and told in done.stderr
+    config.resume = True  # as a resumed training leaves it
     for name, code in (('rgb.pth', 0), ('wrong.pth', 2)):
         config.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / name))
         config.test_dataloader, config.randomness = (

@@ -105,6 +105,22 @@ def test_empty_depth_and_rgb_only_are_legal():
     assert loss == 0
 
 
+def test_without_depth_the_truth_is_all_that_is_compared_with():
+    model = tiny_completer().eval()
+    batch = raw_batch(2)
+    batch['gt_depth'] = batch.pop('depth')
+    with torch.no_grad():
+        found = model(**model.data_preprocessor(dict(batch)), mode='predict')
+        loss = model(**model.data_preprocessor(dict(batch), True), mode='loss')['loss_depth']
+    assert loss > 0 and found[0].input_depth.max() == 0
+    assert torch.equal(found[0].gt_depth, batch['gt_depth'][0]) and found[0].pred_depth.isfinite().all()
+    del batch['gt_depth']
+    alone = model.data_preprocessor(batch)
+    for mode, told in (('predict', 'nothing to compare'), ('loss', 'nothing to learn')):
+        with pytest.raises(ConfigError, match=f'brings neither depth nor gt_depth: there is {told}'):
+            model(**alone, mode=mode)
+
+
 def test_sweep_keeps_what_it_says_and_shares_rgb(monkeypatch):
     model, runs = tiny_completer().eval(), []
     encode = model.backbone.encode_rgb

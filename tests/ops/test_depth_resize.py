@@ -32,6 +32,14 @@ def test_a_sparse_map_keeps_its_points():
     assert (small > 0).sum() >= 70 and set(small.unique().tolist()) == {0.0, 3.0}
 
 
+def test_an_axis_that_shrinks_keeps_its_points_where_the_other_one_grows():
+    depth = torch.zeros(1, 1, 100, 400)
+    depth[..., ::4, ::4] = torch.rand(25, 100) + 1
+    same, taller = ops.resize_depth(depth, (100, 100)), ops.resize_depth(depth, (200, 100))
+    assert (same > 0).float().mean() == 0.25
+    assert torch.equal(taller, same.repeat_interleave(2, 2))
+
+
 def test_the_same_size_and_larger_sizes():
     depth = torch.rand(2, 1, 6, 8)
     assert torch.equal(ops.resize_depth(depth, (6, 8)), depth)

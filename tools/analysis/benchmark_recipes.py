@@ -7,7 +7,7 @@ the recipe's own transforms, weights start at random. Where a batch does not fit
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from mmvd.apis.devices import find_device
 from mmvd.apis.memory import is_out_of_memory
 from mmvd.apis.missing_data import missing_of
 from mmvd.arguments import check_int
+from mmvd.datasets.nesting import flat
 from mmvd.engine import EpochSampler
 from mmvd.errors import MissingInputsError, exit_code
 from mmvd.registry import DATASETS, MODELS, OPTIM_WRAPPERS
@@ -54,12 +55,6 @@ def rooms_batch(config: Config) -> dict:
     settings = dict(sampler=EpochSampler(data, seed=0), num_workers=1, collate_fn=pseudo_collate)
     few = next(iter(DataLoader(data, count, **settings)))
     return {key: [values[i % count] for i in range(wanted)] for key, values in few.items()}
-
-
-def flat(pipeline: Sequence[dict]) -> list[dict]:
-    """Steps without what holds them together."""
-    parts = (flat(step.transforms) if step.type.rpartition('.')[2] == 'Compose' else [step] for step in pipeline)
-    return [step for part in parts for step in part]
 
 
 def steps(config: Config, data: dict, device: torch.device) -> list[tuple[str, Callable[[], object]]]:

@@ -6,6 +6,7 @@ With --verify the result is converted back and loaded, and both models answer th
 
 import argparse
 import sys
+from pathlib import Path
 
 import torch
 
@@ -14,7 +15,7 @@ from mmvd.apis.loading import build_filled, find_config
 from mmvd.errors import ConfigError, WeightsError, exit_code
 from mmvd.models.weights import LEFT_OUT, load_checkpoint, load_fully, tensors_of
 from mmvd.models.weights.authors import from_authors, is_authors, to_authors
-from mmvd.saving import check_other, save_atomically
+from mmvd.saving import check_new, check_other, save_atomically
 
 
 def main() -> int:
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument('checkpoint', help='a checkpoint in either layout; which one is told by its names')
     parser.add_argument('out', help='where the other one goes')
     parser.add_argument('--verify', metavar='CONFIG', help='config of the model, to hold outputs before and after')
+    parser.add_argument('--overwrite', action='store_true', help='replace a file there')
     args = parser.parse_args()
     return exit_code(lambda: convert(args))
 
@@ -30,6 +32,7 @@ def main() -> int:
 def convert(args: argparse.Namespace) -> None:
     """Convert, verify if asked for, and tell."""
     check_other(args.out, args.checkpoint)
+    check_new(Path(args.out), args.overwrite)
     content = load_checkpoint(args.checkpoint)
     if LEFT_OUT in content:
         raise WeightsError(f'{args.checkpoint}: leaves out {content[LEFT_OUT]["part"].rstrip(".")}: name the full one')

@@ -6,6 +6,7 @@ import sys
 
 import mmvd  # first: it arms safe loading and the operator stand-ins
 from mmvd.apis.exporting import PARTS, export
+from mmvd.commands.inference import require_weights
 from mmvd.errors import exit_code
 
 
@@ -25,6 +26,7 @@ def main() -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Export and tell the distance to eager."""
+    require_weights(args)
     model = mmvd.load_model(args.model, args.checkpoint, 'cpu')
     distance = export(model, args.part, tuple(args.size), args.out)
     print(

@@ -12,13 +12,14 @@ from pathlib import Path
 from mmengine.config import Config
 
 import mmvd  # noqa: F401  first: it arms safe loading
+from mmvd.apis.configs import building
 from mmvd.apis.loading import find_config
 from mmvd.apis.packing import OF_TRAINING
 from mmvd.datasets.probe_splits import TEST, class_names
 from mmvd.errors import ConfigError, exit_code
 from mmvd.models.weights import LEFT_OUT, load_checkpoint
 from mmvd.registry import MODELS
-from mmvd.saving import check_other, save_atomically
+from mmvd.saving import check_new, check_other, save_atomically, save_text
 
 
 def choose(args: argparse.Namespace, meta: dict, count: int) -> int:
@@ -58,7 +59,8 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
     config, checkpoint = find_config(args.config), load_checkpoint(args.checkpoint)
     if (config.model.get('head') or {}).get('type') != 'mmvd.LinearProbeHead':
         raise ConfigError(f'{args.config}: has no grid of linear probes (mmvd.LinearProbeHead)')
-    head = MODELS.build(config.model.head)
+    with building('the head of the config'):
+        head = MODELS.build(config.model.head)
     found = checkpoint.get('state_dict', {}).get('head.weight')
     if found is None or found.shape != head.weight.shape:
         shape = 'no probes' if found is None else f'probes of shape {tuple(found.shape)}'
@@ -67,9 +69,8 @@ def read(args: argparse.Namespace) -> tuple[Config, dict, list]:
         )
     check_other(f'{args.out}.py', args.config)
     check_other(f'{args.out}.pth', args.checkpoint)
-    there = [path for path in (f'{args.out}.py', f'{args.out}.pth') if Path(path).exists()]
-    if there and not args.overwrite:
-        raise ConfigError(f'{there[0]}: there is a file of this name already: choose another, or say --overwrite')
+    for ending in ('py', 'pth'):
+        check_new(Path(f'{args.out}.{ending}'), args.overwrite)
     return config, checkpoint, head.settings
 
 
@@ -85,6 +86,8 @@ def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
         in_channels=shape[1],
         loss=dict(type='mmpretrain.CrossEntropyLoss', loss_weight=1.0),
     )
+    if not config.get('test_dataloader'):
+        raise ConfigError(f'{config.filename}: has no test_dataloader, on whose data the classifier would be tested')
     test = config.test_dataloader.dataset
     if test.type == 'mmvd.KeyedConcat':
         parts = [part for part in test.datasets if part.get('split', TEST) == TEST]
@@ -95,7 +98,7 @@ def with_head(config: Config, shape: tuple[int, ...], meta: dict) -> Config:
     names = meta.get('dataset_meta') or {}
     config.class_names = list(class_names(names)) or None
     config.test_evaluator = dict(type='mmpretrain.Accuracy', topk=(1,))
-    config.custom_hooks = [hook for hook in config.custom_hooks if hook.type != 'mmvd.ProbeReportHook']
+    config.custom_hooks = [hook for hook in config.get('custom_hooks') or () if hook.type != 'mmvd.ProbeReportHook']
     for name in OF_TRAINING:
         config.pop(name, None)
     return config
@@ -114,7 +117,7 @@ def export(args: argparse.Namespace) -> str:
         {**{key: checkpoint[key] for key in ('meta', LEFT_OUT) if key in checkpoint}, 'state_dict': state},
         f'{args.out}.pth',
     )
-    described.dump(f'{args.out}.py')
+    save_text(described.pretty_text, f'{args.out}.py')
     rate, dropout = settings[head]
     return f'head {head} (rate {rate:g}, dropout {dropout:g}): python tools/test.py {args.out}.py {args.out}.pth'
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import mmvd  # noqa: F401  first: it arms safe loading
-from mmvd.errors import exit_code
+from mmvd.errors import WeightsError, exit_code
 from mmvd.models.weights import BACKBONE, LEFT_OUT, RGB, leave_out, load_checkpoint
-from mmvd.saving import check_other, save_atomically
+from mmvd.saving import check_new, check_other, save_atomically
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
         default='rgb',
         help='what to leave out: the RGB stream, or, of a downstream model, the whole frozen encoder',
     )
+    parser.add_argument('--overwrite', action='store_true', help='replace a file there')
     args = parser.parse_args()
     return exit_code(lambda: publish(args))
 
@@ -32,7 +33,10 @@ def main() -> int:
 def publish(args: argparse.Namespace) -> None:
     """Write the adapter and tell its size."""
     check_other(args.out, args.checkpoint)
+    check_new(Path(args.out), args.overwrite)
     full = load_checkpoint(args.checkpoint)
+    if LEFT_OUT in full:
+        raise WeightsError(f'{args.checkpoint}: leaves out {full[LEFT_OUT]["part"].rstrip(".")}: name the full one')
     weights = dict(state_dict=full.get('state_dict', full), meta=full.get('meta', {}))
     adapter = leave_out(weights, dict(rgb=RGB, backbone=BACKBONE)[args.part])
     save_atomically(adapter, args.out)

@@ -5,6 +5,7 @@ import torch
 from mmcv.transforms import BaseTransform
 
 from mmvd.datasets.cameras import camera_fits, left_behind
+from mmvd.errors import ConfigError
 from mmvd.registry import MODELS, TRANSFORMS
 
 from .validity import check_metres
@@ -59,7 +60,20 @@ class PositionalPointEncoding(_EncodingTransform):
 
     Added Keys: range_factor, by which the map was brought into range; predictions of :class:`mmvd.DepthCompleter` are
         divided by it
+
+    Raises:
+        ConfigError: If the camera is to be jittered, or points left out: that is for training, of which a pipeline does
+            not know.
     """
+
+    def __init__(self, **kwargs):
+        random = sorted({'focal_jitter', 'centre_jitter', 'depth_alone'} & kwargs.keys())
+        if random:
+            raise ConfigError(
+                f'PositionalPointEncoding: {", ".join(random)} are for training, of which a pipeline does not know: '
+                'encode in the model'
+            )
+        super().__init__(**kwargs)
 
 
 @TRANSFORMS.register_module()

@@ -13,7 +13,7 @@ from mmvd.models.data_preprocessors.keys import evaluation_keys
 from mmvd.registry import MODELS
 
 from .density_sweep import DensitySweep
-from .sample_maps import set_maps
+from .sample_maps import depth_of, set_maps
 
 
 @MODELS.register_module()
@@ -78,6 +78,10 @@ class DepthCompleter(BaseModel):
         if mode == 'tensor':
             return self.complete(inputs, data_samples=data_samples)[-1][:, -1:]
         if mode == 'loss':
+            if gt_depth is None:
+                raise ConfigError(
+                    'DepthCompleter: the batch brings neither depth nor gt_depth: there is nothing to learn'
+                )
             target = gt_depth if gt_axes is None else gt_axes
             return self.head.loss(self.complete(inputs, data_samples=data_samples), target, removed_mask)
         if mode == 'predict':
@@ -142,7 +146,8 @@ class DepthCompleter(BaseModel):
         """Predictions per sample, see :meth:`forward`."""
         self._check_metric()
         data_samples = data_samples or [BaseDataElement() for _ in inputs]
-        depth_m = inputs[:, -1:] if depth_m is None else depth_m
+        if depth_m is None:
+            depth_m = depth_of(inputs, gt_depth)
         if self.sweep is None:
             results = dict(input_depth=depth_m, pred_depth=self.complete(inputs)[-1][:, -1:])
         else:

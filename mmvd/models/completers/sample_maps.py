@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
+import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
+
+from mmvd.errors import ConfigError
 
 
 def set_maps(sample: BaseDataElement, maps: Mapping[str, Tensor]) -> None:
@@ -15,3 +18,20 @@ def set_maps(sample: BaseDataElement, maps: Mapping[str, Tensor]) -> None:
     """
     height, width = (sample.get('img_shape') or (None, None))[:2]
     sample.set_data({name: value[..., :height, :width] for name, value in maps.items()})
+
+
+def depth_of(inputs: Tensor, truth: Tensor | None) -> Tensor:
+    """(B, 1, H, W) metres of inputs that bring metres, 0 where there is no depth at all.
+
+    Args:
+        inputs: (B, 3 + k, H, W) RGB and depth channels.
+        truth: (B, 1, H, W) metres, if they are known.
+
+    Raises:
+        ConfigError: If there is neither depth nor truth: nothing could be compared.
+    """
+    if inputs.shape[1] > 3:
+        return inputs[:, -1:]
+    if truth is None:
+        raise ConfigError('the batch brings neither depth nor gt_depth: there is nothing to compare predictions with')
+    return torch.zeros_like(truth)

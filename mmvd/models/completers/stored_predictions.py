@@ -15,7 +15,7 @@ from mmvd.datasets.decoders import decoder_of, get_decoder, read_depth
 from mmvd.errors import ConfigError, DepthFileError
 from mmvd.registry import MODELS
 
-from .sample_maps import set_maps
+from .sample_maps import depth_of, set_maps
 
 _ENDINGS = ('.png', '.npy', '.pfm', '.exr')
 
@@ -74,8 +74,9 @@ class StoredPredictions(BaseModel):
         """
         if mode != 'predict':
             raise RuntimeError(f"StoredPredictions: mode must be 'predict', got {mode!r}")
-        truth = inputs[:, -1:] if gt_depth is None else gt_depth
-        for sample, given, target in zip(data_samples, inputs[:, -1:], truth, strict=True):
+        depth = depth_of(inputs, gt_depth)
+        truth = depth if gt_depth is None else gt_depth
+        for sample, given, target in zip(data_samples, depth, truth, strict=True):
             set_maps(sample, dict(input_depth=given, gt_depth=target))
             sample.set_data(dict(pred_depth=self._read(sample.metainfo['img_path'], sample.gt_depth)))
         return list(data_samples)

@@ -80,10 +80,12 @@ class RGBDDataPreprocessor(RGBDStacker):
             ``removed_mask`` (B, 1, H, W) bool, True where depth existed and was taken away, ``data_samples``; with a
             ``depth_encoding`` also ``depth_m`` (B, 1, H, W), what the encoder sees in metres, and ``gt_axes`` (B, A, H,
             W), what is to be recovered of each axis, where there are several; and with partners ``partner_rgb`` (B, 3,
-            H, W), normalised. Without depth only ``inputs`` (B, 3, H, W) and ``data_samples``.
+            H, W), normalised. Without depth ``inputs`` (B, 3, H, W), ``data_samples`` and, where it is known,
+            ``gt_depth``, all of which is to be recovered.
 
         Raises:
             SampleError: If an image and its depth differ in size.
+            ConfigError: If depth that the pipeline has encoded is to be randomised, or comes without ``gt_depth``.
         """
         data = self.to_device(data)
         inputs = data['inputs']
@@ -91,9 +93,14 @@ class RGBDDataPreprocessor(RGBDStacker):
             size = common_size(inputs)
             rgb, depth = self.stack(data, size)
             if depth is None:
-                return dict(inputs=rgb, data_samples=data.get('data_samples'))
+                return dict(inputs=rgb, data_samples=data.get('data_samples'), **self._truth_alone(data, size))
             draws = self.random_depth is not None or self.random_density is not None
-            draws = draws and depth.shape[1] == 1 and 'removed_mask' not in data
+            draws = draws and 'removed_mask' not in data
+            if training and draws and self.is_encoded(data):
+                raise ConfigError(
+                    'RGBDDataPreprocessor: depth is encoded in the pipeline: randomise it there (mmvd.RandomDepth, '
+                    'mmvd.RandomDensityMask), or set random_depth=None and random_density=None'
+                )
             keys = self._keys(data) if training and (draws or self.encoding is not None) else None
             depth, gt_depth, removed = self._depth_target(data, depth, size, keys)
             packed = dict(inputs=torch.cat((rgb, self.channels(depth, data, keys)), 1), gt_depth=gt_depth)
@@ -116,7 +123,7 @@ class RGBDDataPreprocessor(RGBDStacker):
         target = ops.clean_depth(stack_maps(data['gt_depth'], size)) if 'gt_depth' in data else None
         if 'removed_mask' in data:
             return depth, target, stack_maps(data['removed_mask'], size)
-        if depth.shape[1] != 1:
+        if self.is_encoded(data):
             if target is None:
                 raise ConfigError('encoded depth channels need gt_depth from the pipeline')
             return depth, target, torch.zeros_like(target, dtype=torch.bool)
@@ -124,6 +131,13 @@ class RGBDDataPreprocessor(RGBDStacker):
         if keys is not None:
             depth, target = self._randomise(depth, target, keys)
         return depth, target, (target > 0) & (depth == 0)
+
+    @staticmethod
+    def _truth_alone(data: dict, size: tuple[int, int]) -> dict[str, Tensor]:
+        if 'gt_depth' not in data:
+            return {}
+        target = ops.clean_depth(stack_maps(data['gt_depth'], size))
+        return dict(gt_depth=target, removed_mask=target > 0)
 
     @staticmethod
     def _keys(data: dict) -> Tensor:

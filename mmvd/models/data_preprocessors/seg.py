@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmengine.structures import PixelData
+from torch import Tensor
 
 from mmvd import ops
 from mmvd.arguments import check_int, check_number, check_positive, check_size
@@ -73,12 +74,19 @@ class RGBDSegDataPreprocessor(RGBDStacker):
         with torch.autocast(data['inputs'][0].device.type, enabled=False):
             size = common_size(data['inputs'], self.size_divisor, self.size if training else (0, 0))
             rgb, depth = self.stack(data, size)
-            if self.max_depth is not None and depth is not None:
-                depth = depth * ops.range_factor(depth, self.max_depth).view(-1, 1, 1, 1)
             depth = None if depth is None else self.channels(depth, data)
+            if self.max_depth is not None and depth is not None and not self.is_encoded(data):
+                depth = self._into_range(depth)
         for image, sample in zip(data['inputs'], data.get('data_samples') or (), strict=False):
             self._pad_sample(sample, image.shape[-2:], size, training)
         return dict(inputs=rgb if depth is None else torch.cat((rgb, depth), 1), data_samples=data.get('data_samples'))
+
+    def _into_range(self, channels: Tensor) -> Tensor:
+        """One factor for each image, by its farthest coordinate, as the encoding would find it."""
+        factor = ops.range_factor(channels.amax(1, keepdim=True), self.max_depth)
+        if self.encoding is not None:
+            return self.encoding.scaled(channels, factor)
+        return channels * factor.view(-1, 1, 1, 1)
 
     def _pad_sample(self, sample, old: tuple[int, int], size: tuple[int, int], training: bool) -> None:
         below, right = size[0] - old[0], size[1] - old[1]

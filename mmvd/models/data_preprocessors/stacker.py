@@ -70,6 +70,12 @@ class RGBDStacker(BaseDataPreprocessor):
             rgb, depth = self.stack(data, size)
             return rgb if depth is None else torch.cat((rgb, self.channels(depth, data)), 1)
 
+    @staticmethod
+    def is_encoded(data: dict) -> bool:
+        """Whether the pipeline has encoded the depth already: into several channels, or as its samples tell."""
+        told = any('range_factor' in (sample or ()) for sample in data.get('data_samples') or ())
+        return told or data['depth'][0].shape[0] != 1
+
     def channels(self, depth: Tensor, data: dict, keys: Tensor | None = None) -> Tensor:
         """The depth channels of ``inputs``.
 
@@ -81,7 +87,7 @@ class RGBDStacker(BaseDataPreprocessor):
         Returns:
             (B, k, H, W).
         """
-        if self.encoding is None or depth.shape[1] != 1:
+        if self.encoding is None or self.is_encoded(data):
             return depth
         camera = None if self.encoding.reads == 'metres' else ops.to_device(self._cameras(data), depth.device)
         if not self.encoding.reads_sensor:
@@ -129,13 +135,14 @@ class RGBDStacker(BaseDataPreprocessor):
                     f'image is {tuple(image.shape[-2:])} but its depth is {tuple(depth.shape[-2:])}: a transform moved '
                     'one without the other, use the joint transforms of mmvd'
                 )
-        if data['depth'][0].shape[0] != 1 and any(depth.shape[-2:] != size for depth in data['depth']):
+        is_encoded = self.is_encoded(data)
+        if is_encoded and any(depth.shape[-2:] != size for depth in data['depth']):
             raise SampleError(
                 f'encoded depth channels have no empty value to pad with: bring all images of a batch to {size} in '
                 'the pipeline'
             )
         depth = stack_maps(data['depth'], size)
-        return rgb, ops.clean_depth(depth) if depth.shape[1] == 1 else depth
+        return rgb, depth if is_encoded else ops.clean_depth(depth)
 
     def normalise(self, images: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Images (3, h, w) in 0..255 as (B, 3, H, W) in RGB order, normalised and padded to (height, width)."""

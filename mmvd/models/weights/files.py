@@ -200,6 +200,8 @@ def check_encoding(encoder: nn.Module, checkpoint: dict, source: str) -> None:
     Raises:
         WeightsError: If the encodings differ.
     """
+    if not getattr(encoder, 'reads_depth', True):  # RGB alone
+        return
     trained, own = checkpoint.get('meta', {}).get(ENCODING), getattr(encoder, 'depth_encoding', None)
     if trained is not None and own is not None and trained != own.constants():
         raise WeightsError(
