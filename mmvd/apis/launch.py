@@ -22,7 +22,7 @@ from mmvd.saving import check_writable
 
 from .config_schema import check_kinds, override
 from .configs import building, check_has_model, read_config
-from .preflight import check_channels, check_inputs
+from .preflight import check_channels, check_inputs, warn_of_idle_rules
 from .resuming import read_no_first_files, warn_of_older_run
 
 
@@ -143,7 +143,10 @@ def build_runner(config: Config, training: bool) -> Runner:
             read_no_first_files(runner)
         if type(runner) is Runner:
             _build_parts(runner, training)
-    check_channels(config, getattr(runner, 'model', None))  # FSDP's runner builds it later
+    model = getattr(runner, 'model', None)  # FSDP's runner builds it later
+    check_channels(config, model)
+    if training and model is not None:
+        warn_of_idle_rules(config, model)
     return runner
 
 

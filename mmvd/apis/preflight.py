@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import OPTIMIZERS
 
 from mmvd.datasets.nesting import datasets_in
@@ -16,6 +17,11 @@ from .data_configs import check_datasets, check_pipelines
 from .missing_data import missing_data, recipe_of
 
 _WEIGHTS = 'weights'
+_CONSTRUCTOR, _OF_A_KEY = 'DefaultOptimWrapperConstructor', ('lr_mult', 'decay_mult')
+_RULES = (  # that mmengine's constructor reads
+    'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult',
+    'flat_decay_mult', 'bypass_duplicate',
+)  # fmt: skip
 _FROZEN = {'mmvd.VDViT': 'rgb', 'mmvd.OmnivoreSwin3D': 'all'}  # our encoders, and what they freeze by default
 
 
@@ -78,9 +84,31 @@ def _remedies(config: Config, training: bool, missing: list[Missing]) -> Iterato
 
 
 def _check_optimizer(config: Config) -> None:
-    optimizer = (config.get('optim_wrapper') or {}).get('optimizer', {}).get('type')
+    wrapper = config.get('optim_wrapper') or {}
+    optimizer = wrapper.get('optimizer', {}).get('type')
     if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
         raise ConfigError(f'optim_wrapper.optimizer: there is no optimizer {optimizer!r}')
+    rules = wrapper.get('paramwise_cfg') or {}
+    if wrapper.get('constructor', _CONSTRUCTOR) != _CONSTRUCTOR:  # which reads what it likes
+        return
+    entries = {f'.custom_keys.{name}': entry for name, entry in (rules.get('custom_keys') or {}).items()}
+    for where, given, known in (('', rules, _RULES), *((name, entry, _OF_A_KEY) for name, entry in entries.items())):
+        unknown = sorted(set(given or ()) - set(known))
+        if unknown:
+            raise ConfigError(
+                f'optim_wrapper.paramwise_cfg{where}: has no {", ".join(unknown)}, it takes {", ".join(known)}'
+            )
+
+
+def warn_of_idle_rules(config: Config, model: torch.nn.Module) -> None:
+    """Tell of rates and decays of one's own that belong to no parameter: a name may be misspelt."""
+    rules = (config.get('optim_wrapper') or {}).get('paramwise_cfg') or {}
+    names = [name for name, _ in model.named_parameters()]
+    idle = [key for key in rules.get('custom_keys') or () if not any(key in name for name in names)]
+    if idle:
+        MMLogger.get_current_instance().warning(
+            f'optim_wrapper.paramwise_cfg.custom_keys: no parameter has {", ".join(idle)} in its name'
+        )
 
 
 def _missing_weights(config: Config, training: bool) -> Iterator[Missing]:

@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader
 
 from mmvd.apis import launch
 from mmvd.apis.launch import _warn_of_another_batch, load_config
-from mmvd.apis.preflight import check_channels, check_inputs, missing_inputs
+from mmvd.apis.preflight import check_channels, check_inputs, missing_inputs, warn_of_idle_rules
 from mmvd.errors import ConfigError, Interrupted, MissingInputsError, exit_code
 from tests.commands import script
-from tests.conftest import ROOT
+from tests.conftest import ROOT, logged
 from tests.test_distributed import free_port
 
 # The object's finalizer stands for a tensor that a thread of gloo drops too late: it runs while the interpreter is
@@ -220,6 +220,14 @@ def test_windows_of_one_image_have_one_range(told, changes):
 def test_optimizers_encoders_and_heads_are_looked_at(tmp_path):
     looked_at("there is no optimizer 'Adammm'", **{'optim_wrapper.optimizer.type': 'Adammm'})
     looked_at(None, **{'optim_wrapper.optimizer.type': 'AdamW'})
+    rules = 'optim_wrapper.paramwise_cfg'
+    looked_at('paramwise_cfg: has no custom_key, it takes custom_keys', **{f'{rules}.custom_key': {}})
+    looked_at(
+        'custom_keys.head: has no lr_mul, it takes lr_mult, decay_mult', **{f'{rules}.custom_keys.head.lr_mul': 0}
+    )
+    own = {'optim_wrapper.constructor': 'LearningRateDecayOptimizerConstructor', f'{rules}.decay_rate': 0.9}
+    for right in ({f'{rules}.custom_keys.head.lr_mult': 0, f'{rules}.norm_decay_mult': 0.0}, own):
+        looked_at(None, **right)
     looked_at(None)  # whose RGB stream learns
     for random in ({'model.backbone.frozen': 'all'}, {'model.backbone.type': 'mmvd.OmnivoreSwin3D'}):
         looked_at('model.backbone has no weights', **random)
@@ -246,3 +254,10 @@ def test_heads_read_what_the_encoder_gives(given, asked, wanted):
     check_channels(Config(dict(model=dict(head=dict(in_channels=wanted)))), model)
     config.model.neck = dict(type='FPN')  # which stands between them
     check_channels(config, model)
+
+
+def test_rates_of_no_parameter_are_told(monkeypatch):
+    told, model = logged(monkeypatch), torch.nn.Sequential(torch.nn.Linear(2, 2))
+    for keys in (dict(weight={}, hed={}), dict(weight={}), {}):
+        warn_of_idle_rules(Config(dict(optim_wrapper=dict(paramwise_cfg=dict(custom_keys=keys)))), model)
+    assert told == ['optim_wrapper.paramwise_cfg.custom_keys: no parameter has hed in its name']

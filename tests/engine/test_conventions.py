@@ -8,14 +8,15 @@ from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.runner import IterBasedTrainLoop, Runner, ValLoop
-from mmengine.structures import BaseDataElement
+from mmengine.structures import BaseDataElement, PixelData
 from mmseg.models import SegTTAModel
+from mmseg.structures import SegDataSample
 
 from mmvd.apis.launch import build_runner, check_training, running
 from mmvd.apis.preflight import check_inputs, missing_inputs
 from mmvd.apis.resuming import newest_checkpoint, set_resume, warn_of_older_run
 from mmvd.datasets.transforms import RandomDensityMask
-from mmvd.engine import AtomicCheckpointHook, DensityScheduleHook
+from mmvd.engine import AtomicCheckpointHook, DensityScheduleHook, SegPanelHook
 from mmvd.engine.hooks.model_of import first_view, model_of
 from mmvd.errors import ConfigError, SavingError
 from mmvd.models.weights import load_checkpoint
@@ -116,6 +117,13 @@ def test_iterations_name_results_where_there_are_no_epochs(tmp_path):
     runner = SimpleNamespace(train_dataloader=mask, train_loop=IterBasedTrainLoop.__new__(IterBasedTrainLoop))
     with pytest.raises(ConfigError, match='follows epochs, which IterBasedTrainLoop has not'):
         DensityScheduleHook().before_train(runner)
+
+
+def test_images_without_labels_are_drawn_without():
+    sample = SegDataSample(pred_sem_seg=PixelData(data=torch.zeros(1, 20, 30, dtype=torch.int64)))
+    batch = dict(inputs=[torch.zeros(3, 20, 30, dtype=torch.uint8)], depth=[torch.ones(1, 20, 30)])
+    (picture,) = SegPanelHook().pictures(batch, [sample], dict(classes=('a',), palette=[[1, 2, 3]]))
+    assert picture.ndim == 3
 
 
 def test_a_schedule_of_nothing_logs_nothing():
