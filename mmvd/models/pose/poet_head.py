@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvd import ops
-from mmvd.arguments import check_choice, check_int
-from mmvd.errors import SampleError
+from mmvd.arguments import check_choice, check_int, check_share
+from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import MODELS
 
 from .box_query_encoding import BoxQueryEncoding
@@ -69,6 +70,7 @@ class PoETHead(BaseModule):
         self.num_classes = check_int(owner, 'num_classes', num_classes)
         check_int(owner, 'encoder_layers', encoder_layers, 0)
         check_int(owner, 'decoder_layers', decoder_layers)
+        _check_widths(in_channels, embed_dims, num_heads, num_points, feedforward, dropout)
         self.class_mode = check_choice(owner, 'class_mode', class_mode, ('specific', 'agnostic'))
         self.reference = check_choice(owner, 'reference', reference, ('centre', 'box'))
         self.translation = check_choice(owner, 'translation', translation, ('metres', 'projected'))
@@ -185,6 +187,21 @@ def _mlps(width: int, outputs: int, count: int) -> nn.ModuleList:
     from mmdet.models.layers.transformer.utils import MLP
 
     return nn.ModuleList(MLP(width, width, outputs, 3) for _ in range(count))
+
+
+def _check_widths(
+    in_channels: Any, embed_dims: Any, num_heads: Any, num_points: Any, feedforward: Any, dropout: Any
+) -> None:
+    owner = 'PoETHead'
+    if not isinstance(in_channels, (list, tuple)) or not in_channels:
+        raise ConfigError(f'{owner}: in_channels must be a list of channels, one for each map, got {in_channels!r}')
+    for channels in in_channels:
+        check_int(owner, 'in_channels', channels)
+    for name, value in dict(num_heads=num_heads, num_points=num_points, feedforward=feedforward).items():
+        check_int(owner, name, value)
+    if check_int(owner, 'embed_dims', embed_dims) % num_heads:
+        raise ConfigError(f'{owner}: embed_dims={embed_dims} must be a multiple of num_heads={num_heads}')
+    check_share(owner, 'dropout', dropout)
 
 
 def _neck(in_channels: Sequence[int], width: int) -> tuple[nn.Module, nn.Module]:
