@@ -188,7 +188,7 @@ def check_new(path: Path, overwrite: bool) -> None:
 def _put_other(content: bytes, path: str | Path) -> None:
     """Write what is not there in the same bytes: the times of files and folders tell indices what has changed."""
     try:
-        is_there = Path(path).read_bytes() == content
+        is_there = Path(path).is_file() and Path(path).read_bytes() == content
     except OSError:
         is_there = False
     if not is_there:

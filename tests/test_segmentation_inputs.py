@@ -224,6 +224,10 @@ def test_what_the_dataset_and_its_pipeline_say_of_files_counts(tmp_path):
             look(image, turns_along=image == 'turned.jpg' and not about.get('depth_path'), **about)
     with pytest.raises(SampleError, match='EXIF data turn'):  # a host's dataset names no depth
         look('turned.jpg', LoadDepth(depth_from=(r'turned\.jpg', 'depth.png')))
+    look('turned.jpg', LoadDepth(depth_from=(r'turned\.jpg', 'depth.png'), depth_of_turned_image=True))
+    look('turned.jpg', LoadDepth(depth_from=(r'turned\.jpg', 'none.png'), allow_missing_depth=True))
+    both = dict(depth, gt_depth_path=depth['depth_path'])  # the image is brought to the size of the first
+    look('a.jpg', LoadDepth(resize_image=True), LoadDepth(key='gt_depth'), **both)
 
 
 def test_images_that_would_be_refused_later_are_refused_at_first(tmp_path):

@@ -1,7 +1,7 @@
 """Datasets that a config names: known ones, with arguments and transforms that fit, before anything reads them."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -64,23 +64,26 @@ def check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
     init_default_scope(config.get('default_scope') or 'mmengine')
     for loader, node in _nodes(config, loaders):
         steps = [step for each in datasets_in(node) for step in steps_in(each.get('pipeline'))]
-        with_depth = any(str(dict(step).get('type')).endswith('LoadDepth') for step in steps)
-        built = {}
-        for step in steps_in(node.get('pipeline')):
-            name = dict(step).get('type')
-            with building(f'{loader}: the transform {name}'):
-                built[name] = type(TRANSFORMS.build(step))
-        untraced = next((name for name, kind in built.items() if _is_untraced(kind, built.values())), None)
-        if with_depth and untraced:
-            raise ConfigError(f'{loader}: {untraced} moves or mixes the image and not its depth: leave it out')
+        with_depth = any(isinstance(step, dict) and str(step.get('type')).endswith('LoadDepth') for step in steps)
+        built = []
+        for step in node.get('pipeline') or ():
+            with building(f'{loader}: the transform {dict(step).get("type")}'):
+                built.append(TRANSFORMS.build(step))
+        if with_depth:
+            _check_hosts_steps(loader, [type(step) for step in steps_in(built)])
 
 
-def _is_untraced(kind: type, all_kinds: Iterable[type]) -> bool:
-    """Whether a transform of a host leaves depth behind, and nothing by which that is found later."""
-    host = kind.__module__.split('.')[0]
-    # mmseg's takes depth along; the others' is found, unless ours writes over what it left
-    is_hidden = kind.__name__ == 'RandomFlip' and host != 'mmseg' and RGBDRandomFlip in all_kinds
-    return host in _HOSTS and (kind.__name__ in _UNTRACED or is_hidden)
+def _check_hosts_steps(loader: str, kinds: Sequence[type]) -> None:
+    """Refuse transforms of a host that leave depth behind, and nothing by which that is found later."""
+    for kind in kinds:
+        host = kind.__module__.split('.')[0]
+        if host not in _HOSTS:
+            continue
+        if kind.__name__ in _UNTRACED:
+            name = f'{host}.{kind.__name__}'
+            raise ConfigError(f'{loader}: {name} moves or mixes the image and not its depth: leave it out')
+        if kind.__name__ == 'RandomFlip' and RGBDRandomFlip in kinds:
+            raise ConfigError(f"{loader}: mmvd.RGBDRandomFlip hides what {host}'s RandomFlip did: leave the host's out")
 
 
 def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict]]:

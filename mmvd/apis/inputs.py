@@ -72,8 +72,8 @@ class InputReader:
 
     def __post_init__(self):
         check_unit(self.depth_unit)
-        if self.decoder is not None:
-            get_decoder(self.decoder)
+        for name in filter(None, (self.decoder, self.file_decoder)):
+            get_decoder(name)
 
     def sources(self, inputs: object, depth: object = None) -> Iterable[Source]:
         """Find the frames in what a user gives.

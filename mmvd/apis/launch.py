@@ -145,7 +145,7 @@ def build_runner(config: Config, training: bool) -> Runner:
             _build_parts(runner, training)
     model = getattr(runner, 'model', None)  # FSDP's runner builds it later
     check_channels(config, model)
-    if training and model is not None:
+    if training and isinstance(model, torch.nn.Module):
         warn_of_idle_rules(config, model)
     return runner
 

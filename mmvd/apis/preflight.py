@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from .data_configs import check_datasets, check_pipelines
 from .missing_data import missing_data, recipe_of
 
 _WEIGHTS = 'weights'
-_CONSTRUCTOR, _OF_A_KEY = 'DefaultOptimWrapperConstructor', ('lr_mult', 'decay_mult')
+_CONSTRUCTOR = 'DefaultOptimWrapperConstructor'
 _RULES = (  # that mmengine's constructor reads
     'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult', 'dcn_offset_lr_mult',
     'flat_decay_mult', 'bypass_duplicate',
@@ -91,8 +92,10 @@ def _check_optimizer(config: Config) -> None:
     rules = wrapper.get('paramwise_cfg') or {}
     if wrapper.get('constructor', _CONSTRUCTOR) != _CONSTRUCTOR:  # which reads what it likes
         return
+    kind = OPTIMIZERS.get(optimizer) if isinstance(optimizer, str) else optimizer
+    of_a_key = ('lr_mult', 'decay_mult', *(list(signature(kind).parameters)[1:] if kind else ()))  # of its group
     entries = {f'.custom_keys.{name}': entry for name, entry in (rules.get('custom_keys') or {}).items()}
-    for where, given, known in (('', rules, _RULES), *((name, entry, _OF_A_KEY) for name, entry in entries.items())):
+    for where, given, known in (('', rules, _RULES), *((name, entry, of_a_key) for name, entry in entries.items())):
         unknown = sorted(set(given or ()) - set(known))
         if unknown:
             raise ConfigError(
@@ -102,8 +105,9 @@ def _check_optimizer(config: Config) -> None:
 
 def warn_of_idle_rules(config: Config, model: torch.nn.Module) -> None:
     """Tell of rates and decays of one's own that belong to no parameter: a name may be misspelt."""
-    rules = (config.get('optim_wrapper') or {}).get('paramwise_cfg') or {}
-    names = [name for name, _ in model.named_parameters()]
+    wrapper = config.get('optim_wrapper') or {}
+    rules = wrapper.get('paramwise_cfg') or {} if wrapper.get('constructor', _CONSTRUCTOR) == _CONSTRUCTOR else {}
+    names = [f'.{name}' for name, _ in model.named_parameters()]  # as mmengine puts them together
     idle = [key for key in rules.get('custom_keys') or () if not any(key in name for name in names)]
     if idle:
         MMLogger.get_current_instance().warning(
@@ -186,7 +190,7 @@ def _check_windows(config: Config) -> None:
             'before: leave one of them out'
         )
     reads_metres = backbone.get('type') == 'mmvd.VDViT' and backbone.get('out') != 'rgb' and encoding is not None
-    windows = (config.model.get('test_cfg') or {}).get('mode') == 'slide'
+    windows = (config.model.get('test_cfg') or {}).get('mode', '').startswith('slide')
     if not (windows and reads_metres and rescales):
         return
     has_range = MODELS.get(encoding.get('type', 'mmvd.PositionalDepthEncoding')).bounds_depth
@@ -204,11 +208,11 @@ def _check_modes(model: dict) -> None:
     mode = test_cfg.get('mode', 'whole')
     if 'decode_head' not in model:
         return
-    if mode not in ('whole', 'slide'):
+    if mode not in ('whole', 'slide', 'slide_flip'):  # the last one is that of mmseg's depth estimators
         raise ConfigError(f"model.test_cfg.mode={mode!r}: must be 'whole' or 'slide'")
-    lacking = [name for name in ('crop_size', 'stride') if mode == 'slide' and name not in test_cfg]
+    lacking = [name for name in ('crop_size', 'stride') if mode != 'whole' and name not in test_cfg]
     if lacking:
-        raise ConfigError(f"model.test_cfg.mode='slide' needs {' and '.join(lacking)}, (height, width) in pixels")
+        raise ConfigError(f'model.test_cfg.mode={mode!r} needs {" and ".join(lacking)}, (height, width) in pixels')
 
 
 def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:

@@ -9,9 +9,11 @@ from mmvd.arguments import check_int
 from mmvd.errors import ConfigError, SampleError, TooLittleDepthError
 from mmvd.registry import DATASETS
 
-from .nesting import selected
+from .nesting import selected, steps_in
 from .probe_splits import check_classes, class_names
 from .sample_key import KeyedIndex, keyed, sample_key
+from .seg_datasets import RGBDSegDataset
+from .transforms.labels import LoadLabels
 
 
 class _Joined(Dataset):
@@ -136,10 +138,18 @@ def _check_classes(datasets: Sequence) -> None:
     """Datasets with labels must number their classes alike; of rooms, pixels and scenes have classes."""
     first = None
     for dataset in datasets:
+        if not _reads_labels(dataset):
+            continue
         numbered = {tuple(dataset.metainfo[key]) for key in ('classes', 'scenes') if dataset.metainfo.get(key)}
         first = first or (numbered and (dataset, numbered))
         if numbered and not numbered & first[1]:
             check_classes(class_names(first[0].metainfo), [dataset], 'KeyedConcat', f'its {type(first[0]).__name__}')
+
+
+def _reads_labels(dataset: Dataset) -> bool:
+    """Whether numbers of classes reach a sample; of label files nothing else is read in completion."""
+    steps = steps_in(dataset.pipeline.transforms) if isinstance(dataset, RGBDSegDataset) else ()
+    return not isinstance(dataset, RGBDSegDataset) or any(isinstance(step, LoadLabels) for step in steps)
 
 
 @DATASETS.register_module()

@@ -1,5 +1,6 @@
 """Files of a dataset, looked at before a training: whether they are there, whole, and lie on each other."""
 
+import re
 from typing import Any
 
 from mmengine.dataset import BaseDataset
@@ -44,7 +45,7 @@ def _check_files_of(dataset: BaseDataset) -> None:
     loaders = {key: [step for step in steps if isinstance(step, LoadDepth) and step.key == key] for key in _DEPTHS}
     kinds: dict[str, type[MMVDError]] = {'seg_map_path': SampleError}
     for key in _DEPTHS:
-        if not any(loader.allow_missing_depth for loader in loaders[key]):
+        if not any(loader.allow_missing_depth for loader in loaders[key]) and (key == 'depth' or loaders[key]):
             kinds[f'{key}_path'] = DepthFileError
     own = range(get_rank(), len(dataset), get_world_size())
     MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(own)} samples')
@@ -67,22 +68,31 @@ def _check_sample(entry: dict[str, Any], loaders: dict[str, list[LoadDepth]], is
     header = look_at_raster(entry['img_path'], 'image')
     if is_strict:
         check_colours(header, entry['img_path'], entry.get('may_be_cmyk', False))
-    has_depth = entry.get('depth_path') or any(loader.depth_from for loader in loaders['depth'])
-    has_others = 'seg_map_path' in entry or (has_depth and not entry.get('depth_of_turned_image'))
+    turns_along = entry.get('depth_of_turned_image') or any(step.depth_of_turned_image for step in loaders['depth'])
+    has_others = 'seg_map_path' in entry or (not turns_along and _has_depth(entry, loaders['depth']))
     check_upright(header.orientation > 1 and has_others, entry['img_path'])
     for key in _DEPTHS:
         path = entry.get(f'{key}_path', '')
-        if path and is_file(path):
-            _check_depth(entry, path, header.upright_shape, loaders[key])
+        if path and is_file(path) and (key == 'depth' or loaders[key]):
+            resizes = any(loader.resize_image for each in loaders.values() for loader in each)
+            _check_depth(entry, path, header.upright_shape, loaders[key], resizes)
     if 'seg_map_path' in entry and 'num_classes' in entry:  # those of a host are its own
         LoadLabels()(dict(entry, ori_shape=header.upright_shape))
 
 
-def _check_depth(entry: dict[str, Any], path: str, shape: tuple[int, int], loaders: list[LoadDepth]) -> None:
+def _has_depth(entry: dict[str, Any], loaders: list[LoadDepth]) -> bool:
+    """Whether the entry names depth, or depth is there where the pipeline looks for it."""
+    rules = (loader.depth_from for loader in loaders if loader.depth_from)
+    return bool(entry.get('depth_path')) or any(is_file(re.sub(*rule, entry['img_path'])) for rule in rules)
+
+
+def _check_depth(
+    entry: dict[str, Any], path: str, shape: tuple[int, int], loaders: list[LoadDepth], resizes: bool
+) -> None:
     """See that a depth map lies on its image; what the pipeline says counts more than what the dataset says."""
     decoder = next((loader.decoder for loader in loaders if loader.decoder), entry.get('decoder'))
     found = depth_shape(path, decoder, entry.get('depth_scale'))
-    if found != shape and not (entry.get('resize_image') or any(loader.resize_image for loader in loaders)):
+    if found != shape and not (entry.get('resize_image') or resizes):
         raise SampleError(
             f'{path}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True'
         )

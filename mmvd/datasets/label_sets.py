@@ -46,12 +46,17 @@ def with_metainfo(owner: str, own: dict, given: dict) -> dict:
     """``metainfo`` of a dataset: its own, and what a config adds.
 
     Raises:
-        ConfigError: If the config says again what is the dataset's own.
+        ConfigError: If the config says otherwise what is the dataset's own.
     """
-    twice = sorted(own.keys() & given.keys())
+    twice = sorted(key for key in own.keys() & given.keys() if not _same(own[key], given[key]))
     if twice:
-        raise ConfigError(f'{owner}: metainfo says {", ".join(twice)}, which the arguments of the dataset say')
+        raise ConfigError(f'{owner}: metainfo says {", ".join(twice)}, otherwise than the arguments of the dataset')
     return {**own, **given}
+
+
+def _same(a: object, b: object) -> bool:
+    both_rows = isinstance(a, (list, tuple)) and isinstance(b, (list, tuple))
+    return list(a) == list(b) if both_rows else a == b
 
 
 def _distinct_colour(index: int) -> list[int]:

@@ -47,7 +47,8 @@ def flat(pipeline: Iterable[dict]) -> Iterator[dict]:
     """Configs of the steps of a pipeline, those of ``Compose`` in its place."""
     for step in pipeline:
         if step['type'].rpartition('.')[2] == 'Compose':
-            yield from flat(step['transforms'])
+            inner = step['transforms']
+            yield from flat([inner] if isinstance(inner, dict) else inner)
         else:
             yield step
 

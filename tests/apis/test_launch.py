@@ -210,6 +210,7 @@ def looked_at(told: str | None, training: bool = True, **changes) -> None:
         ('data_preprocessor.max_depth=15.0', {'model.data_preprocessor.max_depth': 500.0}),
         ("mode='slid': must be", {'model.decode_head': {}, 'model.test_cfg.mode': 'slid'}),
         ("mode='slide' needs crop_size and stride", {'model.decode_head': {}}),
+        ("mode='slide_flip' needs", {'model.decode_head': {}, 'model.test_cfg.mode': 'slide_flip'}),
         ('leave one of them out', {'model.data_preprocessor.max_depth': 9.0, 'model.backbone.over_range': 'drop'}),
     ],
 )
@@ -226,7 +227,8 @@ def test_optimizers_encoders_and_heads_are_looked_at(tmp_path):
         'custom_keys.head: has no lr_mul, it takes lr_mult, decay_mult', **{f'{rules}.custom_keys.head.lr_mul': 0}
     )
     own = {'optim_wrapper.constructor': 'LearningRateDecayOptimizerConstructor', f'{rules}.decay_rate': 0.9}
-    for right in ({f'{rules}.custom_keys.head.lr_mult': 0, f'{rules}.norm_decay_mult': 0.0}, own):
+    adam = {'optim_wrapper.optimizer.type': 'AdamW', f'{rules}.custom_keys.head.betas': (0.9, 0.99)}
+    for right in ({f'{rules}.custom_keys.head.lr_mult': 0, f'{rules}.norm_decay_mult': 0.0}, own, adam):
         looked_at(None, **right)
     looked_at(None)  # whose RGB stream learns
     for random in ({'model.backbone.frozen': 'all'}, {'model.backbone.type': 'mmvd.OmnivoreSwin3D'}):
@@ -258,6 +260,6 @@ def test_heads_read_what_the_encoder_gives(given, asked, wanted):
 
 def test_rates_of_no_parameter_are_told(monkeypatch):
     told, model = logged(monkeypatch), torch.nn.Sequential(torch.nn.Linear(2, 2))
-    for keys in (dict(weight={}, hed={}), dict(weight={}), {}):
+    for keys in ({'weight': {}, 'hed': {}}, {'weight': {}, '.0.': {}}, {}):
         warn_of_idle_rules(Config(dict(optim_wrapper=dict(paramwise_cfg=dict(custom_keys=keys)))), model)
     assert told == ['optim_wrapper.paramwise_cfg.custom_keys: no parameter has hed in its name']

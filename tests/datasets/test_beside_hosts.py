@@ -6,6 +6,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from mmcv.transforms import BaseTransform
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
@@ -64,20 +65,44 @@ def test_a_flip_of_mmcv_moves_labels_and_not_depth(tmp_path):
     pack(TRANSFORMS.build(dict(type='mmseg.RandomFlip', prob=1.0))(dict(loaded, seg_fields=['depth', 'gt_seg_map'])))
 
 
-@pytest.mark.parametrize('host', ['RandomFlip', 'mmdet.RandomFlip', 'mmpretrain.RandomFlip'])
+@pytest.mark.parametrize('host', ['RandomFlip', 'mmdet.RandomFlip', 'mmpretrain.RandomFlip', 'mmseg.RandomFlip'])
 def test_a_flip_of_a_host_beside_ours(tmp_path, host):
     cv2.imwrite(str(tmp_path / 'd.png'), np.full((H, W), 1000, np.uint16))
     steps = [dict(type='mmvd.LoadDepth', decoder='mm16'), dict(type=host, prob=1.0), dict(type='mmvd.RGBDRandomFlip')]
     data = sample(depth_path=str(tmp_path / 'd.png'), gt_seg_map=np.zeros((H, W), np.uint8))
-    with pytest.raises(SampleError, match='a transform of the host mirrored the image and not its depth'):
+    with pytest.raises(
+        SampleError, match='the RandomFlip of a host mirrored the image, which mmvd.RGBDRandomFlip would'
+    ):
         for step in steps:
             data = TRANSFORMS.build(step)(data)
     for pipeline in (steps, [steps[0], dict(type='Compose', transforms=steps[:0:-1])]):
         config = Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=pipeline))))
-        with pytest.raises(ConfigError, match=f'{host} moves or mixes the image and not its depth'):
+        with pytest.raises(ConfigError, match="hides what (mmcv|mmdet|mmseg)'s RandomFlip did: leave the host's out"):
             check_pipelines(config, ('train_dataloader',))
-    steps[1]['type'] = 'mmseg.RandomFlip'  # which takes depth along
-    check_pipelines(Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=steps)))), ('train_dataloader',))
+    colour = dict(sample(), depth=None)  # of colour alone there is nothing to hide
+    for step in steps[1:]:
+        colour = TRANSFORMS.build(step)(colour)
+    of_colour = Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=steps[1:]))))
+    check_pipelines(of_colour, ('train_dataloader',))
+
+
+@TRANSFORMS.register_module()
+class StepsOfAnother(BaseTransform):
+    """Holds names of another registry, as the hosts' wrappers of Albumentations do."""
+
+    def __init__(self, transforms: list[dict]):
+        self.transforms = transforms
+
+    def transform(self, results: dict) -> dict:
+        return results
+
+
+def test_names_of_another_registry_in_a_wrapper():
+    step = dict(type='mmvd.StepsOfAnother', transforms=[dict(type='RandomBrightnessContrast', p=0.2)])
+    pipeline = [dict(type='mmvd.LoadDepth', decoder='mm16'), step]
+    check_pipelines(
+        Config(dict(train_dataloader=dict(dataset=dict(type='A', pipeline=pipeline)))), ('train_dataloader',)
+    )
 
 
 @pytest.mark.parametrize('load', ['mmvd.LoadImage', 'LoadImageFromFile'])
@@ -92,6 +117,7 @@ def test_an_image_that_exif_turns_away_from_depth(tmp_path, load, key):
     with pytest.raises(SampleError, match='a.jpg: its EXIF data turn or mirror it'):
         TRANSFORMS.build(depth)(TRANSFORMS.build(dict(type=load))(dict(data)))
     TRANSFORMS.build(depth)(TRANSFORMS.build(dict(type='LoadImageFromFile'))(dict(data, depth_of_turned_image=True)))
+    TRANSFORMS.build(dict(depth, depth_of_turned_image=True))(TRANSFORMS.build(dict(type='LoadImageFromFile'))(data))
 
 
 def test_a_resize_after_one_that_stretches(of_mmdet):

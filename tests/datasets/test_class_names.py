@@ -36,6 +36,7 @@ def test_classes_are_said_once(root):
             seg(root, classes=['x', 'y'], metainfo=metainfo)
     with pytest.raises(ConfigError, match='metainfo says classes'):
         seg(root, RGBDClassDataset, classes=['cat', 'dog'], metainfo=dict(classes=['z']))
+    assert seg(root, classes=['x', 'y'], metainfo=dict(classes=['x', 'y'])).num_classes == 2  # the same twice
     colours = [[1, 2, 3], [4, 5, 6]]
     assert seg(root, classes=['x', 'y'], metainfo=dict(palette=colours)).metainfo['palette'] == colours
 
@@ -66,6 +67,11 @@ def test_what_is_joined_numbers_its_classes_alike(root):
             joined(dict(listed, classes=['cat', 'dog']), dict(listed, classes=names))
     with pytest.raises(ConfigError, match='has 2 classes and its SyntheticRooms 5'):
         joined(rooms, labelled, dict(listed, classes=['cat', 'dog']))
+    others = dict(labelled, label_set=None, classes=['cat', 'dog'])
+    assert len(joined(labelled, others)) == 4  # no step reads the labels
+    load = dict(type='mmvd.LoadLabels')
+    with pytest.raises(ConfigError, match='KeyedConcat: RGBDSegDataset.* has 2 classes and its RGBDSegDataset 17'):
+        joined(labelled, others, pipeline=[load])
     without = dict(listed, type='mmvd.RGBDDataset', ann_file='pairs.txt')
     (root / 'pairs.txt').write_text('a.jpg a.png\n')
     assert len(joined(without, rooms, labelled)) == 5  # pixels of rooms, and frames without labels

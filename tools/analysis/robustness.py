@@ -22,6 +22,8 @@ from mmvd.saving import check_file, save_json, save_text
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tools.analysis.tables import check_tested, claim, last_checkpoint  # noqa: E402
 
+_OF_READING = ('pipeline', 'decoder', 'depth_from', 'resize_image')
+
 
 def evaluate(config: Config, checkpoint: str, alterations: list[Alteration]) -> list[dict]:
     """Rows of :func:`mmvd.evaluation.robustness.sweep` for a checkpoint on the test data of a config."""
@@ -61,10 +63,11 @@ def _check_segmentor(config: Config) -> None:
         raise ConfigError(f'{config.filename}: has no decode_head: the sweep is for segmentors')
 
 
-def _tested(config: Config) -> dict:
-    """Which images a config is tested on, however they are prepared."""
-    dataset = config.test_dataloader.dataset.to_dict()
-    return {key: value for key, value in dataset.items() if key != 'pipeline'}
+def _tested(node: object) -> object:
+    """Which images a dataset config tests on, however they and their depth are read."""
+    if isinstance(node, dict):
+        return {key: _tested(value) for key, value in node.items() if key not in _OF_READING}
+    return [_tested(each) for each in node] if isinstance(node, (list, tuple)) else node
 
 
 def rgb_only_miou(args: argparse.Namespace, swept: Config) -> float | None:
@@ -77,7 +80,10 @@ def rgb_only_miou(args: argparse.Namespace, swept: Config) -> float | None:
         return None
     config = read_config(args.rgb[0])
     _check_segmentor(config)
-    check_comparable({'the sweep': _tested(swept), '--rgb': _tested(config)})
+    for each in (swept, config):
+        check_tested(each)
+    datasets = (each.test_dataloader.dataset.to_dict() for each in (swept, config))
+    check_comparable(dict(zip(('the sweep', '--rgb'), map(_tested, datasets), strict=True)))
     if config.model.backbone.get('type', '').startswith('mmvd.') and config.model.backbone.get('out') != 'rgb':
         raise ConfigError(f"{args.rgb[0]}: reads depth: an RGB-only baseline has model.backbone.out='rgb'")
     config.work_dir = str(Path(args.out).parent / 'rgb')

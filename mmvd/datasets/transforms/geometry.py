@@ -211,7 +211,7 @@ class RGBDRandomFlip(JointTransform):
         vertical: Probability of a vertical flip.
 
     Raises:
-        SampleError: If a transform of the host mirrored the image before.
+        SampleError: If a transform of the host mirrored the image of a sample with depth before.
     """
 
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0):
@@ -224,9 +224,10 @@ class RGBDRandomFlip(JointTransform):
     def transform(self, results: dict) -> dict:
         """Mirror everything; the camera is mirrored along, its axes stay positive."""
         self.refuse_poses(results)
-        if results.get('flip') and not results.get('depth_flip'):
+        if results.get('depth') is not None and results.get('flip') and not results.get('depth_flip'):
             raise SampleError(
-                f'{results.get("img_path")}: a transform of the host mirrored the image and not its depth: leave it out'
+                f'{results.get("img_path")}: the RandomFlip of a host mirrored the image, which mmvd.RGBDRandomFlip '
+                "would hide: leave the host's out"
             )
         u = generator_of(results, 'flip').random(2)
         axes = [axis for axis, flip in ((1, u[0] < self.horizontal), (0, u[1] < self.vertical)) if flip]

@@ -64,6 +64,8 @@ class LoadDepth(BaseTransform):
             is an error.
         depth_from: ``(pattern, replacement)`` for :func:`re.sub` on ``img_path`` where the dataset is a host's and
             gives no ``depth_path``.
+        depth_of_turned_image: Whether depth files were made from images as their EXIF data turn them (predicted depth),
+            where the dataset does not say so.
         allow_missing_depth: Whether an image whose depth file does not exist gets an empty map;
             ``mmvd.SampleCountHook`` counts them.
 
@@ -80,12 +82,14 @@ class LoadDepth(BaseTransform):
         resize_image: bool = False,
         allow_missing_depth: bool = False,
         depth_from: Sequence[str] | None = None,
+        depth_of_turned_image: bool = False,
     ):
         if decoder is not None:
             get_decoder(decoder)
         check_choice('LoadDepth', 'key', key, ('depth', 'gt_depth'))
         check_flag('LoadDepth', 'resize_image', resize_image)
         check_flag('LoadDepth', 'allow_missing_depth', allow_missing_depth)
+        self.depth_of_turned_image = check_flag('LoadDepth', 'depth_of_turned_image', depth_of_turned_image)
         if depth_from is not None:
             check_substitution('LoadDepth', 'depth_from', depth_from)
         self.depth_from = depth_from
@@ -123,7 +127,7 @@ class LoadDepth(BaseTransform):
 
     def _check_upright(self, results: dict) -> None:
         image = results.get('img_path')
-        if image is None or results.get('depth_of_turned_image'):
+        if image is None or self.depth_of_turned_image or results.get('depth_of_turned_image'):
             return
         if 'image_turned' not in results:  # a host's transform does not tell
             results['image_turned'] = is_turned(image)

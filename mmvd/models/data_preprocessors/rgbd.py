@@ -81,7 +81,7 @@ class RGBDDataPreprocessor(RGBDStacker):
             ``depth_encoding`` also ``depth_m`` (B, 1, H, W), what the encoder sees in metres, and ``gt_axes`` (B, A, H,
             W), what is to be recovered of each axis, where there are several; and with partners ``partner_rgb`` (B, 3,
             H, W), normalised. Without depth ``inputs`` (B, 3, H, W), ``data_samples`` and, where it is known,
-            ``gt_depth``, all of which is to be recovered.
+            ``gt_depth`` and ``removed_mask``: all of it is to be recovered.
 
         Raises:
             SampleError: If an image and its depth differ in size.
