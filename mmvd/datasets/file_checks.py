@@ -17,8 +17,6 @@ from .threads import map_in_threads
 from .transforms.labels import LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
 
-_DEPTHS = ('depth', 'gt_depth')
-
 
 def check_files(dataset) -> None:
     """Look at the files of every sample of a dataset that lists files, and of the datasets in it.
@@ -42,10 +40,13 @@ def check_files(dataset) -> None:
 
 def _check_files_of(dataset: BaseDataset) -> None:
     steps = list(steps_in(dataset.pipeline.transforms))
-    loaders = {key: [step for step in steps if isinstance(step, LoadDepth) and step.key == key] for key in _DEPTHS}
+    loaders: dict[str, list[LoadDepth]] = {'depth': []}  # and the truth's, where it is read
+    for step in steps:
+        if isinstance(step, LoadDepth):
+            loaders.setdefault(step.key, []).append(step)
     kinds: dict[str, type[MMVDError]] = {'seg_map_path': SampleError}
-    for key in _DEPTHS:
-        if not any(loader.allow_missing_depth for loader in loaders[key]) and (key == 'depth' or loaders[key]):
+    for key, readers in loaders.items():
+        if not any(loader.allow_missing_depth for loader in readers):
             kinds[f'{key}_path'] = DepthFileError
     own = range(get_rank(), len(dataset), get_world_size())
     MMLogger.get_current_instance().info(f'{type(dataset).__name__}: looking at the files of {len(own)} samples')
@@ -71,11 +72,10 @@ def _check_sample(entry: dict[str, Any], loaders: dict[str, list[LoadDepth]], is
     turns_along = entry.get('depth_of_turned_image') or any(step.depth_of_turned_image for step in loaders['depth'])
     has_others = 'seg_map_path' in entry or (not turns_along and _has_depth(entry, loaders['depth']))
     check_upright(header.orientation > 1 and has_others, entry['img_path'])
-    for key in _DEPTHS:
+    for key in loaders:
         path = entry.get(f'{key}_path', '')
-        if path and is_file(path) and (key == 'depth' or loaders[key]):
-            resizes = any(loader.resize_image for each in loaders.values() for loader in each)
-            _check_depth(entry, path, header.upright_shape, loaders[key], resizes)
+        if path and is_file(path):
+            _check_depth(entry, key, header.upright_shape, loaders)
     if 'seg_map_path' in entry and 'num_classes' in entry:  # those of a host are its own
         LoadLabels()(dict(entry, ori_shape=header.upright_shape))
 
@@ -86,13 +86,13 @@ def _has_depth(entry: dict[str, Any], loaders: list[LoadDepth]) -> bool:
     return bool(entry.get('depth_path')) or any(is_file(re.sub(*rule, entry['img_path'])) for rule in rules)
 
 
-def _check_depth(
-    entry: dict[str, Any], path: str, shape: tuple[int, int], loaders: list[LoadDepth], resizes: bool
-) -> None:
+def _check_depth(entry: dict[str, Any], key: str, shape: tuple[int, int], loaders: dict[str, list[LoadDepth]]) -> None:
     """See that a depth map lies on its image; what the pipeline says counts more than what the dataset says."""
-    decoder = next((loader.decoder for loader in loaders if loader.decoder), entry.get('decoder'))
+    path = entry[f'{key}_path']
+    decoder = next((loader.decoder for loader in loaders[key] if loader.decoder), entry.get('decoder'))
+    resizes = entry.get('resize_image') or any(each.resize_image for readers in loaders.values() for each in readers)
     found = depth_shape(path, decoder, entry.get('depth_scale'))
-    if found != shape and not (entry.get('resize_image') or resizes):
+    if found != shape and not resizes:
         raise SampleError(
             f'{path}: depth is {found} but {entry["img_path"]} is {shape}: register them, or set resize_image=True'
         )

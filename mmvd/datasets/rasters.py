@@ -133,9 +133,9 @@ def look_at_image(path: str | Path) -> tuple[tuple[int, int], bool]:
 def is_turned(path: str | Path) -> bool:
     """Whether the EXIF data of an image turn or mirror it; nothing else of it is judged."""
     try:
-        with open(path, 'rb') if split(path) is None else io.BytesIO(read_bytes(path)) as file:
+        with open(path, 'rb') as file:
             return parse_header(file).orientation > 1
-    except (OSError, ValueError):  # told by whoever decodes it
+    except (OSError, ValueError):  # told by whoever decodes it; no host's transform reads archives
         return False
 
 
