@@ -238,4 +238,4 @@ class MVIPDataset(RGBDClassDataset):
         depth_from=(r'_rgb\.png$', '_depth.png'),
         camera_from=(r'_rgb\.png$', '_meta.json'),
     )
-    PREPARED_BY = 'its official archive, unpacked into {root}'
+    PREPARED_BY = 'its official archive, unpacked; its folder of classes (sets) is {root}'

@@ -130,6 +130,7 @@ def test_missing_depth_and_labels_are_named_with_the_command(tmp_path):
 
 
 def test_mvip_views(tmp_path):
+    kinds = ('rgb', 'depth', 'rgb_mask_gen', 'hha')
     for part in ('bolt', 'axle'):
         write(
             tmp_path,
@@ -137,13 +138,16 @@ def test_mvip_views(tmp_path):
                 f'{part}/train_data/0/{rot}/cam_0{cam}/0{cam}_{kind}.png'
                 for rot in (0, 90)
                 for cam in (1, 2)
-                for kind in ('rgb', 'depth')
+                for kind in kinds
             ),
         )
-        write(tmp_path, *(f'{part}/test_data/set1/cam_01/01_{kind}.png' for kind in ('rgb', 'depth', 'rgb_mask_gen')))
+        write(tmp_path, *(f'{part}/test_data/set1/cam_01/01_{kind}.png' for kind in kinds))
+        (tmp_path / part / 'meta.json').write_text('{"weight": 4.7}')  # of the class
     for number, view in enumerate(sorted(tmp_path.glob('**/cam_*'))):
         camera = view / f'{view.name[-2:]}_meta.json'
-        camera.write_text(json.dumps(dict(cameraMatrix=[900 + number, 0, 640, 0, 910, 360, 0, 0, 1])))
+        found = dict(cameraMatrix=[900 + number, 0, 640, 0, 910, 360, 0, 0, 1], DepthScale=0.0010000000474974513)
+        found['Intrinsics'] = dict(fx=900 + number, fy=910, ppx=640, ppy=360)
+        camera.write_text(json.dumps(found | dict(Camera_Transformation=np.eye(4).flatten().tolist())))
     config = Config.fromfile(ROOT / 'configs/cls/linear84_vd_mvip.py')
     globs = [part.images for part in (config.train_dataloader.dataset, config.val_dataloader.dataset.datasets[1])]
     train, test = (MVIPDataset(str(tmp_path), images=images) for images in globs)
@@ -166,4 +170,4 @@ def test_mvip_views(tmp_path):
         with pytest.raises(ConfigError, match=f'{name}_meta.json: a camera matrix is fx 0 cx, 0 fy cy, 0 0 1'):
             read_camera(tmp_path / f'{name}_meta.json', 'x_rgb.png')
     told = str(MVIPDataset.missing(dict(data_root=str(tmp_path / 'none'), images=globs[0])))
-    assert told.endswith(f'made by: its official archive, unpacked into {tmp_path}/none')
+    assert told.endswith(f'made by: its official archive, unpacked; its folder of classes (sets) is {tmp_path}/none')

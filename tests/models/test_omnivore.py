@@ -206,6 +206,12 @@ def test_weights_of_something_else_are_refused(tmp_path):
         wide.init_weights()
 
 
+def test_other_initialisers_are_applied():
+    model = OmnivoreSwin3D(**SMALL, init_cfg=dict(type='Constant', layer='Linear', val=0.5))
+    model.init_weights()
+    assert all((layer.weight == 0.5).all() for layer in model.modules() if isinstance(layer, torch.nn.Linear))
+
+
 def test_a_checkpoint_of_ours_loads_and_rgb_alone_needs_no_depth_embedding(tmp_path):
     model = completer()
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'ours.pth')

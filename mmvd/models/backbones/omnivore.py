@@ -119,6 +119,8 @@ class OmnivoreSwin3D(BaseModule):
         if self.init_cfg and self.init_cfg.get('type') == 'Pretrained':
             MMLogger.get_current_instance().info(load_omnivore_weights(self, self.init_cfg['checkpoint']))
             self._is_init = True
+        elif not self.init_cfg or self.init_cfg.get('type') != 'Random':
+            super().init_weights()
 
     def compile_blocks(self) -> None:
         """Compile the stages in place."""
