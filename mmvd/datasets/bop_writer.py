@@ -1,5 +1,6 @@
 """Writing a dataset in the layout of the BOP challenge."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from mmvd.errors import ConfigError
 from mmvd.saving import AtomicLocalBackend, save_json, save_png_atomically
 
+from .journal import Journal
 from .rooms.pose_frames import PoseFrame, PoseFrames
 from .rooms.rigid_objects import OBJECTS, build
 
@@ -26,55 +28,69 @@ def write_rooms(
 ) -> Iterable[str]:
     """Write rooms with rigid objects: models, and for each split a scene of frames.
 
+    What was interrupted goes on with the same arguments, and ends as if it had not been.
+
     Args:
-        out: Folder; must be empty or not there.
+        out: Folder; must be empty, not there, or what an interrupted run left.
         frames: Number of frames of ``train``, ``val`` and ``test``.
         size: (height, width) in pixels.
         field_deg: Least and largest field of view in degrees, alike for one camera.
         seed: Seed of the data.
 
     Yields:
-        The name of each frame that was written.
+        The name of each frame that is there.
 
     Raises:
-        ConfigError: If the folder holds something.
+        ConfigError: If the folder holds something else.
         SavingError: If it cannot be written.
     """
-    if out.is_dir() and any(out.iterdir()):
-        raise ConfigError(f'{out}: holds something already: choose an empty folder')
+    arguments = json.dumps([frames, size, field_deg, seed]).encode()
+    journal = out / f'.writing_{hashlib.sha256(arguments).hexdigest()[:12]}'
+    if not journal.is_file() and out.is_dir() and any(out.iterdir()):
+        raise ConfigError(
+            f'{out}: holds something already: choose an empty folder, or give the options of the interrupted run'
+        )
+    with Journal(journal, remedy='choose another folder') as done:
+        _write_models(out / 'models')
+        for split, count in frames.items():
+            drawn = PoseFrames(size, field_deg, 10 * seed + _SEEDS[split])
+            yield from _write_scene(out / split / f'{_SEEDS[split]:06d}', drawn, count, done)
+        if 'test' in frames:
+            scene = out / 'test' / f'{_SEEDS["test"]:06d}'
+            poses, info = (json.loads((scene / f'scene_{kind}.json').read_bytes()) for kind in ('gt', 'gt_info'))
+            save_json(_targets(_SEEDS['test'], poses, info), out / TARGETS)
+
+
+def _write_models(folder: Path) -> None:
     infos = {}
     for number, thing in enumerate(OBJECTS, 1):
         mesh, info = build(thing)
         infos[str(number)] = dict(info, name=thing.name)
-        AtomicLocalBackend().put(mesh.export(file_type='ply'), out / f'models/obj_{number:06d}.ply')
-    save_json(infos, out / 'models/models_info.json')
-    for split, count in frames.items():
-        drawn = PoseFrames(size, field_deg, 10 * seed + _SEEDS[split])
-        yield from _write_scene(out / split / f'{_SEEDS[split]:06d}', drawn, count)
-    if 'test' in frames:
-        scene = out / 'test' / f'{_SEEDS["test"]:06d}'
-        poses, info = (json.loads((scene / f'scene_{kind}.json').read_bytes()) for kind in ('gt', 'gt_info'))
-        save_json(_targets(_SEEDS['test'], poses, info), out / TARGETS)
+        AtomicLocalBackend().put(mesh.export(file_type='ply'), folder / f'obj_{number:06d}.ply')
+    save_json(infos, folder / 'models_info.json')
 
 
-def _write_scene(folder: Path, drawn: PoseFrames, count: int) -> Iterable[str]:
-    cameras, poses, infos = {}, {}, {}
-    for number in range(count):
-        frame, name = drawn[number], f'{number:06d}'
-        save_png_atomically(frame.rgb, folder / f'rgb/{name}.png')
-        save_png_atomically(
-            np.rint(frame.depth_m * (1000 / DEPTH_SCALE)).astype(np.uint16), folder / f'depth/{name}.png'
-        )
-        cameras[number] = dict(cam_K=frame.intrinsics.flatten().tolist(), depth_scale=DEPTH_SCALE)
-        poses[number] = [
-            dict(obj_id=int(which), cam_R_m2c=R.flatten().tolist(), cam_t_m2c=t.tolist())
-            for which, R, t in zip(frame.obj_ids, frame.rotations, frame.translations_mm, strict=True)
-        ]
-        infos[number] = _infos(frame)
-        _write_masks(folder, name, frame)
-        yield f'{folder.parent.name}/{name}'
-    for kind, content in dict(camera=cameras, gt=poses, gt_info=infos).items():
-        save_json(content, folder / f'scene_{kind}.json')
+def _write_scene(folder: Path, drawn: PoseFrames, count: int, done: Journal) -> Iterable[str]:
+    names = [f'{folder.parent.name}/{number:06d}' for number in range(count)]
+    for number, name in enumerate(names):
+        if name not in done:
+            done[name] = _write_frame(folder, f'{number:06d}', drawn[number])
+        yield name
+    for kind in ('camera', 'gt', 'gt_info'):
+        save_json({str(number): done[name][kind] for number, name in enumerate(names)}, folder / f'scene_{kind}.json')
+
+
+def _write_frame(folder: Path, name: str, frame: PoseFrame) -> dict:
+    """Write the pictures of a frame; returns its entries in the files of the scene."""
+    save_png_atomically(frame.rgb, folder / f'rgb/{name}.png')
+    save_png_atomically(np.rint(frame.depth_m * (1000 / DEPTH_SCALE)).astype(np.uint16), folder / f'depth/{name}.png')
+    _write_masks(folder, name, frame)
+    poses = [
+        dict(obj_id=int(which), cam_R_m2c=R.flatten().tolist(), cam_t_m2c=t.tolist())
+        for which, R, t in zip(frame.obj_ids, frame.rotations, frame.translations_mm, strict=True)
+    ]
+    camera = dict(cam_K=frame.intrinsics.flatten().tolist(), depth_scale=DEPTH_SCALE)
+    return dict(camera=camera, gt=poses, gt_info=_infos(frame))
 
 
 def _write_masks(folder: Path, name: str, frame: PoseFrame) -> None:

@@ -18,12 +18,19 @@ class Journal(dict):
         path: File of one ``[key, answer]`` a line.
         about: What the answers depend on; with something else the journal begins anew.
         progress: Called after each new answer.
+        remedy: What to do where the file cannot be written.
 
     Raises:
         SavingError: If the file cannot be written.
     """
 
-    def __init__(self, path: Path, about: str = '', progress: Callable[[], object] = lambda: None):
+    def __init__(
+        self,
+        path: Path,
+        about: str = '',
+        progress: Callable[[], object] = lambda: None,
+        remedy: str = 'set MMVD_INDEX to a folder that can be',
+    ):
         super().__init__()
         self.path, self._progress = path, progress
         try:
@@ -34,9 +41,7 @@ class Journal(dict):
         except BlockingIOError as error:
             raise SavingError(f'{path}: another process is at the same work: wait until it is done') from error
         except OSError as error:
-            raise SavingError(
-                f'{path}: could not be written ({error.strerror}): set MMVD_INDEX to a folder that can be'
-            ) from error
+            raise SavingError(f'{path}: could not be written ({error.strerror}): {remedy}') from error
         self['about'] = about
 
     def _read(self, about: str) -> int:

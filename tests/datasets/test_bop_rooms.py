@@ -96,6 +96,21 @@ def test_targets_splits_and_repeatability(bop_rooms, tmp_path):
         next(iter(write_rooms(bop_rooms, dict(test=1))))
 
 
+def test_what_was_interrupted_goes_on_and_ends_the_same(bop_rooms, tmp_path):
+    arguments, out = (dict(train=4, val=2, test=3), (112, 144)), tmp_path / 'rooms'
+    interrupted = write_rooms(out, *arguments)
+    assert [next(interrupted) for _ in range(5)][-1] == 'val/000000'
+    interrupted.close()
+    with pytest.raises(ConfigError, match='holds something already: .* the options of the interrupted run'):
+        next(iter(write_rooms(out, *arguments, seed=1)))
+    pictures = {path: path.stat().st_mtime_ns for path in out.glob('*/*/rgb/*')}
+    assert len(pictures) == 5 and len(list(write_rooms(out, *arguments))) == 9
+    assert all(path.stat().st_mtime_ns == then for path, then in pictures.items())
+    there, whole = (sorted(path.relative_to(root) for path in root.rglob('*')) for root in (out, bop_rooms))
+    assert there == whole
+    assert all((out / path).read_bytes() == (bop_rooms / path).read_bytes() for path in whole if (out / path).is_file())
+
+
 def test_one_camera_or_many(tmp_path, bop_rooms):
     for _ in write_rooms(tmp_path / 'one', dict(test=3), (56, 72), field_deg=(65.0, 65.0)):
         pass

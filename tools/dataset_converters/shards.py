@@ -74,7 +74,8 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
         raise ConfigError(f'{out}: its shards are of samples that differ in {", ".join(other)}: choose another folder')
     if not done.is_file():
         AtomicLocalBackend().put(json.dumps(about).encode(), plan)
-    with Journal(out / FOLDER / 'packing'):  # nobody else; in the folder itself it would age the index
+    # nobody else; in the folder itself it would age the index
+    with Journal(out / FOLDER / 'packing', remedy='choose another folder'):
         for number in tqdm(range(-(-len(dataset) // count)), 'shards'):
             path, held = out / f'{number:06d}.tar', range(number * count, min((number + 1) * count, len(dataset)))
             if not _is_whole(path, held):
