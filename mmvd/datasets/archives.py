@@ -78,8 +78,8 @@ def in_parts(path: Path) -> bool:
 
 
 def archives_in(root: Path) -> list[Path]:
-    """Archives directly below a folder."""
-    found = (path for path in root.glob('*') if path.suffix.lower() in ENDINGS and path.is_file())
+    """Archives directly below a folder, links that lead nowhere among them: their disk may come."""
+    found = (path for path in root.glob('*') if path.suffix.lower() in ENDINGS and not path.is_dir())
     return sorted(path for path in found if not path.name.startswith('.'))  # ._a.zip is a note of macOS
 
 
@@ -119,9 +119,12 @@ def open_archive(path: Path) -> 'Archive':
     """An archive; each process opens it once, until it changes.
 
     Raises:
-        SampleError: As :class:`Archive`.
+        SampleError: As :class:`Archive`, and if it is a link that leads nowhere.
     """
-    about = path.stat()
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise SampleError(f'{path}: cannot be read ({error.strerror})') from error
     found = _open(path, about.st_size, about.st_mtime_ns)
     if isinstance(found, SampleError):
         raise SampleError(str(found)) from found

@@ -66,13 +66,13 @@ def _on_disk(
     above, _, names = images.rpartition('/')
     for folder in _folders(root, above.split('/') if above else [], problems):
         relative = folder.relative_to(root).as_posix()
-        key = f'{relative}/{names} {folder.stat().st_mtime_ns}'
-        if key not in done:
-            try:
+        try:
+            key = f'{relative}/{names} {folder.stat().st_mtime_ns}'
+            if key not in done:
                 done[key] = [name for name in _listed(folder) if fnmatchcase(name, names)]
-            except OSError as error:
-                _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
-                continue
+        except OSError as error:
+            _leave_out(f'{folder}: this folder cannot be read ({error.strerror})', problems)
+            continue
         yield from _shown((f'{relative}/{name}' if above else name for name in done[key]), exclude)
     if '**' in above:  # who looks at the first images alone does not come here
         _warn_of_links(root)
@@ -81,7 +81,7 @@ def _on_disk(
 def _folders(folder: Path, globs: list[str], problems: list[str] | None) -> Iterator[Path]:
     """Folders below one, level by level: pathlib's own glob passes over those that cannot be read."""
     if not globs or '**' in globs:
-        yield from (each for each in folder.glob('/'.join(globs)) if each.is_dir()) if globs else [folder]
+        yield from (each for each in folder.glob('/'.join(globs)) if os.path.isdir(each)) if globs else [folder]
         return
     try:
         names = [globs[0]] if (folder / globs[0]).is_dir() else list(_folders_in(folder, globs[0], problems))
@@ -99,6 +99,8 @@ def _folders_in(folder: Path, glob: str, problems: list[str] | None) -> Iterator
                 try:
                     if each.is_dir():
                         yield each.name
+                    elif each.is_symlink() and not os.path.exists(each.path):
+                        _leave_out(f'{each.path}: this link leads nowhere: is its disk there?', problems)
                 except OSError as error:  # links are looked at, and may lead in circles
                     _leave_out(f'{each.path}: this link cannot be followed ({error.strerror})', problems)
 
@@ -182,7 +184,7 @@ def visited(root: Path, images: str) -> list[Path]:
     """Folders in which something new would be a new image, at every level of the glob, and archives."""
     parts = images.split('/')[:-1]
     globs = ('/'.join(parts[:depth]) for depth in range(1, len(parts) + 1))
-    found = (path for each in globs for path in root.glob(each) if path.is_dir())
+    found = (path for each in globs for path in root.glob(each) if os.path.isdir(path))
     return [root, *archives_in(root), *(path for path in found if not path.name.startswith('.'))]
 
 

@@ -1,6 +1,7 @@
 """Folders and archives as people have them: what cannot be read is told, nothing is lost or doubled silently."""
 
 import os
+import shutil
 import tarfile
 import time
 import zipfile
@@ -93,14 +94,15 @@ def test_numbers_that_are_no_camera(tmp_path, rows):
     assert read_camera(tmp_path / 'K.txt', 'x.png')[0, 0] == 60
 
 
-def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):
+@pytest.mark.parametrize('listed', [False, True])  # mode 0; 444, as chmod -R 644 leaves it
+def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch, listed):
     for scene in ('000001', '000002'):
         fabricate_bop(tmp_path / f'test/{scene}', 2)
     locked = f'{tmp_path}/test/000002'
 
     def refuse(ask):
         def asked(path, *args, **kwargs):
-            if str(path).startswith(f'{locked}/') or (ask.__name__ == 'scandir' and str(path) == locked):
+            if str(path).startswith(f'{locked}/') or (ask.__name__ == 'scandir' and str(path) == locked and not listed):
                 raise PermissionError(13, 'Permission denied')
             return ask(path, *args, **kwargs)
 
@@ -114,8 +116,35 @@ def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch):
         build(settings)
     found = prepare(settings)
     assert len(found) == 2 and '000002: this folder cannot be read' in found.data_list.left_out['first'][0]
-    locked = str(tmp_path)
+    locked = 'nothing'
+    assert len(prepare(settings)) == 4  # no time of a file tells of that
+    locked, listed = str(tmp_path), False
     assert 'cannot be read (Permission denied)' in str(DATASETS.get('BOPDataset').missing(settings))
+
+
+@pytest.mark.parametrize('linked', ['test/000002', 'b.zip', 'test'])
+def test_a_link_to_a_disk_that_is_not_there_is_told(tmp_path, linked):
+    root, disk = tmp_path / 'lm', tmp_path / 'disk'
+    for scene in (1, 2):
+        fabricate_bop(root / f'test/{scene:06d}', 2)
+    if linked == 'b.zip':
+        shutil.make_archive(str(root / 'b'), 'zip', root, 'test/000002')
+        shutil.rmtree(root / 'test/000002')
+    disk.mkdir()
+    shutil.move(root / linked, disk / 'there')
+    (root / linked).symlink_to(disk / 'there')
+    disk.rename(tmp_path / 'unmounted')
+    settings = dict(type='mmvd.BOPDataset', data_root=str(root), split='test')
+    if linked == 'test':
+        with pytest.raises(MissingInputsError, match='lm/test: this link leads nowhere: is its disk there'):
+            prepare(settings)
+        return
+    with pytest.raises(SampleError, match=f'{linked}: (this link leads nowhere|cannot be read .No such file)'):
+        build(settings)
+    found = prepare(settings)
+    assert len(found) == 2 and linked in found.data_list.left_out['first'][0]
+    (tmp_path / 'unmounted').rename(disk)
+    assert len(prepare(settings)) == 4
 
 
 def test_a_name_that_is_too_long_is_missing():

@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument('--root', type=Path, help='its folder; below MMVD_DATA (default data/) by default')
     parser.add_argument('--samples-per-shard', type=int, default=1000)
     args = parser.parse_args()
-    settings = dict(datasets[args.name], **({'data_root': str(args.root)} if args.root else {}))
+    settings = dict(datasets[args.name], **({'data_root': os.path.abspath(args.root)} if args.root else {}))
     return exit_code(lambda: pack(settings, args.out, args.samples_per_shard))
 
 
