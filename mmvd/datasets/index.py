@@ -19,7 +19,7 @@ from mmvd.errors import ConfigError, SampleError
 from .archives import changed_ns, on_disk
 from .tables import arrow, map_table, place, save_table
 
-_VERSION, _KEPT = 6, 5  # of the samples that were left out, as many are named
+_VERSION, _KEPT = 6, 5  # of the reasons for which samples were left out, as many are named
 _SECOND_NS, _ROUNDING_NS = 10**9, 1000  # of times of files, which copies cut or round
 _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
@@ -72,9 +72,16 @@ def write_index(
     late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
     if late is not None:
         raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
-    left_out = dict(count=len(problems), first=list(problems[:_KEPT]))
+    left_out = dict(count=len(problems), first=_first_of_each_reason(problems)[:_KEPT])
     about = dict(constants=constants, shapes=shapes, watched=times, left_out=left_out)
     save_table(columns or {'row': arrow().nulls(len(entries))}, about, path)
+
+
+def _first_of_each_reason(problems: Sequence[str]) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for problem in problems:
+        reasons.setdefault(problem.partition('left out: ')[2], []).append(problem)
+    return [of[0] + (f' (and {len(of) - 1} more)' if len(of) > 1 else '') for of in reasons.values()]
 
 
 def _sorted_out(entries: Sequence[dict], root: Path) -> tuple[dict[str, Any], dict, dict[str, list]]:

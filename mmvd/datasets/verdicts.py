@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from .transforms.labels import IGNORE
-from .verification import UNIT_TOLERANCE, DatasetFacts
+from .verification import SCALE_TOLERANCE, UNIT_TOLERANCE, DatasetFacts
 
 _SHOWN_FAILURES = 5
 _COUNT_TOLERANCE = 0.99  # of the release's count; one download in a hundred may have failed
@@ -41,8 +41,8 @@ def _rules_of_files(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str
         ),
         (
             expected.get('scale') == 'of each scene' or not facts.other_unit,
-            f'one unit: {len(facts.other_unit)} maps differ from the median by more than '
-            f'{UNIT_TOLERANCE:.0f} times{_first(facts.other_unit)}',
+            f'one unit: {len(facts.other_unit)} maps differ from the median by more than {UNIT_TOLERANCE:.0f} times, '
+            f'or with all of their depth scale by more than {SCALE_TOLERANCE:.0f}{_first(facts.other_unit)}',
         ),
     ]
 
@@ -71,6 +71,13 @@ def _rules_of_depth(facts: DatasetFacts, expected: dict) -> list[tuple[bool, str
 
 def _first(texts: Sequence[str]) -> str:
     return f', first {texts[0]}' if texts else ''
+
+
+def named(facts: DatasetFacts) -> list[str]:
+    """A line for each sample that a rule holds against the dataset."""
+    lists = dict(readable=facts.failures, distinct=facts.duplicates, depth=facts.empty)
+    lists['one unit'] = facts.other_unit
+    return [f'{rule}: {text}' for rule, texts in lists.items() for text in texts]
 
 
 def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = (), expected: dict | None = None) -> str:

@@ -1,6 +1,7 @@
 """What a converted dataset holds: counts, label histogram, depth statistics, and what cannot be read."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from .transforms.labels import IGNORE, LoadLabels
 from .transforms.loading import LoadDepth, LoadImage
 
 UNIT_TOLERANCE = 100.0  # of one map beside the median: metres beside millimetres, not a wall beside a street
+SCALE_TOLERANCE = 5.0  # of all maps of one depth_scale (BOP: of each scene) beside the median: 0.1 beside 1
 
 
 @dataclass
@@ -33,7 +35,7 @@ class DatasetFacts:
     failures: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)  # depth maps without depth
-    other_unit: list[str] = field(default_factory=list)  # those whose mean is far from all others
+    other_unit: list[str] = field(default_factory=list)  # alone, or with all of their depth_scale far from the others
 
 
 def examine(
@@ -47,7 +49,7 @@ def examine(
     Args:
         dataset: A :class:`mmvd.datasets.RGBDDataset`, with or without labels.
         limit: Most samples to read.
-        done: Samples that were read before, by number and time of their files; gets each new one.
+        done: Samples that were read before, by entry and time of their files; gets each new one.
         label: Name of the progress bar; that of the class by default.
     """
     total, done = len(dataset), {} if done is None else done
@@ -59,19 +61,20 @@ def examine(
     seen: dict[str, tuple] = {}
     pairs: set[tuple] = set()
     looks = _looks_into(dataset, chosen, done)
-    for key, index, pair, found in tqdm(looks, label or type(dataset).__name__, len(chosen), unit=' samples'):
+    for key, index, entry, found in tqdm(looks, label or type(dataset).__name__, len(chosen), unit=' samples'):
         if 'failure' not in found:  # which may be mended before the next call
             done[key] = found
         if 'failure' in found:
             facts.failures.append(found['failure'])
         else:
+            pair = entry['img_path'], entry.get('depth_path')
             first, twice = seen.setdefault(found['digest'] or pair[0], pair), pair in pairs
             pairs.add(pair)
             if twice or first[0] != pair[0]:  # two maps may belong to one image
                 facts.duplicates.append(f'{pair[0]} is {first[0]}')
             for label, count in found['labels']:
                 histogram[label] += count
-            depth[index] = found['depth']
+            depth[index] = (*found['depth'], entry.get('depth_scale') or 1.0)
     _sum_up(facts, dataset, depth)
     facts.histogram = histogram if histogram.any() else None
     return facts
@@ -79,28 +82,41 @@ def examine(
 
 def _sum_up(facts: DatasetFacts, dataset: BaseDataset, depth: dict[int, tuple]) -> None:
     """Fill in what mean, deviation and density of depth of the samples say together."""
-    facts.read, rows = len(depth), np.array(list(depth.values()), float).reshape(-1, 3)
+    facts.read, rows = len(depth), np.array(list(depth.values()), float).reshape(-1, 4)
     some = rows[:, 2] > 0
     if some.any():
         facts.mean_m, facts.std_m = map(float, rows[some, :2].mean(0))
         facts.density = float(rows[:, 2].mean())
     ratio = rows[:, 0] / np.median(rows[some, 0]) if some.any() else rows[:, 0]
-    far = some & ((ratio > UNIT_TOLERANCE) | (ratio < 1 / UNIT_TOLERANCE))
+    far = some & _is_beyond(ratio, UNIT_TOLERANCE)
+    for scale in np.unique(rows[some, 3]):
+        alike = some & (rows[:, 3] == scale)
+        far |= alike & _is_beyond(np.median(ratio[alike]), SCALE_TOLERANCE)
     numbers = np.array(list(depth), int)
     for names, which in ((facts.empty, ~some), (facts.other_unit, far)):
         names += [dataset.get_data_info(int(number))['depth_path'] for number in numbers[which]]
 
 
-def _looks_into(dataset: BaseDataset, chosen: Sequence[int], done: Mapping[str, dict]) -> Iterator[tuple]:
-    """For each sample, in order, its key in ``done``, number, image and depth, what is found; several at a time."""
+def _is_beyond(ratio: np.ndarray, factor: float) -> np.ndarray:
+    return (ratio > factor) | (ratio < 1 / factor)
 
-    def look(index: int) -> tuple[str, int, tuple, dict]:
+
+def _looks_into(dataset: BaseDataset, chosen: Sequence[int], done: Mapping[str, dict]) -> Iterator[tuple]:
+    """For each sample, in order, its key in ``done``, number, entry and what is found; several at a time."""
+
+    def look(index: int) -> tuple[str, int, dict, dict]:
         entry = dataset.get_data_info(int(index))
-        key = f'{index} {[changed_ns(Path(path)) for name, path in sorted(entry.items()) if name.endswith("_path")]}'
-        found = done[key] if key in done else _look_into(dataset, int(index))
-        return key, int(index), (entry['img_path'], entry.get('depth_path')), found
+        key = _key_of(entry)
+        return key, int(index), entry, done[key] if key in done else _look_into(dataset, int(index))
 
     return map_in_threads(look, chosen)
+
+
+def _key_of(entry: dict) -> str:
+    """A digest of all that is known of a sample but its number, and of the times of its files."""
+    times = [changed_ns(Path(path)) for name, path in entry.items() if name.endswith('_path')]
+    known = {name: value for name, value in entry.items() if name != 'sample_idx'}
+    return hashlib.blake2b(json.dumps([known, times], default=str).encode(), digest_size=16).hexdigest()
 
 
 def _look_into(dataset: BaseDataset, index: int) -> dict:

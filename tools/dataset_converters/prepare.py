@@ -24,10 +24,11 @@ from mmvd.arguments import check_int
 from mmvd.datasets.index import IndexedEntries, index_path, open_index, write_index
 from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
-from mmvd.datasets.verdicts import judge
+from mmvd.datasets.verdicts import judge, named
 from mmvd.datasets.verification import examine
 from mmvd.errors import ConfigError, MissingInputsError, MMVDError, SampleError, describe, exit_code
 from mmvd.registry import DATASETS
+from mmvd.saving import AtomicLocalBackend
 
 
 def main() -> int:
@@ -58,11 +59,22 @@ def run(args: argparse.Namespace, settings: dict) -> int:
     if not args.verify:
         return 1 if left_out else 0
     path = index_path(Path(dataset.data_root), dataset.settings)
-    with Journal(path.with_suffix('.verify'), f'index of {path.stat().st_mtime_ns}') as done:
+    part = '' if args.limit is None else f'_{args.limit}'  # what is done of the whole stays while a part is read
+    with Journal(path.with_suffix(f'.verify{part}')) as done:
         facts = examine(dataset, args.limit, done, args.name)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
+    print_report(named(facts), path.with_suffix('.verify.txt'))
     return 0 if all(holds for holds, _ in rules) and not left_out else 1
+
+
+def print_report(lines: list[str], path: Path) -> None:
+    """Write what is told of samples into a file and name it, or remove what it told before."""
+    if not lines:
+        path.unlink(missing_ok=True)
+        return
+    AtomicLocalBackend().put('\n'.join([*lines, '']).encode(errors='replace'), path)
+    print(f'{path}: all {len(lines)} of them')
 
 
 def prepare_config(args: argparse.Namespace) -> int:
@@ -125,6 +137,7 @@ def prepare(settings: dict | Config) -> RGBDDataset:
             if not found:
                 raise MissingInputsError(dataset.problems[0])
             write_index(found, root, path, dataset.sources(found), began_ns, dataset.problems)
+        print_report(dataset.problems, path.with_suffix('.left_out.txt'))
         dataset.done = None
     dataset.full_init()
     if not isinstance(dataset.data_list, IndexedEntries):
