@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmvd.datasets.index import index_path, open_index
+from mmvd.datasets.index import open_index
 from mmvd.datasets.nesting import datasets_in
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.errors import ConfigError, Missing, MMVDError
@@ -102,4 +102,4 @@ def _state(name: str, settings: dict) -> str:
     if entries is None:
         return f'here, not prepared: python tools/dataset_converters/prepare.py {name} --root {root}'
     left_out = f', {entries.told_left_out()}' if entries.left_out['count'] else ''
-    return f'{len(entries)} samples, {index_path(root, dataset.settings)}{left_out}'
+    return f'{len(entries)} samples, {entries.path}{left_out}'

@@ -50,9 +50,7 @@ class BOPDataset(RGBDDataset):
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         """Depth of every set is PNG, also where colour is JPEG; what is no image is left alone."""
         pairs = [pair for pair in super()._pairs_of_folder() if Path(pair[0]).suffix.lower() in IMAGE_ENDINGS]
-        pairs = [(image, str(Path(depth).with_suffix('.png'))) for image, depth in pairs]
-        self._check_pairs(pairs, 'its name')
-        return pairs
+        return self._distinct([(image, str(Path(depth).with_suffix('.png'))) for image, depth in pairs], 'its name')
 
     def scenes(self) -> Scenes:
         """The scenes of the split, none of whose files is read yet."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from mmvd.arguments import check_number, check_positive
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, MissingInputsError, SampleError
 from mmvd.registry import DATASETS
 
-from .archives import is_file, read_bytes
+from .archives import archives_in, is_file, open_archive, read_bytes
 from .cameras import intrinsics_matrix, is_pinhole
 from .decoders import CITYSCAPES_BASELINE_M, CITYSCAPES_FOCAL_PX
 from .presence import place_of
@@ -40,12 +41,16 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
 
     Raises:
         ConfigError: If the file holds something else.
+        MissingInputsError: If there is none, but other images of its split have one.
     """
     name, known = re.subn(*_CAMERA_FROM, image)
     path, _ = place_of(root, name)
     if known:
         cameras.add(path)
     if not (known and is_file(path)):
+        split = '/'.join(name.split('/')[:2])
+        if known and _holds(root, split):
+            raise MissingInputsError(f'{path}: no such camera, but others of {split} are there: fetch it')
         _tell_of_one_camera(root)
         return dict(intrinsics=intrinsics_matrix(*_FIRST))
     try:
@@ -66,6 +71,16 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
 def with_camera(entry: dict, root: Path, image: str, cameras: set[Path]) -> dict:
     """An entry with what :func:`cityscapes_camera` finds, unless it has intrinsics."""
     return entry if 'intrinsics' in entry else entry | cityscapes_camera(root, image, cameras)
+
+
+@cache
+def _holds(root: Path, folder: str) -> bool:
+    inside = (f'{folder}/', f'{root.name}/{folder}/')
+    for archive in archives_in(root):
+        with suppress(SampleError):  # told of where its images are listed
+            if any(name.startswith(inside) for name in open_archive(archive).names()):
+                return True
+    return (root / folder).is_dir()
 
 
 @cache

@@ -25,14 +25,15 @@ _ABOUT = ('constants', 'shapes', 'watched', 'left_out')
 _NOT_LISTED = ('data_root', 'pipeline', 'test_mode', 'lazy_init', 'serialize_data', 'indices', 'max_refetch')
 
 
-def index_path(root: Path, settings: dict) -> Path:
-    """Where the index of a listing lies.
+def index_path(root: Path, settings: dict, elsewhere: bool = True) -> Path:
+    """Where the index of a listing is written.
 
     Args:
         root: The dataset's folder.
         settings: Class and arguments of the dataset.
+        elsewhere: Whether MMVD_INDEX counts.
     """
-    return place(root, settings['type'], dict(listing_of(settings), version=_VERSION))
+    return place(root, settings['type'], dict(listing_of(settings), version=_VERSION), elsewhere)
 
 
 def listing_of(settings: dict) -> dict:
@@ -133,13 +134,15 @@ def _columns_of(key: str, values: list, first: Any, root: Path) -> dict[str, Any
 
 
 def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
-    """The index of a listing; None if there is none, or what it was made of has changed since (which is told).
+    """The index of a listing, in MMVD_INDEX or with the data.
+
+    None if there is none, or what it was made of has changed since (which is told).
 
     Raises:
         SampleError: If the index is damaged.
     """
-    path = index_path(root, settings)
-    if not os.path.isfile(path):
+    path = next(filter(os.path.isfile, (index_path(root, settings, there) for there in (True, False))), None)
+    if path is None:
         return None
     entries = IndexedEntries(path, root)
     changed = entries.changed()

@@ -32,7 +32,7 @@ class Journal(dict):
         remedy: str = 'set MMVD_INDEX to a folder that can be',
     ):
         super().__init__()
-        self.path, self._progress = path, progress
+        self.path, self._progress, self._remedy = path, progress, remedy
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open('a+b', buffering=0)
@@ -41,7 +41,7 @@ class Journal(dict):
         except BlockingIOError as error:
             raise SavingError(f'{path}: another process is at the same work: wait until it is done') from error
         except OSError as error:
-            raise SavingError(f'{path}: could not be written ({error.strerror}): {remedy}') from error
+            raise self._unwritten(error) from error
         self['about'] = about
 
     def _read(self, about: str) -> int:
@@ -61,8 +61,14 @@ class Journal(dict):
     def __setitem__(self, key: str, answer: Any) -> None:
         if key not in self:
             super().__setitem__(key, answer)
-            self._file.write(f'{json.dumps([key, answer])}\n'.encode())
+            try:
+                self._file.write(f'{json.dumps([key, answer])}\n'.encode())
+            except OSError as error:
+                raise self._unwritten(error) from error
             self._progress()
+
+    def _unwritten(self, error: OSError) -> SavingError:
+        return SavingError(f'{self.path}: could not be written ({error.strerror}): {self._remedy}')
 
     def __enter__(self) -> 'Journal':
         return self

@@ -9,9 +9,10 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from mmvd.arguments import check_choice, check_number, check_pattern
-from mmvd.errors import ConfigError, MissingInputsError
+from mmvd.errors import ConfigError, Missing, MissingInputsError
 from mmvd.registry import DATASETS
 
+from .archives import archives_in
 from .label_sets import with_metainfo
 from .probe_splits import HOLDOUT, TEST
 from .rgbd_dataset import RGBDDataset
@@ -90,7 +91,9 @@ class RGBDClassDataset(RGBDDataset):
         if not classes and not folders:
             raise ConfigError(f'{type(self).__name__}({data_root}): give the names of the classes, or class_folders')
         self.class_folders = None if classes else folders
-        classes = classes or self._names_of_folders(Path(data_root), folders)
+        classes = classes or self._folders_of_classes(Path(data_root), folders)
+        if not classes:
+            raise MissingInputsError(f'{data_root}: no class folder matches {folders}')
         if self.others is not None and self.others not in classes:
             raise ConfigError(f'{owner}: others={self.others!r} is none of the classes {", ".join(classes)}')
         self.dropped, self.taken_as_others = Counter(), Counter()
@@ -103,12 +106,18 @@ class RGBDClassDataset(RGBDDataset):
         classes = {**cls.DEFAULTS, **config}.get('classes')
         return len(classes) if classes else None
 
+    @classmethod
+    def _missing(cls, config: dict) -> Missing | None:
+        root, folders = Path(config['data_root']), None if config.get('classes') else config.get('class_folders')
+        if folders and root.is_dir() and not cls._folders_of_classes(root, folders):
+            packed = ', '.join(path.name for path in archives_in(root))
+            unpack = f'; {packed} must be unpacked, classes are folders' if packed else ''
+            return Missing(str(root), f'no class folder matches {folders}{unpack}')
+        return super()._missing(config)
+
     @staticmethod
-    def _names_of_folders(root: Path, folders: str) -> list[str]:
-        names = sorted({path.name for path in root.glob(folders) if path.is_dir() and is_data(path.name)})
-        if not names:
-            raise MissingInputsError(f'{root}: no class folder matches {folders}')
-        return names
+    def _folders_of_classes(root: Path, folders: str) -> list[str]:
+        return sorted({path.name for path in root.glob(folders) if path.is_dir() and is_data(path.name)})
 
     def sources(self, entries: Sequence[dict]) -> list[Path]:
         """See :meth:`RGBDDataset.sources`; another class folder gives the others other numbers."""

@@ -13,19 +13,22 @@ FOLDER = '.mmvd'
 _DIGEST_BYTES = 16  # behind the table
 
 
-def place(root: Path, kind: str, about: dict) -> Path:
+def place(root: Path, kind: str, about: dict, elsewhere: bool = True) -> Path:
     """Where what is known of a folder is kept: in the folder itself, or in that of MMVD_INDEX, for read-only data.
 
     Args:
         root: The folder.
         kind: Beginning of the file's name.
         about: What the file's content depends on; another content has another name.
+        elsewhere: Whether MMVD_INDEX counts.
     """
-    elsewhere = os.environ.get('MMVD_INDEX')
-    if elsewhere:
+    folder = Path(elsewhere and os.environ.get('MMVD_INDEX') or root).expanduser().absolute()
+    if folder.resolve() == root.resolve():  # files in the folder itself would age what is known of it
+        folder = root / FOLDER
+    else:
         about = dict(about, root=str(root.resolve()))
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
-    return (Path(elsewhere) if elsewhere else root / FOLDER) / f'{kind}_{digest[:16]}.arrow'
+    return folder / f'{kind}_{digest[:16]}.arrow'
 
 
 def save_table(columns: dict[str, Any], about: dict, path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmvd.datasets import cityscapes
-from mmvd.errors import ConfigError
+from mmvd.errors import ConfigError, MissingInputsError
 from mmvd.registry import DATASETS
 from tests.conftest import logged
 from tests.datasets.test_archives import pack
@@ -63,13 +63,17 @@ def test_each_image_is_measured_with_its_camera(root, monkeypatch):
 @pytest.mark.parametrize('gone', ['camera/train/hamburg', 'camera'])
 def test_cameras_that_come_later_or_change_make_an_index_stale(root, monkeypatch, gone):
     (root / gone).rename(root.parent / 'aside')
-    prepare(dict(PAIRS, data_root=str(root)))
+    if gone != 'camera':  # half an archive
+        with pytest.raises(MissingInputsError, match='city_0_camera.json: no such camera, but others of camera/train'):
+            samples(root)
+    left_out = prepare(dict(PAIRS, data_root=str(root))).data_list.left_out
+    assert left_out['count'] == (gone != 'camera')
     told = logged(monkeypatch)
     samples(root)
-    assert not told
+    assert len(told) == left_out['count']
     (root.parent / 'aside').rename(root / gone)
     check(samples(root))
-    assert 'has changed since' in told[0]
+    assert 'has changed since' in told[-1]
     prepare(dict(PAIRS, data_root=str(root)))
     path = root / 'camera/train/hamburg/city_0_camera.json'
     path.write_text(path.read_text().replace('0.222126', '0.444252'))

@@ -2,12 +2,14 @@
 
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 
 from mmvd.datasets.index import IndexedEntries, index_path, write_index
 from mmvd.registry import DATASETS
 from tests.datasets.test_index import build, pairs, prepared
+from tools.dataset_converters.prepare import prepare
 
 
 def test_a_scene_that_was_empty_is_noticed(tmp_path):
@@ -47,3 +49,22 @@ def test_what_a_sample_lacks_it_lacks_in_an_index_too(tmp_path):
     write_index([dict(a=np.ones((3, 3)), b=1), dict(c='x')], tmp_path, tmp_path / 'i.arrow')
     first, second = IndexedEntries(tmp_path / 'i.arrow', tmp_path)
     assert first.keys() == {'a', 'b'} and second == {'c': 'x'}
+
+
+def test_an_index_with_the_data_is_found_beside_others_elsewhere(tmp_path, monkeypatch):
+    settings = pairs(tmp_path / 'set')
+    own = prepare(settings).data_list.path
+    monkeypatch.setenv('MMVD_INDEX', str(tmp_path / 'elsewhere'))
+    assert prepare(settings).data_list.path == own and not (tmp_path / 'elsewhere').exists()
+    time.sleep(0.02)
+    (tmp_path / 'set/late').mkdir()
+    assert prepare(settings).data_list.path.parent == tmp_path / 'elsewhere'
+
+
+def test_indices_in_the_home_folder_and_in_the_dataset_itself(tmp_path, monkeypatch):
+    settings = pairs(tmp_path / 'set')
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for folder, place in (('~/indices', tmp_path / 'indices'), (str(tmp_path / 'set'), tmp_path / 'set/.mmvd')):
+        monkeypatch.setenv('MMVD_INDEX', folder)
+        assert prepare(settings).data_list.path.parent == place
+    assert not Path('~').exists()

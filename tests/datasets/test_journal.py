@@ -35,6 +35,15 @@ def test_an_interrupted_listing_goes_on(tmp_path, monkeypatch):
     assert seen == [first, first, second, first, second]  # the first folder is not listed again
 
 
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='no device that is always full')
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    done = Journal(tmp_path / 'a', remedy='choose another folder')
+    done._file.close()
+    told = pytest.raises(SavingError, match='a: could not be written .No space left on device.: choose another folder')
+    with open('/dev/full', 'wb', buffering=0) as done._file, told:
+        done['x'] = 1
+
+
 @pytest.mark.parametrize('odd', ['a b', 'ü'])
 def test_a_folder_that_cannot_be_read_hides_no_other(tmp_path, monkeypatch, odd):
     def listed(folder):

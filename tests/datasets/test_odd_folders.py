@@ -163,8 +163,11 @@ def test_colour_of_one_frame_in_two_formats(tmp_path):
     fabricate_bop(tmp_path / 'test/000001', 2)
     image = tmp_path / 'test/000001/rgb/000000.png'
     image.with_suffix('.jpg').write_bytes(image.read_bytes())
+    settings = dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test')
     with pytest.raises(ConfigError, match=r'its name gives it to test/000001/rgb/000000.jpg and to .*rgb/000000.png'):
-        build(dict(type='mmvd.BOPDataset', data_root=str(tmp_path), split='test'))
+        build(settings)
+    found = prepare(settings).data_list
+    assert len(found) == 2 and '000000.png: left out: ' in found.left_out['first'][0]
 
 
 def test_a_frame_without_a_scale_has_an_image(tmp_path, monkeypatch):

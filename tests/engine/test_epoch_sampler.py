@@ -45,6 +45,13 @@ def test_ranks_share_an_epoch(ranks):
         assert all(epoch[rank::ranks] == share for rank, share in enumerate(shares))
 
 
+def test_an_epoch_that_ranks_cannot_share_evenly_begins_where_that_of_one_process_does():
+    whole, parts = epochs(30, 10, 4), [epochs(30, 10, 4, rank, 8) for rank in range(8)]
+    for epoch, *shares in zip(whole, *parts, strict=True):
+        together = [index for row in zip(*shares, strict=True) for index in row]
+        assert together[:10] == epoch and len(together) == 16
+
+
 @pytest.mark.parametrize('samples', [6, None])
 def test_skipping_after_an_interruption(samples):
     sampler = EpochSampler(range(7), seed=3, samples_per_epoch=samples)

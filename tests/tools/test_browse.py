@@ -155,10 +155,14 @@ def test_status_of_what_is_here(tmp_path, monkeypatch):
     fabricate_nine(tmp_path)
     fabricate_void(tmp_path / 'void_release')
     fabricate_kitti_raw(tmp_path / 'kitti')
-    (tmp_path / 'mvip').mkdir()
-    (tmp_path / 'mvip/a.zip').write_bytes(b'no archive')
+    for name in ('mvip', 'hb'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'a.zip').write_bytes(b'no archive')
     lines = {line.split()[0]: line for line in preparation.status() if line.startswith('  ')}
-    assert 'cannot be read in place' in lines['mvip'] and 'not here' in lines['lmo']  # the others are told of
+    assert 'cannot be read in place' in lines['homebrew'] and 'not here' in lines['lmo']  # the others are told of
+    assert (
+        'a.zip must be unpacked, classes are folders' in lines['mvip'] and 'mvip' in lines['cls/linear84_vd_mvip'][50:]
+    )
     assert 'here, not prepared: python tools/dataset_converters/prepare.py lm' in lines['lm']
     assert 'not here' in lines['homebrew'] and 'not prepared' in lines['void'] and 'not prepared' in lines['kitti']
     assert lines['vd/pretrain_tiny_pde_rooms'].endswith('ready')

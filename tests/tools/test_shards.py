@@ -1,5 +1,6 @@
 """Tar shards in the layout of WebDataset: the samples of the dataset that was packed, read in any order."""
 
+import importlib
 import io
 import json
 import os
@@ -12,9 +13,10 @@ import pytest
 from mmvd.apis.preparation import paper_datasets
 from mmvd.datasets.index import IndexedEntries
 from mmvd.datasets.journal import Journal
-from mmvd.errors import MissingInputsError, SampleError
+from mmvd.errors import MissingInputsError, SampleError, SavingError
 from mmvd.registry import DATASETS
 from tests.commands import script
+from tests.conftest import ROOT
 from tests.fabricate import fabricate_bop, fabricate_classes
 
 LOAD = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth')]
@@ -111,6 +113,29 @@ def test_the_library_reads_them(tmp_path, monkeypatch):
     for number, sample in enumerate(found):
         assert json.loads(sample['json'])['gt_label'] == packed[number]['gt_label']
         assert sample['depth.png'] and sample['img.png']
+
+
+def test_shards_of_a_dataset_in_itself_are_refused(tmp_path):
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    for out in ('lm', 'lm/out'):
+        done = shards('lm', tmp_path / out, '--root', tmp_path / 'lm')
+        assert done.returncode == 2 and 'lies in the dataset itself' in done.stderr, done.stderr
+
+
+def test_a_full_disk_is_told_with_the_shard(tmp_path, monkeypatch):
+    def full(writer, sample):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.syspath_prepend(ROOT / 'tools/dataset_converters')  # it stands beside what it imports
+    pack = importlib.import_module('shards').pack
+    fabricate_bop(tmp_path / 'lm/test/000001', 2)
+    settings = dict(paper_datasets()['lm'], data_root=str(tmp_path / 'lm'))
+    with monkeypatch.context() as patch, pytest.raises(SavingError, match='000000.tar: could not be written .No space'):
+        patch.setattr('webdataset.TarWriter.write', full)
+        pack(settings, tmp_path / 'out')
+    assert not list((tmp_path / 'out').glob('*.part'))
+    pack(settings, tmp_path / 'out')
+    assert (tmp_path / 'out/000000.tar').is_file()
 
 
 def test_missing_and_damaged_shards_are_named(tmp_path, monkeypatch):

@@ -142,6 +142,7 @@ def prepare(settings: dict | Config) -> RGBDDataset:
     dataset.full_init()
     if not isinstance(dataset.data_list, IndexedEntries):
         raise SampleError(f'{path}: out of date already: prepare again when no files come or go')
+    path = dataset.data_list.path
     print(
         f'{path}: {len(dataset)} samples, {path.stat().st_size / 2**20:.1f} MiB' + (', up to date' if entries else '')
     )

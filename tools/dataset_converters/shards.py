@@ -27,7 +27,7 @@ from mmvd.datasets.journal import Journal
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.datasets.shard_dataset import ABOUT, read_about
 from mmvd.datasets.tables import FOLDER
-from mmvd.errors import ConfigError, SampleError, exit_code, needs
+from mmvd.errors import ConfigError, SampleError, SavingError, exit_code, needs
 from mmvd.registry import DATASETS
 from mmvd.saving import AtomicLocalBackend
 
@@ -58,6 +58,9 @@ def pack(settings: dict | Config, out: Path, samples_per_shard: int = 1000) -> N
     """
     count = check_int('shards', '--samples-per-shard', samples_per_shard)
     dataset = DATASETS.build(dict(settings, pipeline=[]))
+    root = Path(dataset.data_root).resolve()
+    if root in (out.resolve(), *out.resolve().parents):
+        raise ConfigError(f'{out}: lies in the dataset itself, {root}: choose a folder outside of it')
     about = dict(
         dataset=listing_of(dataset.settings),
         decoder=dataset.decoder,
@@ -113,10 +116,16 @@ def _write_shard(dataset: RGBDDataset, numbers: range, path: Path) -> None:
         import webdataset
 
     aside = path.with_suffix('.part')
-    with open(aside, 'wb') as file, webdataset.TarWriter(file, encoder=False, mtime=0) as writer:
-        for number in numbers:
-            writer.write(_sample(dataset, number))
-    os.replace(aside, path)
+    try:
+        with open(aside, 'wb') as file, webdataset.TarWriter(file, encoder=False, mtime=0) as writer:
+            for number in numbers:
+                writer.write(_sample(dataset, number))
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise SavingError(
+            f'{path}: could not be written ({error.strerror}): free some space, and the same command goes on'
+        ) from error
 
 
 def _parts(dataset: RGBDDataset, number: int) -> tuple[dict[str, Path], dict[str, object]]:

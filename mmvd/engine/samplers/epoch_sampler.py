@@ -22,7 +22,8 @@ class EpochSampler(DefaultSampler):
         seed: Seed of order and draws; the runner's unless given.
         round_up: Whether indices are repeated until every rank has as many.
         samples_per_epoch: Length of an epoch where recipes count steps; passes over the dataset then run on across
-            epochs, and the epoch that random draws depend on is the pass. None: an epoch is a pass.
+            epochs, and the epoch that random draws depend on is the pass. None: an epoch is a pass. What several ranks
+            cannot share evenly is filled up with what follows.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class EpochSampler(DefaultSampler):
     def _window(self) -> Iterator[KeyedIndex]:
         """This rank's share of the epoch's window into an endless row of passes."""
         length, order, current = len(self.dataset), [], None
-        first = self.epoch * self.total_size
+        first = self.epoch * self.samples_per_epoch  # whatever the number of ranks, of which each has as many
         for position in range(first + self.rank, first + self.total_size, self.world_size):
             number, offset = divmod(position, length)
             if number != current:
