@@ -1,5 +1,7 @@
 """Child registries of mmengine's with scope ``mmvd``: ``type='mmvd.VDViT'`` is found from any OpenMMLab project."""
 
+from typing import Any
+
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -22,3 +24,9 @@ HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmvd', locations=['mmvd.e
 LOOPS = Registry('loop', parent=MMENGINE_LOOPS, scope='mmvd', locations=['mmvd.engine'])
 OPTIM_WRAPPERS = Registry('optim_wrapper', parent=MMENGINE_OPTIM_WRAPPERS, scope='mmvd', locations=['mmvd.engine'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='mmvd', locations=['mmvd.evaluation'])
+
+
+def find(registry: Registry, kind: str) -> Any:
+    """What a registry would build of a ``type``: a name without prefix is one of the default scope; None if of none."""
+    with registry.switch_scope_and_registry(None) as scoped:
+        return scoped.get(kind)

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmvd.datasets.nesting import datasets_in, steps_in
 from mmvd.datasets.transforms import RGBDRandomFlip
 from mmvd.errors import ConfigError
-from mmvd.registry import DATASETS, TRANSFORMS
+from mmvd.registry import DATASETS, TRANSFORMS, find
 
 from .config_schema import check_kinds, override
 from .configs import building, read_config
@@ -19,7 +19,12 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _HOSTS = ('mmcv', 'mmdet', 'mmpretrain', 'mmseg')
 _UNTRACED = (  # of the hosts; others leave a trace, by which mmvd.PackRGBDInputs finds them
     'CachedMixUp', 'CachedMosaic', 'CopyPaste', 'MixUp', 'Mosaic', 'RandomAffine', 'RandomMosaic', 'RandomResizedCrop',
-    'RandomShift',
+    'RandomShift', 'Rotate', 'Shear', 'Translate',
+)  # fmt: skip
+_OF_TORCHVISION = (  # which sees the image alone
+    'AugMix', 'AutoAugment', 'CenterCrop', 'ElasticTransform', 'FiveCrop', 'RandAugment', 'RandomAffine', 'RandomCrop',
+    'RandomHorizontalFlip', 'RandomPerspective', 'RandomResizedCrop', 'RandomRotation', 'RandomVerticalFlip', 'TenCrop',
+    'TrivialAugmentWide',
 )  # fmt: skip
 
 
@@ -50,9 +55,10 @@ def check_datasets(config: Config, loaders: tuple[str, ...]) -> None:
     init_default_scope(config.get('default_scope') or 'mmengine')
     for loader, node in _nodes(config, loaders):
         kind = node.get('type')
-        if not (isinstance(kind, str) and kind and DATASETS.get(kind)):
+        found = find(DATASETS, kind) if isinstance(kind, str) and kind else None
+        if not found:
             raise ConfigError(f'{loader}: there is no dataset {kind!r} (types of mmvd begin with "mmvd.")')
-        _check_arguments(loader, DATASETS.get(kind), node)
+        _check_arguments(loader, found, node)
 
 
 def check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
@@ -70,20 +76,26 @@ def check_pipelines(config: Config, loaders: tuple[str, ...]) -> None:
             with building(f'{loader}: the transform {dict(step).get("type")}'):
                 built.append(TRANSFORMS.build(step))
         if with_depth:
-            _check_hosts_steps(loader, [type(step) for step in steps_in(built)])
+            # mmpretrain wraps those of torchvision, which may have others within them
+            _check_hosts_steps(loader, list(steps_in(getattr(step, 't', step) for step in steps_in(built))))
 
 
-def _check_hosts_steps(loader: str, kinds: Sequence[type]) -> None:
+def _check_hosts_steps(loader: str, steps: Sequence[object]) -> None:
     """Refuse transforms of a host that leave depth behind, and nothing by which that is found later."""
-    for kind in kinds:
-        host = kind.__module__.split('.')[0]
-        if host not in _HOSTS:
-            continue
-        if kind.__name__ in _UNTRACED:
-            name = f'{host}.{kind.__name__}'
-            raise ConfigError(f'{loader}: {name} moves or mixes the image and not its depth: leave it out')
-        if kind.__name__ == 'RandomFlip' and RGBDRandomFlip in kinds:
+    has_our_flip = any(isinstance(step, RGBDRandomFlip) for step in steps)
+    for step in steps:
+        host, name = type(step).__module__.split('.')[0], type(step).__name__
+        if _leaves_depth(step, host, name):
+            raise ConfigError(f'{loader}: {host}.{name} moves or mixes the image and not its depth: leave it out')
+        if host in _HOSTS and name == 'RandomFlip' and has_our_flip:
             raise ConfigError(f"{loader}: mmvd.RGBDRandomFlip hides what {host}'s RandomFlip did: leave the host's out")
+
+
+def _leaves_depth(step: object, host: str, name: str) -> bool:
+    if host == 'torchvision':
+        return name in _OF_TORCHVISION
+    fills = name == 'RandomCrop' and (getattr(step, 'padding', None) or getattr(step, 'pad_if_needed', False))
+    return host in _HOSTS and (name in _UNTRACED or bool(fills))  # a crop that is filled up may have the input's size
 
 
 def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict]]:

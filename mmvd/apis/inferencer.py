@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mmvd.arguments import check_flag, check_int
+from mmvd.datasets.pairing import PANEL
 from mmvd.errors import MemoryLimitError, MMVDError, SampleError
 from mmvd.saving import save_png_atomically
 
@@ -19,7 +20,7 @@ from .inputs import Frame, InputReader, Source
 from .memory import told_if_full
 from .output import Output
 
-_PANEL = '_panel.png'
+_PANEL = f'{PANEL}.png'
 
 
 class RGBDInferencer(ABC):

@@ -8,7 +8,7 @@ from mmengine.fileio import load
 
 from mmvd.datasets.nesting import selected
 from mmvd.errors import Missing
-from mmvd.registry import DATASETS
+from mmvd.registry import DATASETS, find
 
 from .configs import shipped_configs
 
@@ -24,7 +24,7 @@ def recipe_of(path: str, kind: str = 'weights') -> str:
 
 def missing_of(settings: dict) -> Missing | None:
     """What one dataset would miss; None if its files are there, or it reads none."""
-    missing = getattr(DATASETS.get(settings['type']), 'missing', None)
+    missing = getattr(find(DATASETS, settings['type']), 'missing', None)
     found = missing(settings) if missing else None
     return found and replace(found, made_by=found.made_by or recipe_of(str(settings.get('data_root')), 'folders'))
 

@@ -17,6 +17,8 @@ from .arrays import depth_batch, rgb_batch
 from .devices import autocast, check_dtype, find_device
 from .memory import fitting_size, told_if_full
 
+_TRIED_ON_CPU = 1024  # pixels: seconds
+
 
 class VDModel:
     """Encodes and completes: eval mode, no gradients, the same answer every time.
@@ -183,6 +185,8 @@ class VDModel:
         images, metres, _ = _read(rgb, depth, unit, decoder)
         one = (images[:1].clone(), metres[:1].clone())
         failed = size or min(images.shape[-2:])
+        if self.device.type == 'cpu':  # systems promise more memory than there is, and end who takes it
+            failed = min(failed, _TRIED_ON_CPU)
         del images, metres
         return fitting_size(lambda smaller: self._complete(*one, smaller), failed)
 

@@ -12,7 +12,7 @@ from mmengine.registry import OPTIMIZERS
 
 from mmvd.datasets.nesting import datasets_in
 from mmvd.errors import ConfigError, Missing, MissingInputsError
-from mmvd.registry import DATASETS, METRICS, MODELS
+from mmvd.registry import DATASETS, METRICS, MODELS, find
 
 from .data_configs import check_datasets, check_pipelines
 from .missing_data import missing_data, recipe_of
@@ -221,7 +221,7 @@ def _check_classes(config: Config, loaders: tuple[str, ...]) -> None:
     counters = ('count_classes',) if 'decode_head' in config.model else ('count_scenes', 'count_objects')
     for loader in filter(config.get, loaders):  # a training without validation has none
         for dataset in datasets_in(config[loader]['dataset']):
-            kind = DATASETS.get(dataset['type'])
+            kind = find(DATASETS, dataset['type'])
             count = next((getattr(kind, name) for name in counters if hasattr(kind, name)), None)
             found = count(dataset) if count else None  # None: only the folders tell, see ProbeReportHook
             if found and 'num_classes' in head and head['num_classes'] != found:
@@ -241,5 +241,5 @@ def _missing_of_metrics(config: Config, training: bool) -> Iterator[Missing]:
     metrics = config.get('val_evaluator' if training else 'test_evaluator') or ()
     for metric in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
         kind = metric.get('type', '')
-        missing = getattr(METRICS.get(kind) if isinstance(kind, str) else kind, 'missing', None)
+        missing = getattr(find(METRICS, kind) if isinstance(kind, str) else kind, 'missing', None)
         yield from missing(metric) if missing else ()

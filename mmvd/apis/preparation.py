@@ -10,7 +10,7 @@ from mmvd.datasets.index import open_index
 from mmvd.datasets.nesting import datasets_in
 from mmvd.datasets.rgbd_dataset import RGBDDataset
 from mmvd.errors import ConfigError, Missing, MMVDError
-from mmvd.registry import DATASETS
+from mmvd.registry import DATASETS, find
 
 from .configs import read_config, shipped_configs
 from .data_configs import LOADERS
@@ -32,7 +32,7 @@ def paper_datasets() -> dict[str, dict]:
 def listed_datasets(config: Config) -> list[dict]:
     """Configs of the datasets of files that a config reads, each once, whatever its pipeline is."""
     nodes = (node for loader in LOADERS for node in datasets_in((config.get(loader) or {}).get('dataset')))
-    found = [dict(node, pipeline=[]) for node in nodes if issubclass(DATASETS.get(node['type']), RGBDDataset)]
+    found = [dict(node, pipeline=[]) for node in nodes if issubclass(find(DATASETS, node['type']), RGBDDataset)]
     return list({str(node): node for node in found}.values())
 
 

@@ -15,7 +15,7 @@ from mmvd.datasets.cameras import intrinsics_matrix
 from mmvd.datasets.nesting import datasets_in, flat
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError
-from mmvd.registry import DATASETS, TRANSFORMS
+from mmvd.registry import DATASETS, TRANSFORMS, find
 
 from .configs import building
 from .devices import autocast, check_dtype, find_device
@@ -61,7 +61,7 @@ class TaskInferencer(RGBDInferencer):
         self.model = build_filled(config, checkpoint).to(self.device).eval()
         dataset = _dataset_of(config)
         leaf = next(node for node in datasets_in(dataset) if not (node.get('datasets') or 'dataset' in node))
-        kind = DATASETS.get(leaf['type'])
+        kind = find(DATASETS, leaf['type'])
         self.meta = self._metainfo(config, leaf, kind)
         steps = list(flat(dataset.get('pipeline') or leaf.get('pipeline') or []))
         self.reader_settings = dict(

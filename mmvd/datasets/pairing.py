@@ -11,6 +11,7 @@ from .rasters import shown
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 DEPTH_ENDINGS = ('.png', '.tif', '.tiff', '.pgm', '.exr', '.pfm', '.npy')
+PANEL = '_panel'  # behind the name of the image that a picture of results belongs to
 _WORDS = '(rgb|color|colour|image|depth)'
 _KIND = re.compile(rf'^{_WORDS}([-_. ]|(?=\d))|[-_. ]?{_WORDS}$', re.IGNORECASE)
 _DEPTH = re.compile(r'^depth([-_. \d]|$)|depth$', re.IGNORECASE)
@@ -22,7 +23,8 @@ def pair_folders(
     """Pair the images of a folder with the depth files of a folder by their names.
 
     Names count without ending and without ``rgb``, ``color``, ``image`` or ``depth`` at their beginning or end; both
-    folders may be the same. Hidden files, files of other kinds and, among the images, depth files by name are left out.
+    folders may be the same. Hidden files, files of other kinds and, among the images, depth files by name and panels of
+    earlier results are left out.
 
     Args:
         images: Folder of images.
@@ -37,6 +39,8 @@ def pair_folders(
             images share one.
     """
     found = [path for path in _files(images, IMAGE_ENDINGS) if not _is_depth(path)]
+    stems = {path.stem for path in found}
+    found = [path for path in found if not (path.stem.endswith(PANEL) and path.stem.removesuffix(PANEL) in stems)]
     if not found:
         raise SampleError(f'{shown(images)}: no images in this folder ({", ".join(IMAGE_ENDINGS)})')
     if depths is None:

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
-from mmvd.apis.data_configs import check_pipelines
+from mmvd.apis.data_configs import check_datasets, check_pipelines
 from mmvd.datasets.sample_key import KeyedIndex
 from mmvd.errors import ConfigError, SampleError
 from mmvd.registry import TRANSFORMS
@@ -214,3 +214,41 @@ def test_labels_of_mmseg_in_depth(tmp_path, step):
     loaded['seg_fields'] = ['depth', 'gt_seg_map']
     with pytest.raises(SampleError, match='filled depth with its label 255'):
         TRANSFORMS.build(dict(type='mmvd.PackRGBDInputs'))(TRANSFORMS.build(step)(loaded))
+
+
+OF_MMPRETRAIN = [
+    (dict(type='mmpretrain.Translate', magnitude=0.3), 'mmpretrain.Translate'),
+    (dict(type='mmpretrain.Rotate', angle=30.0), 'mmpretrain.Rotate'),
+    (dict(type='mmpretrain.RandAugment', policies='timm_increasing', num_policies=2, magnitude_level=9), 'mmpretrain.'),
+    (dict(type='mmpretrain.AutoAugment', policies='imagenet'), 'mmpretrain.'),
+    (dict(type='mmpretrain.RandomCrop', crop_size=56, padding=8), 'mmpretrain.RandomCrop'),
+    (dict(type='mmpretrain.RandomCrop', crop_size=56, pad_if_needed=True), 'mmpretrain.RandomCrop'),
+    (dict(type='mmpretrain.RandomCrop', crop_size=56), None),
+    (dict(type='mmpretrain.RandomErasing'), None),
+    (dict(type='mmpretrain.ColorJitter', brightness=0.3), None),
+    (dict(type='mmpretrain.torchvision/RandomHorizontalFlip'), 'torchvision.RandomHorizontalFlip'),
+    (dict(type='mmpretrain.torchvision/ColorJitter', brightness=0.3), None),
+]
+
+
+@pytest.mark.parametrize(('step', 'told'), OF_MMPRETRAIN)
+def test_what_mmpretrain_moves_without_a_trace_is_refused_by_name(step, told):
+    pytest.importorskip('mmpretrain.datasets.transforms')
+    pipeline = [dict(type='mmvd.LoadImage'), dict(type='mmvd.LoadDepth', decoder='mm16'), step]
+    data = dict(dataset=dict(type='A', pipeline=pipeline))
+    config = Config(dict(default_scope='mmpretrain', train_dataloader=data))
+    if told is None:
+        return check_pipelines(config, ('train_dataloader',))
+    with pytest.raises(ConfigError, match=f'train_dataloader: {told}.* moves or mixes the image and not its depth'):
+        check_pipelines(config, ('train_dataloader',))
+
+
+@pytest.mark.parametrize(('scope', 'kind'), [('mmseg', 'BaseSegDataset'), ('mmpretrain', 'CustomDataset')])
+def test_datasets_of_a_host_without_a_prefix(scope, kind):
+    pytest.importorskip(f'{scope}.datasets')
+    dataset = dict(type=kind, data_root='x', pipeline=[])
+    config = Config(dict(default_scope=scope, train_dataloader=dict(dataset=dataset)))
+    check_datasets(config, ('train_dataloader',))
+    dataset['type'] = 'NoDataset'
+    with pytest.raises(ConfigError, match="there is no dataset 'NoDataset'"):
+        check_datasets(Config(dict(default_scope=scope, train_dataloader=dict(dataset=dataset))), ('train_dataloader',))

@@ -62,6 +62,11 @@ def test_doubt_is_an_error(tmp_path, images, depths, match):
         pair_folders(make(tmp_path / 'i', *images), make(tmp_path / 'd', *depths))
 
 
+def test_panels_of_earlier_results_are_no_images(tmp_path):
+    folder = make(tmp_path / 'i', 'a.png', 'a_panel.png', 'solar_panel.png', 'a_depth.png')
+    assert [path.name for path, _ in pair_folders(folder, None)] == ['a.png', 'solar_panel.png']
+
+
 def test_no_such_folder(tmp_path):
     with pytest.raises(SampleError, match='no such folder'):
         pair_folders(tmp_path / 'none', None)

@@ -19,7 +19,7 @@ from mmvd.datasets.nesting import datasets_in
 from mmvd.datasets.verdicts import format_facts
 from mmvd.datasets.verification import examine
 from mmvd.errors import ConfigError, exit_code
-from mmvd.registry import DATASETS
+from mmvd.registry import DATASETS, find
 
 ROOT = Path(__file__).parents[2]
 EXAMINED = ('train_dataloader', 'val_dataloader')
@@ -35,11 +35,17 @@ def file_datasets(config: Config, root: Path | None) -> list[tuple[str, dict]]:
     for loader in filter(config.get, EXAMINED):  # a training may have no validation
         for part in datasets_in(config[loader].dataset):
             # a held-out share is one of the training set, which is read whole; rendered data read nothing
-            if part.get('part') != 'holdout' and hasattr(DATASETS.get(part['type']), 'missing'):
+            if part.get('part') != 'holdout' and hasattr(find(DATASETS, part['type']), 'missing'):
                 own = {key: value for key, value in part.items() if key != 'part'}
                 parts.append((loader, dict(own, **({'data_root': str(root)} if root else {}))))
     if not parts:
-        raise ConfigError(f'{config.filename}: none of its datasets reads files, there is nothing to verify')
+        kinds = {
+            node['type'] for loader in filter(config.get, EXAMINED) for node in datasets_in(config[loader].dataset)
+        }
+        raise ConfigError(
+            f'{config.filename}: none of its datasets reads files through mmvd ({", ".join(sorted(kinds))}), there is '
+            'nothing to verify'
+        )
     return parts
 
 
