@@ -26,12 +26,14 @@ _PNG_START, _PNG_END, _JPEG_END, _TAIL_BYTES = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB
 _TURNS = {  # EXIF orientation: quarter turns against the clock, then whether to mirror left and right
     2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False),
 }  # fmt: skip
+_LONGEST, _BEGINNING = 4096, 80  # letters of a path; of what is none, a file's content
 
 
 def shown(path: str | Path) -> str:
-    """A path for one line of text: line breaks and bytes that are no text are escaped."""
+    """A path for one line of text: line breaks and bytes that are no text are escaped, what is no path is cut."""
     text = str(path)
-    return text if text.isprintable() else text.encode('unicode_escape', 'surrogateescape').decode()
+    text = text if text.isprintable() else text.encode('unicode_escape', 'surrogateescape').decode()
+    return text if len(text) <= _LONGEST else f'{text[:_BEGINNING]}... (no path, but {len(text)} letters)'
 
 
 def read_raster(path: str | Path) -> np.ndarray:

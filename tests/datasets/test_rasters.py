@@ -115,3 +115,10 @@ def test_colours_and_grey_of_every_format(tmp_path, ending, mode):
     expected = np.asarray(Image.open(tmp_path / f'a.{ending}').convert('RGB')).astype(int)
     image, _ = read_image(tmp_path / f'a.{ending}')
     assert image.shape == (16, 24, 3) and np.abs(image[..., ::-1] - expected).max() <= 3
+
+
+def test_the_content_of_a_file_in_place_of_its_name_is_cut():
+    content = b'\x89PNG\r\n' + bytes(range(256)) * 50
+    with pytest.raises(SampleError, match=r'no path, but \d+ letters') as told:
+        read_image(content.decode('latin-1'))
+    assert len(str(told.value)) < 300
