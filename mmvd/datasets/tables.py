@@ -22,8 +22,9 @@ def place(root: Path, kind: str, about: dict, elsewhere: bool = True) -> Path:
         about: What the file's content depends on; another content has another name.
         elsewhere: Whether MMVD_INDEX counts.
     """
-    folder = Path(elsewhere and os.environ.get('MMVD_INDEX') or root).expanduser().absolute()
-    if folder.resolve() == root.resolve():  # files in the folder itself would age what is known of it
+    given = os.environ.get('MMVD_INDEX') if elsewhere else None
+    folder = Path(given).expanduser().absolute() if given else None
+    if folder is None or folder.resolve() == root.resolve():  # files beside the data would age what is known of them
         folder = root / FOLDER
     else:
         about = dict(about, root=str(root.resolve()))

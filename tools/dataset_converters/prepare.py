@@ -74,7 +74,7 @@ def print_report(lines: list[str], path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     AtomicLocalBackend().put('\n'.join([*lines, '']).encode(errors='replace'), path)
-    print(f'{path}: all {len(lines)} of them')
+    print(f'{path}: all {len(lines)} samples at fault')
 
 
 def prepare_config(args: argparse.Namespace) -> int:
