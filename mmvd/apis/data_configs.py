@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -94,8 +95,9 @@ def _check_hosts_steps(loader: str, steps: Sequence[object]) -> None:
 def _leaves_depth(step: object, host: str, name: str) -> bool:
     if host == 'torchvision':
         return name in _OF_TORCHVISION
-    fills = name == 'RandomCrop' and (getattr(step, 'padding', None) or getattr(step, 'pad_if_needed', False))
-    return host in _HOSTS and (name in _UNTRACED or bool(fills))  # a crop that is filled up may have the input's size
+    fills = name == 'RandomCrop' and (np.any(getattr(step, 'padding', None)) or getattr(step, 'pad_if_needed', False))
+    kinds = {kind.__name__ for kind in type(step).__mro__}
+    return host in _HOSTS and bool(fills or kinds & set(_UNTRACED))  # what is filled up may have the input's size
 
 
 def _nodes(config: Config, loaders: tuple[str, ...]) -> Iterator[tuple[str, dict]]:

@@ -20,8 +20,6 @@ from .inputs import Frame, InputReader, Source
 from .memory import told_if_full
 from .output import Output
 
-_PANEL = f'{PANEL}.png'
-
 
 class RGBDInferencer(ABC):
     """Predicts from RGB-D images, by the conventions of mmengine's inferencers."""
@@ -135,7 +133,7 @@ class RGBDInferencer(ABC):
             check_flag(owner, name, flag)
         given = _given(decoder=decoder, depth_unit=depth_unit, one_by_one=failures is not None)
         sources = InputReader(**dict(self.reader_settings, **given)).sources(inputs, depth)
-        endings = [*(() if no_save_pred else self.files), *(() if no_save_vis else (_PANEL,))]
+        endings = [*(() if no_save_pred else self.files), *(() if no_save_vis else (PANEL,))]
         output = Output(out_dir, endings, overwrite, skip_existing, skipped)
         sources = output.todo(sources)
         sources = self._tracked(sources) if show_progress else sources
@@ -146,7 +144,7 @@ class RGBDInferencer(ABC):
                 if output.folder is not None and not no_save_pred:
                     self.save(frame, prediction, output.folder)
                 if save_vis:
-                    save_png_atomically(picture, output.folder / f'{frame.name}{_PANEL}')
+                    save_png_atomically(picture, output.folder / f'{frame.name}{PANEL}')
                 yield prediction, picture
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 
-from mmvd.errors import Missing, MMVDError
+from mmvd.errors import ConfigError, Missing, MMVDError
 from mmvd.registry import DATASETS
 
 from .bop_files import camera_of
@@ -50,7 +50,12 @@ class BOPDataset(RGBDDataset):
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
         """Depth of every set is PNG, also where colour is JPEG; what is no image is left alone."""
         pairs = [pair for pair in super()._pairs_of_folder() if Path(pair[0]).suffix.lower() in IMAGE_ENDINGS]
-        return self._distinct([(image, str(Path(depth).with_suffix('.png'))) for image, depth in pairs], 'its name')
+        kept: dict[str, str] = {}
+        for image, depth in pairs:
+            first = kept.setdefault(str(Path(depth).with_suffix('.png')), image)
+            if first != image:
+                self.leave_out(image, ConfigError(f'{self.data_root}/{first} is the same frame: keep one of them'))
+        return [(image, depth) for depth, image in kept.items()]
 
     def scenes(self) -> Scenes:
         """The scenes of the split, none of whose files is read yet."""

@@ -44,7 +44,7 @@ def write_rooms(
         ConfigError: If the folder holds something else.
         SavingError: If it cannot be written.
     """
-    arguments = json.dumps([frames, size, field_deg, seed]).encode()
+    arguments = json.dumps([frames, size, [float(angle) for angle in field_deg], seed]).encode()
     journal = out / f'.writing_{hashlib.sha256(arguments).hexdigest()[:12]}'
     if not journal.is_file() and out.is_dir() and any(out.iterdir()):
         raise ConfigError(
@@ -73,7 +73,9 @@ def _write_models(folder: Path) -> None:
 def _write_scene(folder: Path, drawn: PoseFrames, count: int, done: Journal) -> Iterable[str]:
     names = [f'{folder.parent.name}/{number:06d}' for number in range(count)]
     for number, name in enumerate(names):
-        if name not in done:
+        pictures = (folder / f'{kind}/{number:06d}.png' for kind in ('rgb', 'depth'))
+        if name not in done or not all(path.is_file() for path in pictures):
+            done.pop(name, None)
             done[name] = _write_frame(folder, f'{number:06d}', drawn[number])
         yield name
     for kind in ('camera', 'gt', 'gt_info'):

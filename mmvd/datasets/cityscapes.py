@@ -41,16 +41,21 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
 
     Raises:
         ConfigError: If the file holds something else.
-        MissingInputsError: If there is none, but other images of its split have one.
+        MissingInputsError: If there is none, but other images of its split have one, and it is of no sequence.
     """
     name, known = re.subn(*_CAMERA_FROM, image)
     path, _ = place_of(root, name)
     if known:
         cameras.add(path)
     if not (known and is_file(path)):
-        split = '/'.join(name.split('/')[:2])
-        if known and _holds(root, split):
-            raise MissingInputsError(f'{path}: no such camera, but others of {split} are there: fetch it')
+        split = name[: name.find('/', name.find('camera/') + len('camera/'))]
+        if (
+            known and '_sequence/' not in image and _has_cameras(root, split)
+        ):  # of sequences one image in thirty has one
+            raise MissingInputsError(
+                f'{path}: no such camera, but others of {split} are there: fetch it, or take those of one camera for '
+                'all by camera_from=None'
+            )
         _tell_of_one_camera(root)
         return dict(intrinsics=intrinsics_matrix(*_FIRST))
     try:
@@ -68,19 +73,21 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
     return dict(intrinsics=matrix, depth_scale=factor)
 
 
-def with_camera(entry: dict, root: Path, image: str, cameras: set[Path]) -> dict:
-    """An entry with what :func:`cityscapes_camera` finds, unless it has intrinsics."""
-    return entry if 'intrinsics' in entry else entry | cityscapes_camera(root, image, cameras)
+def with_camera(entry: dict, root: Path, image: str, cameras: set[Path], settings: dict) -> dict:
+    """An entry with what :func:`cityscapes_camera` finds, unless it has intrinsics, or the settings ask for none."""
+    if 'intrinsics' in entry or ('camera_from' in settings and settings['camera_from'] is None):
+        return entry
+    return entry | cityscapes_camera(root, image, cameras)
 
 
 @cache
-def _holds(root: Path, folder: str) -> bool:
+def _has_cameras(root: Path, folder: str) -> bool:
     inside = (f'{folder}/', f'{root.name}/{folder}/')
     for archive in archives_in(root):
         with suppress(SampleError):  # told of where its images are listed
             if any(name.startswith(inside) for name in open_archive(archive).names()):
                 return True
-    return (root / folder).is_dir()
+    return any((root / folder).glob('*/*_camera.json'))
 
 
 @cache
@@ -108,4 +115,4 @@ class CityscapesDepthDataset(RGBDDataset):
         super().__init__(data_root, **{**self.DEFAULTS, **kwargs})
 
     def _entry(self, root: Path, image: str, depth: str) -> dict:
-        return with_camera(super()._entry(root, image, depth), root, image, self.cameras)
+        return with_camera(super()._entry(root, image, depth), root, image, self.cameras, self.settings)

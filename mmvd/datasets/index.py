@@ -47,6 +47,7 @@ def write_index(
     path: Path,
     sources: Sequence[Path] = (),
     began_ns: int | None = None,
+    now_ns: int | None = None,
     problems: Sequence[str] = (),
 ) -> None:
     """Write the entries of a data list, whole or not at all.
@@ -59,7 +60,8 @@ def write_index(
         root: The dataset's folder.
         path: Where the index goes.
         sources: Further files and folders out of which the entries were made.
-        began_ns: When the listing began, in nanoseconds of the clock.
+        began_ns: When the listing began, in nanoseconds of the clock that dates files.
+        now_ns: What that clock says now, this machine's by default.
         problems: Of what was left out, which every start is told of.
 
     Raises:
@@ -69,7 +71,7 @@ def write_index(
     """
     columns, constants, shapes = _sorted_out(entries, root)
     times = _times_of(columns, sources, root)
-    now_ns = time.time_ns()  # what is dated later was so before
+    now_ns = now_ns or time.time_ns()  # what is dated later was so before
     late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
     if late is not None:
         raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
@@ -141,20 +143,29 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
     Raises:
         SampleError: If the index is damaged.
     """
-    path = next(filter(os.path.isfile, (index_path(root, settings, there) for there in (True, False))), None)
-    if path is None:
-        return None
-    entries = IndexedEntries(path, root)
-    changed = entries.changed()
-    if changed is not None:
-        MMLogger.get_current_instance().warning(
+    told = None
+    for path in dict.fromkeys(index_path(root, settings, elsewhere) for elsewhere in (False, True)):
+        if not os.path.isfile(path):
+            continue
+        try:
+            entries = IndexedEntries(path, root)
+        except SampleError as error:
+            if path == index_path(root, settings):  # the other one may be where nothing can be written
+                raise
+            told = str(error)
+            continue
+        changed = entries.changed()
+        if changed is None:
+            if entries.left_out['count']:
+                MMLogger.get_current_instance().warning(f'{path}: {entries.told_left_out()}')
+            return entries
+        told = (
             f'{path}: {root / changed} has changed since: its samples are listed anew, which takes long, at every '
             'start until tools/dataset_converters/prepare.py has written it anew'
         )
-        return None
-    if entries.left_out['count']:
-        MMLogger.get_current_instance().warning(f'{path}: {entries.told_left_out()}')
-    return entries
+    if told:
+        MMLogger.get_current_instance().warning(told)
+    return None
 
 
 class IndexedEntries(Sequence):

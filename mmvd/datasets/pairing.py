@@ -11,7 +11,7 @@ from .rasters import shown
 
 IMAGE_ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 DEPTH_ENDINGS = ('.png', '.tif', '.tiff', '.pgm', '.exr', '.pfm', '.npy')
-PANEL = '_panel'  # behind the name of the image that a picture of results belongs to
+PANEL = '_panel.png'  # behind the name of the image that a picture of results belongs to
 _WORDS = '(rgb|color|colour|image|depth)'
 _KIND = re.compile(rf'^{_WORDS}([-_. ]|(?=\d))|[-_. ]?{_WORDS}$', re.IGNORECASE)
 _DEPTH = re.compile(r'^depth([-_. \d]|$)|depth$', re.IGNORECASE)
@@ -39,16 +39,16 @@ def pair_folders(
             images share one.
     """
     found = [path for path in _files(images, IMAGE_ENDINGS) if not _is_depth(path)]
-    stems = {path.stem for path in found}
-    found = [path for path in found if not (path.stem.endswith(PANEL) and path.stem.removesuffix(PANEL) in stems)]
+    panels = {path.with_name(f'{path.stem}{PANEL}') for path in found}
     if not found:
         raise SampleError(f'{shown(images)}: no images in this folder ({", ".join(IMAGE_ENDINGS)})')
     if depths is None:
-        return [(path, None) for path in found]
+        return [(path, None) for path in found if path not in panels]
     by_name, images_found = defaultdict(list), set(found)
     for path in _files(depths, DEPTH_ENDINGS):
         if path not in images_found or _is_depth(path):
             by_name[common_name(path)].append(path)
+    found = [path for path in found if path not in panels or common_name(path) in by_name]
     _check_doubts(found, by_name)
     missing = [path for path in found if common_name(path) not in by_name]
     if missing and (not allow_missing or len(missing) == len(found)):

@@ -196,26 +196,26 @@ class RGBDDataset(BaseDataset):
         return [*lists, *self.cameras]
 
     def _pairs_of_list(self) -> list[tuple[str, ...]]:
-        return self._distinct(self.rows(Path(self.ann_file), self.settings), str(self.ann_file))
+        path = Path(self.ann_file)
+        rows = self.rows(path, self.settings)
+        self._check_pairs([tuple(map(os.path.normpath, row[:2])) for row in rows], str(path))
+        return rows
 
     def _pairs_of_folder(self) -> list[tuple[str, str]]:
-        names = sorted(walk(Path(self.data_root), self.images, self.exclude, self.done, self.problems))
-        source = f'depth_from={tuple(self.depth_from)}'
-        return self._distinct([(name, re.sub(*self.depth_from, name)) for name in names], source)
+        root = Path(self.data_root)
+        names = sorted(walk(root, self.images, self.exclude, self.done, self.problems))
+        pairs = [(name, re.sub(*self.depth_from, name)) for name in names]
+        self._check_pairs(pairs, f'depth_from={tuple(self.depth_from)}')
+        return pairs
 
-    def _distinct(self, pairs: list[tuple[str, ...]], source: str) -> list[tuple[str, ...]]:
-        """Those whose depth is not that of an image before; none may be its own depth."""
-        owners, kept = {}, []
-        for pair in pairs:
-            image, depth = map(os.path.normpath, pair[:2])
+    def _check_pairs(self, pairs: list[tuple[str, str]], source: str) -> None:
+        """No image is its own depth, and none shares its depth with another image."""
+        owners = {}
+        for image, depth in pairs:
             if image == depth:
                 raise ConfigError(f'{self.data_root}/{image}: {source} makes the image its own depth')
-            if owners.setdefault(depth, image) == image:
-                kept.append(pair)
-            else:
-                told = f'{self.data_root}/{depth}: {source} gives it to {owners[depth]} and to {image}: keep one'
-                self.leave_out(image, ConfigError(told))
-        return kept
+            if owners.setdefault(depth, image) != image:
+                raise ConfigError(f'{self.data_root}/{depth}: {source} gives it to {owners[depth]} and to {image}')
 
     def prepare_data(self, idx: int) -> dict:
         """One sample after the pipeline.

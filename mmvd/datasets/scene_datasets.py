@@ -109,7 +109,8 @@ class RGBDClassDataset(RGBDDataset):
     @classmethod
     def _missing(cls, config: dict) -> Missing | None:
         root, folders = Path(config['data_root']), None if config.get('classes') else config.get('class_folders')
-        if folders and root.is_dir() and not cls._folders_of_classes(root, folders):
+        is_glob = isinstance(folders, str) and folders and not Path(folders).is_absolute()
+        if is_glob and root.is_dir() and not cls._folders_of_classes(root, folders):
             packed = ', '.join(path.name for path in archives_in(root))
             unpack = f'; {packed} must be unpacked, classes are folders' if packed else ''
             return Missing(str(root), f'no class folder matches {folders}{unpack}')

@@ -164,7 +164,7 @@ class CityscapesRGBDDataset(_SplitDataset):
     PREPARED_BY = 'the official archives, then python tools/dataset_converters/label_ids.py cityscapes {root}'
 
     def _entry(self, root: Path, image: str, depth: str, label: str | None = None) -> dict:
-        return with_camera(super()._entry(root, image, depth, label), root, image, self.cameras)
+        return with_camera(super()._entry(root, image, depth, label), root, image, self.cameras, self.settings)
 
 
 @DATASETS.register_module()

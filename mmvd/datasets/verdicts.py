@@ -73,11 +73,11 @@ def _first(texts: Sequence[str]) -> str:
     return f', first {texts[0]}' if texts else ''
 
 
-def named(facts: DatasetFacts) -> list[str]:
-    """A line for each sample that a rule holds against the dataset."""
+def named(facts: DatasetFacts, failing: Sequence[str]) -> list[str]:
+    """A line for each sample that one of the failing rules is about."""
     lists = dict(readable=facts.failures, distinct=facts.duplicates, depth=facts.empty)
     lists['one unit'] = facts.other_unit
-    return [f'{rule}: {text}' for rule, texts in lists.items() for text in texts]
+    return [f'{rule}: {text}' for rule, texts in lists.items() if rule in failing for text in texts]
 
 
 def format_facts(name: str, facts: DatasetFacts, classes: Sequence[str] = (), expected: dict | None = None) -> str:

@@ -19,6 +19,7 @@ from .transforms.loading import LoadDepth, LoadImage
 
 UNIT_TOLERANCE = 100.0  # of one map beside the median: metres beside millimetres, not a wall beside a street
 SCALE_TOLERANCE = 5.0  # of all maps of one depth_scale (BOP: of each scene) beside the median: 0.1 beside 1
+_OTHER_SCALE = 2.0  # times that of most maps; those of a set's own cameras differ by less
 
 
 @dataclass
@@ -89,8 +90,9 @@ def _sum_up(facts: DatasetFacts, dataset: BaseDataset, depth: dict[int, tuple]) 
         facts.density = float(rows[:, 2].mean())
     ratio = rows[:, 0] / np.median(rows[some, 0]) if some.any() else rows[:, 0]
     far = some & _is_beyond(ratio, UNIT_TOLERANCE)
-    for scale in np.unique(rows[some, 3]):
-        alike = some & (rows[:, 3] == scale)
+    scales = rows[:, 3] / np.median(rows[some, 3]) if some.any() else rows[:, 3]
+    for scale in np.unique(scales[some & _is_beyond(scales, _OTHER_SCALE)]):
+        alike = some & (scales == scale)
         far |= alike & _is_beyond(np.median(ratio[alike]), SCALE_TOLERANCE)
     numbers = np.array(list(depth), int)
     for names, which in ((facts.empty, ~some), (facts.other_unit, far)):
@@ -106,17 +108,19 @@ def _looks_into(dataset: BaseDataset, chosen: Sequence[int], done: Mapping[str, 
 
     def look(index: int) -> tuple[str, int, dict, dict]:
         entry = dataset.get_data_info(int(index))
-        key = _key_of(entry)
+        key = _key_of(entry, dataset.data_root)
         return key, int(index), entry, done[key] if key in done else _look_into(dataset, int(index))
 
     return map_in_threads(look, chosen)
 
 
-def _key_of(entry: dict) -> str:
-    """A digest of all that is known of a sample but its number, and of the times of its files."""
-    times = [changed_ns(Path(path)) for name, path in entry.items() if name.endswith('_path')]
+def _key_of(entry: dict, root: str | Path) -> str:
+    """A digest of all that is known of a sample but its number, and of the times of its files; folders may move."""
+    times = [changed_ns(Path(path)) for name, path in entry.items() if name.endswith('_path') and path]
     known = {name: value for name, value in entry.items() if name != 'sample_idx'}
-    return hashlib.blake2b(json.dumps([known, times], default=str).encode(), digest_size=16).hexdigest()
+    known |= {name: path.removeprefix(str(root)) for name, path in known.items() if name.endswith('_path') and path}
+    content = json.dumps([known, times], default=lambda each: each.tolist())  # arrays
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def _look_into(dataset: BaseDataset, index: int) -> dict:

@@ -47,6 +47,9 @@ def walk(
     for archive in archives_in(root):
         if '**' in images:
             raise ConfigError(f'{archive}: in an archive images={images!r} cannot be looked for: unpack it')
+        if not archive.exists():
+            _tell_of_dead_link(str(archive), problems)
+            continue
         twice, members = 0, _members(archive, images, problems, unpacked=bool(seen))
         for name in _texts(_shown(members, exclude), archive, problems):
             if name in seen:
@@ -99,8 +102,8 @@ def _folders_in(folder: Path, glob: str, problems: list[str] | None) -> Iterator
                 try:
                     if each.is_dir():
                         yield each.name
-                    elif each.is_symlink() and not os.path.exists(each.path):
-                        _leave_out(f'{each.path}: this link leads nowhere: is its disk there?', problems)
+                    elif each.is_symlink() and not os.path.splitext(each.name)[1] and not os.path.exists(each.path):
+                        _tell_of_dead_link(each.path, problems)  # to a folder by its name
                 except OSError as error:  # links are looked at, and may lead in circles
                     _leave_out(f'{each.path}: this link cannot be followed ({error.strerror})', problems)
 
@@ -163,6 +166,15 @@ def _leave_out(problem: str, problems: list[str] | None) -> None:
         raise SampleError(problem)
     if f'left out: {problem}' not in problems:  # a dataset that walks twice
         problems.append(f'left out: {problem}')
+
+
+def _tell_of_dead_link(path: str, problems: list[str] | None) -> None:
+    """What it led to may have been data, or not: no start of a training ends for it."""
+    told = f'{path}: this link leads nowhere: is its disk there?'
+    if problems is None:
+        MMLogger.get_current_instance().warning(told)
+    else:
+        _leave_out(told, problems)
 
 
 def _texts(names: Iterator[str], above: Path, problems: list[str] | None) -> Iterator[str]:

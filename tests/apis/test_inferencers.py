@@ -167,6 +167,8 @@ def test_what_does_not_fit_into_memory(completer, monkeypatch):
     assert model.complete(rgb, size=56).shape == (224, 280)
     with pytest.raises(MemoryLimitError, match='size=56 does, one image at a time'):
         model.complete(np.stack([RGB] * 5))
+    with pytest.raises(MemoryLimitError, match='size=64 does'):  # tried from 1024 on
+        model.complete(RGB, size=10**6)
 
 
 def test_features(completer, tmp_path):

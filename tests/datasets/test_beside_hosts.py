@@ -224,6 +224,8 @@ OF_MMPRETRAIN = [
     (dict(type='mmpretrain.RandomCrop', crop_size=56, padding=8), 'mmpretrain.RandomCrop'),
     (dict(type='mmpretrain.RandomCrop', crop_size=56, pad_if_needed=True), 'mmpretrain.RandomCrop'),
     (dict(type='mmpretrain.RandomCrop', crop_size=56), None),
+    (dict(type='mmpretrain.RandomCrop', crop_size=56, padding=(0, 0)), None),
+    (dict(type='mmpretrain.EfficientNetRandomCrop', scale=56), 'mmpretrain.EfficientNetRandomCrop'),
     (dict(type='mmpretrain.RandomErasing'), None),
     (dict(type='mmpretrain.ColorJitter', brightness=0.3), None),
     (dict(type='mmpretrain.torchvision/RandomHorizontalFlip'), 'torchvision.RandomHorizontalFlip'),

@@ -66,6 +66,14 @@ def test_cameras_that_come_later_or_change_make_an_index_stale(root, monkeypatch
     if gone != 'camera':  # half an archive
         with pytest.raises(MissingInputsError, match='city_0_camera.json: no such camera, but others of camera/train'):
             samples(root)
+        assert len(samples(root, camera_from=None)) == 2
+        for image in list(root.glob('leftImg8bit/train/hamburg/*')):  # of its snippet one image has a camera
+            target = root / 'leftImg8bit_sequence/train/hamburg' / image.name
+            target.parent.mkdir(parents=True)
+            shutil.copy(image, target)
+        depth_from = (r'leftImg8bit_sequence/(.*)_leftImg8bit', r'disparity/\1_disparity')
+        assert samples(root, images='leftImg8bit_sequence/train/*/*_leftImg8bit.png', depth_from=depth_from)
+        shutil.rmtree(root / 'leftImg8bit_sequence')
     left_out = prepare(dict(PAIRS, data_root=str(root))).data_list.left_out
     assert left_out['count'] == (gone != 'camera')
     told = logged(monkeypatch)

@@ -256,13 +256,16 @@ def test_names_that_are_no_text_are_left_out(tmp_path):
         assert prepare(settings).data_list.left_out['count'] == number + 1
 
 
-def test_files_that_come_while_listing_are_told(tmp_path):
+def test_files_that_come_while_listing_are_told(tmp_path, monkeypatch):
     settings = pairs(tmp_path)
     dataset = build(settings, lazy_init=True)
     found, path = dataset.load_data_list(), index_path(tmp_path, dataset.settings)
     began_ns = (tmp_path / 'ü/rgb').stat().st_mtime_ns - 1
     with pytest.raises(SampleError, match='changed while it was listed'):
         write_index(found, tmp_path, path, dataset.sources(found), began_ns)
+    with monkeypatch.context() as patch, pytest.raises(SampleError, match='changed while it was listed'):
+        patch.setattr('time.time_ns', lambda: 0)  # this machine's clock is behind that of the disk
+        write_index(found, tmp_path, path, dataset.sources(found), began_ns, began_ns + 1)
     for each in (*tmp_path.glob('*'), *tmp_path.glob('*/*'), tmp_path):
         os.utime(each, (4e9, 4e9))  # a clock that was wrong: dated later than now, it was so before
     write_index(found, tmp_path, path, dataset.sources(found), began_ns)

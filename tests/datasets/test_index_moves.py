@@ -59,6 +59,15 @@ def test_an_index_with_the_data_is_found_beside_others_elsewhere(tmp_path, monke
     time.sleep(0.02)
     (tmp_path / 'set/late').mkdir()
     assert prepare(settings).data_list.path.parent == tmp_path / 'elsewhere'
+    own.write_bytes(own.read_bytes()[:-5])  # where nobody can delete it
+    assert prepare(settings).data_list.path.parent == tmp_path / 'elsewhere'
+    time.sleep(0.02)
+    (tmp_path / 'set/later').mkdir()
+    monkeypatch.delenv('MMVD_INDEX')
+    own.unlink()
+    prepare(settings)
+    monkeypatch.setenv('MMVD_INDEX', str(tmp_path / 'elsewhere'))
+    assert build(settings).data_list.path == own  # the other one is older than the data
 
 
 def test_indices_in_the_home_folder_and_in_the_dataset_itself(tmp_path, monkeypatch):

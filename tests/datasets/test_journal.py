@@ -87,6 +87,14 @@ def test_an_interrupted_verification_goes_on(tmp_path, monkeypatch):
         assert examine(dataset, done=done).failures
 
 
+def test_a_verification_goes_on_where_the_folder_moved(tmp_path, monkeypatch):
+    settings, done = pairs(tmp_path / 'set'), {}
+    whole = examine(build(settings), done=done)
+    (tmp_path / 'set').rename(tmp_path / 'moved')
+    monkeypatch.setattr(verification, '_look_into', None)
+    assert examine(build(dict(settings, data_root=str(tmp_path / 'moved'))), done=done).mean_m == whole.mean_m
+
+
 def test_files_that_changed_since_are_read_again(tmp_path):
     dataset = build(pairs(tmp_path / 'set'))
     with pytest.raises(ZeroDivisionError), Journal(tmp_path / 'a.verify', 'x') as done:
@@ -117,7 +125,7 @@ def test_what_was_read_is_numpys(tmp_path, monkeypatch):
     done = {}
     facts = examine(dataset, limit=4, done=done)
     assert (facts.images, facts.read) == (6, 4)
-    assert done.keys() == {verification._key_of(dataset.get_data_info(number)) for number in (0, 2, 3, 5)}
+    assert done.keys() == {verification._key_of(dataset.get_data_info(number), tmp_path) for number in (0, 2, 3, 5)}
 
 
 def test_files_of_one_age_are_told_apart_and_failures_not_remembered(tmp_path):

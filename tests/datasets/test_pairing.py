@@ -63,8 +63,12 @@ def test_doubt_is_an_error(tmp_path, images, depths, match):
 
 
 def test_panels_of_earlier_results_are_no_images(tmp_path):
-    folder = make(tmp_path / 'i', 'a.png', 'a_panel.png', 'solar_panel.png', 'a_depth.png')
-    assert [path.name for path, _ in pair_folders(folder, None)] == ['a.png', 'solar_panel.png']
+    folder = make(tmp_path / 'i', 'a.png', 'a_panel.png', 'a_panel.jpg', 'solar_panel.png', 'a_depth.png')
+    assert [path.name for path, _ in pair_folders(folder, None)] == ['a.png', 'a_panel.jpg', 'solar_panel.png']
+    (folder / 'a_panel.jpg').unlink()
+    (folder / 'solar_panel.png').unlink()
+    depths = make(tmp_path / 'd', 'a.png', 'a_panel.png')
+    assert len(pair_folders(folder, folder)) == 1 and len(pair_folders(folder, depths)) == 2  # with depth of its own
 
 
 def test_no_such_folder(tmp_path):

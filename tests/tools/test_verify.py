@@ -102,10 +102,13 @@ def test_a_part_in_another_unit_and_maps_without_depth_are_named(tmp_path, capsy
     told = capsys.readouterr().out
     assert f'FAIL depth: 1 maps of 6 have none, first {empty}' in told
     assert 'FAIL one unit: 2 maps differ from the median by more than 100 times, or ' in told and '000004/de' in told
-    assert '.verify.txt: all 7 samples at fault' in told
+    assert '.verify.txt: what is at fault, 7 lines' in told
     (report,) = (tmp_path / 'lm/.mmvd').glob('*.verify.txt')
     rules = [line.split(': ')[0] for line in report.read_text().splitlines()]
     assert rules == ['distinct'] * 4 + ['depth', 'one unit', 'one unit']
+    monkeypatch.setattr(sys, 'argv', ['prepare.py', 'lm', '--verify', '--limit', '1'])
+    prepare_main()
+    assert report.exists()  # of the whole
 
 
 def test_one_scene_with_the_depth_scale_of_another_sensor_is_named(tmp_path, capsys, monkeypatch):

@@ -44,8 +44,13 @@ def main() -> int:
         parser.error(f'{args.name!r} is none of {", ".join(sorted(datasets))}, and no config file')
     if args.name not in datasets:
         return exit_code(lambda: prepare_config(args))
-    settings = dict(datasets[args.name], **({'data_root': os.path.abspath(args.root)} if args.root else {}))
+    settings = dict(datasets[args.name], **({'data_root': folder_of(args.root)} if args.root else {}))
     return exit_code(lambda: run(args, settings))
+
+
+def folder_of(root: Path) -> str:
+    """A folder by the name that it has; links are kept where nothing climbs behind them."""
+    return str(root.resolve() if '..' in root.parts else root.absolute())
 
 
 def run(args: argparse.Namespace, settings: dict) -> int:
@@ -64,7 +69,8 @@ def run(args: argparse.Namespace, settings: dict) -> int:
         facts = examine(dataset, args.limit, done, args.name)
     rules = judge(facts, expectations()[args.name])
     print('\n'.join(f'{"PASS" if holds else "FAIL"} {text}' for holds, text in rules))
-    print_report(named(facts), path.with_suffix('.verify.txt'))
+    failing = [text.split(':')[0] for holds, text in rules if not holds]
+    print_report(named(facts, failing), path.with_suffix(f'.verify{part}.txt'))
     return 0 if all(holds for holds, _ in rules) and not left_out else 1
 
 
@@ -74,7 +80,7 @@ def print_report(lines: list[str], path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     AtomicLocalBackend().put('\n'.join([*lines, '']).encode(errors='replace'), path)
-    print(f'{path}: all {len(lines)} samples at fault')
+    print(f'{path}: what is at fault, {len(lines)} lines')
 
 
 def prepare_config(args: argparse.Namespace) -> int:
@@ -110,6 +116,12 @@ def tell_of_left_out(dataset: RGBDDataset) -> int:
     return left_out['count']
 
 
+def clock_of(path: Path) -> int:
+    """The time by the clock of a file's disk, which may be another machine's, in nanoseconds."""
+    os.utime(path)
+    return path.stat().st_mtime_ns
+
+
 def prepare(settings: dict | Config) -> RGBDDataset:
     """Write the index unless it is up to date; returns the dataset, which reads it.
 
@@ -131,12 +143,12 @@ def prepare(settings: dict | Config) -> RGBDDataset:
             tqdm(desc=f'listing {root}', unit=' folders') as bar,
             Journal(path.with_suffix('.listing'), progress=bar.update) as dataset.done,
         ):
-            os.utime(dataset.done.path)  # by the clock of its disk, which may be another; its folder may be new
-            began_ns = dataset.done.path.stat().st_mtime_ns
+            began_ns = clock_of(dataset.done.path)  # its folder may be new
             found = dataset.load_data_list()
             if not found:
                 raise MissingInputsError(dataset.problems[0])
-            write_index(found, root, path, dataset.sources(found), began_ns, dataset.problems)
+            sources = dataset.sources(found)
+            write_index(found, root, path, sources, began_ns, clock_of(dataset.done.path), dataset.problems)
         print_report(dataset.problems, path.with_suffix('.left_out.txt'))
         dataset.done = None
     dataset.full_init()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
-from prepare import prepare
+from prepare import folder_of, prepare
 from tqdm import tqdm
 
 import mmvd  # noqa: F401  first: it arms the operator stand-ins
@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument('--root', type=Path, help='its folder; below MMVD_DATA (default data/) by default')
     parser.add_argument('--samples-per-shard', type=int, default=1000)
     args = parser.parse_args()
-    settings = dict(datasets[args.name], **({'data_root': os.path.abspath(args.root)} if args.root else {}))
+    settings = dict(datasets[args.name], **({'data_root': folder_of(args.root)} if args.root else {}))
     return exit_code(lambda: pack(settings, args.out, args.samples_per_shard))
 
 

@@ -23,7 +23,7 @@ class EpochSampler(DefaultSampler):
         round_up: Whether indices are repeated until every rank has as many.
         samples_per_epoch: Length of an epoch where recipes count steps; passes over the dataset then run on across
             epochs, and the epoch that random draws depend on is the pass. None: an epoch is a pass. What several ranks
-            cannot share evenly is filled up with what follows.
+            cannot share evenly is filled up with what the next epoch begins with.
     """
 
     def __init__(

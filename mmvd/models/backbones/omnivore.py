@@ -116,10 +116,11 @@ class OmnivoreSwin3D(BaseModule):
         Raises:
             WeightsError: If the file is missing, unsafe or does not fit.
         """
-        if self.init_cfg and self.init_cfg.get('type') == 'Pretrained':
-            MMLogger.get_current_instance().info(load_omnivore_weights(self, self.init_cfg['checkpoint']))
+        start = self.init_cfg if isinstance(self.init_cfg, dict) else {}
+        if start.get('type') == 'Pretrained':
+            MMLogger.get_current_instance().info(load_omnivore_weights(self, start['checkpoint']))
             self._is_init = True
-        elif not self.init_cfg or self.init_cfg.get('type') != 'Random':
+        elif self.init_cfg and start.get('type') != 'Random':
             super().init_weights()
 
     def compile_blocks(self) -> None:
