@@ -1,6 +1,7 @@
 """Omnivore's trunk against torchvision's own video Swin, its input against the snippet of paper A.8."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransfor
 from mmvd.datasets import SUNRGBDSceneDataset, SUNRGBDSegDataset
 from mmvd.datasets.sunrgbd_camera import sunrgbd_camera
 from mmvd.errors import ConfigError, WeightsError
-from mmvd.models import DepthCompleter, OmnivoreSwin3D
+from mmvd.models import DepthCompleter, OmnivoreSwin3D, VDViT
 from mmvd.models.backbones.omnivore import omnivore_disparity
 from mmvd.registry import MODELS, TRANSFORMS
 from tests.models.test_vd_vit_weights import randomise
 
+ARCH = dict(embed_dims=8, depth=4, num_heads=1)  # of a VDViT
 SMALL = dict(embed_dims=16, depths=(2, 2, 2, 2), num_heads=(1, 2, 4, 8))
 HEAD = dict(type='mmvd.DepthCompletionHead', in_channels=[32, 64, 128, 128], channels=(16, 12, 8, 8), skip_channels=8)
 
@@ -206,10 +208,13 @@ def test_weights_of_something_else_are_refused(tmp_path):
         wide.init_weights()
 
 
-def test_other_initialisers_are_applied():
-    model = OmnivoreSwin3D(**SMALL, init_cfg=dict(type='Constant', layer='Linear', val=0.5))
+@pytest.mark.parametrize('several', [False, True])
+@pytest.mark.parametrize('kind', [lambda **start: OmnivoreSwin3D(**SMALL, **start), partial(VDViT, ARCH)])
+def test_other_initialisers_are_applied(kind, several):
+    start = dict(type='Constant', layer='Linear', val=0.5)
+    model = kind(init_cfg=[start] if several else start)
     model.init_weights()
-    assert all((layer.weight == 0.5).all() for layer in model.modules() if isinstance(layer, torch.nn.Linear))
+    assert all((layer.weight == 0.5).all() for layer in model.modules() if type(layer) is torch.nn.Linear)
 
 
 def test_a_checkpoint_of_ours_loads_and_rgb_alone_needs_no_depth_embedding(tmp_path):

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor
 from torchvision.models.video.swin_transformer import PatchEmbed3d, SwinTransformer3d
 
 from mmvd.arguments import check_choice, check_int, check_row
 from mmvd.errors import ConfigError
-from mmvd.models.weights import load_omnivore_weights
+from mmvd.models.weights import init_encoder, load_omnivore_weights
 from mmvd.registry import MODELS
 
 from .maps import Projection, pad_to_cells, to_stride
@@ -116,12 +115,7 @@ class OmnivoreSwin3D(BaseModule):
         Raises:
             WeightsError: If the file is missing, unsafe or does not fit.
         """
-        start = self.init_cfg if isinstance(self.init_cfg, dict) else {}
-        if start.get('type') == 'Pretrained':
-            MMLogger.get_current_instance().info(load_omnivore_weights(self, start['checkpoint']))
-            self._is_init = True
-        elif self.init_cfg and start.get('type') != 'Random':
-            super().init_weights()
+        init_encoder(self, load_omnivore_weights)
 
     def compile_blocks(self) -> None:
         """Compile the stages in place."""

@@ -5,12 +5,11 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
-from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvd.errors import ConfigError, SampleError
-from mmvd.models.weights import load_encoder_weights
+from mmvd.models.weights import init_encoder, load_encoder_weights
 from mmvd.registry import MODELS
 
 from .fusion import SEFusion
@@ -147,11 +146,7 @@ class VDViT(BaseModule):
         Raises:
             WeightsError: If the file is missing, unsafe or does not fit.
         """
-        if self.init_cfg and self.init_cfg.get('type') == 'Pretrained':
-            MMLogger.get_current_instance().info(load_encoder_weights(self, self.init_cfg['checkpoint']))
-            self._is_init = True
-        elif not self.init_cfg or self.init_cfg.get('type') != 'Random':
-            super().init_weights()
+        init_encoder(self, load_encoder_weights)
 
     def compile_blocks(self) -> None:
         """Compile the transformer blocks of both streams in place."""

@@ -1,7 +1,7 @@
 """Weights files: safe reading, recognition of layouts, loading into the encoder, checkpoints without frozen parts."""
 
 from .adapter import BACKBONE, RGB, attach, fit_checkpoint, leave_out, part_hash
-from .encoder import load_encoder_weights
+from .encoder import init_encoder, load_encoder_weights
 from .files import ENCODING, LEFT_OUT, load_checkpoint, load_fully, tensors_of
 from .omnivore import load_omnivore_weights
 
@@ -12,6 +12,7 @@ __all__ = [
     'RGB',
     'attach',
     'fit_checkpoint',
+    'init_encoder',
     'leave_out',
     'load_checkpoint',
     'load_encoder_weights',

@@ -1,7 +1,10 @@
 """Weights into :class:`mmvd.VDViT`: RGB-only files start both streams, VD checkpoints fill everything."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from mmengine.logging import MMLogger
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvd.errors import WeightsError
@@ -66,3 +69,21 @@ def _load_vd(encoder: nn.Module, state: dict[str, Tensor], path: str | Path) -> 
         state = {key: value for key, value in state.items() if not key.startswith('fusions.3.')}
     load_fully(encoder, state, f'{path}: VD encoder')
     return f'{path}: VD checkpoint, {len(state)} tensors into the encoder'
+
+
+def init_encoder(encoder: BaseModule, load: Callable[[BaseModule, str], str]) -> None:
+    """What the ``init_cfg`` of an encoder asks for: weights, a random start by name, or what mmengine makes of it.
+
+    Args:
+        encoder: A module of mmengine.
+        load: Loads a file into it and says what was loaded.
+
+    Raises:
+        WeightsError: If the file is missing, unsafe or does not fit.
+    """
+    start = encoder.init_cfg if isinstance(encoder.init_cfg, dict) else {}  # or a list
+    if start.get('type') == 'Pretrained':
+        MMLogger.get_current_instance().info(load(encoder, start['checkpoint']))
+        encoder._is_init = True
+    elif start.get('type') != 'Random':
+        BaseModule.init_weights(encoder)
