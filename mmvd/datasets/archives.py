@@ -100,7 +100,7 @@ def located(root: Path, name: str) -> Path:
             names = (name, f'{root.name}/{name}')
             found = next((each for each in names if open_archive(archive).find(each)), None)
         except SampleError as error:
-            damaged = error
+            damaged = error if archive.exists() else damaged  # a link that leads nowhere is told of where it is listed
             continue
         if found:
             archives.insert(0, archives.pop(number))  # the next file is likely to lie beside it

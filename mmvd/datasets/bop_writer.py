@@ -73,13 +73,19 @@ def _write_models(folder: Path) -> None:
 def _write_scene(folder: Path, drawn: PoseFrames, count: int, done: Journal) -> Iterable[str]:
     names = [f'{folder.parent.name}/{number:06d}' for number in range(count)]
     for number, name in enumerate(names):
-        pictures = (folder / f'{kind}/{number:06d}.png' for kind in ('rgb', 'depth'))
-        if name not in done or not all(path.is_file() for path in pictures):
+        if not _is_whole(folder, f'{number:06d}', done.get(name)):
             done.pop(name, None)
             done[name] = _write_frame(folder, f'{number:06d}', drawn[number])
         yield name
     for kind in ('camera', 'gt', 'gt_info'):
         save_json({str(number): done[name][kind] for number, name in enumerate(names)}, folder / f'scene_{kind}.json')
+
+
+def _is_whole(folder: Path, name: str, entry: dict | None) -> bool:
+    if entry is None:
+        return False
+    masks = [f'{kind}/{name}_{number:06d}.png' for kind in ('mask', 'mask_visib') for number in range(len(entry['gt']))]
+    return all((folder / path).is_file() for path in (f'rgb/{name}.png', f'depth/{name}.png', *masks))
 
 
 def _write_frame(folder: Path, name: str, frame: PoseFrame) -> dict:

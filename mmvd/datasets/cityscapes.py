@@ -48,13 +48,12 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
     if known:
         cameras.add(path)
     if not (known and is_file(path)):
-        split = name[: name.find('/', name.find('camera/') + len('camera/'))]
-        if (
-            known and '_sequence/' not in image and _has_cameras(root, split)
-        ):  # of sequences one image in thirty has one
+        split = re.match('(.*/)?camera/[^/]+', name)[0] if known else ''
+        is_sequence = '_sequence/' in image  # of which one image in thirty has a camera
+        if known and not is_sequence and _has_cameras(root, split):
             raise MissingInputsError(
-                f'{path}: no such camera, but others of {split} are there: fetch it, or take those of one camera for '
-                'all by camera_from=None'
+                f'{path}: no such camera, but others of {split} are there: fetch it, or set camera_from=None, which '
+                'does without, at the depth scale of the first one'
             )
         _tell_of_one_camera(root)
         return dict(intrinsics=intrinsics_matrix(*_FIRST))

@@ -6,7 +6,7 @@ A list of samples costs 0.4 GiB for a million of them and a walk through all fol
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def write_index(
     path: Path,
     sources: Sequence[Path] = (),
     began_ns: int | None = None,
-    now_ns: int | None = None,
+    now_ns: Callable[[], int] = time.time_ns,
     problems: Sequence[str] = (),
 ) -> None:
     """Write the entries of a data list, whole or not at all.
@@ -61,7 +61,7 @@ def write_index(
         path: Where the index goes.
         sources: Further files and folders out of which the entries were made.
         began_ns: When the listing began, in nanoseconds of the clock that dates files.
-        now_ns: What that clock says now, this machine's by default.
+        now_ns: Tells the time of that clock, this machine's by default.
         problems: Of what was left out, which every start is told of.
 
     Raises:
@@ -71,8 +71,8 @@ def write_index(
     """
     columns, constants, shapes = _sorted_out(entries, root)
     times = _times_of(columns, sources, root)
-    now_ns = now_ns or time.time_ns()  # what is dated later was so before
-    late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= now_ns), None)
+    late_ns = now_ns()  # what is dated later was so before
+    late = next((each for each, then in times.items() if began_ns and began_ns < (then or 0) <= late_ns), None)
     if late is not None:
         raise SampleError(f'{root / late}: changed while it was listed: prepare again when all files are there')
     left_out = dict(count=len(problems), first=_first_of_each_reason(problems)[:_KEPT])
@@ -143,16 +143,17 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
     Raises:
         SampleError: If the index is damaged.
     """
-    told = None
-    for path in dict.fromkeys(index_path(root, settings, elsewhere) for elsewhere in (False, True)):
+    told = damaged = None
+    for path in dict.fromkeys(index_path(root, settings, elsewhere) for elsewhere in (True, False)):
         if not os.path.isfile(path):
             continue
         try:
             entries = IndexedEntries(path, root)
         except SampleError as error:
-            if path == index_path(root, settings):  # the other one may be where nothing can be written
-                raise
-            told = str(error)
+            if path == index_path(root, settings):
+                damaged = error
+            else:  # it may be where nothing can be written
+                told = str(error)
             continue
         changed = entries.changed()
         if changed is None:
@@ -163,6 +164,8 @@ def open_index(root: Path, settings: dict) -> 'IndexedEntries | None':
             f'{path}: {root / changed} has changed since: its samples are listed anew, which takes long, at every '
             'start until tools/dataset_converters/prepare.py has written it anew'
         )
+    if damaged:
+        raise damaged
     if told:
         MMLogger.get_current_instance().warning(told)
     return None

@@ -94,6 +94,8 @@ class RGBDClassDataset(RGBDDataset):
         classes = classes or self._folders_of_classes(Path(data_root), folders)
         if not classes:
             raise MissingInputsError(f'{data_root}: no class folder matches {folders}')
+        if self.class_folders:
+            _check_links(Path(data_root), folders)
         if self.others is not None and self.others not in classes:
             raise ConfigError(f'{owner}: others={self.others!r} is none of the classes {", ".join(classes)}')
         self.dropped, self.taken_as_others = Counter(), Counter()
@@ -188,6 +190,19 @@ class RGBDClassDataset(RGBDDataset):
             name = self.others
         label = classes.index(name) if name in classes else -1
         return dict(super()._entry(root, image, depth), gt_label=label, split=self.split)
+
+
+def _check_links(root: Path, folders: str) -> None:
+    """Without a class folder the others would have other numbers.
+
+    Raises:
+        MissingInputsError: If one is a link that leads nowhere.
+    """
+    dead = next(
+        (path for path in root.glob(folders) if not path.suffix and path.is_symlink() and not path.exists()), None
+    )
+    if dead:
+        raise MissingInputsError(f'{dead}: this link to a class folder leads nowhere: is its disk there?')
 
 
 @DATASETS.register_module()

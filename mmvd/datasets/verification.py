@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from .transforms.loading import LoadDepth, LoadImage
 
 UNIT_TOLERANCE = 100.0  # of one map beside the median: metres beside millimetres, not a wall beside a street
 SCALE_TOLERANCE = 5.0  # of all maps of one depth_scale (BOP: of each scene) beside the median: 0.1 beside 1
-_OTHER_SCALE = 2.0  # times that of most maps; those of a set's own cameras differ by less
+_OTHER_SCALE = 1.2  # times that of most maps; those of a set's own cameras differ by less
 
 
 @dataclass
@@ -118,7 +119,7 @@ def _key_of(entry: dict, root: str | Path) -> str:
     """A digest of all that is known of a sample but its number, and of the times of its files; folders may move."""
     times = [changed_ns(Path(path)) for name, path in entry.items() if name.endswith('_path') and path]
     known = {name: value for name, value in entry.items() if name != 'sample_idx'}
-    known |= {name: path.removeprefix(str(root)) for name, path in known.items() if name.endswith('_path') and path}
+    known |= {name: os.path.relpath(path, root) for name, path in known.items() if name.endswith('_path') and path}
     content = json.dumps([known, times], default=lambda each: each.tolist())  # arrays
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 

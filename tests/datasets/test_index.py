@@ -265,7 +265,7 @@ def test_files_that_come_while_listing_are_told(tmp_path, monkeypatch):
         write_index(found, tmp_path, path, dataset.sources(found), began_ns)
     with monkeypatch.context() as patch, pytest.raises(SampleError, match='changed while it was listed'):
         patch.setattr('time.time_ns', lambda: 0)  # this machine's clock is behind that of the disk
-        write_index(found, tmp_path, path, dataset.sources(found), began_ns, began_ns + 1)
+        write_index(found, tmp_path, path, dataset.sources(found), began_ns, lambda: began_ns + 1)
     for each in (*tmp_path.glob('*'), *tmp_path.glob('*/*'), tmp_path):
         os.utime(each, (4e9, 4e9))  # a clock that was wrong: dated later than now, it was so before
     write_index(found, tmp_path, path, dataset.sources(found), began_ns)

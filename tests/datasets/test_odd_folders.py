@@ -1,7 +1,6 @@
 """Folders and archives as people have them: what cannot be read is told, nothing is lost or doubled silently."""
 
 import os
-import shutil
 import tarfile
 import time
 import zipfile
@@ -120,34 +119,6 @@ def test_a_scene_that_is_locked_is_told(tmp_path, monkeypatch, listed):
     assert len(prepare(settings)) == 4  # no time of a file tells of that
     locked, listed = str(tmp_path), False
     assert 'cannot be read (Permission denied)' in str(DATASETS.get('BOPDataset').missing(settings))
-
-
-@pytest.mark.parametrize('linked', ['test/000002', 'b.zip', 'test'])
-def test_a_link_to_a_disk_that_is_not_there_is_told(tmp_path, monkeypatch, linked):
-    root, disk = tmp_path / 'lm', tmp_path / 'disk'
-    for scene in (1, 2):
-        fabricate_bop(root / f'test/{scene:06d}', 2)
-    if linked == 'b.zip':
-        shutil.make_archive(str(root / 'b'), 'zip', root, 'test/000002')
-        shutil.rmtree(root / 'test/000002')
-    disk.mkdir()
-    shutil.move(root / linked, disk / 'there')
-    (root / linked).symlink_to(disk / 'there')
-    disk.rename(tmp_path / 'unmounted')
-    (root / 'README.txt').symlink_to(disk / 'README.txt')  # no folder by its name
-    settings = dict(type='mmvd.BOPDataset', data_root=str(root), split='test')
-    if linked == 'test':
-        with pytest.raises(MissingInputsError, match='lm/test: this link leads nowhere: is its disk there'):
-            prepare(settings)
-        return
-    with monkeypatch.context() as patch:
-        told = logged(patch)
-        assert len(build(settings)) == 2  # it may have been anything
-    assert any(f'{linked}: this link leads nowhere: is its disk there?' in line for line in told)
-    found = prepare(settings)
-    assert len(found) == 2 and linked in found.data_list.left_out['first'][0]
-    (tmp_path / 'unmounted').rename(disk)
-    assert len(prepare(settings)) == 4
 
 
 def test_a_name_that_is_too_long_is_missing():

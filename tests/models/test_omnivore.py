@@ -217,6 +217,19 @@ def test_other_initialisers_are_applied(kind, several):
     assert all((layer.weight == 0.5).all() for layer in model.modules() if type(layer) is torch.nn.Linear)
 
 
+def test_a_list_of_one_is_its_step_and_odd_ones_are_refused(tmp_path):
+    official(tmp_path / 'omnivore.torch')
+    start = dict(type='Pretrained', checkpoint=str(tmp_path / 'omnivore.torch'))
+    loaded, listed = (OmnivoreSwin3D(**SMALL, init_cfg=each) for each in (start, [start]))
+    loaded.init_weights()
+    listed.init_weights()
+    assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in listed.state_dict().items())
+    OmnivoreSwin3D(**SMALL, init_cfg=[dict(type='Random')]).init_weights()
+    for odd in (dict(type='Pretrained'), [start, dict(type='Constant', layer='Linear', val=0.5)]):
+        with pytest.raises(ConfigError, match='init_cfg of OmnivoreSwin3D: Pretrained'):
+            OmnivoreSwin3D(**SMALL, init_cfg=odd).init_weights()
+
+
 def test_a_checkpoint_of_ours_loads_and_rgb_alone_needs_no_depth_embedding(tmp_path):
     model = completer()
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'ours.pth')

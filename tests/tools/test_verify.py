@@ -111,9 +111,10 @@ def test_a_part_in_another_unit_and_maps_without_depth_are_named(tmp_path, capsy
     assert report.exists()  # of the whole
 
 
-def test_one_scene_with_the_depth_scale_of_another_sensor_is_named(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize('wrong', [1.0, 0.015])
+def test_one_scene_with_the_depth_scale_of_another_sensor_is_named(tmp_path, capsys, monkeypatch, wrong):
     monkeypatch.setenv('MMVD_DATA', str(tmp_path))
-    for scene, scale in (('000001', 0.1), ('000003', 1.0), ('000004', 0.1)):
+    for scene, scale in (('000001', 0.1), ('000003', wrong), ('000004', 0.1)):
         fabricate_bop(tmp_path / f'lm/test/{scene}', 2)
         camera = tmp_path / f'lm/test/{scene}/scene_camera.json'
         camera.write_text(camera.read_text().replace('"depth_scale": 0.1', f'"depth_scale": {scale}'))

@@ -11,6 +11,7 @@ interrupted goes on where it stopped.
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from mmengine.config import Config
@@ -50,7 +51,8 @@ def main() -> int:
 
 def folder_of(root: Path) -> str:
     """A folder by the name that it has; links are kept where nothing climbs behind them."""
-    return str(root.resolve() if '..' in root.parts else root.absolute())
+    behind = max((number for number, part in enumerate(root.parts, 1) if part == '..'), default=0)
+    return str(Path(*root.parts[:behind]).resolve().joinpath(*root.parts[behind:]))
 
 
 def run(args: argparse.Namespace, settings: dict) -> int:
@@ -147,8 +149,8 @@ def prepare(settings: dict | Config) -> RGBDDataset:
             found = dataset.load_data_list()
             if not found:
                 raise MissingInputsError(dataset.problems[0])
-            sources = dataset.sources(found)
-            write_index(found, root, path, sources, began_ns, clock_of(dataset.done.path), dataset.problems)
+            clock = partial(clock_of, dataset.done.path)
+            write_index(found, root, path, dataset.sources(found), began_ns, clock, dataset.problems)
         print_report(dataset.problems, path.with_suffix('.left_out.txt'))
         dataset.done = None
     dataset.full_init()

@@ -91,8 +91,9 @@ class AtomicCheckpointHook(CheckpointHook):
     def _check_comes_again(self, runner) -> None:
         """What is left out must be frozen, and be filled in where the checkpoint is loaded."""
         model = runner.cfg.get('model') or {}
-        init = (model.get('backbone', {}).get('init_cfg') or {}).get('type')
-        if init != 'Pretrained' and runner.cfg.get('randomness', {}).get('seed') is None:
+        init = model.get('backbone', {}).get('init_cfg')
+        named = isinstance(init, dict) and init.get('type') == 'Pretrained'
+        if not named and runner.cfg.get('randomness', {}).get('seed') is None:
             raise ConfigError(
                 f'leave_out={self._leave_out!r}: what is left out must come again: name '
                 'model.backbone.init_cfg.checkpoint, or set randomness.seed'

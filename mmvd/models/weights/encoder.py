@@ -7,7 +7,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmvd.errors import WeightsError
+from mmvd.errors import ConfigError, WeightsError
 
 from .adapter import BACKBONE, RGB
 from .authors import from_authors, is_authors
@@ -79,10 +79,17 @@ def init_encoder(encoder: BaseModule, load: Callable[[BaseModule, str], str]) ->
         load: Loads a file into it and says what was loaded.
 
     Raises:
+        ConfigError: If a file is asked for without its name, or beside other steps.
         WeightsError: If the file is missing, unsafe or does not fit.
     """
-    start = encoder.init_cfg if isinstance(encoder.init_cfg, dict) else {}  # or a list
+    steps = encoder.init_cfg if isinstance(encoder.init_cfg, list) else [encoder.init_cfg or {}]
+    kinds = [step.get('type') for step in steps]
+    if len(steps) > 1 and {'Pretrained', 'Random'} & set(kinds):
+        raise ConfigError(f'init_cfg of {type(encoder).__name__}: Pretrained and Random stand alone, got {kinds}')
+    start = steps[0] if steps else {}
     if start.get('type') == 'Pretrained':
+        if 'checkpoint' not in start:
+            raise ConfigError(f'init_cfg of {type(encoder).__name__}: Pretrained needs a checkpoint')
         MMLogger.get_current_instance().info(load(encoder, start['checkpoint']))
         encoder._is_init = True
     elif start.get('type') != 'Random':
