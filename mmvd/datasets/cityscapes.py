@@ -48,13 +48,8 @@ def cityscapes_camera(root: Path, image: str, cameras: set[Path]) -> dict:
     if known:
         cameras.add(path)
     if not (known and is_file(path)):
-        split = re.match('(.*/)?camera/[^/]+', name)[0] if known else ''
-        is_sequence = '_sequence/' in image  # of which one image in thirty has a camera
-        if known and not is_sequence and _has_cameras(root, split):
-            raise MissingInputsError(
-                f'{path}: no such camera, but others of {split} are there: fetch it, or set camera_from=None, which '
-                'does without, at the depth scale of the first one'
-            )
+        if known and '_sequence/' not in image:  # of sequences one image in thirty has a camera
+            _check_others(root, name, path)
         _tell_of_one_camera(root)
         return dict(intrinsics=intrinsics_matrix(*_FIRST))
     try:
@@ -77,6 +72,16 @@ def with_camera(entry: dict, root: Path, image: str, cameras: set[Path], setting
     if 'intrinsics' in entry or ('camera_from' in settings and settings['camera_from'] is None):
         return entry
     return entry | cityscapes_camera(root, image, cameras)
+
+
+def _check_others(root: Path, name: str, path: Path) -> None:
+    """Where other images of its split have a camera, one that is missing is half an archive."""
+    split = re.match('(.*/)?camera/[^/]+', name)[0]
+    if _has_cameras(root, split):
+        raise MissingInputsError(
+            f'{path}: no such camera, but others of {split} are there: fetch it, or set camera_from=None, which does '
+            'without, at the depth scale of the first one'
+        )
 
 
 @cache
